@@ -1,0 +1,37 @@
+// @ts-check
+// `npm start`, from its command line to its exit status.
+
+import { UsageError } from "./failure.mjs";
+import { openJupyterLab } from "./jupyterlab.mjs";
+import { checkNotebook, runNotebook } from "./notebook.mjs";
+import { START_USAGE, startOptions } from "./options.mjs";
+import { describe, Progress } from "./progress.mjs";
+import { setUp } from "./set-up.mjs";
+
+/**
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} the exit status: 2 for a command line that is not understood, 1 for a step that failed
+ */
+export async function startCommand(args) {
+  const progress = new Progress();
+  try {
+    const options = startOptions(args);
+    if (options.kind === "help") {
+      progress.note(START_USAGE);
+      return 0;
+    }
+    // Before minutes of set-up, not after.
+    if (options.kind === "run") checkNotebook(options);
+    const environment = await setUp(progress);
+    return options.kind === "run"
+      ? await runNotebook(progress, environment, options)
+      : await openJupyterLab(progress, environment, options);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(error.message);
+      return 2;
+    }
+    console.error(describe(error));
+    return 1;
+  }
+}

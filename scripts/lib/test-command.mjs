@@ -1,0 +1,65 @@
+// @ts-check
+// `npm test`, from its command line to its exit status.
+
+import { UsageError } from "./failure.mjs";
+import { jupyterSurroundings } from "./kernelspec.mjs";
+import { TEST_USAGE, testOptions } from "./options.mjs";
+import { describe, Progress } from "./progress.mjs";
+import { setUp } from "./set-up.mjs";
+
+/**
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} the exit status: 2 for a command line that is not understood, 1 when anything failed
+ */
+export async function testCommand(args) {
+  const progress = new Progress();
+  try {
+    const options = testOptions(args);
+    if (options.help) {
+      progress.note(TEST_USAGE);
+      return 0;
+    }
+    const environment = await setUp(progress, { forTests: true });
+    return await runEverything(progress, environment, options);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(error.message);
+      return 2;
+    }
+    console.error(describe(error));
+    return 1;
+  }
+}
+
+/**
+ * @param {Progress} progress
+ * @param {import("./python.mjs").PythonEnvironment} environment
+ * @param {import("./options.mjs").TestOptions} options
+ * @returns {Promise<number>}
+ */
+async function runEverything(progress, environment, { lint, words }) {
+  const { packages, select } = await import("./test-files.mjs");
+  const { CHECKS, runCheck, runTests, summary } = await import("./test-runners.mjs");
+  const { files, namePattern, everything } = select(words);
+  if (files.length === 0) {
+    throw new UsageError(`no test file fits ${JSON.stringify(words.join(" "))}\n\n${TEST_USAGE}`);
+  }
+
+  const env = { ...jupyterSurroundings(), METASTATE_PYTHON: environment.python };
+  const results = [];
+  if (lint && everything) {
+    for (const check of CHECKS) {
+      progress.note(`\n== ${check.name}`);
+      results.push(await runCheck(check, env));
+    }
+  }
+  for (const name of packages) {
+    const own = files.filter((file) => file.package === name);
+    if (own.length === 0) continue;
+    progress.note(`\n== ${name}`);
+    results.push(await runTests(name, own, env, { namePattern, alone: name === "tests" }));
+  }
+  const { lines, good } = summary(results);
+  progress.note(`\n${lines.join("\n")}`);
+  return good ? 0 : 1;
+}

@@ -1,0 +1,84 @@
+// @ts-check
+// Which tests there are, and which of them a person asked for.
+
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { outputOf, sourcesOf, workspaces } from "./build.mjs";
+import { root } from "./checkout.mjs";
+
+/** What can be tested: the workspaces, and the set-up itself. What crosses packages comes last. */
+export const packages = /** @type {readonly string[]} */ ([
+  ...workspaces.filter((name) => name !== "tests"),
+  "scripts",
+  "tests",
+]);
+
+/**
+ * @typedef {object} TestFile
+ * @property {string} package
+ * @property {string} source relative to the root of the checkout
+ * @property {string} file the absolute path of what Node.js runs
+ */
+
+/**
+ * Every test file. The sources are what is listed, so that the compiled test of a source that was deleted never runs.
+ *
+ * @returns {TestFile[]}
+ */
+export function testFiles() {
+  return packages.flatMap((name) => {
+    const sources = name === "scripts" ? scriptTests() : sourcesOf(name).filter((source) => /\.test\.ts$/.test(source));
+    return sources.map((source) => ({ package: name, source, file: outputOf(source) }));
+  });
+}
+
+function scriptTests() {
+  const folder = join(root, "scripts");
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.mjs"))
+    .map((file) => join("scripts", file))
+    .sort();
+}
+
+/**
+ * @typedef {object} Selection
+ * @property {TestFile[]} files
+ * @property {string | undefined} namePattern tests whose name matches are run
+ * @property {boolean} everything whether nothing was left out
+ */
+
+/**
+ * The tests that some words ask for: names of packages choose packages, other words choose files by their path, and
+ * words that are in no path are looked for in the names of tests.
+ *
+ * @param {readonly string[]} words
+ * @param {readonly TestFile[]} [all]
+ * @returns {Selection}
+ */
+export function select(words, all = testFiles()) {
+  const chosen = words.filter((word) => packages.includes(word));
+  const patterns = words.filter((word) => !packages.includes(word));
+  const inPackages = all.filter((file) => chosen.length === 0 || chosen.includes(file.package));
+  const byPath = inPackages.filter((file) => patterns.every((pattern) => file.source.includes(pattern)));
+  const nameOnly = patterns.length > 0 && byPath.length === 0;
+  return {
+    files: nameOnly ? inPackages : byPath,
+    namePattern: nameOnly ? patterns.map(escapeRegExp).join(".*") : undefined,
+    everything: words.length === 0,
+  };
+}
+
+/** @param {string} text */
+function escapeRegExp(text) {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/**
+ * The test files that the build did not yield, which would otherwise pass unseen.
+ *
+ * @param {readonly TestFile[]} files
+ * @returns {string[]} their names
+ */
+export function missing(files) {
+  return files.filter(({ file }) => !existsSync(file)).map(({ source }) => basename(source));
+}
