@@ -1,0 +1,76 @@
+// What every call of the addon shares: the threads and the instruction set in use. One for the process: Node's worker
+// threads that load the addon too take turns.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "simd/paths.h"
+#include "threads/thread_pool.h"
+
+namespace metastate {
+
+class Engine {
+ public:
+  static Engine& instance() {
+    static Engine engine;
+    return engine;
+  }
+
+  /// Runs body(pool, path) while no other call does.
+  template <typename Body>
+  auto use(Body body) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
+    return body(*pool_, *path_);
+  }
+
+  int threads() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return threads_;
+  }
+
+  /// Throws std::invalid_argument outside 1 to 1024.
+  void setThreads(int threads) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (threads < 1 || threads > 1024) {
+      throw std::invalid_argument("threads must be from 1 to 1024, not " + std::to_string(threads));
+    }
+    if (threads == threads_) return;
+    pool_.reset();
+    threads_ = threads;
+  }
+
+  const SimdPath& path() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return *path_;
+  }
+
+  /// Throws std::invalid_argument when there is none of that name, or this CPU cannot run it.
+  void setPath(const std::string& name) {
+    std::string names;
+    for (const SimdPath* path : availablePaths()) {
+      if (name == path->name) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        path_ = path;
+        return;
+      }
+      names += (names.empty() ? "" : ", ") + std::string(path->name);
+    }
+    throw std::invalid_argument("no instruction set \"" + name + "\" here: this CPU runs " + names);
+  }
+
+ private:
+  Engine() = default;
+
+  std::mutex mutex_;
+  int threads_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::unique_ptr<ThreadPool> pool_;  // made on first use: loading the addon starts no threads
+  const SimdPath* path_ = availablePaths().back();
+};
+
+}  // namespace metastate

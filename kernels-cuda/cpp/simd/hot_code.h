@@ -1,0 +1,34 @@
+// Included by each path_*.cpp once: compiles the hot code for the instruction set that file chose.
+//
+// Everything here lives in an unnamed namespace and uses nothing from the standard library that has code: an inline
+// function shared with other files would exist once in the addon, possibly in the version with the widest instructions.
+#if !defined(METASTATE_LANES) || !defined(METASTATE_PATH) || !defined(METASTATE_PATH_NAME) || \
+    !defined(METASTATE_REGISTERS)
+#error "hot_code.h is included by path_*.cpp only"
+#endif
+
+#include <stdint.h>
+#include <string.h>
+
+#include "simd/paths.h"
+#include "wkv7/wkv7_kernels.h"
+
+namespace metastate {
+namespace {
+
+#include "simd/vector.inc"
+#include "simd/multiply_add.inc"
+#include "wkv7/forward.inc"
+#include "wkv7/backward.inc"
+
+}  // namespace
+
+extern const SimdPath METASTATE_PATH;
+const SimdPath METASTATE_PATH{
+    METASTATE_PATH_NAME,
+    METASTATE_LANES,
+    Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
+    multiplyAddLoop,
+};
+
+}  // namespace metastate

@@ -1,0 +1,28 @@
+// The instruction sets that hot code is compiled for, and the choice between them when the addon runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wkv7/wkv7_kernels.h"
+
+namespace metastate {
+
+/// Hot code compiled for one instruction set.
+struct SimdPath {
+  const char* name;  ///< "sse2", "neon", "generic", "avx2" or "avx512"
+  int lanes;         ///< floats in a register
+  Wkv7Kernels wkv7;
+  /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
+  /// a result, so that no compiler removes the loop.
+  double (*multiplyAddLoop)(int64_t iterations, float* sink);
+};
+
+/// The paths this CPU can run, slowest first; never empty.
+const std::vector<const SimdPath*>& availablePaths();
+
+/// Every path in this binary, by name, whether or not this CPU can run it.
+std::vector<std::string> compiledPaths();
+
+}  // namespace metastate

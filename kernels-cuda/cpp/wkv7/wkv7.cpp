@@ -1,0 +1,133 @@
+#include "wkv7/wkv7.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "simd/aligned_buffer.h"
+#include "simd/flush_denormals.h"
+
+namespace metastate {
+namespace {
+
+int64_t divideUp(int64_t x, int64_t by) { return (x + by - 1) / by; }
+
+/// Below about 20 microseconds of one core's work, waking other threads costs more than they do.
+constexpr double worthThreads = 5e5;  // floating point operations
+
+/// How the rows of a head are shared out: `shares` shares of `rows` rows, the last perhaps fewer.
+struct Sharing {
+  int64_t shares, rows;
+};
+
+/// As few shares as leave at most a sixth of the threads' time unused: each share reads the head's operands again, and
+/// in the backward pass has column sums of its own to be added up.
+Sharing shareRows(int64_t heads, int64_t headSize, int64_t block, int threads) {
+  const int64_t most = divideUp(headSize, block);
+  int64_t best = 1;
+  double bestUse = 0;
+  for (int64_t shares = 1; shares <= most; ++shares) {
+    const int64_t rows = divideUp(most, shares) * block;
+    const int64_t tasks = heads * divideUp(headSize, rows);
+    const double rounds = static_cast<double>(divideUp(tasks, threads));
+    // Time if each row takes one unit: the longest thread's rows against the average.
+    const double use = static_cast<double>(heads * headSize) / (rounds * static_cast<double>(rows * threads));
+    if (use > bestUse + 1e-9) {
+      bestUse = use;
+      best = shares;
+    }
+    if (use >= 5.0 / 6) break;
+  }
+  const int64_t rows = divideUp(most, best) * block;
+  return {divideUp(headSize, rows), rows};
+}
+
+/// One scratch buffer for each thread of a loop, on cache lines of its own.
+class Scratch {
+ public:
+  Scratch(int threads, int64_t floats)
+      : stride_(divideUp(floats, 16) * 16), buffer_(static_cast<size_t>(stride_ * threads)) {}
+  float* of(int slot) const { return buffer_.data() + stride_ * slot; }
+
+ private:
+  int64_t stride_;
+  AlignedBuffer buffer_;
+};
+
+void loop(ThreadPool& pool, bool threaded, int64_t count, const ThreadPool::Task& task) {
+  if (threaded) {
+    pool.run(count, task);
+  } else {
+    for (int64_t index = 0; index < count; ++index) task(index, 0);
+  }
+}
+
+}  // namespace
+
+void wkv7Forward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape, const Wkv7Inputs& in,
+                 const Wkv7Outputs& out) {
+  const int64_t heads = shape.batch * shape.heads, n = shape.headSize;
+  const double operations = 9.0 * static_cast<double>(heads * shape.time) * static_cast<double>(n * n);
+  const bool threaded = pool.threads() > 1 && operations >= worthThreads;
+  const int threads = threaded ? pool.threads() : 1;
+  // Half a block is a share too when whole blocks would leave threads idle: fewer rows then share a broadcast.
+  int64_t block = path.wkv7.forwardBlock(n);
+  while (block > path.lanes && heads * divideUp(n, block) < threads) block /= 2;
+  const Sharing sharing = shareRows(heads, n, block, threads);
+  const Scratch scratch(threads, path.wkv7.forwardScratch(n));
+
+  loop(pool, threaded, heads * sharing.shares, [&](int64_t index, int slot) {
+    const FlushDenormals flush;
+    const int64_t first = (index % sharing.shares) * sharing.rows;
+    path.wkv7.forwardRows(shape, in, out, index / sharing.shares, first, std::min(sharing.rows, n - first),
+                          scratch.of(slot));
+  });
+}
+
+void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape, const Wkv7GradInputs& in,
+                  const Wkv7RowGradients& rows, const Wkv7ColumnGradients& columns) {
+  const int64_t heads = shape.batch * shape.heads, n = shape.headSize;
+  const double operations = 26.0 * static_cast<double>(heads * shape.time) * static_cast<double>(n * n);
+  const bool threaded = pool.threads() > 1 && operations >= worthThreads;
+  const int threads = threaded ? pool.threads() : 1;
+  const Sharing sharing = shareRows(heads, n, path.wkv7.backwardBlock(n), threads);
+  const Scratch scratch(threads, path.wkv7.backwardScratch(shape, sharing.rows));
+
+  const auto headColumns = [&](int64_t head) {
+    const int64_t at = (head / shape.heads) * shape.time * columns.stride + (head % shape.heads) * n;
+    return Wkv7ColumnGradients{columns.dr + at, columns.dw + at, columns.dk + at,
+                               columns.da + at, columns.db + at, columns.stride};
+  };
+
+  // The first share of a head writes its column sums where they belong; the others beside, [share - 1, head, 5, T, N].
+  const int64_t sumsOfOne = shape.time * n, sumsOfHead = 5 * sumsOfOne;
+  const AlignedBuffer partial(static_cast<size_t>((sharing.shares - 1) * heads * sumsOfHead));
+  const auto partialSums = [&](int64_t head, int64_t share) {
+    return partial.data() + ((share - 1) * heads + head) * sumsOfHead;
+  };
+
+  loop(pool, threaded, heads * sharing.shares, [&](int64_t index, int slot) {
+    const FlushDenormals flush;
+    const int64_t head = index / sharing.shares, share = index % sharing.shares, first = share * sharing.rows;
+    Wkv7ColumnGradients to = headColumns(head);
+    if (share > 0) {
+      float* sums = partialSums(head, share);
+      to = {sums, sums + sumsOfOne, sums + 2 * sumsOfOne, sums + 3 * sumsOfOne, sums + 4 * sumsOfOne, n};
+    }
+    path.wkv7.backwardRows(shape, in, rows, to, head, first, std::min(sharing.rows, n - first), scratch.of(slot));
+  });
+
+  if (sharing.shares == 1) return;
+  loop(pool, threaded, heads * 5, [&](int64_t index, int) {
+    const int64_t head = index / 5, which = index % 5;
+    const Wkv7ColumnGradients all = headColumns(head);
+    float* const to[] = {all.dr, all.dw, all.dk, all.da, all.db};
+    for (int64_t share = 1; share < sharing.shares; ++share) {
+      const float* sums = partialSums(head, share) + which * sumsOfOne;
+      for (int64_t t = 0; t < shape.time; ++t) {
+        for (int64_t j = 0; j < n; ++j) to[which][t * all.stride + j] += sums[t * n + j];
+      }
+    }
+  });
+}
+
+}  // namespace metastate

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { native, needsNative } from "../testing/native.js";
+import { randomCase } from "../testing/wkv7-reference.js";
+import { backwardInputs, checkpointLength, forwardInputs, poisoned } from "../testing/wkv7-runs.js";
+
+const shape = { batch: 2, time: 5, heads: 2, headSize: 8, checkpointInterval: 4 };
+const steps = 2 * 5 * 2 * 8;
+const states = 2 * 2 * 64;
+const example = () => randomCase(shape, 1, [0.6, 0.9]);
+const outputs = () => ({
+  y: poisoned(steps),
+  finalState: poisoned(states),
+  checkpoints: poisoned(checkpointLength(shape)),
+});
+
+/** Calls the addon with what TypeScript would not let through. */
+function forward(...args: unknown[]): unknown {
+  return (native().wkv7Forward as (...args: unknown[]) => unknown)(...args);
+}
+
+test("an array of the wrong length is refused by name, with both lengths", needsNative, () => {
+  const short = { ...forwardInputs(example()), k: new Float32Array(steps - 1) };
+  assert.throws(() => forward(shape, short, outputs()), {
+    name: "RangeError",
+    message: `k has ${steps - 1} values; the shape given wants ${steps}`,
+  });
+  assert.throws(() => forward(shape, forwardInputs(example()), { ...outputs(), finalState: new Float32Array(3) }), {
+    message: `finalState has 3 values; the shape given wants ${states}`,
+  });
+});
+
+test("every operand is checked, forward and backward", needsNative, () => {
+  const c = example();
+  const inputs = forwardInputs(c);
+  for (const name of Object.keys(inputs)) {
+    assert.throws(
+      () => forward(shape, { ...inputs, [name]: new Float32Array(1) }, outputs()),
+      new RegExp(`^RangeError: ${name} `),
+    );
+  }
+  for (const name of Object.keys(outputs())) {
+    assert.throws(
+      () => forward(shape, inputs, { ...outputs(), [name]: new Float32Array(1) }),
+      new RegExp(`^RangeError: ${name} `),
+    );
+  }
+  const gradInputs = backwardInputs(c, poisoned(checkpointLength(shape)));
+  const lengths = { dr: steps, dw: steps, dk: steps, dv: steps, da: steps, db: steps, dState: states };
+  const gradients = () =>
+    Object.fromEntries(Object.entries(lengths).map(([name, length]) => [name, poisoned(length)])) as Record<
+      keyof typeof lengths,
+      Float32Array
+    >;
+  for (const name of Object.keys(gradInputs)) {
+    const wrong = { ...gradInputs, [name]: new Float32Array(1) };
+    assert.throws(() => native().wkv7Backward(shape, wrong, gradients()), new RegExp(`^RangeError: ${name} `));
+  }
+  for (const name of Object.keys(lengths)) {
+    const wrong = { ...gradients(), [name]: new Float32Array(1) };
+    assert.throws(() => native().wkv7Backward(shape, gradInputs, wrong), new RegExp(`^RangeError: ${name} `));
+  }
+  native().wkv7Backward(shape, gradInputs, gradients());
+});
+
+test("an array of another type, or none, is refused by name", needsNative, () => {
+  const inputs = forwardInputs(example());
+  for (const wrong of [new Float64Array(steps), new Int32Array(steps), [...inputs.v], null, 3, "v", {}]) {
+    assert.throws(() => forward(shape, { ...inputs, v: wrong }, outputs()), {
+      name: "TypeError",
+      message: "v must be a Float32Array",
+    });
+  }
+  assert.throws(() => forward(shape, { ...inputs, v: undefined }, outputs()), {
+    name: "TypeError",
+    message: "v is missing: give a Float32Array",
+  });
+});
+
+test("sizes that are no sizes are refused by name", needsNative, () => {
+  const inputs = forwardInputs(example());
+  for (const name of ["batch", "time", "heads", "headSize"]) {
+    for (const wrong of [0, -1, 1.5, NaN, Infinity, 2 ** 31, "2", null]) {
+      assert.throws(() => forward({ ...shape, [name]: wrong }, inputs, outputs()), {
+        name: "RangeError",
+        message: `${name} must be an integer from 1 to 2147483647, not ${String(wrong)}`,
+      });
+    }
+  }
+  assert.throws(() => forward({ ...shape, checkpointInterval: -1 }, inputs, outputs()), /checkpointInterval must be/);
+  const huge = { batch: 2 ** 31 - 1, time: 2 ** 31 - 1, heads: 2 ** 31 - 1, headSize: 7, checkpointInterval: 1 };
+  assert.throws(() => forward(huge, inputs, outputs()), /the sizes given are too large/);
+});
+
+test("missing arguments are refused", needsNative, () => {
+  assert.throws(() => forward(), /argument 1, the shape, must be an object/);
+  assert.throws(() => forward(shape), /argument 2, the inputs, must be an object/);
+  assert.throws(() => forward(shape, {}, outputs()), /r is missing/);
+  assert.throws(() => forward(shape, forwardInputs(example()), 7), /argument 3, the outputs, must be an object/);
+});
+
+test("an error thrown by a getter passes through", needsNative, () => {
+  const inputs = {
+    get r(): Float32Array {
+      throw new SyntaxError("from the getter");
+    },
+  };
+  assert.throws(() => forward(shape, inputs, outputs()), { name: "SyntaxError", message: "from the getter" });
+});
+
+test("an array whose buffer was given away is refused", needsNative, () => {
+  const inputs = forwardInputs(example());
+  structuredClone(inputs.r, { transfer: [inputs.r.buffer as ArrayBuffer] });
+  assert.throws(() => forward(shape, inputs, outputs()), /r has 0 values/);
+});
+
+test("threads and instruction sets that are not there are refused", needsNative, () => {
+  const binding = native();
+  const before = binding.info();
+  for (const threads of [0, -1, 1.5, 1025]) assert.throws(() => binding.configure({ threads }), /threads must be/);
+  assert.throws(() => binding.configure({ simd: "mmx" }), /no instruction set "mmx" here: this CPU runs /);
+  assert.throws(() => binding.configure({ simd: 3 as unknown as string }), /simd must be the name/);
+  assert.throws(() => binding.measurePeak(0), /milliseconds must be from 1 to 60000/);
+  assert.deepEqual(binding.info(), before);
+});
+
+test("the pool survives changes of its size", needsNative, () => {
+  const binding = native();
+  const { threads } = binding.info();
+  for (const count of [1, 7, 2, 3, 1, threads]) {
+    binding.configure({ threads: count });
+    assert.equal(binding.info().threads, count);
+    assert.ok(binding.measurePeak(2) > 0);
+  }
+});

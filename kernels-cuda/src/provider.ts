@@ -1,0 +1,60 @@
+/**
+ * Registers the native kernels with tfjs for whichever backend the library chose.
+ */
+import { getKernel, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
+import { loadAddon } from "./addon/load.js";
+import { wkv7Kernels } from "./kernels/wkv7.js";
+import { reachableBackends } from "./tensor-memory.js";
+
+/** Fast kernels that are added to a tfjs backend. */
+export interface KernelProvider {
+  /** As shown to the user. */
+  readonly name: string;
+  /**
+   * Registers what there is for `backend`, in place of any kernel of the same name.
+   * Never rejects: with no kernels, `reason` says why, and the remedy.
+   */
+  register(
+    backend: string,
+  ): Promise<{ kernels: readonly string[]; detail: string } | { kernels: readonly []; reason: string }>;
+}
+
+/** How native kernels are used. */
+export interface NativeKernelsOptions {
+  /** false: register nothing, as `METASTATE_NATIVE=0` does. */
+  enabled?: boolean;
+}
+
+/** A provider of the native kernels. */
+export function createNativeKernels({ enabled = true }: NativeKernelsOptions = {}): KernelProvider {
+  return {
+    name: "native ops",
+    register(backend) {
+      return Promise.resolve(enabled ? register(backend) : { kernels: [], reason: "native kernels are switched off" });
+    },
+  };
+}
+
+/** The native kernels, as the environment says. */
+export const nativeKernels: KernelProvider = createNativeKernels();
+
+function register(backend: string): Awaited<ReturnType<KernelProvider["register"]>> {
+  const addon = loadAddon();
+  if (!("binding" in addon)) return { kernels: [], reason: `${addon.reason}; ${addon.remedy}` };
+  if (!reachableBackends.includes(backend)) {
+    return {
+      kernels: [],
+      reason: `native kernels work on the backends ${reachableBackends.join(" and ")}, not on "${backend}"`,
+    };
+  }
+  const kernels = wkv7Kernels(backend, addon.binding);
+  for (const kernel of kernels) {
+    if (getKernel(kernel.kernelName, backend)) unregisterKernel(kernel.kernelName, backend);
+    registerKernel(kernel);
+  }
+  const { threads, simd } = addon.binding.info();
+  return {
+    kernels: kernels.map(({ kernelName }) => kernelName),
+    detail: `C++ on ${threads} ${threads === 1 ? "thread" : "threads"}, ${simd}`,
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Where tensors of the tfjs backends that run in this process live, seen as Float32Arrays that a native kernel may
+ * read and write in place.
+ */
+import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
+
+/** Reads inputs and makes outputs in the memory of one backend. */
+export interface TensorMemory {
+  /** A new float32 tensor, its values not set. */
+  make(shape: number[]): TensorInfo;
+  /** The values of a float32 tensor, shared. In the `wasm` backend a view dies when its memory grows: make first. */
+  view(tensor: TensorInfo): Float32Array;
+}
+
+/** The part of tfjs-backend-wasm that is used. */
+interface WasmBackend {
+  makeOutput(shape: number[], dtype: "float32"): TensorInfo;
+  typedArrayFromHeap(tensor: TensorInfo): Float32Array | Int32Array | Uint8Array;
+}
+
+/** The part of tfjs-backend-cpu that is used. */
+interface CpuBackend {
+  makeTensorInfo(shape: number[], dtype: "float32", values: Float32Array): TensorInfo;
+  readonly data: { get(dataId: DataId): { values?: unknown } };
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+function requireFloat32(tensor: TensorInfo): void {
+  if (tensor.dtype !== "float32") {
+    throw new TypeError(
+      `a native kernel takes float32 tensors, not ${tensor.dtype} [${tensor.shape.join(", ")}]: cast it`,
+    );
+  }
+}
+
+const memories: Record<string, (backend: unknown) => TensorMemory> = {
+  wasm(backend) {
+    const wasm = backend as WasmBackend;
+    return {
+      make: (shape) => wasm.makeOutput(shape, "float32"),
+      view(tensor) {
+        requireFloat32(tensor);
+        return wasm.typedArrayFromHeap(tensor) as Float32Array;
+      },
+    };
+  },
+  cpu(backend) {
+    const cpu = backend as CpuBackend;
+    return {
+      make: (shape) => cpu.makeTensorInfo(shape, "float32", new Float32Array(size(shape))),
+      view(tensor) {
+        requireFloat32(tensor);
+        const { values } = cpu.data.get(tensor.dataId);
+        return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+      },
+    };
+  },
+};
+
+/** Names of the tfjs backends whose tensors native kernels can reach. */
+export const reachableBackends: readonly string[] = Object.keys(memories);
+
+/** The memory of `backend`, an instance of the tfjs backend called `name`; throws on a name not in `reachableBackends`. */
+export function tensorMemory(name: string, backend: unknown): TensorMemory {
+  const open = memories[name];
+  if (!open) throw new RangeError(`no native access to tensors of the "${name}" backend`);
+  return open(backend);
+}

@@ -1,0 +1,353 @@
+#!/usr/bin/env node
+// @ts-check
+// Builds the native addon of kernels-cuda, when there is a C++ compiler and when its sources, Node or the compiler have
+// changed since the last time. `npm start` and `npm test` call buildNative; as a command:
+//
+//   node scripts/build-native.mjs [--force] [--sanitize address,undefined]
+//
+// A sanitizer build goes to kernels-cuda/build/Sanitize and is loaded through METASTATE_NATIVE_ADDON.
+
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const root = resolve(import.meta.dirname, "..");
+const packageFolder = join(root, "kernels-cuda");
+const buildFolder = join(packageFolder, "build");
+const addonName = "metastate_native.node";
+const again = "npm run build:native";
+
+/**
+ * @typedef {{built: true, how: string} | {built: false, reason: string, remedy: string}} BuildResult `how` tells in a
+ *   few words what was done, or that nothing was to do
+ */
+
+/**
+ * @typedef {object} BuildOptions
+ * @property {(line: string) => void} [log] takes lines for a person: what is being done, and errors of the compiler, whole
+ * @property {boolean} [force] build even when nothing has changed
+ * @property {string} [sanitize] sanitizers, as for -fsanitize=
+ */
+
+/** Why there is no build, and what to do: thrown within, returned to the caller. */
+class CannotBuild extends Error {
+  /**
+   * @param {string} reason
+   * @param {string} remedy
+   */
+  constructor(reason, remedy) {
+    super(reason);
+    this.remedy = remedy;
+  }
+}
+
+/**
+ * Builds the addon unless it is up to date. Never throws: a machine without a compiler is no error, and the engine that
+ * needs none goes on. An addon from before stays in place when the build fails.
+ *
+ * @param {BuildOptions} [options]
+ * @returns {Promise<BuildResult>}
+ */
+export async function buildNative({ log = () => {}, force = false, sanitize = "" } = {}) {
+  try {
+    const how = await build(log, force, sanitize);
+    rmSync(join(buildFolder, "last-attempt.json"), { force: true });
+    return { built: true, how };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy = error instanceof CannotBuild ? error.remedy : `put that right and run ${again}`;
+    // For kernels-cuda, which tells the same when it is asked why there is no addon.
+    try {
+      mkdirSync(buildFolder, { recursive: true });
+      writeFileSync(join(buildFolder, "last-attempt.json"), `${JSON.stringify({ built: false, reason, remedy })}\n`);
+    } catch {
+      // A folder that cannot be written to is told by `reason` already.
+    }
+    return { built: false, reason, remedy };
+  }
+}
+
+/**
+ * @param {(line: string) => void} log
+ * @param {boolean} force
+ * @param {string} sanitize
+ * @returns {Promise<string>} how
+ */
+async function build(log, force, sanitize) {
+  if (process.platform === "win32") {
+    throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
+  }
+  const compiler = findCompiler();
+  const key = fingerprint(compiler, sanitize);
+  const target = join(buildFolder, sanitize ? "Sanitize" : "Release");
+  if (!force && isUpToDate(target, key)) return "up to date";
+
+  const headers = includeFolders();
+  const tools = await findTools(log);
+  mkdirSync(buildFolder, { recursive: true });
+  removeAbandonedAttempts();
+  // A folder of its own for every attempt: two set-ups at once do not meet, and a failed one leaves nothing half done.
+  const attempt = mkdtempSync(join(buildFolder, "attempt-"));
+  try {
+    const begin = performance.now();
+    log(`compiling with ${compiler.name}`);
+    await run(
+      tools.cmake,
+      [
+        ...["-S", packageFolder, "-B", attempt, "-G", tools.generator, `-DCMAKE_MAKE_PROGRAM=${tools.maker}`],
+        `-DNODE_ADDON_API_INCLUDE=${headers.nodeAddonApi}`,
+        `-DNODE_API_HEADERS_INCLUDE=${headers.nodeApi}`,
+        ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`] : []),
+      ],
+      { CXX: compiler.command },
+      log,
+      "CMake could not set the build up",
+    );
+    await run(tools.cmake, ["--build", attempt, "--parallel"], {}, log, "the native addon does not compile");
+    install(attempt, target, { key, platform: process.platform, arch: process.arch, node: process.version });
+    return `built with ${compiler.name} in ${((performance.now() - begin) / 1000).toFixed(0)} s`;
+  } finally {
+    rmSync(attempt, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @typedef {object} Compiler
+ * @property {string} command as the environment variable CXX takes it: perhaps with arguments
+ * @property {string} path of its program
+ * @property {string} name as a person calls it
+ */
+
+/** @returns {Compiler} */
+function findCompiler() {
+  const asked = process.env["CXX"]?.trim();
+  if (asked) {
+    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked);
+    if (!path) throw new CannotBuild(`CXX is "${asked}", and there is no such program`, `correct CXX or unset it`);
+    return { command: asked, path, name: asked };
+  }
+  for (const name of ["g++", "clang++", "c++"]) {
+    const path = findProgram(name);
+    if (path) return { command: path, path, name };
+  }
+  throw new CannotBuild("no C++ compiler was found", `install one (Debian: apt install g++), then run ${again}`);
+}
+
+/**
+ * @typedef {object} Tools
+ * @property {string} cmake
+ * @property {string} generator
+ * @property {string} maker the program that the generator writes for
+ */
+
+/**
+ * CMake and what it drives, of the system or of .venv; missing ones are installed into .venv when there is one.
+ *
+ * @param {(line: string) => void} log
+ * @returns {Promise<Tools>}
+ */
+async function findTools(log) {
+  const found = () => {
+    const cmake = findProgram("cmake");
+    const ninja = findProgram("ninja");
+    const maker = ninja ?? findProgram("make");
+    return { cmake, maker, generator: ninja ? "Ninja" : "Unix Makefiles" };
+  };
+  let tools = found();
+  const missing = [...(tools.cmake ? [] : ["cmake"]), ...(tools.maker ? [] : ["ninja"])];
+  if (missing.length > 0) {
+    const wanted = missing.join(" and ");
+    const remedy = `install ${wanted} (Debian: apt install ${missing.join(" ").replace("ninja", "ninja-build")}), then run ${again}`;
+    const python = join(root, ".venv", "bin", "python");
+    if (!existsSync(python)) throw new CannotBuild(`a compiler is there, but not ${wanted}`, remedy);
+    log(`installing ${wanted} into .venv`);
+    try {
+      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...missing];
+      await run(python, pip, {}, log, `${wanted} could not be installed into .venv`);
+    } catch (error) {
+      throw new CannotBuild(error instanceof Error ? error.message : String(error), remedy);
+    }
+    tools = found();
+  }
+  const { cmake, maker, generator } = tools;
+  if (!cmake || !maker)
+    throw new CannotBuild("CMake is not there after its installation", `install CMake, then run ${again}`);
+  return { cmake, maker, generator };
+}
+
+/**
+ * The program's path, searched as a shell does and then in .venv.
+ *
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function findProgram(name) {
+  if (isAbsolute(name)) return isProgram(name) ? name : undefined;
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), join(root, ".venv", "bin")];
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function includeFolders() {
+  const require = createRequire(join(packageFolder, "package.json"));
+  try {
+    return {
+      nodeAddonApi: dirname(require.resolve("node-addon-api/napi.h")),
+      nodeApi: join(dirname(require.resolve("node-api-headers/package.json")), "include"),
+    };
+  } catch {
+    throw new CannotBuild("the npm packages with Node's headers are not installed", `run npm install, then ${again}`);
+  }
+}
+
+/**
+ * Everything that decides what the build yields, as one hash.
+ *
+ * @param {Compiler} compiler
+ * @param {string} sanitize
+ */
+function fingerprint(compiler, sanitize) {
+  const hash = createHash("sha256");
+  const program = realpathSync(compiler.path);
+  const { size, mtimeMs } = statSync(program);
+  hash.update(
+    JSON.stringify([process.version, process.platform, process.arch, compiler.command, program, size, mtimeMs]),
+  );
+  hash.update(JSON.stringify([process.env["CXXFLAGS"] ?? "", process.env["LDFLAGS"] ?? "", sanitize]));
+  const sources = readdirSync(join(packageFolder, "cpp"), { recursive: true, encoding: "utf8" })
+    .map((file) => join("cpp", file))
+    .filter((file) => statSync(join(packageFolder, file)).isFile())
+    .sort();
+  for (const file of ["CMakeLists.txt", "package.json", ...sources]) {
+    hash.update(`\0${file}\0`).update(readFileSync(join(packageFolder, file)));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * @param {string} target
+ * @param {string} key
+ */
+function isUpToDate(target, key) {
+  try {
+    const info = JSON.parse(readFileSync(join(target, "build-info.json"), "utf8"));
+    return info.key === key && existsSync(join(target, addonName));
+  } catch {
+    return false; // no build yet
+  }
+}
+
+/**
+ * Puts the addon in place in one step: a process that has the old one loaded keeps it, one that starts sees either.
+ *
+ * @param {string} attempt
+ * @param {string} target
+ * @param {Record<string, string>} info
+ */
+function install(attempt, target, info) {
+  mkdirSync(target, { recursive: true });
+  const infoPath = join(attempt, "build-info.json");
+  writeFileSync(infoPath, `${JSON.stringify(info, null, 2)}\n`);
+  // By way of a copy in the same folder, which rename can replace at once on every file system.
+  const staged = join(target, `${addonName}.${process.pid}`);
+  copyFileSync(join(attempt, addonName), staged);
+  // An addon without its key is built again; a key without its addon would not be.
+  rmSync(join(target, "build-info.json"), { force: true });
+  renameSync(staged, join(target, addonName));
+  renameSync(infoPath, join(target, "build-info.json"));
+}
+
+/** Folders of builds that were killed: an hour is longer than any build takes. */
+function removeAbandonedAttempts() {
+  for (const name of readdirSync(buildFolder)) {
+    const path = join(buildFolder, name);
+    if (name.startsWith("attempt-") && Date.now() - statSync(path).mtimeMs > 3_600_000) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Runs a program quietly; when it fails, its whole output goes to the log.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {Record<string, string>} environment
+ * @param {(line: string) => void} log
+ * @param {string} failure what it means that it failed
+ * @returns {Promise<void>}
+ */
+function run(program, args, environment, log, failure) {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    const child = spawn(program, args, {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const keep = (/** @type {Buffer} */ bytes) => {
+      output += bytes.toString();
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", (error) =>
+      reject(new CannotBuild(`${failure}: ${error.message}`, `see to ${program}, then run ${again}`)),
+    );
+    child.on("close", (code, signal) => {
+      if (code === 0) return resolve();
+      for (const line of output.trimEnd().split("\n")) log(line);
+      const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
+      const remedy = signal === "SIGKILL" ? "free some memory" : "see its messages";
+      reject(new CannotBuild(`${failure} (${program} ${how})`, `${remedy}, then run ${again}`));
+    });
+  });
+}
+
+/** The command. Exits with 1 when there is no addon, so that a script that needs one stops. */
+async function main() {
+  const args = process.argv.slice(2);
+  const sanitizeAt = args.indexOf("--sanitize");
+  const sanitize = sanitizeAt >= 0 ? args[sanitizeAt + 1] : "";
+  const known = args.every(
+    (arg, i) => arg === "--force" || arg === "--sanitize" || (sanitizeAt >= 0 && i === sanitizeAt + 1),
+  );
+  if (!known || sanitize === undefined) {
+    console.error("usage: node scripts/build-native.mjs [--force] [--sanitize address,undefined]");
+    process.exitCode = 2;
+    return;
+  }
+  const result = await buildNative({ log: (line) => console.log(line), force: args.includes("--force"), sanitize });
+  if (result.built) {
+    console.log(`native addon: ${result.how}`);
+  } else {
+    console.error(`native addon: not built: ${result.reason}\n${result.remedy}`);
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) await main();
