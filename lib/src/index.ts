@@ -1,1 +1,39 @@
-export {};
+/** The library's one public entrance. */
+import { batches } from "./data/batches.js";
+import { mobyDick } from "./data/moby-dick.js";
+import { split } from "./data/split.js";
+
+export { ConfigurationError, DivergenceError, ShapeError, TokenError } from "./errors.js";
+export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
+export { Random, type RandomState } from "./random.js";
+
+export { kernelNames } from "./ops/kernel.js";
+export { wkv7 } from "./ops/wkv7/wkv7.js";
+
+export { createModel, Model, type ForwardResult, type LanguageModel } from "./model/model.js";
+export { type LowRank, type ModelConfiguration, type ModelOptions } from "./model/configuration.js";
+export { type Parameters } from "./model/parameters.js";
+export { ModelState, type LayerState, type StatePart } from "./model/state.js";
+export { type TokenMatrix, type Tokens } from "./model/tokens.js";
+export { type SseContext, type SseParameter, type SseVariant, type TimeMixCoefficients } from "./sse/context.js";
+export { sseVariants } from "./sse/registry.js";
+
+export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
+export { evaluate, type EvaluateOptions, type Evaluation } from "./training/evaluate.js";
+export { type ScheduleName } from "./training/schedules.js";
+
+export { generate, type GeneratedPiece, type GenerateOptions } from "./generation/generate.js";
+export { sampleToken, type SamplingOptions } from "./generation/sampling.js";
+
+export { type Batch, type BatchesOptions } from "./data/batches.js";
+export { byteTokenizer, type TokenDecoder, type TokenIds, type Tokenizer } from "./data/byte-tokenizer.js";
+
+/** Texts, and their way into batches. */
+export const data = {
+  /** Herman Melville's Moby-Dick, about 1.2 million characters. */
+  mobyDick,
+  /** Cuts tokens into a part to learn from and a held-out last part. */
+  split,
+  /** Endless batches of passages drawn by a seed. */
+  batches,
+};

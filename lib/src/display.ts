@@ -1,0 +1,35 @@
+/**
+ * How a value shows itself in a notebook: a method under a well-known symbol that returns data by MIME type. Kernels that
+ * do not know the symbol see an ordinary object.
+ */
+
+/** The well-known symbol under which a value keeps its notebook form. */
+export const jupyterDisplay: unique symbol = Symbol.for("Jupyter.display") as never;
+
+/** Data by MIME type, as in the Jupyter protocol's `display_data`. */
+export type MimeBundle = Record<string, unknown>;
+
+/** A value that shows itself in a notebook. */
+export interface Displayable {
+  [jupyterDisplay](): MimeBundle;
+}
+
+/** The text with HTML's special characters escaped. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** An HTML table; the first row is the head. Cells are text and are escaped. */
+export function htmlTable(rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[], tag: "th" | "td"): string =>
+    `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+  const [head = [], ...body] = rows;
+  return `<table><thead>${line(head, "th")}</thead><tbody>${body.map((row) => line(row, "td")).join("")}</tbody></table>`;
+}
+
+/** The same table as plain text, columns padded. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()).join("\n");
+}

@@ -1,0 +1,54 @@
+/**
+ * The errors that the library throws for its own reasons. Each message says what was given, what was wanted and what
+ * to do; the classes exist so that code can tell them apart.
+ */
+
+/** A tensor, or an array that should become one, has the wrong shape or dtype. */
+export class ShapeError extends Error {
+  override readonly name = "ShapeError";
+
+  /**
+   * @param op what was called, e.g. `wkv7`
+   * @param argument the argument's name as the caller knows it
+   * @param given the shape (or dtype) that came
+   * @param wanted the shape (or dtype) that was needed, with its symbols spelled out
+   */
+  constructor(
+    readonly op: string,
+    readonly argument: string,
+    readonly given: string,
+    readonly wanted: string,
+  ) {
+    super(`${op}: ${argument} is ${given}, wanted ${wanted}`);
+  }
+}
+
+/** A configuration value is missing, of the wrong type, or does not fit the others. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** A token lies outside the vocabulary. */
+export class TokenError extends Error {
+  override readonly name = "TokenError";
+}
+
+/** Training left the finite numbers; the parameters are those of the step before. */
+export class DivergenceError extends Error {
+  override readonly name = "DivergenceError";
+
+  /**
+   * @param step the step (from 1) whose loss or gradient is not finite
+   * @param parameter the first parameter whose gradient is not finite, or `null` when only the loss is not
+   */
+  constructor(
+    readonly step: number,
+    readonly parameter: string | null,
+    detail: string,
+  ) {
+    super(
+      `training diverged at step ${step}: ${detail}. The parameters are those after step ${step - 1}. ` +
+        `Lower learningRate, lengthen warmup, or clip harder (clip: 0.5).`,
+    );
+  }
+}

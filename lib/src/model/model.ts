@@ -1,0 +1,107 @@
+/** The model: a configuration, parameters, and a function from tokens and state to logits and state. */
+import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+
+import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { embedding } from "../ops/embedding/embedding.js";
+import { linear } from "../ops/linear/linear.js";
+import { tidyValue } from "../ops/tidy.js";
+import { block, layerNorm } from "./block.js";
+import { completeConfiguration, type ModelConfiguration, type ModelOptions } from "./configuration.js";
+import { createParameters, parameter, type Parameters } from "./parameters.js";
+import { expectState, initialState, ModelState, type LayerState } from "./state.js";
+import { tokenTensor, type Tokens } from "./tokens.js";
+
+/** Logits for the token after each position, and the state after the last. */
+export interface ForwardResult {
+  /** `[B, T, V]`, natural-log units before softmax */
+  readonly logits: Tensor3D;
+  readonly state: ModelState;
+}
+
+/** What training, generation and plots need of a model; baselines implement it too. */
+export interface LanguageModel {
+  readonly configuration: { readonly vocabSize: number };
+  readonly parameters: Parameters;
+  /** Logits and state for whole sequences or single tokens, from a state or from the beginning. */
+  forward(tokens: Tokens, state?: ModelState): ForwardResult;
+}
+
+/** A Meta-State model (RWKV-7 when its SSE is `none`). Make one with {@link createModel}. */
+export class Model implements LanguageModel, Displayable {
+  /** @param parameters all parameters of the configuration, by name; the model owns them from here on */
+  constructor(
+    readonly configuration: ModelConfiguration,
+    readonly parameters: Parameters,
+  ) {}
+
+  /** The number of parameters, elements of all variables. */
+  get parameterCount(): number {
+    let count = 0;
+    for (const variable of this.parameters.values()) count += variable.size;
+    return count;
+  }
+
+  /** The state before any token. */
+  initialState(batchSize = 1): ModelState {
+    return initialState(this.configuration, batchSize);
+  }
+
+  /**
+   * Runs the model. A sequence at once, token by token, or cut anywhere gives the same logits and states, to rounding.
+   * The state passed in is not changed. Differentiable in parameters and state.
+   *
+   * @param tokens `[B, T]`, T ≥ 1: rows of numbers, an int32 tensor, or plain data of a batch
+   * @param state the state before the first token; left out, the beginning of a text
+   * @returns logits `[B, T, V]` and the state after the last token; both hold tensors of the caller's
+   * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit
+   */
+  forward(tokens: Tokens, state?: ModelState): ForwardResult {
+    const { configuration, parameters } = this;
+    return tidyValue(() => {
+      const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
+      const batchSize = ids.shape[0];
+      if (state) expectState(configuration, batchSize, state);
+      const before = state ?? initialState(configuration, batchSize);
+      let x = embedding(parameter(parameters, "emb.weight"), ids);
+      let firstValue: Tensor3D | undefined;
+      const layers: LayerState[] = [];
+      for (let layer = 0; layer < configuration.layers; layer++) {
+        const result = block(configuration, parameters, layer, x, before.layers[layer]!, firstValue);
+        ({ x, firstValue } = result);
+        layers.push(result.state);
+      }
+      const logits = linear(layerNorm(parameters, "ln_out", x), parameter(parameters, "head.weight"));
+      return { logits, state: new ModelState(layers) };
+    });
+  }
+
+  /** Frees the parameters; the model cannot be used afterwards. */
+  dispose(): void {
+    for (const variable of this.parameters.values()) variable.dispose();
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    const { sse, width, layers, heads, headSize, parameterTokens, vocabSize } = this.configuration;
+    const rows = [
+      [sse === "none" ? "RWKV-7" : `Meta-State (${sse})`, `${this.parameterCount.toLocaleString("en")} parameters`],
+      ["layers", `${layers}`],
+      ["width", `${width}`],
+      ["heads", `${heads} of ${headSize} channels`],
+      ["parameter tokens", `${parameterTokens} a layer`],
+      ["vocabulary", `${vocabSize}`],
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+  }
+}
+
+/**
+ * A model with fresh parameters.
+ *
+ * @param options sizes and SSE variant, see {@link ModelOptions}
+ * @param settings `seed`: the same seed gives the same parameters on every machine
+ * @throws ConfigurationError naming what does not fit
+ */
+export function createModel(options: ModelOptions, { seed = 0 }: { seed?: number } = {}): Model {
+  const configuration = completeConfiguration(options);
+  return new Model(configuration, createParameters(configuration, seed));
+}

@@ -1,0 +1,89 @@
+/** RWKV-7's time mixing (arXiv 2503.14456), unchanged. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+
+import { bonusGate } from "../ops/bonus-gate/bonus-gate.js";
+import { biasedSigmoid } from "../ops/gates/biased-sigmoid.js";
+import { decay } from "../ops/gates/decay.js";
+import { interpolate } from "../ops/gates/interpolate.js";
+import { groupNorm } from "../ops/group-norm/group-norm.js";
+import { prepareKeys } from "../ops/key-preparation/key-preparation.js";
+import { linear } from "../ops/linear/linear.js";
+import { tokenShift } from "../ops/token-shift/token-shift.js";
+import { wkv7 } from "../ops/wkv7/wkv7.js";
+import type { TimeMixCoefficients } from "../sse/context.js";
+import { attentionWidth, type ModelConfiguration } from "./configuration.js";
+import { parameter, type Parameters } from "./parameters.js";
+
+/** What time mixing gives: its output, the states after the last token, and what the Meta-State layer reuses. */
+export interface TimeMixing {
+  /** to be added to the residual stream, `[B, T, C]` */
+  readonly output: Tensor3D;
+  /** S after the last token, `[B, H, N, N]` */
+  readonly wkv: Tensor4D;
+  /** r, w, k, v, −κ̂, κ̂ ⊙ a of all heads, `[B, T, H, N]` */
+  readonly coefficients: TimeMixCoefficients;
+  /** the first layer's value, `[B, T, A]`, which later layers mix into theirs */
+  readonly firstValue: Tensor3D;
+}
+
+/**
+ * @param x the layer-normalised residual stream `[B, T, C]`
+ * @param shift the row before the first, `[B, C]`
+ * @param wkv S before the first token, `[B, H, N, N]`
+ * @param firstValue the first layer's value; left out in the first layer
+ */
+export function timeMixing(
+  configuration: ModelConfiguration,
+  parameters: Parameters,
+  layer: number,
+  x: Tensor3D,
+  shift: Tensor2D,
+  wkv: Tensor4D,
+  firstValue?: Tensor3D,
+): TimeMixing {
+  const { heads, headSize } = configuration;
+  const [batch, time] = x.shape;
+  const p = (name: string): Tensor => parameter(parameters, `blocks.${layer}.att.${name}`);
+  const lowRank = (input: Tensor3D, name: string, inner: (hidden: Tensor3D) => Tensor3D = (h) => h): Tensor3D =>
+    linear(inner(linear(input, p(`${name}1`), "inOut")), p(`${name}2`), "inOut");
+
+  const mixes = ["x_r", "x_w", "x_k", "x_v", "x_a", "x_g"].map(p);
+  const [xr, xw, xk, xv, xa, xg] = tokenShift(x, shift, mixes) as Sextuple;
+  const r = linear(xr, p("receptance.weight"));
+  const k = linear(xk, p("key.weight"));
+  const ownValue = linear(xv, p("value.weight"));
+  const w = decay(lowRank(xw, "w", tf.tanh), p("w0"));
+  const rate = biasedSigmoid(lowRank(xa, "a"), p("a0"));
+  const gate = lowRank(xg, "g", tf.sigmoid);
+  const v = firstValue
+    ? interpolate(ownValue, firstValue, biasedSigmoid(lowRank(xv, "v"), p("v0")))
+    : ownValue;
+  const { key, alpha, beta } = prepareKeys(k, p("k_k"), rate, p("k_a"), heads);
+
+  const perHead = (y: Tensor3D): Tensor4D => tf.reshape(y, [batch, time, heads, headSize]);
+  const coefficients: TimeMixCoefficients = {
+    r: perHead(r),
+    w: perHead(w),
+    k: perHead(key),
+    v: perHead(v),
+    alpha: perHead(alpha),
+    beta: perHead(beta),
+  };
+  const { y, state } = runWkv7(coefficients, wkv);
+  const flat: Tensor3D = tf.reshape(y, [batch, time, attentionWidth(configuration)]);
+  // Published epsilon 64e-5 is for heads of 64: it follows the head size.
+  const normalised = groupNorm(flat, p("ln_x.weight"), p("ln_x.bias"), { groups: heads, epsilon: headSize * 1e-5 });
+  const output = linear(bonusGate(normalised, r, key, v, gate, p("r_k")), p("output.weight"));
+  return { output, wkv: state, coefficients, firstValue: firstValue ?? v };
+}
+
+type Sextuple = [Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D];
+
+/** {@link wkv7} with the coefficients of time mixing, or with some replaced: other queries, other values. */
+export function runWkv7(
+  { r, w, k, v, alpha, beta }: TimeMixCoefficients,
+  state: Tensor4D,
+): { y: Tensor4D; state: Tensor4D } {
+  return wkv7(r, w, k, v, alpha, beta, state);
+}

@@ -1,0 +1,164 @@
+/**
+ * The op `tokenShift`: RWKV's mix of each token with the one before it, for several mixes of the same input at once.
+ * Time mixing takes six, the Meta-State layer one; a kernel exists for each count, named `TokenShift6`, `TokenShift1`.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D, TensorInfo } from "@tensorflow/tfjs-core";
+
+import type { HostMemory } from "../host.js";
+import { declareGradient, declareKernel, type Kernel } from "../kernel.js";
+import { expectRank, expectShape } from "../shape.js";
+
+type Attributes = Record<string, never>;
+type Tensors = Readonly<Record<string, Tensor>>;
+type Infos = Readonly<Record<string, TensorInfo>>;
+
+/** Kernel `TokenShift{n}`: inputs `x` `[B, T, C]`, `previous` `[B, C]`, `mix0…` of C values; n outputs like x. */
+function declareTokenShift(count: number): Kernel<string, Attributes> {
+  const mixNames = Array.from({ length: count }, (_, i) => `mix${i}`);
+  const dyNames = Array.from({ length: count }, (_, i) => `dy${i}`);
+  const kernel = declareKernel<string, Attributes>({
+    name: `TokenShift${count}`,
+    composed: (inputs) => forwardComposed(inputs, mixNames),
+    host: (inputs, memory) => forwardHost(inputs, memory, mixNames),
+  });
+  // Outputs: dx, dprevious, then dmix0 …
+  const gradient = declareKernel<string, Attributes>({
+    name: `TokenShift${count}Grad`,
+    composed: (inputs) => backwardComposed(inputs, mixNames, dyNames),
+    host: (inputs, memory) => backwardHost(inputs, memory, mixNames, dyNames),
+  });
+  declareGradient(kernel, ["x", "previous", ...mixNames], (dys, saved) => {
+    const [x, previous, ...mixes] = saved as [Tensor, Tensor, ...Tensor[]];
+    const inputs: Record<string, Tensor> = { x, previous };
+    mixes.forEach((mix, i) => (inputs[mixNames[i]!] = mix));
+    dys.forEach((dy, i) => (inputs[dyNames[i]!] = dy));
+    const [dx, dprevious, ...dmixes] = gradient.run(inputs, {});
+    return { x: dx!, previous: dprevious!, ...Object.fromEntries(dmixes.map((dmix, i) => [mixNames[i]!, dmix])) };
+  });
+  return kernel;
+}
+
+const kernels = new Map([1, 6].map((count) => [count, declareTokenShift(count)]));
+
+/** x_{t−1} − x_t, with `previous` before the first token. */
+function differences(x: Tensor3D, previous: Tensor): Tensor {
+  const [batch, time, width] = x.shape;
+  const before = tf.concat(
+    [tf.reshape(previous, [batch, 1, width]), tf.slice(x, [0, 0, 0], [batch, time - 1, width])],
+    1,
+  );
+  return tf.sub(before, x);
+}
+
+function forwardComposed(inputs: Tensors, mixNames: readonly string[]): Tensor[] {
+  const x = inputs.x as Tensor3D;
+  const width = x.shape[2];
+  const difference = differences(x, inputs.previous!);
+  return mixNames.map((name) => tf.add(x, tf.mul(difference, tf.reshape(inputs[name]!, [width]))));
+}
+
+function backwardComposed(inputs: Tensors, mixNames: readonly string[], dyNames: readonly string[]): Tensor[] {
+  const x = inputs.x as Tensor3D;
+  const [batch, time, width] = x.shape;
+  const difference = differences(x, inputs.previous!);
+  let direct: Tensor = tf.zerosLike(x);
+  let shifted: Tensor = tf.zerosLike(x);
+  const dmixes = mixNames.map((name, i) => {
+    const dy = inputs[dyNames[i]!]!;
+    const toPrevious = tf.mul(dy, tf.reshape(inputs[name]!, [width]));
+    direct = tf.add(direct, tf.sub(dy, toPrevious));
+    shifted = tf.add(shifted, toPrevious);
+    const product = tf.reshape(tf.mul(dy, difference), [batch * time, width]);
+    return tf.reshape(tf.sum(product, 0), inputs[name]!.shape);
+  });
+  const later = tf.slice(shifted as Tensor3D, [0, 1, 0], [batch, time - 1, width]);
+  const dx = tf.add(direct, tf.concat([later, tf.zeros([batch, 1, width])], 1));
+  const dprevious = tf.reshape(tf.slice(shifted as Tensor3D, [0, 0, 0], [batch, 1, width]), [batch, width]);
+  return [dx, dprevious, ...dmixes];
+}
+
+function forwardHost(inputs: Infos, memory: HostMemory, mixNames: readonly string[]): TensorInfo[] {
+  const shape = inputs.x!.shape as [number, number, number];
+  const [batch, time, width] = shape;
+  const outputs = mixNames.map(() => memory.make(shape));
+  const x = memory.floats(inputs.x!);
+  const previous = memory.floats(inputs.previous!);
+  mixNames.forEach((name, i) => {
+    const mix = memory.floats(inputs[name]!);
+    const y = memory.floats(outputs[i]!);
+    for (let b = 0; b < batch; b++) {
+      for (let t = 0; t < time; t++) {
+        const at = (b * time + t) * width;
+        const [before, beforeAt] = t === 0 ? [previous, b * width] : [x, at - width];
+        for (let c = 0; c < width; c++) {
+          const value = x[at + c]!;
+          y[at + c] = value + mix[c]! * (before[beforeAt + c]! - value);
+        }
+      }
+    }
+  });
+  return outputs;
+}
+
+function backwardHost(
+  inputs: Infos,
+  memory: HostMemory,
+  mixNames: readonly string[],
+  dyNames: readonly string[],
+): TensorInfo[] {
+  const shape = inputs.x!.shape as [number, number, number];
+  const [batch, time, width] = shape;
+  const outputs = [
+    memory.make(shape),
+    memory.make(inputs.previous!.shape),
+    ...mixNames.map((name) => memory.make(inputs[name]!.shape)),
+  ];
+  const x = memory.floats(inputs.x!);
+  const previous = memory.floats(inputs.previous!);
+  const dx = memory.floats(outputs[0]!).fill(0);
+  const dprevious = memory.floats(outputs[1]!).fill(0);
+  mixNames.forEach((name, i) => {
+    const mix = memory.floats(inputs[name]!);
+    const dy = memory.floats(inputs[dyNames[i]!]!);
+    const dmix = new Float64Array(width);
+    for (let b = 0; b < batch; b++) {
+      for (let t = 0; t < time; t++) {
+        const at = (b * time + t) * width;
+        const [before, dbefore, beforeAt] = t === 0 ? [previous, dprevious, b * width] : [x, dx, at - width];
+        for (let c = 0; c < width; c++) {
+          const d = dy[at + c]!;
+          const toPrevious = d * mix[c]!;
+          dx[at + c]! += d - toPrevious;
+          dbefore[beforeAt + c]! += toPrevious;
+          dmix[c]! += d * (before[beforeAt + c]! - x[at + c]!);
+        }
+      }
+    }
+    memory.floats(outputs[i + 2]!).set(dmix);
+  });
+  return outputs;
+}
+
+/**
+ * y_i = x_t + mix_i ⊙ (x_{t−1} − x_t), differentiable in x, previous and the mixes.
+ *
+ * @param x float32 `[B, T, C]`
+ * @param previous the token before the first, `[B, C]`: zeros at the start of a sequence, else the last row before
+ * @param mixes 1 or 6 tensors of C values (checkpoints hold them as `[1, 1, C]`)
+ * @returns one tensor `[B, T, C]` for each mix
+ * @throws ShapeError when a shape does not fit
+ */
+export function tokenShift(x: Tensor3D, previous: Tensor2D, mixes: readonly Tensor[]): Tensor3D[] {
+  expectRank("tokenShift", "x", x, 3, "[B, T, C]");
+  const [batch, , width] = x.shape;
+  expectShape("tokenShift", "previous", previous, [batch, width], "[B, C]");
+  const inputs: Record<string, Tensor> = { x, previous };
+  mixes.forEach((mix, i) => {
+    expectShape("tokenShift", `mixes[${i}]`, mix, [1, 1, width], "[1, 1, C]");
+    inputs[`mix${i}`] = mix;
+  });
+  const kernel = kernels.get(mixes.length);
+  if (!kernel) throw new RangeError(`tokenShift: ${mixes.length} mixes, wanted ${[...kernels.keys()].join(" or ")}`);
+  return kernel.run(inputs, {}) as Tensor3D[];
+}
