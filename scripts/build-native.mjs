@@ -5,7 +5,8 @@
 //
 //   node scripts/build-native.mjs [--force] [--sanitize address,undefined]
 //
-// A sanitizer build goes to kernels-cuda/build/Sanitize and is loaded through METASTATE_NATIVE_ADDON.
+// A sanitizer build goes to kernels-cuda/build/Sanitize and is loaded through METASTATE_NATIVE_ADDON. It has the AVX-512
+// path compiled for AVX2, so that the logic of that path is tested on a machine without AVX-512 too.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -114,7 +115,7 @@ async function build(log, force, sanitize) {
         ...["-S", packageFolder, "-B", attempt, "-G", tools.generator, `-DCMAKE_MAKE_PROGRAM=${tools.maker}`],
         `-DNODE_ADDON_API_INCLUDE=${headers.nodeAddonApi}`,
         `-DNODE_API_HEADERS_INCLUDE=${headers.nodeApi}`,
-        ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`] : []),
+        ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`, "-DMETASTATE_EMULATE_AVX512=ON"] : []),
       ],
       { CXX: compiler.command },
       log,

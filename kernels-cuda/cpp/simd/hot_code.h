@@ -16,10 +16,10 @@
 namespace metastate {
 namespace {
 
-#include "simd/vector.inc"
-#include "simd/multiply_add.inc"
-#include "wkv7/forward.inc"
-#include "wkv7/backward.inc"
+#include "simd/vector.h"
+#include "simd/multiply_add.h"
+#include "wkv7/forward.h"
+#include "wkv7/backward.h"
 
 }  // namespace
 

@@ -16,10 +16,13 @@ const std::vector<const SimdPath*>& availablePaths() {
     // These ask the operating system too, whether it saves the wide registers.
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2) found.push_back(&pathAvx2);
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-      found.push_back(&pathAvx512);
-    }
+#if defined(METASTATE_EMULATE_AVX512)
+    const bool avx512 = true;
+#else
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#endif
+    if (avx2 && avx512) found.push_back(&pathAvx512);
 #endif
     return found;
   }();

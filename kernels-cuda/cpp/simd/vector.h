@@ -1,0 +1,101 @@
+// Included by hot_code.h only, in an unnamed namespace.
+//
+// Vectors of METASTATE_LANES floats, in the compilers' own vector types (GCC and Clang): one source for every
+// instruction set, and `a * b + c` becomes one fused instruction where there is one.
+
+constexpr int lanes = METASTATE_LANES;
+constexpr int registers = METASTATE_REGISTERS;
+
+typedef float Vector __attribute__((vector_size(4 * METASTATE_LANES)));
+typedef float Vector4 __attribute__((vector_size(16)));
+// The same, at any address of a float.
+typedef float VectorAnywhere __attribute__((vector_size(4 * METASTATE_LANES), aligned(4), may_alias));
+typedef float Vector4Anywhere __attribute__((vector_size(16), aligned(4), may_alias));
+
+inline Vector load(const float* from) { return *reinterpret_cast<const VectorAnywhere*>(from); }
+inline void store(float* to, Vector value) { *reinterpret_cast<VectorAnywhere*>(to) = value; }
+inline Vector4 load4(const float* from) { return *reinterpret_cast<const Vector4Anywhere*>(from); }
+inline void store4(float* to, Vector4 value) { *reinterpret_cast<Vector4Anywhere*>(to) = value; }
+
+inline Vector broadcast(float x) {
+#if METASTATE_LANES == 4
+  return Vector{x, x, x, x};
+#elif METASTATE_LANES == 8
+  return Vector{x, x, x, x, x, x, x, x};
+#elif METASTATE_LANES == 16
+  return Vector{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+#endif
+}
+
+// Has a vector in a register at this point, so that the compiler neither stores it nor works across such points.
+#if defined(METASTATE_EMULATE_AVX512)
+#define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+m"(x))
+#elif defined(__x86_64__)
+#define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+x"(x))
+#elif defined(__aarch64__)
+#define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+w"(x))
+#else
+#define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+m"(x))
+#endif
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define METASTATE_SHUFFLE4(x, y, i, j, k, l) __builtin_shufflevector(x, y, i, j, k, l)
+#else
+typedef int Indices4 __attribute__((vector_size(16)));
+#define METASTATE_SHUFFLE4(x, y, i, j, k, l) __builtin_shuffle(x, y, Indices4{i, j, k, l})
+#endif
+
+/// Four partial sums of the lanes.
+inline Vector4 fold(Vector x) {
+#if METASTATE_LANES == 4
+  return x;
+#else
+  Vector4 quarters[lanes / 4];
+  memcpy(quarters, &x, sizeof x);
+#if METASTATE_LANES == 8
+  return quarters[0] + quarters[1];
+#else
+  return (quarters[0] + quarters[1]) + (quarters[2] + quarters[3]);
+#endif
+#endif
+}
+
+/// The sums over the lanes of four vectors.
+inline Vector4 sums(Vector a, Vector b, Vector c, Vector d) {
+  const Vector4 x = fold(a), y = fold(b), z = fold(c), u = fold(d);
+  const Vector4 xy = METASTATE_SHUFFLE4(x, y, 0, 4, 1, 5) + METASTATE_SHUFFLE4(x, y, 2, 6, 3, 7);
+  const Vector4 zu = METASTATE_SHUFFLE4(z, u, 0, 4, 1, 5) + METASTATE_SHUFFLE4(z, u, 2, 6, 3, 7);
+  return METASTATE_SHUFFLE4(xy, zu, 0, 1, 4, 5) + METASTATE_SHUFFLE4(xy, zu, 2, 3, 6, 7);
+}
+
+/// Copies a 4 x 4 block, transposed; strides in floats.
+inline void transpose4(const float* from, int64_t fromStride, float* to, int64_t toStride) {
+  const Vector4 a = load4(from), b = load4(from + fromStride);
+  const Vector4 c = load4(from + 2 * fromStride), d = load4(from + 3 * fromStride);
+  const Vector4 ac0 = METASTATE_SHUFFLE4(a, c, 0, 4, 1, 5), ac1 = METASTATE_SHUFFLE4(a, c, 2, 6, 3, 7);
+  const Vector4 bd0 = METASTATE_SHUFFLE4(b, d, 0, 4, 1, 5), bd1 = METASTATE_SHUFFLE4(b, d, 2, 6, 3, 7);
+  store4(to, METASTATE_SHUFFLE4(ac0, bd0, 0, 4, 1, 5));
+  store4(to + toStride, METASTATE_SHUFFLE4(ac0, bd0, 2, 6, 3, 7));
+  store4(to + 2 * toStride, METASTATE_SHUFFLE4(ac1, bd1, 0, 4, 1, 5));
+  store4(to + 3 * toStride, METASTATE_SHUFFLE4(ac1, bd1, 2, 6, 3, 7));
+}
+
+/// Copies `rows` x `columns` from `from` to its transpose in `to`; strides in floats.
+inline void transpose(const float* from, int64_t fromStride, int64_t rows, int64_t columns, float* to,
+                      int64_t toStride) {
+  const int64_t wholeRows = rows & ~int64_t{3}, wholeColumns = columns & ~int64_t{3};
+  for (int64_t i = 0; i < wholeRows; i += 4) {
+    for (int64_t j = 0; j < wholeColumns; j += 4) {
+      transpose4(from + i * fromStride + j, fromStride, to + j * toStride + i, toStride);
+    }
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = i < wholeRows ? wholeColumns : 0; j < columns; ++j) to[j * toStride + i] = from[i * fromStride + j];
+  }
+}
+
+inline int64_t roundUp(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+inline float* alignedTo64(float* p) {
+  return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(p) + 63) & ~uintptr_t{63});
+}

@@ -1,0 +1,135 @@
+// Included by hot_code.h only, in an unnamed namespace.
+//
+// Wkv7 forward, for some rows of one head.
+//
+// Rows of the state never meet, so a block of rows goes through all of time alone, its state in L1. The block is held
+// transposed: a register holds the same column of several rows, so that both sums over columns (S a and S r) are plain
+// additions of registers and nothing is ever summed across lanes. One sweep over the columns does everything for a step:
+// it updates S_t, sums S_t r_t, and sums S_t a_{t+1} for the next step.
+
+/// Registers of rows that go together: they share the five broadcasts of a column. Each needs four (sa, v, and two
+/// sums); the rest of the registers is for the broadcasts.
+constexpr int64_t forwardMaximumVectors = registers >= 32 ? 4 : 2;
+
+int64_t forwardBlockRows(int64_t headSize) {
+  int64_t vectors = forwardMaximumVectors;
+  while (vectors > 1 && (vectors / 2) * lanes >= headSize) vectors /= 2;
+  return vectors * lanes;
+}
+
+int64_t forwardScratch(int64_t headSize) { return headSize * forwardBlockRows(headSize) + 16; }
+
+/// `vectors` registers of rows; Size is the head size, or 0 when it is known only at run time. `rows` may be fewer than
+/// the registers hold: the rest are zero.
+template <int vectors, int Size>
+void forwardBlockOfRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head,
+                        int64_t firstRow, int64_t rows, float* state) {
+  constexpr int64_t width = vectors * lanes;
+  // With one register of rows there are too few independent sums to keep the FMA units busy: even and odd columns are
+  // summed apart.
+  constexpr int apart = vectors == 1 ? 2 : 1;
+  const int64_t n = Size != 0 ? Size : shape.headSize;
+  const int64_t stepStride = shape.heads * n;
+  const int64_t batch = head / shape.heads;
+  int64_t at = batch * shape.time * stepStride + (head % shape.heads) * n;  // offset of this head's step
+  const int64_t block = head * n * n + firstRow * n;
+  const int64_t checkpoints = checkpointCount(shape);
+  const bool whole = rows == width;
+
+  if (!whole) memset(state, 0, static_cast<size_t>(n * width) * sizeof(float));
+  transpose(in.state + block, n, rows, n, state, width);
+
+  Vector sa[vectors];
+  for (int q = 0; q < vectors; ++q) sa[q] = broadcast(0);
+  for (int64_t j = 0; j < n; ++j) {
+    const Vector a = broadcast(in.a[at + j]);
+    for (int q = 0; q < vectors; ++q) sa[q] += load(state + j * width + q * lanes) * a;
+  }
+
+  for (int64_t t = 0; t < shape.time; ++t, at += stepStride) {
+    if (shape.interval != 0 && t % shape.interval == 0) {
+      const int64_t checkpoint = (head * checkpoints + t / shape.interval) * n * n + firstRow * n;
+      transpose(state, width, n, rows, out.checkpoints + checkpoint, n);
+    }
+    const float* r = in.r + at;
+    const float* w = in.w + at;
+    const float* k = in.k + at;
+    const float* b = in.b + at;
+    // After the last step there is no a to prepare for: the sum is taken with any and not used.
+    const float* nextA = in.a + (t + 1 < shape.time ? at + stepStride : at);
+
+    float rowsOfV[width];
+    if (!whole) {
+      memset(rowsOfV, 0, sizeof rowsOfV);
+      memcpy(rowsOfV, in.v + at + firstRow, static_cast<size_t>(rows) * sizeof(float));
+    }
+    const float* vRows = whole ? in.v + at + firstRow : rowsOfV;
+    Vector v[vectors], y[apart][vectors], nextSa[apart][vectors];
+    for (int q = 0; q < vectors; ++q) {
+      v[q] = load(vRows + q * lanes);
+      for (int u = 0; u < apart; ++u) y[u][q] = nextSa[u][q] = broadcast(0);
+    }
+
+    const auto column = [&](int64_t j, Vector(&ySum)[vectors], Vector(&saSum)[vectors]) {
+      const Vector wj = broadcast(w[j]), bj = broadcast(b[j]), kj = broadcast(k[j]);
+      const Vector rj = broadcast(r[j]), aj = broadcast(nextA[j]);
+      for (int q = 0; q < vectors; ++q) {
+        float* place = state + j * width + q * lanes;
+        const Vector s = load(place) * wj + sa[q] * bj + v[q] * kj;
+        store(place, s);
+        ySum[q] += s * rj;
+        saSum[q] += s * aj;
+      }
+    };
+    int64_t j = 0;
+    for (; j + apart <= n; j += apart) {
+      for (int u = 0; u < apart; ++u) column(j + u, y[u], nextSa[u]);
+    }
+    for (; j < n; ++j) column(j, y[0], nextSa[0]);
+
+    float rowsOfY[width];
+    float* yRows = whole ? out.y + at + firstRow : rowsOfY;
+    for (int q = 0; q < vectors; ++q) {
+      for (int u = 1; u < apart; ++u) {
+        y[0][q] += y[u][q];
+        nextSa[0][q] += nextSa[u][q];
+      }
+      sa[q] = nextSa[0][q];
+      store(yRows + q * lanes, y[0][q]);
+    }
+    if (!whole) memcpy(out.y + at + firstRow, rowsOfY, static_cast<size_t>(rows) * sizeof(float));
+  }
+  transpose(state, width, n, rows, out.finalState + block, n);
+}
+
+template <int Size>
+void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head,
+                       int64_t firstRow, int64_t rows, float* scratch) {
+  float* state = alignedTo64(scratch);
+  while (rows > 0) {
+    int64_t taken;
+    if (forwardMaximumVectors >= 4 && rows > 2 * lanes) {
+      taken = rows < 4 * lanes ? rows : 4 * lanes;
+      forwardBlockOfRows<forwardMaximumVectors, Size>(shape, in, out, head, firstRow, taken, state);
+    } else if (rows > lanes) {
+      taken = rows < 2 * lanes ? rows : 2 * lanes;
+      forwardBlockOfRows<2, Size>(shape, in, out, head, firstRow, taken, state);
+    } else {
+      taken = rows;
+      forwardBlockOfRows<1, Size>(shape, in, out, head, firstRow, taken, state);
+    }
+    firstRow += taken;
+    rows -= taken;
+  }
+}
+
+void forwardRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
+                 int64_t rows, float* scratch) {
+  switch (shape.headSize) {
+    case 16: return forwardRowsOfSize<16>(shape, in, out, head, firstRow, rows, scratch);
+    case 32: return forwardRowsOfSize<32>(shape, in, out, head, firstRow, rows, scratch);
+    case 64: return forwardRowsOfSize<64>(shape, in, out, head, firstRow, rows, scratch);
+    case 128: return forwardRowsOfSize<128>(shape, in, out, head, firstRow, rows, scratch);
+    default: return forwardRowsOfSize<0>(shape, in, out, head, firstRow, rows, scratch);
+  }
+}
