@@ -2,10 +2,25 @@
 import { batches } from "./data/batches.js";
 import { mobyDick } from "./data/moby-dick.js";
 import { split } from "./data/split.js";
+import { lossPlot } from "./plots/loss.js";
+import { stateHeatmap } from "./plots/state-heatmap.js";
 
 export { ConfigurationError, DivergenceError, ShapeError, TokenError } from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
 export { Random, type RandomState } from "./random.js";
+
+export {
+  engine,
+  EngineInfo,
+  registerEngine,
+  registerKernels,
+  startEngine,
+  type EngineCandidate,
+  type EngineStart,
+  type KernelProvider,
+  type KernelRegistration,
+  type StartEngineOptions,
+} from "./engine.js";
 
 export { kernelNames } from "./ops/kernel.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
@@ -28,6 +43,10 @@ export { sampleToken, type SamplingOptions } from "./generation/sampling.js";
 export { type Batch, type BatchesOptions } from "./data/batches.js";
 export { byteTokenizer, type TokenDecoder, type TokenIds, type Tokenizer } from "./data/byte-tokenizer.js";
 
+export { Figure } from "./plots/figure.js";
+export { type LossPlotOptions, type LossPoint } from "./plots/loss.js";
+export { type StateHeatmapOptions } from "./plots/state-heatmap.js";
+
 /** Texts, and their way into batches. */
 export const data = {
   /** Herman Melville's Moby-Dick, about 1.2 million characters. */
@@ -36,4 +55,12 @@ export const data = {
   split,
   /** Endless batches of passages drawn by a seed. */
   batches,
+};
+
+/** Plotly figures that display themselves; each is a pure function of data. */
+export const plots = {
+  /** Training loss, smoothed, with held-out points; of one history or of several by name. */
+  loss: lossPlot,
+  /** One head's WKV state or Meta-State as a heatmap. */
+  stateHeatmap,
 };

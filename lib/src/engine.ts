@@ -1,0 +1,205 @@
+/**
+ * Which tensor engine runs, and why. Engines and kernel providers register themselves; {@link startEngine} takes the one
+ * of highest priority that can run, adds fast kernels to it, and says so in a line or two. The library brings `wasm` and
+ * `cpu`; kernel packages bring theirs, and neither knows the other.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
+
+import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "./display.js";
+import { ConfigurationError } from "./errors.js";
+
+/** An engine that may be chosen at start. Never throws: says why it cannot run. */
+export interface EngineCandidate {
+  /** `cuda`, `native`, `tensorflow`, `wasm`, `cpu`, … */
+  readonly name: string;
+  /** tried in descending order: cuda 400, native 300, tensorflow 200, wasm 100, cpu 0 */
+  readonly priority: number;
+  /** taken only when asked for by name */
+  readonly onlyWhenAsked?: boolean;
+  /** makes the tfjs backend of that name ready */
+  start(): Promise<EngineStart>;
+}
+
+/** Whether an engine started: its tfjs backend and the device in words, or the reason why not. */
+export type EngineStart =
+  | { readonly ready: true; readonly backend: string; readonly device: string }
+  | { readonly ready: false; readonly reason: string };
+
+/** Fast kernels that are added to whichever backend was chosen. */
+export interface KernelProvider {
+  readonly name: string;
+  register(backend: string): Promise<KernelRegistration>;
+}
+
+/** Which kernels a provider registered, and on what they run; or none, and why. */
+export type KernelRegistration =
+  | { readonly kernels: readonly string[]; readonly detail: string }
+  | { readonly kernels: readonly []; readonly reason: string };
+
+/** What runs. */
+export class EngineInfo implements Displayable {
+  constructor(
+    /** the engine's name */
+    readonly name: string,
+    /** the tfjs backend it runs on */
+    readonly backend: string,
+    /** the device in words */
+    readonly device: string,
+    /** fast kernels by provider */
+    readonly kernels: readonly { readonly provider: string; readonly names: readonly string[]; readonly detail: string }[],
+    /** engines and providers that are not in use, and why */
+    readonly unavailable: readonly { readonly name: string; readonly reason: string }[],
+  ) {}
+
+  private rows(): string[][] {
+    return [
+      ["engine", this.name],
+      ["backend", this.backend],
+      ["device", this.device],
+      ...this.kernels.map(({ provider, names, detail }) => [provider, `${names.join(", ")} (${detail})`]),
+      ...this.unavailable.map(({ name, reason }) => [`${name}: not in use`, reason]),
+    ];
+  }
+
+  toString(): string {
+    return textTable(this.rows());
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return { "text/html": htmlTable(this.rows()), "text/plain": this.toString() };
+  }
+}
+
+/** Options of {@link startEngine}. */
+export interface StartEngineOptions {
+  /** the engine wanted, by name; comes before the environment variable `METASTATE_BACKEND` */
+  backend?: string;
+  /** where the choice is told, in a line or two; default: standard error */
+  log?: (line: string) => void;
+}
+
+const candidates = new Map<string, EngineCandidate>();
+const providers = new Map<string, KernelProvider>();
+let started: Promise<EngineInfo> | undefined;
+let current: EngineInfo | undefined;
+
+/** Adds an engine, or replaces the one of its name. Has an effect before {@link startEngine} only. */
+export function registerEngine(candidate: EngineCandidate): void {
+  candidates.set(candidate.name, candidate);
+}
+
+/** Adds a provider of kernels, or replaces the one of its name. Has an effect before {@link startEngine} only. */
+export function registerKernels(provider: KernelProvider): void {
+  providers.set(provider.name, provider);
+}
+
+/**
+ * Chooses and starts the engine, once: later calls give the same answer.
+ *
+ * @throws ConfigurationError when an engine asked for by name is unknown or cannot run, naming those that can
+ */
+export function startEngine(options: StartEngineOptions = {}): Promise<EngineInfo> {
+  started ??= choose(options).catch((error: unknown) => {
+    // A choice that failed may be made again, with another name.
+    started = undefined;
+    throw error;
+  });
+  return started;
+}
+
+/**
+ * What runs. Displays itself as a table.
+ *
+ * @throws Error before {@link startEngine} has finished
+ */
+export function engine(): EngineInfo {
+  if (!current) throw new Error("no engine runs yet: await startEngine() first");
+  return current;
+}
+
+async function choose({
+  backend: asked = process.env.METASTATE_BACKEND || undefined,
+  log = (line) => console.error(line),
+}: StartEngineOptions): Promise<EngineInfo> {
+  const unavailable: { name: string; reason: string }[] = [];
+  const order = [...candidates.values()].sort((a, b) => b.priority - a.priority);
+  if (asked !== undefined && !candidates.has(asked)) {
+    throw new ConfigurationError(
+      `engine "${asked}" is unknown, wanted one of ${order.map(({ name }) => name).join(", ")}: ` +
+        `set METASTATE_BACKEND to one of these or leave it out`,
+    );
+  }
+  for (const candidate of order) {
+    if (asked === undefined ? candidate.onlyWhenAsked : candidate.name !== asked) continue;
+    const result = await tryStart(candidate);
+    if (!result.ready) {
+      unavailable.push({ name: candidate.name, reason: result.reason });
+      continue;
+    }
+    const kernels = await addKernels(result.backend, unavailable);
+    current = new EngineInfo(candidate.name, result.backend, result.device, kernels, unavailable);
+    tell(current, asked !== undefined, log);
+    return current;
+  }
+  const reasons = unavailable.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  throw new ConfigurationError(
+    asked === undefined ? `no engine can run (${reasons})` : `engine "${asked}" cannot run (${reasons})`,
+  );
+}
+
+async function tryStart(candidate: EngineCandidate): Promise<EngineStart> {
+  try {
+    const result = await candidate.start();
+    if (result.ready && tf.getBackend() !== result.backend && !(await tf.setBackend(result.backend))) {
+      return { ready: false, reason: `the tfjs backend "${result.backend}" did not start` };
+    }
+    return result;
+  } catch (error) {
+    // An engine that breaks its promise not to throw must not keep the others from running.
+    return { ready: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function addKernels(
+  backend: string,
+  unavailable: { name: string; reason: string }[],
+): Promise<EngineInfo["kernels"]> {
+  const added: { provider: string; names: readonly string[]; detail: string }[] = [];
+  for (const provider of providers.values()) {
+    try {
+      const result = await provider.register(backend);
+      if ("detail" in result) added.push({ provider: provider.name, names: result.kernels, detail: result.detail });
+      else unavailable.push({ name: provider.name, reason: result.reason });
+    } catch (error) {
+      unavailable.push({ name: provider.name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return added;
+}
+
+function tell(info: EngineInfo, asked: boolean, log: (line: string) => void): void {
+  const fast = info.kernels.map(({ provider, detail }) => `, with ${provider} (${detail})`).join("");
+  log(`metastate runs on ${info.name}: ${info.device}${fast}${asked ? ", as asked for" : ""}`);
+  if (info.unavailable.length > 0) {
+    log(`not in use: ${info.unavailable.map(({ name, reason }) => `${name} (${reason})`).join("; ")}`);
+  }
+}
+
+/** A backend of tfjs itself. */
+function tfjsEngine(name: string, priority: number, device: string): EngineCandidate {
+  return {
+    name,
+    priority,
+    async start() {
+      if (await tf.setBackend(name)) return { ready: true, backend: name, device };
+      return { ready: false, reason: `the tfjs backend "${name}" did not start` };
+    },
+  };
+}
+
+// In Node the wasm backend has no threads; asked for, it would look for a browser's workers.
+setThreadsCount(1);
+registerEngine(tfjsEngine("wasm", 100, "WebAssembly, one thread"));
+registerEngine(tfjsEngine("cpu", 0, "plain JavaScript"));
