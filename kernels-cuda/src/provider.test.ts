@@ -28,7 +28,7 @@ function tensors(c: Wkv7Case): Record<string, tf.Tensor> {
 }
 
 const runKernel = (name: string, inputs: object, attrs: object) =>
-  tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
+  tf.engine().runKernel<tf.Tensor[]>(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap);
 
 for (const backend of ["cpu", "wasm"]) {
   test(`Wkv7 and Wkv7Grad run as tfjs kernels on ${backend}`, needsNative, async () => {
