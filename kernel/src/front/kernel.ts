@@ -1,0 +1,220 @@
+/** The kernel: answers Jupyter's messages. What each does stands in the table of handlers. */
+import { LanguageClient } from "../language/client.js";
+import type { ConnectionInfo } from "../protocol/connection.js";
+import type { Header, Json, Message } from "../protocol/message.js";
+import { Sockets, type RequestChannel } from "../protocol/sockets.js";
+import type { Outcome } from "../session-protocol.js";
+import { Execution } from "./execution.js";
+import { History } from "./history.js";
+import { inspectReply, pagePayload } from "./inspect-reply.js";
+import { kernelInfo } from "./kernel-info.js";
+import { toCodePoints, toCodeUnits } from "./offsets.js";
+
+export interface KernelOptions {
+  readonly connection: ConnectionInfo;
+  /** The notebook's folder. */
+  readonly folder: string;
+  /** Absolute path of the module that holds the globals of cells. */
+  readonly cellApi: string;
+  /** Absolute paths of preload modules. */
+  readonly preloads: readonly string[];
+  /** Diagnostics for whoever runs the server; never shown in a notebook. */
+  readonly log: (line: string) => void;
+}
+
+type Handler = (message: Message, channel: RequestChannel) => Promise<void> | void;
+
+interface Queued {
+  readonly message: Message;
+  readonly channel: RequestChannel;
+}
+
+export class Kernel {
+  readonly #sockets: Sockets;
+  readonly #language: LanguageClient;
+  readonly #execution: Execution;
+  readonly #history: History;
+  readonly #log: (line: string) => void;
+  readonly #queue: Queued[] = [];
+  #draining = false;
+  #executionCount = 0;
+  #closed: (() => void) | undefined;
+
+  private constructor(sockets: Sockets, options: KernelOptions) {
+    this.#sockets = sockets;
+    this.#log = options.log;
+    this.#language = new LanguageClient({ folder: options.folder, globals: [options.cellApi, ...options.preloads] });
+    this.#history = new History(options.folder, options.log);
+    this.#execution = new Execution({
+      session: { folder: options.folder, preloads: options.preloads },
+      language: this.#language,
+      publish: (msgType, content, parent) => void this.#sockets.publish(msgType, content, parent),
+      log: options.log,
+    });
+  }
+
+  /** Serves a connection until a client asks for shutdown. */
+  static async serve(options: KernelOptions): Promise<void> {
+    const sockets = await Sockets.bind(options.connection, options.log);
+    const kernel = new Kernel(sockets, options);
+    process.on("SIGINT", () => {
+      kernel.#execution.interrupt();
+    });
+    process.on("SIGTERM", () => void kernel.#close());
+    await sockets.publish("status", { execution_state: "starting" }, {});
+    const closed = new Promise<void>((resolve) => (kernel.#closed = resolve));
+    void kernel.#serve("shell");
+    void kernel.#serve("control");
+    await closed;
+  }
+
+  async #serve(channel: RequestChannel): Promise<void> {
+    for await (const message of this.#sockets.requests(channel)) this.#dispatch(message, channel);
+  }
+
+  /** Cells queue; all else is answered at once, also while a cell runs. */
+  #dispatch(message: Message, channel: RequestChannel): void {
+    if (message.header.msg_type === "execute_request") {
+      this.#queue.push({ message, channel });
+      void this.#drain();
+    } else {
+      void this.#handle({ message, channel });
+    }
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) await this.#handle(next);
+    this.#draining = false;
+  }
+
+  async #handle({ message, channel }: Queued): Promise<void> {
+    const type = message.header.msg_type;
+    const handler = this.#handlers[type];
+    if (handler === undefined) {
+      this.#log(`a message of unknown type ${type} was not answered`);
+      return;
+    }
+    void this.#status("busy", message.header);
+    try {
+      await handler(message, channel);
+    } catch (error) {
+      const reply = type.replace(/_request$/, "_reply");
+      this.#log(`${type} failed: ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
+      const evalue = error instanceof Error ? error.message : String(error);
+      await this.#sockets.reply(channel, reply, { status: "error", ename: "KernelError", evalue, traceback: [evalue] }, message);
+    }
+    void this.#status("idle", message.header);
+    // Front ends show the last state they were told: while a cell still runs, that is busy.
+    const busyWith = this.#execution.busyWith;
+    if (busyWith !== undefined && busyWith !== message.header) void this.#status("busy", busyWith);
+  }
+
+  #status(state: "busy" | "idle", parent: Header): Promise<void> {
+    return this.#sockets.publish("status", { execution_state: state }, parent);
+  }
+
+  readonly #handlers: Readonly<Record<string, Handler>> = {
+    kernel_info_request: (message, channel) => this.#sockets.reply(channel, "kernel_info_reply", kernelInfo(), message),
+    execute_request: (message, channel) => this.#execute(message, channel),
+    complete_request: (message, channel) => this.#complete(message, channel),
+    inspect_request: (message, channel) => this.#inspect(message, channel),
+    is_complete_request: async (message, channel) => {
+      const content = await this.#language.ask("completeness", String(message.content["code"] ?? ""));
+      await this.#sockets.reply(channel, "is_complete_reply", { ...content }, message);
+    },
+    history_request: (message, channel) => {
+      const history = this.#history.answer(message.content);
+      return this.#sockets.reply(channel, "history_reply", { status: "ok", history }, message);
+    },
+    comm_info_request: (message, channel) =>
+      this.#sockets.reply(channel, "comm_info_reply", { status: "ok", comms: {} }, message),
+    // The protocol's answer to a comm whose target the kernel does not know.
+    comm_open: (message) =>
+      this.#sockets.publish("comm_close", { comm_id: message.content["comm_id"], data: {} }, message.header),
+    comm_msg: () => undefined,
+    comm_close: () => undefined,
+    interrupt_request: (message, channel) => {
+      this.#abortQueue();
+      this.#execution.interrupt();
+      return this.#sockets.reply(channel, "interrupt_reply", { status: "ok" }, message);
+    },
+    shutdown_request: async (message, channel) => {
+      const content = { status: "ok", restart: message.content["restart"] === true };
+      await this.#sockets.reply(channel, "shutdown_reply", content, message);
+      await this.#sockets.publish("shutdown_reply", content, message.header);
+      await this.#status("idle", message.header);
+      await this.#close();
+    },
+  };
+
+  async #execute(message: Message, channel: RequestChannel): Promise<void> {
+    const { content } = message;
+    const source = typeof content["code"] === "string" ? content["code"] : "";
+    const silent = content["silent"] === true;
+    const stored = !silent && content["store_history"] !== false;
+    if (source.trim() !== "" && stored) this.#executionCount++;
+    const executionCount = this.#executionCount;
+    if (!silent) {
+      await this.#sockets.publish("execute_input", { code: source, execution_count: executionCount }, message.header);
+    }
+    if (stored && source.trim() !== "") this.#history.add(executionCount, source);
+    const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u.exec(source)?.[1];
+    const payload = question === undefined ? [] : await this.#page(question);
+    const outcome: Outcome =
+      question !== undefined || source.trim() === ""
+        ? { status: "ok" }
+        : await this.#execution.execute({ source, silent, executionCount, parent: message.header });
+    const reply =
+      outcome.status === "ok"
+        ? { status: "ok", execution_count: executionCount, user_expressions: {}, payload }
+        : { ...outcome, execution_count: executionCount, user_expressions: {}, payload: [] };
+    await this.#sockets.reply(channel, "execute_reply", reply, message);
+    if (outcome.status === "error" && content["stop_on_error"] !== false) this.#abortQueue();
+  }
+
+  /** `name?` shows what `inspect` knows of a name. */
+  async #page(name: string): Promise<Json[]> {
+    return pagePayload(name, await this.#language.ask("inspect", name, name.length));
+  }
+
+  /** Requests that wait behind a failed cell are not run: they were sent in the belief that it would succeed. */
+  #abortQueue(): void {
+    for (const { message, channel } of this.#queue.splice(0)) {
+      void this.#status("busy", message.header);
+      void this.#sockets.reply(channel, "execute_reply", { status: "aborted" }, message);
+      void this.#status("idle", message.header);
+    }
+  }
+
+  async #complete(message: Message, channel: RequestChannel): Promise<void> {
+    const code = String(message.content["code"] ?? "");
+    const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
+    const { items, start, end } = await this.#language.ask("complete", code, cursor);
+    const points = (offset: number): number => toCodePoints(code, offset);
+    const content = {
+      status: "ok",
+      matches: items.map(({ text }) => text),
+      cursor_start: points(start),
+      cursor_end: points(end),
+      metadata: {
+        _jupyter_types_experimental: items.map((item) => ({ ...item, start: points(item.start), end: points(item.end) })),
+      },
+    };
+    await this.#sockets.reply(channel, "complete_reply", content, message);
+  }
+
+  async #inspect(message: Message, channel: RequestChannel): Promise<void> {
+    const code = String(message.content["code"] ?? "");
+    const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
+    const found = await this.#language.ask("inspect", code, cursor);
+    await this.#sockets.reply(channel, "inspect_reply", inspectReply(found), message);
+  }
+
+  async #close(): Promise<void> {
+    this.#execution.close();
+    await Promise.all([this.#sockets.close(), this.#language.close()]);
+    this.#closed?.();
+  }
+}

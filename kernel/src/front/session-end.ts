@@ -1,0 +1,56 @@
+/** What to tell a person whose session has ended. */
+import type { ErrorReport } from "../session-protocol.js";
+import type { SessionEnd } from "./session-process.js";
+
+const RED = "\u001b[91m";
+const BOLD = "\u001b[1m";
+const RESET = "\u001b[0m";
+
+/** Why the front itself has ended the session, where it has. */
+export type KillReason = "interrupt-ignored";
+
+/** The error of the cell that was running when the session ended. */
+export function endReport(end: SessionEnd, killed: KillReason | undefined): ErrorReport {
+  const ename = "SessionEnded";
+  const evalue = `${cause(end, killed)} A fresh session has been started; variables are lost: run the cells you need again.`;
+  return { ename, evalue, traceback: [`${RED}${BOLD}${ename}${RESET}: ${evalue}`] };
+}
+
+function cause({ code, signal, lastWords }: SessionEnd, killed: KillReason | undefined): string {
+  if (killed === "interrupt-ignored") {
+    return "Native code did not react to the interrupt for 5 seconds, so the session was ended.";
+  }
+  if (/heap out of memory|Reached heap limit/.test(lastWords)) {
+    return (
+      "The session ran out of JavaScript heap memory. Keep large data in typed arrays or tensors, or start Jupyter with " +
+      'NODE_OPTIONS="--max-old-space-size=8192" (megabytes) in its environment.'
+    );
+  }
+  switch (signal) {
+    case "SIGABRT":
+      return `The session aborted (SIGABRT): native code, or process.abort(), ended it.${words(lastWords)}`;
+    case "SIGSEGV":
+    case "SIGBUS":
+      return `Native code crashed the session (${signal}: it used memory that is not its own).`;
+    case "SIGILL":
+      return "Native code crashed the session (SIGILL: an instruction that this processor does not have).";
+    case "SIGFPE":
+      return "Native code crashed the session (SIGFPE: an integer division by zero).";
+    case "SIGKILL":
+      return "The session was killed (SIGKILL): the machine may have run out of memory.";
+    case null:
+      return code === null
+        ? `The session could not be started.${words(lastWords)}`
+        : `The session ended with exit code ${code}: process.exit(${code}) was called.`;
+    default:
+      return `The session was ended by ${signal}.`;
+  }
+}
+
+function words(lastWords: string): string {
+  const line = lastWords
+    .split("\n")
+    .map((text) => text.trim())
+    .find((text) => /error|abort|assert|fatal/i.test(text));
+  return line === undefined ? "" : ` Its last words: ${line}`;
+}

@@ -1,0 +1,214 @@
+/** The session process as the front sees it: starts it, sends it cells, reads what it says, notices how it dies. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { encodePacket, fence, PacketReader, PIPE, type Command, type Frame, type StreamName } from "../session-protocol.js";
+
+export interface SessionOptions {
+  /** Working directory: the notebook's folder. */
+  readonly folder: string;
+  /** Absolute paths of the preload modules. */
+  readonly preloads: readonly string[];
+}
+
+/** Why a session is no more. */
+export interface SessionEnd {
+  /** Exit code that user code asked for, where it did. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines on stderr, which tell of a crash. */
+  readonly lastWords: string;
+}
+
+interface SessionEvents {
+  frame: [frame: Frame];
+  /** What native code and child processes write. */
+  raw: [name: StreamName, text: string];
+  end: [end: SessionEnd];
+}
+
+/** Time for the fence of a cell to come through the raw pipes, in milliseconds. */
+const FENCE_MS = 1000;
+const LAST_WORDS = 4000;
+
+export class SessionProcess extends EventEmitter<SessionEvents> {
+  readonly #child: ChildProcess;
+  readonly #reader = new PacketReader<Frame>();
+  readonly #raw: Record<StreamName, RawStream>;
+  /** Frames are handed on in order, each after the fences of the cell ends before it. */
+  #queue: Promise<void> = Promise.resolve();
+  #nonce = "";
+  #exitCode: number | null = null;
+  #lastWords = "";
+
+  constructor(options: SessionOptions) {
+    super();
+    const main = fileURLToPath(new URL("../session/main.js", import.meta.url));
+    // What is experimental in Node is the kernel's concern, not the reader's of a notebook.
+    const flags = ["--disable-warning=ExperimentalWarning"];
+    this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
+      cwd: options.folder,
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      // Colours are asked for by a terminal, and this is none.
+      env: { ...process.env, NO_COLOR: process.env["NO_COLOR"] ?? "1" },
+    });
+    const { stdout, stderr } = this.#child;
+    if (stdout === null || stderr === null) throw new Error("the session process has no pipes");
+    this.#raw = { stdout: new RawStream(stdout), stderr: new RawStream(stderr) };
+    for (const name of ["stdout", "stderr"] as const) {
+      this.#raw[name].onText = (text) => {
+        if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
+        this.emit("raw", name, text);
+      };
+    }
+    this.#readFrames(this.#pipe(PIPE.frames) as Readable);
+    for (const pipe of [PIPE.commands, PIPE.interrupts]) {
+      // A write to a session that has just died; its end is reported by itself.
+      (this.#pipe(pipe) as Writable).on("error", () => undefined);
+    }
+    this.#child.on("error", (error) => {
+      this.#lastWords += String(error);
+      this.#end(null, null);
+    });
+    // `close` comes after `exit`, when all pipes have been read to their end.
+    this.#child.on("close", (code, signal) => {
+      this.#end(this.#exitCode ?? code, signal);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  run(command: Command): void {
+    (this.#pipe(PIPE.commands) as Writable).write(encodePacket(command));
+  }
+
+  interrupt(cell: number): void {
+    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", cell }));
+  }
+
+  /** Ends the process at once; `end` follows. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #pipe(fd: number): unknown {
+    // Node's types know of five descriptors.
+    return (this.#child.stdio as readonly unknown[])[fd];
+  }
+
+  #readFrames(pipe: Readable): void {
+    pipe.on("data", (chunk: Buffer) => {
+      for (const frame of mergeStreams(this.#reader.push(chunk))) this.#handle(frame);
+    });
+  }
+
+  #handle(frame: Frame): void {
+    if (frame.type === "ready") this.#nonce = frame.nonce;
+    if (frame.type === "exit") this.#exitCode = frame.code;
+    if (frame.type === "done") {
+      const mark = fence(this.#nonce, frame.cell);
+      const fences = Promise.all([this.#raw.stdout.passed(mark), this.#raw.stderr.passed(mark)]);
+      this.#queue = this.#queue.then(() => fences).then(() => undefined);
+    }
+    this.#queue = this.#queue.then(() => {
+      this.emit("frame", frame);
+    });
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    void this.#queue.then(() => {
+      this.emit("end", { code, signal, lastWords: this.#lastWords });
+    });
+  }
+}
+
+/** Joins neighbouring pieces of one stream: a loop that prints is then shown in a few messages, not in thousands. */
+function mergeStreams(frames: readonly Frame[]): Frame[] {
+  const merged: Frame[] = [];
+  let run: { cell: number; name: StreamName; texts: string[] } | undefined;
+  const endRun = (): void => {
+    if (run !== undefined) merged.push({ type: "stream", cell: run.cell, name: run.name, text: run.texts.join("") });
+    run = undefined;
+  };
+  for (const frame of frames) {
+    if (frame.type !== "stream") {
+      endRun();
+      merged.push(frame);
+    } else if (run?.cell === frame.cell && run.name === frame.name) {
+      run.texts.push(frame.text);
+    } else {
+      endRun();
+      run = { cell: frame.cell, name: frame.name, texts: [frame.text] };
+    }
+  }
+  endRun();
+  return merged;
+}
+
+/** The real stdout or stderr of the session, with fences taken out. */
+class RawStream {
+  onText: (text: string) => void = () => undefined;
+  readonly #decoder = new TextDecoder();
+  /** Start of a fence at the end of what was read, kept until the rest has come. */
+  #held = "";
+  readonly #passed = new Set<string>();
+  readonly #waiting = new Map<string, () => void>();
+  #closed = false;
+
+  constructor(pipe: Readable) {
+    pipe.on("data", (chunk: Buffer) => {
+      this.#read(this.#decoder.decode(chunk, { stream: true }));
+    });
+    pipe.on("close", () => {
+      this.#closed = true;
+      for (const resolve of this.#waiting.values()) resolve();
+    });
+  }
+
+  /** Resolves when the fence has been read: all that was written before it has been handed on. */
+  passed(mark: string): Promise<void> {
+    if (this.#closed || this.#passed.delete(mark)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(mark);
+        this.#passed.delete(mark);
+        resolve();
+      };
+      // User code may have closed the descriptor, or its child may hold it: the cell's reply does not wait for ever.
+      const timer = setTimeout(done, FENCE_MS);
+      this.#waiting.set(mark, done);
+    });
+  }
+
+  #read(chunk: string): void {
+    const parts = (this.#held + chunk).split(FENCE);
+    this.#held = "";
+    for (const [i, part] of parts.entries()) {
+      if (i % 2 === 1) {
+        this.#pass(part);
+        continue;
+      }
+      let text = part;
+      const open = i === parts.length - 1 ? text.lastIndexOf("\u0000") : -1;
+      if (open >= 0 && FENCE_START.test(text.slice(open))) {
+        this.#held = text.slice(open);
+        text = text.slice(0, open);
+      }
+      if (text !== "") this.onText(text);
+    }
+  }
+
+  #pass(mark: string): void {
+    this.#passed.add(mark);
+    this.#waiting.get(mark)?.();
+  }
+}
+
+/* eslint-disable no-control-regex -- fences are made of control characters, so that no text is like them */
+const FENCE = /(\u0000\u001b\[fence [0-9a-f-]{36} \d+\]\u0000)/;
+const FENCE_START = /^\u0000(\u001b(\[[fence]{0,5}( [0-9a-f-]{0,36}( \d*\]?)?)?)?)?$/;
+/* eslint-enable no-control-regex */

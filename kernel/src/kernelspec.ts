@@ -1,0 +1,90 @@
+/** The kernelspec: how Jupyter finds and starts the kernel. */
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Name under which Jupyter knows the kernel. */
+export const KERNEL_NAME = "metastate";
+const DISPLAY_NAME = "TypeScript (metastate)";
+const PACKAGE_FOLDER = fileURLToPath(new URL("..", import.meta.url));
+
+export interface InstallOptions {
+  /** Where to: the user's Jupyter data folder, or `share/jupyter` under a prefix. */
+  readonly target: { readonly kind: "user" } | { readonly kind: "prefix"; readonly prefix: string };
+  readonly preloads: readonly string[];
+  readonly name: string;
+}
+
+/** Thrown when the kernelspec cannot be written; the message says what to do. */
+export class InstallError extends Error {
+  override name = "InstallError";
+}
+
+/** Writes the kernelspec and returns its folder. A spec of that name is replaced as a whole. */
+export function installKernelspec({ target, preloads, name }: InstallOptions): string {
+  if (!/^[a-z0-9._-]+$/i.test(name)) {
+    throw new InstallError(`A kernel cannot be named "${name}": Jupyter allows letters, digits, dots, underscores and hyphens`);
+  }
+  for (const preload of preloads) {
+    if (!existsSync(preload)) throw new InstallError(`The preload module ${preload} does not exist: build it first (npm run build)`);
+  }
+  const base = target.kind === "user" ? userDataFolder() : join(resolve(target.prefix), "share", "jupyter");
+  const folder = join(base, "kernels", name);
+  const fresh = `${folder}.${process.pid}.new`;
+  try {
+    mkdirSync(fresh, { recursive: true });
+    writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(preloads), undefined, 2)}\n`);
+    const logos = join(PACKAGE_FOLDER, "resources");
+    if (existsSync(logos)) cpSync(logos, fresh, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(fresh, folder);
+  } catch (cause) {
+    rmSync(fresh, { recursive: true, force: true });
+    const { code } = cause as NodeJS.ErrnoException;
+    const remedy = code === "EACCES" || code === "EPERM" || code === "EROFS" ? ": choose a folder that you may write to, with --user or --prefix" : "";
+    throw new InstallError(`Cannot write the kernelspec to ${folder} (${code ?? String(cause)})${remedy}`, { cause });
+  }
+  return folder;
+}
+
+function kernelspec(preloads: readonly string[]): object {
+  return {
+    argv: [
+      process.execPath,
+      join(PACKAGE_FOLDER, "bin", "metastate-kernel.mjs"),
+      "run",
+      "{connection_file}",
+      ...preloads.flatMap((path) => ["--preload", path]),
+    ],
+    display_name: DISPLAY_NAME,
+    language: "typescript",
+    interrupt_mode: "message",
+    metadata: { debugger: false },
+  };
+}
+
+/** Jupyter's data folder of this user, as `jupyter --paths` has it. */
+function userDataFolder(): string {
+  const given = process.env["JUPYTER_DATA_DIR"];
+  if (given !== undefined && given !== "") return given;
+  if (process.platform === "darwin") return join(homedir(), "Library", "Jupyter");
+  if (process.platform === "win32") return join(process.env["APPDATA"] ?? homedir(), "jupyter");
+  return join(process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"), "jupyter");
+}
+
+/**
+ * Preload modules that the project around `folder` names: `{"metastate-kernel": {"preload": "./dist/preload.js"}}` in
+ * the nearest package.json that has that key.
+ */
+export function configuredPreloads(folder: string): string[] {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const file = join(at, "package.json");
+    if (existsSync(file)) {
+      const content = JSON.parse(readFileSync(file, "utf8")) as { "metastate-kernel"?: { preload?: string | string[] } };
+      const preload = content["metastate-kernel"]?.preload;
+      if (preload !== undefined) return [preload].flat().map((path) => resolve(at, path));
+    }
+    if (at === dirname(at)) return [];
+  }
+}

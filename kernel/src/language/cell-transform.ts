@@ -1,0 +1,279 @@
+/**
+ * Turns a cell's emitted ES module into a script for V8's REPL mode.
+ *
+ * What REPL mode gives: top-level `await`, and `let` that may be declared again. What it lacks is put in here:
+ * - `import` and `import()` do not work there: they become calls of the session's `import`, which resolves from the
+ *   notebook's folder;
+ * - only `let` and `class` may be declared again, so `var`, `const` and functions at the top level become `let`
+ *   (assigning to a `const` is refused by the type checker before it comes to this);
+ * - `export` means nothing between cells and is dropped;
+ * - the value of the last expression is handed to the session;
+ * - `await` and `for await` go through the session, so that an interrupt can reject them.
+ */
+import ts from "typescript";
+import { boundNames } from "./declared-names.js";
+import { HELPERS } from "./helpers-name.js";
+
+/** The transformer, for the `after` stage of TypeScript's emit. */
+export const cellTransform: ts.TransformerFactory<ts.SourceFile> = (context) => (file) =>
+  new CellTransform(context).transform(file);
+
+class CellTransform {
+  readonly #context: ts.TransformationContext;
+  readonly #factory: ts.NodeFactory;
+  /** Names that a hoisted `let` declares at the start of the script. */
+  readonly #hoisted = new Set<string>();
+  /** Names declared by top-level statements in place. */
+  readonly #declared = new Set<string>();
+
+  constructor(context: ts.TransformationContext) {
+    this.#context = context;
+    this.#factory = context.factory;
+  }
+
+  transform(file: ts.SourceFile): ts.SourceFile {
+    const imports: ts.Statement[] = [];
+    const functions: ts.Statement[] = [];
+    const body: ts.Statement[] = [];
+    const last = lastOfUser(file.statements);
+    for (const statement of file.statements) {
+      if (ts.isImportDeclaration(statement)) imports.push(this.#import(statement));
+      else if (ts.isFunctionDeclaration(statement)) functions.push(this.#function(statement));
+      else if (!ts.isExportDeclaration(statement)) body.push(...this.#statement(statement, statement === last));
+    }
+    const hoisted = [...this.#hoisted].filter((name) => !this.#declared.has(name));
+    const statements = [
+      this.#factory.createExpressionStatement(this.#factory.createStringLiteral("use strict")),
+      ...(hoisted.length > 0 ? [this.#let(hoisted.map((name) => this.#factory.createVariableDeclaration(name)))] : []),
+      ...imports,
+      ...functions,
+      ...body,
+    ];
+    return this.#factory.updateSourceFile(file, this.#factory.createNodeArray(statements));
+  }
+
+  #statement(statement: ts.Statement, isLast: boolean): ts.Statement[] {
+    const factory = this.#factory;
+    if (ts.isExpressionStatement(statement)) {
+      const expression = this.#visit(statement.expression);
+      if (!isLast) return [factory.updateExpressionStatement(statement, expression)];
+      return [factory.updateExpressionStatement(statement, this.#helper("result", [expression]))];
+    }
+    if (ts.isExportAssignment(statement)) {
+      // `export default 6 * 7` is an expression to a notebook.
+      const expression = this.#visit(statement.expression);
+      return [factory.createExpressionStatement(isLast ? this.#helper("result", [expression]) : expression)];
+    }
+    if (ts.isClassDeclaration(statement)) {
+      if (statement.name !== undefined) this.#declared.add(statement.name.text);
+      const name = statement.name ?? factory.createIdentifier("_default");
+      const visited = this.#visit(statement);
+      const { heritageClauses, members } = visited;
+      return [
+        ts.setTextRange(
+          factory.updateClassDeclaration(visited, withoutExport(visited), name, undefined, heritageClauses, members),
+          statement,
+        ),
+      ];
+    }
+    if (ts.isVariableStatement(statement)) return this.#variables(statement);
+    return [this.#visit(statement)];
+  }
+
+  /** Top-level variables: `let`, unless a `var` repeats a name of this cell, which is then an assignment. */
+  #variables(statement: ts.VariableStatement): ts.Statement[] {
+    const list = statement.declarationList;
+    const isVar = (list.flags & ts.NodeFlags.BlockScoped) === 0;
+    const names: string[] = [];
+    for (const declaration of list.declarations) boundNames(declaration.name, (name) => names.push(name));
+    if (isVar && names.some((name) => this.#declared.has(name) || this.#hoisted.has(name))) {
+      return [this.#factory.createExpressionStatement(this.#assignments(list))];
+    }
+    for (const name of names) this.#declared.add(name);
+    const declarations = list.declarations.map((declaration) => this.#visit(declaration));
+    return [ts.setTextRange(this.#let(declarations), statement)];
+  }
+
+  /** A function is hoisted as in any module, but as a `let`, so that a later cell may declare its name again. */
+  #function(statement: ts.FunctionDeclaration): ts.Statement {
+    const factory = this.#factory;
+    const name = statement.name?.text ?? "_default";
+    const visited = this.#visit(statement);
+    const value = ts.setTextRange(
+      factory.createFunctionExpression(
+        withoutExport(visited) as ts.Modifier[] | undefined,
+        visited.asteriskToken,
+        undefined,
+        undefined,
+        visited.parameters,
+        undefined,
+        visited.body ?? factory.createBlock([]),
+      ),
+      statement,
+    );
+    if (this.#declared.has(name)) {
+      return factory.createExpressionStatement(factory.createAssignment(factory.createIdentifier(name), value));
+    }
+    this.#declared.add(name);
+    return this.#let([factory.createVariableDeclaration(name, undefined, undefined, value)]);
+  }
+
+  #import(statement: ts.ImportDeclaration): ts.Statement {
+    const factory = this.#factory;
+    const options = statement.attributes === undefined ? [] : [importOptions(factory, statement.attributes)];
+    const module = factory.createAwaitExpression(this.#helper("import", [statement.moduleSpecifier, ...options]));
+    const clause = statement.importClause;
+    if (clause === undefined) return ts.setTextRange(factory.createExpressionStatement(module), statement);
+    const declarations: ts.VariableDeclaration[] = [];
+    const bindings = clause.namedBindings;
+    const elements: ts.BindingElement[] = [];
+    const bind = (from: string, to: ts.Identifier): void => {
+      elements.push(factory.createBindingElement(undefined, factory.createStringLiteral(from), to));
+      this.#declared.add(to.text);
+    };
+    if (clause.name !== undefined) bind("default", clause.name);
+    let source: ts.Expression = module;
+    if (bindings !== undefined && ts.isNamespaceImport(bindings)) {
+      this.#declared.add(bindings.name.text);
+      declarations.push(factory.createVariableDeclaration(bindings.name, undefined, undefined, module));
+      source = bindings.name;
+    } else if (bindings !== undefined) {
+      for (const element of bindings.elements) bind((element.propertyName ?? element.name).text, element.name);
+    }
+    if (elements.length > 0) {
+      const pattern = factory.createObjectBindingPattern(elements);
+      declarations.push(factory.createVariableDeclaration(pattern, undefined, undefined, source));
+    }
+    if (declarations.length === 0) return ts.setTextRange(factory.createExpressionStatement(module), statement);
+    return ts.setTextRange(this.#let(declarations), statement);
+  }
+
+  #let(declarations: readonly ts.VariableDeclaration[]): ts.VariableStatement {
+    return this.#factory.createVariableStatement(
+      undefined,
+      this.#factory.createVariableDeclarationList(declarations, ts.NodeFlags.Let),
+    );
+  }
+
+  #helper(name: string, args: readonly ts.Expression[]): ts.CallExpression {
+    const factory = this.#factory;
+    const target = factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), name);
+    return factory.createCallExpression(target, undefined, args);
+  }
+
+  #visit<T extends ts.Node>(node: T): T {
+    return ts.visitNode(node, this.#visitor(false)) as T;
+  }
+
+  readonly #visitor = (inFunction: boolean): ts.Visitor => {
+    const visit: ts.Visitor = (node) => {
+      const factory = this.#factory;
+      const enters = !inFunction && (ts.isFunctionLike(node) || ts.isClassStaticBlockDeclaration(node));
+      const children = <N extends ts.Node>(of: N): N =>
+        ts.visitEachChild(of, enters ? this.#visitor(true) : visit, this.#context);
+      if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+        return ts.setTextRange(this.#helper("import", children(node).arguments), node);
+      }
+      if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
+        return factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), "meta");
+      }
+      if (ts.isAwaitExpression(node)) {
+        const { expression } = children(node);
+        return factory.updateAwaitExpression(node, this.#helper("interruptible", [expression]));
+      }
+      if (ts.isForOfStatement(node) && node.awaitModifier !== undefined) {
+        const { awaitModifier, initializer, expression, statement } = children(node);
+        const iterable = this.#helper("interruptibleIterable", [expression]);
+        return factory.updateForOfStatement(node, awaitModifier, initializer, iterable, statement);
+      }
+      if (!inFunction) {
+        if (ts.isVariableStatement(node) && isVarList(node.declarationList)) {
+          const assignments = this.#hoist(node.declarationList);
+          return assignments === undefined
+            ? factory.createEmptyStatement()
+            : ts.setTextRange(factory.createExpressionStatement(assignments), node);
+        }
+        if (ts.isVariableDeclarationList(node) && isVarList(node)) {
+          const loop = node.parent as ts.Node | undefined;
+          const iterates = loop !== undefined && (ts.isForOfStatement(loop) || ts.isForInStatement(loop));
+          const target = node.declarations[0];
+          if (iterates && target !== undefined) {
+            boundNames(target.name, (name) => this.#hoisted.add(name));
+            return assignmentTarget(factory, target.name);
+          }
+          return this.#hoist(node);
+        }
+      }
+      return children(node);
+    };
+    return visit;
+  };
+
+  /** A `var` inside a block: declared at the start of the script, assigned in place. */
+  #hoist(list: ts.VariableDeclarationList): ts.Expression | undefined {
+    for (const declaration of list.declarations) boundNames(declaration.name, (name) => this.#hoisted.add(name));
+    if (list.declarations.every((declaration) => declaration.initializer === undefined)) return undefined;
+    return this.#assignments(list);
+  }
+
+  #assignments(list: ts.VariableDeclarationList): ts.Expression {
+    const factory = this.#factory;
+    const parts = list.declarations.flatMap((declaration) =>
+      declaration.initializer === undefined
+        ? []
+        : [factory.createAssignment(assignmentTarget(factory, declaration.name), this.#visit(declaration.initializer))],
+    );
+    const [first = factory.createVoidZero(), ...rest] = parts;
+    const all = rest.reduce<ts.Expression>((left, right) => factory.createComma(left, right), first);
+    return factory.createParenthesizedExpression(all);
+  }
+}
+
+function isVarList(list: ts.VariableDeclarationList): boolean {
+  return (list.flags & ts.NodeFlags.BlockScoped) === 0;
+}
+
+/** The last statement that the user wrote: the kernel appends an export clause, and TypeScript an `export {}`. */
+function lastOfUser(statements: readonly ts.Statement[]): ts.Statement | undefined {
+  return statements.findLast((statement) => !ts.isExportDeclaration(statement) && !ts.isEmptyStatement(statement));
+}
+
+function withoutExport(node: ts.ClassDeclaration | ts.FunctionDeclaration): ts.ModifierLike[] | undefined {
+  return node.modifiers?.filter(
+    ({ kind }) => kind !== ts.SyntaxKind.ExportKeyword && kind !== ts.SyntaxKind.DefaultKeyword,
+  );
+}
+
+function importOptions(factory: ts.NodeFactory, attributes: ts.ImportAttributes): ts.Expression {
+  const entries = attributes.elements.map(({ name, value }) => factory.createPropertyAssignment(name, value));
+  const given = factory.createObjectLiteralExpression(entries);
+  return factory.createObjectLiteralExpression([factory.createPropertyAssignment("with", given)]);
+}
+
+/** A binding name as the target of an assignment: `{ a, b: [c] = d }` as an expression. */
+function assignmentTarget(factory: ts.NodeFactory, name: ts.BindingName): ts.Expression {
+  if (ts.isIdentifier(name)) return name;
+  const withDefault = (element: ts.BindingElement): ts.Expression => {
+    const target = assignmentTarget(factory, element.name);
+    return element.initializer === undefined ? target : factory.createAssignment(target, element.initializer);
+  };
+  if (ts.isArrayBindingPattern(name)) {
+    return factory.createArrayLiteralExpression(
+      name.elements.map((element) => {
+        if (ts.isOmittedExpression(element)) return element;
+        return element.dotDotDotToken === undefined
+          ? withDefault(element)
+          : factory.createSpreadElement(withDefault(element));
+      }),
+    );
+  }
+  return factory.createObjectLiteralExpression(
+    name.elements.map((element) => {
+      if (element.dotDotDotToken !== undefined) {
+        return factory.createSpreadAssignment(assignmentTarget(factory, element.name));
+      }
+      const key = element.propertyName ?? (element.name as ts.Identifier);
+      return factory.createPropertyAssignment(key, withDefault(element));
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+/** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
+import ts from "typescript";
+
+export type Completeness =
+  | { readonly status: "complete" | "invalid" | "unknown" }
+  | { readonly status: "incomplete"; readonly indent: string };
+
+/** Errors of a text that may yet become right: an open comment, template or bracket. */
+const UNTERMINATED = new Set([
+  1010, // '*/' expected
+  1160, // unterminated template literal
+]);
+
+/** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
+export function completeness(text: string): Completeness {
+  const { diagnostics = [] } = ts.transpileModule(text, {
+    reportDiagnostics: true,
+    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
+  });
+  const errors = diagnostics.filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code < 2000);
+  if (errors.length === 0) return { status: "complete" };
+  const end = text.trimEnd().length;
+  const atEnd = errors.every(({ start = 0, code }) => start >= end || UNTERMINATED.has(code));
+  return atEnd ? { status: "incomplete", indent: indentation(text) } : { status: "invalid" };
+}
+
+/** Indentation of the line that would follow: that of the last line, one step deeper after an opening bracket. */
+function indentation(text: string): string {
+  const last = text.trimEnd().split("\n").at(-1) ?? "";
+  const indent = /^\s*/.exec(last)?.[0] ?? "";
+  return /[{[(]$/.test(last) ? `${indent}  ` : indent;
+}

@@ -1,0 +1,85 @@
+/** Completion of a text at a cursor. */
+import ts from "typescript";
+import type { Language } from "./language.js";
+
+/** One completion, as `_jupyter_types_experimental` carries it. Offsets are in UTF-16 code units. */
+export interface CompletionItem {
+  readonly text: string;
+  /** What it is: function, method, property, class, … */
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Completions {
+  readonly items: readonly CompletionItem[];
+  readonly start: number;
+  readonly end: number;
+}
+
+const IDENTIFIER_BEFORE = /[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u;
+const IDENTIFIER_AFTER = /^[\p{ID_Continue}$]*/u;
+
+/** What may stand at `cursor` (an offset in UTF-16 code units), best first. */
+export function complete(language: Language, text: string, cursor: number): Completions {
+  const prefix = IDENTIFIER_BEFORE.exec(text.slice(0, cursor))?.[0] ?? "";
+  const rest = IDENTIFIER_AFTER.exec(text.slice(cursor))?.[0] ?? "";
+  const start = cursor - prefix.length;
+  const end = cursor + (prefix === "" ? 0 : rest.length);
+  const found = language.edit(text, (service, path) =>
+    service.getCompletionsAtPosition(path, cursor, { includeCompletionsWithInsertText: false }),
+  );
+  if (found === undefined) return { items: [], start: cursor, end: cursor };
+  const wanted = prefix.toLowerCase();
+  const items = found.entries
+    .filter((entry) => entry.kind !== ts.ScriptElementKind.warning)
+    .map((entry) => {
+      // In a string (the path of an import, a key) TypeScript names the span that is replaced.
+      const span = entry.replacementSpan ?? found.optionalReplacementSpan;
+      const from = entry.replacementSpan === undefined ? start : entry.replacementSpan.start;
+      const to = entry.replacementSpan === undefined ? end : ts.textSpanEnd(entry.replacementSpan);
+      const typed = entry.replacementSpan === undefined ? wanted : text.slice(from, Math.min(cursor, to)).toLowerCase();
+      return { entry, span, from, to, typed };
+    })
+    .filter(({ entry, typed }) => entry.name.toLowerCase().startsWith(typed))
+    .sort((a, b) => rank(a.entry, prefix) - rank(b.entry, prefix) || compare(a.entry, b.entry))
+    .map(({ entry, from, to }) => ({ text: entry.name, type: kindOf(entry.kind), start: from, end: to }));
+  const first = items[0];
+  return { items, start: first?.start ?? start, end: first?.end ?? end };
+}
+
+/** Names that match in case come first. */
+function rank(entry: ts.CompletionEntry, prefix: string): number {
+  return entry.name.startsWith(prefix) ? 0 : 1;
+}
+
+function compare(a: ts.CompletionEntry, b: ts.CompletionEntry): number {
+  if (a.sortText !== b.sortText) return a.sortText < b.sortText ? -1 : 1;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** Kinds by the names for which front ends have icons. */
+function kindOf(kind: ts.ScriptElementKind): string {
+  switch (kind) {
+    case ts.ScriptElementKind.memberFunctionElement:
+      return "method";
+    case ts.ScriptElementKind.memberVariableElement:
+    case ts.ScriptElementKind.memberGetAccessorElement:
+    case ts.ScriptElementKind.memberSetAccessorElement:
+      return "property";
+    case ts.ScriptElementKind.localFunctionElement:
+      return "function";
+    case ts.ScriptElementKind.constElement:
+    case ts.ScriptElementKind.letElement:
+    case ts.ScriptElementKind.variableElement:
+    case ts.ScriptElementKind.localVariableElement:
+    case ts.ScriptElementKind.parameterElement:
+      return "variable";
+    case ts.ScriptElementKind.alias:
+    case ts.ScriptElementKind.moduleElement:
+    case ts.ScriptElementKind.externalModuleName:
+      return "module";
+    default:
+      return kind === ts.ScriptElementKind.unknown ? "text" : kind;
+  }
+}

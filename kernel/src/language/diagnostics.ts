@@ -1,0 +1,74 @@
+/** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
+import ts from "typescript";
+
+/** Errors of one cell. */
+export interface CellErrors {
+  readonly ename: "SyntaxError" | "TypeScriptError";
+  /** The first error in one line. */
+  readonly evalue: string;
+  /** Lines with ANSI colours. */
+  readonly traceback: readonly string[];
+}
+
+const RED = "\u001b[91m";
+const CYAN = "\u001b[96m";
+const GREY = "\u001b[90m";
+const INVERSE = "\u001b[7m";
+const RESET = "\u001b[0m";
+const MOST_SHOWN = 10;
+
+/** Formats the errors found in a cell. Positions are those of the user's own text. */
+export function formatDiagnostics(diagnostics: readonly ts.Diagnostic[], label: string, source: string): CellErrors {
+  const lines = source.split("\n");
+  const shown = diagnostics.slice(0, MOST_SHOWN).flatMap((diagnostic) => format(diagnostic, label, lines));
+  const more = diagnostics.length - MOST_SHOWN;
+  const first = diagnostics[0];
+  const rest = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
+  return {
+    // The parser's own errors have numbers from 1000 to 1999.
+    ename: first !== undefined && first.code < 2000 ? "SyntaxError" : "TypeScriptError",
+    evalue: first === undefined ? "" : `${message(first).split("\n", 1)[0]}${rest}`,
+    traceback: [...shown, ...(more > 0 ? [`… and ${more} more errors`] : [])],
+  };
+}
+
+function format(diagnostic: ts.Diagnostic, label: string, lines: readonly string[]): string[] {
+  const { line, column } = position(diagnostic.start ?? 0, lines);
+  const head = `${CYAN}${label}:${line + 1}:${column + 1}${RESET} - ${RED}error${RESET} ${GREY}TS${diagnostic.code}:${RESET} `;
+  const text = lines[line] ?? "";
+  const length = Math.max(1, Math.min(diagnostic.length ?? 1, text.length - column));
+  const number = String(line + 1);
+  const gutter = `${INVERSE}${number}${RESET} `;
+  const under = `${INVERSE}${" ".repeat(number.length)}${RESET} ${" ".repeat(column)}${RED}${"~".repeat(length)}${RESET}`;
+  return [`${head}${message(diagnostic)}`, "", `${gutter}${text}`, under, ""];
+}
+
+function position(offset: number, lines: readonly string[]): { line: number; column: number } {
+  let rest = offset;
+  for (const [line, text] of lines.entries()) {
+    if (rest <= text.length) return { line, column: rest };
+    rest -= text.length + 1;
+  }
+  // What is missing at the end of the cell is shown at the end of its last line.
+  return { line: lines.length - 1, column: lines.at(-1)?.length ?? 0 };
+}
+
+function message(diagnostic: ts.Diagnostic): string {
+  const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+  const hint = remedy(diagnostic, text);
+  return hint === undefined ? text : `${text}\n${hint}`;
+}
+
+function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
+  if (diagnostic.code === 2307 || diagnostic.code === 2792) {
+    const name = /'([^']+)'/.exec(text)?.[1] ?? "";
+    if (name.startsWith(".") || name.startsWith("/")) return `Is the path right, seen from the notebook's folder?`;
+    const packageName = name.split("/", name.startsWith("@") ? 2 : 1).join("/");
+    return `Install it in the notebook's folder: npm install ${packageName}`;
+  }
+  if (diagnostic.code === 2304 || diagnostic.code === 2552) {
+    const name = /'([^']+)'/.exec(text)?.[1] ?? "";
+    return `Has the cell that declares ${name} been run in this session?`;
+  }
+  return undefined;
+}

@@ -1,0 +1,161 @@
+/** Cells through the stock TypeScript language service: compile, complete, inspect. */
+import ts from "typescript";
+import { cellTransform } from "./cell-transform.js";
+import { declaredNames, exportedNames } from "./declared-names.js";
+import { formatDiagnostics, type CellErrors } from "./diagnostics.js";
+import { CellFiles } from "./files.js";
+import { CELL_OPTIONS, IGNORED_ERRORS } from "./options.js";
+
+/** JavaScript of a cell, or why there is none. */
+export type CompileResult =
+  | { readonly ok: true; readonly javascript: string; readonly sourceMap: string }
+  | { readonly ok: false; readonly errors: CellErrors };
+
+export interface LanguageOptions {
+  /** The notebook's folder: packages and types resolve from here. */
+  readonly folder: string;
+  /** Absolute paths of modules whose exports are global in cells: the kernel's own, then the preload. */
+  readonly globals: readonly string[];
+  /** Absolute path of the declarations of Node (`@types/node`). */
+  readonly nodeTypes: string;
+}
+
+/** The language of one notebook: remembers what its cells declared. */
+export class Language {
+  readonly #files: CellFiles;
+  readonly #service: ts.LanguageService;
+
+  constructor(options: LanguageOptions) {
+    // TypeScript speaks of paths with forward slashes.
+    const folder = options.folder.replaceAll("\\", "/");
+    this.#files = new CellFiles(folder);
+    this.#service = ts.createLanguageService(
+      new CellHost(this.#files, folder, [options.nodeTypes, ...options.globals.map(declarationsOf)]),
+      ts.createDocumentRegistry(),
+    );
+    this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
+  }
+
+  /** Type-checks and compiles a cell; when it is right, later cells see what it declares. */
+  compile(source: string, label: string): CompileResult {
+    const parsed = ts.createSourceFile(this.#files.cellPath, source, ts.ScriptTarget.ES2023);
+    const names = declaredNames(parsed);
+    const already = exportedNames(parsed);
+    const added = names.filter((name) => !already.has(name));
+    // At the end, so that no position in the user's text moves. What is not exported would not be declared.
+    const text = `${source}\n;export { ${added.join(", ")} };\n`;
+    this.#open(text);
+    const path = this.#files.cellPath;
+    const syntactic = this.#service.getSyntacticDiagnostics(path);
+    if (syntactic.length > 0) return { ok: false, errors: formatDiagnostics(syntactic, label, source) };
+    const semantic = this.#service
+      .getSemanticDiagnostics(path)
+      .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
+      .filter((d) => (d.start ?? 0) <= source.length);
+    if (semantic.length > 0) return { ok: false, errors: formatDiagnostics(semantic, label, source) };
+    const output = new Map(
+      this.#service.getEmitOutput(path, false, true).outputFiles.map((file) => [extension(file.name), file.text]),
+    );
+    const declarations = this.#service.getEmitOutput(path, true, true).outputFiles[0]?.text ?? "";
+    this.#files.commit(names, declarations);
+    return {
+      ok: true,
+      javascript: (output.get(".js") ?? "").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
+      sourceMap: output.get(".map") ?? "",
+    };
+  }
+
+  /** Forgets what cells declared: their variables are gone. */
+  reset(): void {
+    this.#files.reset();
+  }
+
+  /** Runs `query` with the language service on a text that is being edited. */
+  edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T {
+    this.#open(text);
+    return query(this.#service, this.#files.cellPath);
+  }
+
+  /** Gives the cell its text and links the scopes. */
+  #open(text: string): void {
+    this.#files.set(this.#files.cellPath, text);
+    const program = this.#service.getProgram();
+    if (program === undefined) throw new Error("TypeScript made no program");
+    // The checker, by now made, has bound all files, which sets each file's parent to nothing. From here on names are
+    // looked up through these links; the program stays the same until a text changes.
+    let inner = program.getSourceFile(this.#files.cellPath);
+    for (const path of this.#files.scope) {
+      const outer = program.getSourceFile(path);
+      if (inner === undefined || outer === undefined) throw new Error(`TypeScript has lost ${path}`);
+      (inner as { parent: ts.Node }).parent = outer;
+      inner = outer;
+    }
+  }
+
+  /** Imports, by name, all that the modules of globals export, types included. */
+  #prelude(modules: readonly string[]): string {
+    const program = this.#service.getProgram();
+    const checker = program?.getTypeChecker();
+    const imports = modules.map((path) => {
+      const file = program?.getSourceFile(declarationsOf(path));
+      const symbol = file && checker?.getSymbolAtLocation(file);
+      if (symbol === undefined || checker === undefined) return "";
+      const names = checker.getExportsOfModule(symbol).map(({ name }) => name);
+      const wanted = names.filter((name) => name !== "default" && name !== SESSION_HOOKS);
+      return `import { ${wanted.join(", ")} } from ${JSON.stringify(path)};\nexport { ${wanted.join(", ")} };\n`;
+    });
+    return `${imports.join("")}export {};\n`;
+  }
+}
+
+/** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
+export const SESSION_HOOKS = "sessionHooks";
+
+function declarationsOf(javascript: string): string {
+  return javascript.replaceAll("\\", "/").replace(/\.(m?)js$/, ".d.$1ts");
+}
+
+function extension(path: string): string {
+  return path.slice(path.lastIndexOf("."));
+}
+
+/** What the language service asks of its surroundings. */
+class CellHost implements ts.LanguageServiceHost {
+  readonly #files: CellFiles;
+  readonly #folder: string;
+  readonly #roots: readonly string[];
+
+  constructor(files: CellFiles, folder: string, roots: readonly string[]) {
+    this.#files = files;
+    this.#folder = folder;
+    this.#roots = roots;
+  }
+
+  getCompilationSettings = (): ts.CompilerOptions => CELL_OPTIONS;
+  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform] });
+  getCurrentDirectory = (): string => this.#folder;
+  getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
+  getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
+  getScriptVersion = (path: string): string => String(this.#files.get(path)?.version ?? 1);
+  fileExists = (path: string): boolean => this.#files.get(path) !== undefined || ts.sys.fileExists(path);
+  readFile = (path: string, encoding?: string): string | undefined =>
+    this.#files.get(path)?.text ?? ts.sys.readFile(path, encoding);
+  directoryExists = (path: string): boolean => ts.sys.directoryExists(path);
+  getDirectories = (path: string): string[] => ts.sys.getDirectories(path);
+  readDirectory: ts.LanguageServiceHost["readDirectory"] = (...args) => ts.sys.readDirectory(...args);
+  realpath = (path: string): string => (this.#files.get(path) === undefined ? (ts.sys.realpath?.(path) ?? path) : path);
+  useCaseSensitiveFileNames = (): boolean => ts.sys.useCaseSensitiveFileNames;
+
+  getScriptSnapshot = (path: string): ts.IScriptSnapshot | undefined => {
+    const text = this.readFile(path);
+    return text === undefined ? undefined : new WholeText(text);
+  };
+}
+
+/** A snapshot that is always parsed whole: a parse that patches the old tree would trip over our parent links. */
+class WholeText implements ts.IScriptSnapshot {
+  constructor(readonly text: string) {}
+  getText = (start: number, end: number): string => this.text.slice(start, end);
+  getLength = (): number => this.text.length;
+  getChangeRange = (): undefined => undefined;
+}

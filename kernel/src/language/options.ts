@@ -1,0 +1,29 @@
+/** Compiler options of cells. */
+import ts from "typescript";
+
+/** Strict, modern, for Node: the defaults where a notebook says nothing else. */
+export const CELL_OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+  module: ts.ModuleKind.Preserve,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  // Bundlers know a condition that Node does not; here the packages are loaded by Node.
+  customConditions: ["node"],
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  strict: true,
+  esModuleInterop: true,
+  resolveJsonModule: true,
+  skipLibCheck: true,
+  declaration: true,
+  sourceMap: true,
+  // Not `inlineSources`: the session has the source.
+  types: [],
+  noErrorTruncation: false,
+};
+
+/**
+ * Errors that are none between cells:
+ * 1378, 1375, 1432 top-level await (V8's REPL mode has it); 7016 a package without types (it is `any`);
+ * 2695 is kept; 6133 and its kin are hints and not asked for.
+ */
+export const IGNORED_ERRORS: ReadonlySet<number> = new Set([1375, 1378, 1432, 7016]);

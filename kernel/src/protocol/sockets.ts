@@ -1,0 +1,129 @@
+/** The five ZeroMQ sockets of a kernel. */
+import * as zmq from "zeromq";
+import { address, type ConnectionInfo } from "./connection.js";
+import { makeHeader, type Header, type Json, type Message } from "./message.js";
+import { Wire, WireError } from "./wire.js";
+
+export type RequestChannel = "shell" | "control";
+
+/** Bound sockets, with signing and parsing. */
+export class Sockets {
+  readonly #wire: Wire;
+  readonly #routers: Record<RequestChannel | "stdin", zmq.Router>;
+  readonly #iopub: zmq.XPublisher;
+  readonly #heartbeat: zmq.Reply;
+  /** Sends on one socket must not overlap: each waits for the one before. */
+  readonly #lastSend = new Map<zmq.Writable<never>, Promise<void>>();
+  readonly #log: (line: string) => void;
+
+  private constructor(info: ConnectionInfo, log: (line: string) => void) {
+    this.#wire = new Wire(info.key, info.signature_scheme);
+    this.#log = log;
+    // A high-water mark of 0 means no limit: a router drops, and a publisher loses, what goes over it.
+    const router = () => new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 });
+    this.#routers = { shell: router(), control: router(), stdin: router() };
+    this.#iopub = new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: "allSubs" });
+    this.#heartbeat = new zmq.Reply({ linger: 0 });
+  }
+
+  /** Binds all five sockets. */
+  static async bind(info: ConnectionInfo, log: (line: string) => void): Promise<Sockets> {
+    const sockets = new Sockets(info, log);
+    await Promise.all([
+      sockets.#routers.shell.bind(address(info, "shell_port")),
+      sockets.#routers.control.bind(address(info, "control_port")),
+      sockets.#routers.stdin.bind(address(info, "stdin_port")),
+      sockets.#iopub.bind(address(info, "iopub_port")),
+      sockets.#heartbeat.bind(address(info, "hb_port")),
+    ]);
+    void sockets.#echoHeartbeat();
+    void sockets.#welcomeSubscribers();
+    return sockets;
+  }
+
+  async #echoHeartbeat(): Promise<void> {
+    try {
+      for await (const frames of this.#heartbeat) await this.#heartbeat.send(frames);
+    } catch (error) {
+      if (!this.#heartbeat.closed) this.#log(`heartbeat: ${String(error)}`);
+    }
+  }
+
+  /** Tells each new iopub subscriber that its subscription stands (JEP 65), so that it can wait before it asks. */
+  async #welcomeSubscribers(): Promise<void> {
+    try {
+      for await (const [frame] of this.#iopub) {
+        if (frame === undefined || frame[0] !== 1) continue;
+        const subscription = frame.subarray(1);
+        await this.publish("iopub_welcome", { subscription: subscription.toString("utf8") }, {}, { topic: subscription });
+      }
+    } catch (error) {
+      if (!this.#iopub.closed) this.#log(`iopub: ${String(error)}`);
+    }
+  }
+
+  /** Well-formed messages that arrive on a channel, one after the other; the others are dropped with a log line. */
+  async *requests(channel: RequestChannel | "stdin"): AsyncGenerator<Message> {
+    const socket = this.#routers[channel];
+    try {
+      for await (const frames of socket) {
+        try {
+          yield this.#wire.parse(frames);
+        } catch (error) {
+          if (!(error instanceof WireError)) throw error;
+          this.#log(`a message on ${channel} was dropped: ${error.message}`);
+        }
+      }
+    } catch (error) {
+      if (!socket.closed) throw error;
+    }
+  }
+
+  /** Sends a reply to the sender of `request`. */
+  reply(channel: RequestChannel, msgType: string, content: Json, request: Message): Promise<void> {
+    return this.#send(this.#routers[channel], {
+      identities: request.identities,
+      header: makeHeader(msgType),
+      parent_header: request.header,
+      metadata: {},
+      content,
+      buffers: [],
+    });
+  }
+
+  /** Publishes on iopub. */
+  publish(
+    msgType: string,
+    content: Json,
+    parent: Header | Json,
+    options: { topic?: Buffer; metadata?: Json } = {},
+  ): Promise<void> {
+    return this.#send(this.#iopub, {
+      identities: [options.topic ?? Buffer.from(msgType)],
+      header: makeHeader(msgType),
+      parent_header: parent,
+      metadata: options.metadata ?? {},
+      content,
+      buffers: [],
+    });
+  }
+
+  #send(socket: zmq.Router | zmq.XPublisher, message: Message): Promise<void> {
+    const frames = this.#wire.serialise(message);
+    const key = socket as unknown as zmq.Writable<never>;
+    const sent = (this.#lastSend.get(key) ?? Promise.resolve())
+      .then(() => (socket.closed ? undefined : socket.send(frames)))
+      .catch((error: unknown) => {
+        // A client that has gone away is no reason to stop serving the others.
+        this.#log(`a ${message.header.msg_type} could not be sent: ${String(error)}`);
+      });
+    this.#lastSend.set(key, sent);
+    return sent;
+  }
+
+  /** Waits for what is being sent, then closes all sockets. */
+  async close(): Promise<void> {
+    await Promise.all(this.#lastSend.values());
+    for (const socket of [...Object.values(this.#routers), this.#iopub, this.#heartbeat]) socket.close();
+  }
+}

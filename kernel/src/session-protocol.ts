@@ -1,0 +1,153 @@
+/**
+ * What the front and the session say to each other.
+ *
+ * Three pipes beside the session's own stdin, stdout and stderr: commands (front to session), frames (session to front,
+ * written synchronously so that they leave while a cell runs), and interrupts (read by a thread of the session's own, so
+ * that they arrive while a cell runs). Each carries packets: a 32-bit little-endian length, a type byte, the payload.
+ */
+import type { Json } from "./protocol/message.js";
+
+/** File descriptors of the pipes in the session process. */
+export const PIPE = { stdin: 0, stdout: 1, stderr: 2, commands: 3, frames: 4, interrupts: 5 } as const;
+
+export type StreamName = "stdout" | "stderr";
+
+/** Data by MIME type, as Jupyter's `display_data` carries it. */
+export type MimeBundle = Record<string, unknown>;
+
+/** A cell compiled to JavaScript, ready to run. */
+export interface CompiledCell {
+  /** Number of the cell within the kernel's life; also tells which output belongs to it. */
+  readonly id: number;
+  /** What the user sees: `In [3]`. */
+  readonly label: string;
+  /** The TypeScript as written. */
+  readonly source: string;
+  readonly javascript: string;
+  /** Source map (version 3, JSON) from the JavaScript to the TypeScript. */
+  readonly sourceMap: string;
+}
+
+/** Front to session. */
+export interface Command {
+  readonly type: "run";
+  readonly cell: CompiledCell;
+  /** A silent cell shows no result. */
+  readonly silent: boolean;
+}
+
+/** An error as a notebook shows it. */
+export interface ErrorReport {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+/** How a cell ended. */
+export type Outcome = { readonly status: "ok" } | ({ readonly status: "error" } & ErrorReport);
+
+/** Session to front. `cell` is the id of the cell that made the output. */
+export type Frame =
+  /** The session can run cells; `nonce` is in its fences. */
+  | { readonly type: "ready"; readonly nonce: string }
+  | { readonly type: "preload-failed"; readonly error: ErrorReport }
+  | { readonly type: "stream"; readonly cell: number; readonly name: StreamName; readonly text: string }
+  | {
+      readonly type: "display";
+      readonly cell: number;
+      readonly data: MimeBundle;
+      readonly metadata: Json;
+      readonly displayId?: string;
+      readonly update: boolean;
+    }
+  | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle; readonly metadata: Json }
+  | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
+  | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
+  | { readonly type: "exit"; readonly code: number }
+  | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };
+
+const JSON_PACKET = 0;
+/** Text of a stream, not as JSON: a line of 20 MB is then copied once, not escaped. */
+const STREAM_PACKET = 1;
+const HEADER_BYTES = 5;
+
+/** The packet of a command or a frame. */
+export function encodePacket(message: Command | Frame | InterruptRequest): Buffer {
+  if (message.type === "stream") {
+    const bytes = Buffer.byteLength(message.text);
+    const packet = Buffer.allocUnsafe(HEADER_BYTES + 5 + bytes);
+    packet.writeUInt32LE(5 + bytes, 0);
+    packet.writeUInt8(STREAM_PACKET, 4);
+    packet.writeUInt32LE(message.cell, 5);
+    packet.writeUInt8(message.name === "stdout" ? 1 : 2, 9);
+    packet.write(message.text, 10, "utf8");
+    return packet;
+  }
+  const json = JSON.stringify(message);
+  const bytes = Buffer.byteLength(json);
+  const packet = Buffer.allocUnsafe(HEADER_BYTES + bytes);
+  packet.writeUInt32LE(bytes, 0);
+  packet.writeUInt8(JSON_PACKET, 4);
+  packet.write(json, HEADER_BYTES, "utf8");
+  return packet;
+}
+
+/** Asks the session to stop the cell of this id, if it still runs. */
+export interface InterruptRequest {
+  readonly type: "interrupt";
+  readonly cell: number;
+}
+
+/** Cuts a byte stream into packets, without copying a large packet more than once. */
+export class PacketReader<T extends Command | Frame | InterruptRequest> {
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  /** Messages that are complete with this chunk. */
+  push(chunk: Buffer): T[] {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    const messages: T[] = [];
+    for (;;) {
+      if (this.#length < HEADER_BYTES) return messages;
+      if (this.#first().length < HEADER_BYTES) this.#join();
+      const size = this.#first().readUInt32LE(0);
+      if (this.#length < HEADER_BYTES + size) return messages;
+      if (this.#first().length < HEADER_BYTES + size) this.#join();
+      const buffer = this.#first();
+      messages.push(decode(buffer.readUInt8(4), buffer.subarray(HEADER_BYTES, HEADER_BYTES + size)) as T);
+      const rest = buffer.subarray(HEADER_BYTES + size);
+      this.#length -= HEADER_BYTES + size;
+      if (rest.length > 0) this.#chunks[0] = rest;
+      else this.#chunks.shift();
+    }
+  }
+
+  #first(): Buffer {
+    return this.#chunks[0] ?? Buffer.alloc(0);
+  }
+
+  #join(): void {
+    this.#chunks = [Buffer.concat(this.#chunks)];
+  }
+}
+
+function decode(type: number, payload: Buffer): unknown {
+  if (type === STREAM_PACKET) {
+    return {
+      type: "stream",
+      cell: payload.readUInt32LE(0),
+      name: payload.readUInt8(4) === 1 ? "stdout" : "stderr",
+      text: payload.toString("utf8", 5),
+    };
+  }
+  return JSON.parse(payload.toString("utf8"));
+}
+
+/**
+ * Marks on the raw stdout and stderr the end of a cell: what comes before it, from native code and child processes,
+ * belongs to that cell or an earlier one. The nonce is the session's own, so that user output cannot imitate it.
+ */
+export function fence(nonce: string, cell: number): string {
+  return `\u0000\u001b[fence ${nonce} ${cell}]\u0000`;
+}

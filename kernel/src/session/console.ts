@@ -1,0 +1,56 @@
+/** `console`, `process.stdout` and `process.stderr` of a session: their text goes to the cell that wrote it. */
+import { Console } from "node:console";
+import { Writable } from "node:stream";
+import type { StreamName } from "../session-protocol.js";
+import { currentCell } from "./current-cell.js";
+import { sendFrame } from "./frames.js";
+
+/** Width that tables and wrapped text assume. */
+const COLUMNS = 100;
+
+/** Redirects what JavaScript writes. What native code writes is read by the front from the real pipes. */
+export function captureConsole(): void {
+  redirect(process.stdout, "stdout");
+  redirect(process.stderr, "stderr");
+  // Node's own console has kept the old stream's properties; a new one reads those of now.
+  globalThis.console = new Console({
+    stdout: streamTo("stdout"),
+    stderr: streamTo("stderr"),
+    inspectOptions: { breakLength: COLUMNS, colors: false },
+  });
+}
+
+function redirect(stream: NodeJS.WriteStream, name: StreamName): void {
+  const write = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    callback?: (error?: Error | null) => void,
+  ): boolean => {
+    send(name, chunk, typeof encoding === "string" ? encoding : "utf8");
+    const done = typeof encoding === "function" ? encoding : callback;
+    if (done !== undefined) process.nextTick(done);
+    return true;
+  };
+  stream.write = write as typeof stream.write;
+  stream.columns = COLUMNS;
+}
+
+/** A stream whose writes are done when they return: console.log is then seen while a loop still runs. */
+function streamTo(name: StreamName): Writable {
+  const stream = new Writable();
+  stream.write = ((chunk: string | Uint8Array, encoding?: unknown) => {
+    send(name, chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
+    return true;
+  }) as typeof stream.write;
+  return stream;
+}
+
+/** Bytes of a character that a write has cut in two wait here for the rest. */
+const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+
+function send(name: StreamName, chunk: string | Uint8Array, encoding: BufferEncoding): void {
+  let text: string;
+  if (typeof chunk !== "string") text = decoders[name].decode(chunk, { stream: true });
+  else text = encoding === "utf8" || encoding === "utf-8" ? chunk : Buffer.from(chunk, encoding).toString("utf8");
+  if (text !== "") sendFrame({ type: "stream", cell: currentCell(), name, text });
+}

@@ -1,0 +1,25 @@
+/** Sends frames to the front, at once and in order, also while a cell blocks the event loop. */
+import { writeSync } from "node:fs";
+import { encodePacket, PIPE, type Frame } from "../session-protocol.js";
+
+/** Writes a frame; blocks while the front is behind, which is what keeps memory bounded. */
+export function sendFrame(frame: Frame): void {
+  writeAll(PIPE.frames, encodePacket(frame));
+}
+
+/** Writes all of a buffer to a file descriptor. */
+export function writeAll(fd: number, buffer: Buffer): void {
+  let written = 0;
+  while (written < buffer.length) {
+    try {
+      written += writeSync(fd, buffer, written);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      // A pipe that something has made non-blocking says "again" when it is full.
+      if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      // The front is gone: so will this process be, as soon as it reads its closed pipes.
+      else if (code === "EPIPE" || code === "EBADF") return;
+      else throw error;
+    }
+  }
+}

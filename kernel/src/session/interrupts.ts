@@ -1,0 +1,133 @@
+/**
+ * Interrupts, as the session's main thread sees them.
+ *
+ * An interrupt is first asked for: pending awaits of the cell are rejected with a KeyboardInterrupt, so that `finally`
+ * runs and libraries are left in order. A cell that does not let the event loop turn cannot hear that; the interrupt
+ * thread (interrupt-thread.ts) then terminates what runs.
+ */
+import { Worker } from "node:worker_threads";
+import { afterTermination } from "./async-context.js";
+import { currentCell } from "./current-cell.js";
+
+/** What an interrupted cell ends with. */
+export class KeyboardInterrupt extends Error {
+  override name = "KeyboardInterrupt";
+  constructor() {
+    super("the cell was interrupted; variables are kept");
+  }
+}
+
+interface RunningCell {
+  /** Rejects each pending await of the cell. */
+  readonly pending: Set<(reason: KeyboardInterrupt) => void>;
+  readonly interrupted: () => void;
+  /** Set once the cell is interrupted: from then on its awaits reject at once. */
+  reason?: KeyboardInterrupt;
+}
+
+const running = new Map<number, RunningCell>();
+/** A cell that was interrupted before it began. */
+let early: number | undefined;
+
+/** Lets a cell be interrupted until the function that is returned is called. */
+export function allowInterrupts(cell: number, interrupted: () => void): () => void {
+  running.set(cell, { pending: new Set(), interrupted });
+  if (early === cell) interrupt(cell);
+  return () => running.delete(cell);
+}
+
+/** `value`, to be awaited: rejects with a KeyboardInterrupt when the cell that awaits it is interrupted. */
+export function interruptible<T>(value: T): T | Promise<Awaited<T>> {
+  const cell = running.get(currentCell());
+  if (cell === undefined || !isThenable(value)) return value;
+  return new Promise<Awaited<T>>((resolve, reject) => {
+    // Also attached to when it is too late, so that a rejection of the value does not go unhandled.
+    cell.pending.add(reject);
+    value.then(
+      (result) => {
+        cell.pending.delete(reject);
+        resolve(result as Awaited<T>);
+      },
+      (error: unknown) => {
+        cell.pending.delete(reject);
+        reject(error as Error);
+      },
+    );
+    if (cell.reason !== undefined) reject(cell.reason);
+  });
+}
+
+/** An iterable for `for await`: an interrupt ends the loop and closes the iterator. */
+export function interruptibleIterable<T>(iterable: AsyncIterable<T> | Iterable<T>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const isAsync = Symbol.asyncIterator in iterable;
+      const iterator = isAsync ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
+      return {
+        next: async () => {
+          try {
+            const result = await interruptible(iterator.next());
+            // `for await` over a plain iterable awaits its values.
+            return isAsync || result.done === true ? result : { ...result, value: await interruptible(result.value) };
+          } catch (error) {
+            // An iterator that failed by itself is closed already; one that was interrupted is to clean up.
+            if (error instanceof KeyboardInterrupt) void closeQuietly(iterator);
+            throw error;
+          }
+        },
+        return: async (value?: unknown) => {
+          await iterator.return?.(value);
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+async function closeQuietly(iterator: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // The interrupt is what the user is told of.
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && typeof value === "object" && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** What the interrupt thread and the main thread share: the number of the last interrupt that was heard. */
+export interface InterruptThreadData {
+  readonly heard: Int32Array<SharedArrayBuffer>;
+}
+
+export interface HearInterrupt {
+  readonly serial: number;
+  readonly cell: number;
+}
+
+/** Starts the interrupt thread. */
+export function listenForInterrupts(): void {
+  const heard = new Int32Array(new SharedArrayBuffer(4));
+  const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
+    workerData: { heard } satisfies InterruptThreadData,
+    // Nothing of the session's own flags (heap size, say) is for this thread.
+    execArgv: [],
+  });
+  thread.on("message", ({ serial, cell }: HearInterrupt) => {
+    Atomics.store(heard, 0, serial);
+    afterTermination();
+    interrupt(cell);
+  });
+  thread.unref();
+}
+
+function interrupt(id: number): void {
+  const cell = running.get(id);
+  if (cell === undefined) early = id;
+  if (cell === undefined || cell.reason !== undefined) return;
+  cell.reason = new KeyboardInterrupt();
+  for (const reject of [...cell.pending]) reject(cell.reason);
+  cell.pending.clear();
+  cell.interrupted();
+}

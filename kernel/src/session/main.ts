@@ -1,0 +1,60 @@
+/** The session process: holds the variables and runs the cells. Started by the front, see front/session-process.ts. */
+import { randomUUID } from "node:crypto";
+import { Socket } from "node:net";
+import { pathToFileURL } from "node:url";
+import * as cellApi from "../cell-api/index.js";
+import type { SessionHooks } from "../index.js";
+import { PacketReader, PIPE, type Command } from "../session-protocol.js";
+import { tolerateTermination } from "./async-context.js";
+import { CellHelpers } from "./cell-helpers.js";
+import { captureConsole } from "./console.js";
+import { currentCell, runAsCell } from "./current-cell.js";
+import { sendFrame } from "./frames.js";
+import { listenForInterrupts } from "./interrupts.js";
+import { Runner } from "./runner.js";
+import { errorReport, mapStackTraces } from "./traceback.js";
+
+const preloads = process.argv.slice(2);
+const nonce = randomUUID();
+
+// Whatever the preload writes belongs to no cell yet; this is also the first use of AsyncLocalStorage.
+runAsCell(0, tolerateTermination);
+listenForInterrupts();
+captureConsole();
+mapStackTraces();
+// Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
+process.on("SIGINT", () => undefined);
+process.on("uncaughtException", (error) => {
+  sendFrame({ type: "late-error", cell: currentCell(), error: errorReport(error) });
+});
+process.on("unhandledRejection", (reason) => {
+  sendFrame({ type: "late-error", cell: currentCell(), error: errorReport(reason) });
+});
+process.on("exit", (code) => {
+  sendFrame({ type: "exit", code });
+});
+
+Object.assign(globalThis, cellApi);
+const helpers = CellHelpers.install(process.cwd());
+const hooks: SessionHooks[] = [];
+for (const path of preloads) {
+  try {
+    const { sessionHooks, ...globals } = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    if (sessionHooks !== undefined) hooks.push(sessionHooks as SessionHooks);
+    Object.assign(globalThis, globals);
+  } catch (error) {
+    sendFrame({ type: "preload-failed", error: errorReport(error) });
+  }
+}
+
+const runner = new Runner(helpers, nonce, () => {
+  for (const hook of hooks) hook.afterInterrupt?.();
+});
+const reader = new PacketReader<Command>();
+const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });
+let last = Promise.resolve();
+commands.on("data", (chunk) => {
+  for (const command of reader.push(chunk)) last = last.then(() => runner.run(command));
+});
+commands.on("close", () => process.exit(0));
+sendFrame({ type: "ready", nonce });
