@@ -1,0 +1,97 @@
+/** 01-first-light.ipynb as a person sees it: in a real JupyterLab, in a real browser. */
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { firstLight, results } from "../environment.js";
+import { findChromium, startChromium } from "./chromium.js";
+import { startJupyterLab } from "./jupyterlab.js";
+import {
+  cellsWithFigures,
+  chartsIn,
+  notebookIsOpen,
+  runAllCells,
+  showCell,
+  state,
+  type Chart,
+} from "./notebook-page.js";
+
+const browserPath = findChromium();
+// Where CI runs, a browser that is missing is a fault of the set-up, not a reason to skip.
+const skip =
+  browserPath === undefined && !process.env["CI"]
+    ? "no Chromium or Chrome is installed (Debian: apt install chromium), or name one in METASTATE_CHROMIUM"
+    : false;
+
+/** Training takes at most three minutes on two cores; a machine may be twice as slow. */
+const PATIENCE = 480_000;
+
+test("first light in JupyterLab: every cell runs, and its charts are drawn", { skip, timeout: 900_000 }, async (t) => {
+  assert.ok(browserPath, "no Chromium or Chrome is installed, and CI must have one: see .ci/run");
+  // Inside the checkout, so that a package that a cell imports is found; test-results is not under version control.
+  const folder = join(results, "browser");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(firstLight, join(folder, "first-light.ipynb"));
+  const lab = await startJupyterLab(folder);
+  t.after(() => lab.stop());
+  const browser = await startChromium(browserPath);
+  t.after(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  const told = () => `\nthe page complained:\n${complaints.join("\n")}\nthe server logged:\n${lab.log()}`;
+
+  await page.goto(lab.address("first-light.ipynb"));
+  assert.equal(await notebookIsOpen(page, "first-light.ipynb"), "TypeScript (metastate)");
+
+  await runAllCells(page);
+  for (const giveUp = Date.now() + PATIENCE; ; await sleep(500)) {
+    const { status, ran, cells, errors } = await state(page);
+    if (errors.length) await page.screenshot({ path: join(results, "first-light-error.png") });
+    assert.deepEqual(errors, [], told());
+    if (ran === cells && status === "idle") break;
+    assert.ok(Date.now() < giveUp, `${ran} of ${cells} cells ran, the kernel is ${status}${told()}`);
+  }
+
+  const withFigures = await cellsWithFigures(page);
+  assert.ok(withFigures.length >= 2, `${withFigures.length} cells have figures; the loss and the state are two`);
+  const charts: Chart[] = [];
+  for (const cell of withFigures) {
+    await showCell(page, cell);
+    charts.push(...(await drawnCharts(cell)));
+    await page.screenshot({ path: join(results, `first-light-chart-${charts.length}.png`) });
+  }
+  for (const chart of charts) {
+    assert.ok(chart.width >= 300 && chart.height >= 200, `a chart has the size of one: ${JSON.stringify(chart)}`);
+  }
+  assert.ok(
+    charts.some(({ paths }) => paths > 0),
+    `a chart of the loss has lines: ${JSON.stringify(charts)}`,
+  );
+  assert.ok(
+    charts.some(({ images }) => images > 0),
+    `a chart of the state has its image: ${JSON.stringify(charts)}`,
+  );
+
+  // The whole notebook on one picture: in a window that is high enough JupyterLab renders every cell.
+  await page.setViewportSize({ width: 1440, height: 10_000 });
+  await showCell(page, 0);
+  await sleep(2000);
+  await page.setViewportSize({ width: 1440, height: Math.ceil(await notebookEnd(page)) + 60 });
+  await sleep(1000);
+  await page.screenshot({ path: join(results, "first-light-whole.png") });
+
+  /** The charts of a cell, once plotly has drawn them. */
+  async function drawnCharts(cell: number): Promise<Chart[]> {
+    for (const giveUp = Date.now() + 30_000; ; await sleep(250)) {
+      const drawn = await chartsIn(page, cell);
+      if (drawn.length > 0 && drawn.every(({ paths, images }) => paths + images > 0)) return drawn;
+      if (Date.now() > giveUp) {
+        await page.screenshot({ path: join(results, "first-light-error.png") });
+        assert.fail(`the figure of cell ${cell} is not drawn: ${JSON.stringify(drawn)}${told()}`);
+      }
+    }
+  }
+});
