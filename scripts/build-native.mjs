@@ -31,7 +31,6 @@ import { pathToFileURL } from "node:url";
 
 const root = resolve(import.meta.dirname, "..");
 const packageFolder = join(root, "kernels-cuda");
-const buildFolder = join(packageFolder, "build");
 const addonName = "metastate_native.node";
 const again = "npm run build:native";
 
@@ -45,7 +44,11 @@ const again = "npm run build:native";
  * @property {(line: string) => void} [log] takes lines for a person: what is being done, and errors of the compiler, whole
  * @property {boolean} [force] build even when nothing has changed
  * @property {string} [sanitize] sanitizers, as for -fsanitize=
+ * @property {string} [folder] where builds go; kernels-cuda looks in kernels-cuda/build
+ * @property {NodeJS.ProcessEnv} [env] PATH and CXX are looked at, and what is run gets all of it
  */
+
+/** @typedef {Required<BuildOptions>} Settings */
 
 /** Why there is no build, and what to do: thrown within, returned to the caller. */
 class CannotBuild extends Error {
@@ -66,18 +69,25 @@ class CannotBuild extends Error {
  * @param {BuildOptions} [options]
  * @returns {Promise<BuildResult>}
  */
-export async function buildNative({ log = () => {}, force = false, sanitize = "" } = {}) {
+export async function buildNative({
+  log = () => {},
+  force = false,
+  sanitize = "",
+  folder = join(packageFolder, "build"),
+  env = process.env,
+} = {}) {
+  const note = join(folder, "last-attempt.json");
   try {
-    const how = await build(log, force, sanitize);
-    rmSync(join(buildFolder, "last-attempt.json"), { force: true });
+    const how = await build({ log, force, sanitize, folder, env });
+    rmSync(note, { force: true });
     return { built: true, how };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const remedy = error instanceof CannotBuild ? error.remedy : `put that right and run ${again}`;
     // For kernels-cuda, which tells the same when it is asked why there is no addon.
     try {
-      mkdirSync(buildFolder, { recursive: true });
-      writeFileSync(join(buildFolder, "last-attempt.json"), `${JSON.stringify({ built: false, reason, remedy })}\n`);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(note, `${JSON.stringify({ built: false, reason, remedy })}\n`);
     } catch {
       // A folder that cannot be written to is told by `reason` already.
     }
@@ -86,26 +96,25 @@ export async function buildNative({ log = () => {}, force = false, sanitize = ""
 }
 
 /**
- * @param {(line: string) => void} log
- * @param {boolean} force
- * @param {string} sanitize
+ * @param {Settings} settings
  * @returns {Promise<string>} how
  */
-async function build(log, force, sanitize) {
+async function build(settings) {
+  const { log, force, sanitize, folder, env } = settings;
   if (process.platform === "win32") {
     throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
   }
-  const compiler = findCompiler();
-  const key = fingerprint(compiler, sanitize);
-  const target = join(buildFolder, sanitize ? "Sanitize" : "Release");
+  const compiler = findCompiler(env);
+  const key = fingerprint(compiler, sanitize, env);
+  const target = join(folder, sanitize ? "Sanitize" : "Release");
   if (!force && isUpToDate(target, key)) return "up to date";
 
   const headers = includeFolders();
-  const tools = await findTools(log);
-  mkdirSync(buildFolder, { recursive: true });
-  removeAbandonedAttempts();
+  const tools = await findTools(settings);
+  mkdirSync(folder, { recursive: true });
+  removeAbandonedAttempts(folder);
   // A folder of its own for every attempt: two set-ups at once do not meet, and a failed one leaves nothing half done.
-  const attempt = mkdtempSync(join(buildFolder, "attempt-"));
+  const attempt = mkdtempSync(join(folder, "attempt-"));
   try {
     const begin = performance.now();
     log(`compiling with ${compiler.name}`);
@@ -117,11 +126,10 @@ async function build(log, force, sanitize) {
         `-DNODE_API_HEADERS_INCLUDE=${headers.nodeApi}`,
         ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`, "-DMETASTATE_EMULATE_AVX512=ON"] : []),
       ],
-      { CXX: compiler.command },
-      log,
+      { log, env: { ...env, CXX: compiler.command } },
       "CMake could not set the build up",
     );
-    await run(tools.cmake, ["--build", attempt, "--parallel"], {}, log, "the native addon does not compile");
+    await run(tools.cmake, ["--build", attempt, "--parallel"], settings, "the native addon does not compile");
     install(attempt, target, { key, platform: process.platform, arch: process.arch, node: process.version });
     return `built with ${compiler.name} in ${((performance.now() - begin) / 1000).toFixed(0)} s`;
   } finally {
@@ -136,16 +144,19 @@ async function build(log, force, sanitize) {
  * @property {string} name as a person calls it
  */
 
-/** @returns {Compiler} */
-function findCompiler() {
-  const asked = process.env["CXX"]?.trim();
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Compiler}
+ */
+function findCompiler(env) {
+  const asked = env["CXX"]?.trim();
   if (asked) {
-    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked);
+    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, env);
     if (!path) throw new CannotBuild(`CXX is "${asked}", and there is no such program`, `correct CXX or unset it`);
     return { command: asked, path, name: asked };
   }
   for (const name of ["g++", "clang++", "c++"]) {
-    const path = findProgram(name);
+    const path = findProgram(name, env);
     if (path) return { command: path, path, name };
   }
   throw new CannotBuild("no C++ compiler was found", `install one (Debian: apt install g++), then run ${again}`);
@@ -161,14 +172,14 @@ function findCompiler() {
 /**
  * CMake and what it drives, of the system or of .venv; missing ones are installed into .venv when there is one.
  *
- * @param {(line: string) => void} log
+ * @param {Settings} settings
  * @returns {Promise<Tools>}
  */
-async function findTools(log) {
+async function findTools({ log, env }) {
   const found = () => {
-    const cmake = findProgram("cmake");
-    const ninja = findProgram("ninja");
-    const maker = ninja ?? findProgram("make");
+    const cmake = findProgram("cmake", env);
+    const ninja = findProgram("ninja", env);
+    const maker = ninja ?? findProgram("make", env);
     return { cmake, maker, generator: ninja ? "Ninja" : "Unix Makefiles" };
   };
   let tools = found();
@@ -181,7 +192,7 @@ async function findTools(log) {
     log(`installing ${wanted} into .venv`);
     try {
       const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...missing];
-      await run(python, pip, {}, log, `${wanted} could not be installed into .venv`);
+      await run(python, pip, { log, env }, `${wanted} could not be installed into .venv`);
     } catch (error) {
       throw new CannotBuild(error instanceof Error ? error.message : String(error), remedy);
     }
@@ -197,11 +208,12 @@ async function findTools(log) {
  * The program's path, searched as a shell does and then in .venv.
  *
  * @param {string} name
+ * @param {NodeJS.ProcessEnv} env
  * @returns {string | undefined}
  */
-function findProgram(name) {
+function findProgram(name, env) {
   if (isAbsolute(name)) return isProgram(name) ? name : undefined;
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), join(root, ".venv", "bin")];
+  const folders = [...(env["PATH"] ?? "").split(delimiter).filter(Boolean), join(root, ".venv", "bin")];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }
 
@@ -232,15 +244,16 @@ function includeFolders() {
  *
  * @param {Compiler} compiler
  * @param {string} sanitize
+ * @param {NodeJS.ProcessEnv} env
  */
-function fingerprint(compiler, sanitize) {
+function fingerprint(compiler, sanitize, env) {
   const hash = createHash("sha256");
   const program = realpathSync(compiler.path);
   const { size, mtimeMs } = statSync(program);
   hash.update(
     JSON.stringify([process.version, process.platform, process.arch, compiler.command, program, size, mtimeMs]),
   );
-  hash.update(JSON.stringify([process.env["CXXFLAGS"] ?? "", process.env["LDFLAGS"] ?? "", sanitize]));
+  hash.update(JSON.stringify([env["CXXFLAGS"] ?? "", env["LDFLAGS"] ?? "", sanitize]));
   const sources = readdirSync(join(packageFolder, "cpp"), { recursive: true, encoding: "utf8" })
     .map((file) => join("cpp", file))
     .filter((file) => statSync(join(packageFolder, file)).isFile())
@@ -284,10 +297,14 @@ function install(attempt, target, info) {
   renameSync(infoPath, join(target, "build-info.json"));
 }
 
-/** Folders of builds that were killed: an hour is longer than any build takes. */
-function removeAbandonedAttempts() {
-  for (const name of readdirSync(buildFolder)) {
-    const path = join(buildFolder, name);
+/**
+ * Folders of builds that were killed: an hour is longer than any build takes.
+ *
+ * @param {string} folder
+ */
+function removeAbandonedAttempts(folder) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
     if (name.startsWith("attempt-") && Date.now() - statSync(path).mtimeMs > 3_600_000) {
       rmSync(path, { recursive: true, force: true });
     }
@@ -299,18 +316,14 @@ function removeAbandonedAttempts() {
  *
  * @param {string} program
  * @param {string[]} args
- * @param {Record<string, string>} environment
- * @param {(line: string) => void} log
+ * @param {Pick<Settings, "log" | "env">} settings
  * @param {string} failure what it means that it failed
  * @returns {Promise<void>}
  */
-function run(program, args, environment, log, failure) {
+function run(program, args, { log, env }, failure) {
   return new Promise((resolve, reject) => {
     let output = "";
-    const child = spawn(program, args, {
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     const keep = (/** @type {Buffer} */ bytes) => {
       output += bytes.toString();
     };

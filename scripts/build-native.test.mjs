@@ -1,0 +1,105 @@
+// @ts-check
+// The native build's ways to go wrong, each in a folder of the test's own: the addon in use is not touched.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import test from "node:test";
+import { buildNative } from "./build-native.mjs";
+
+/** @param {import("node:test").TestContext} t */
+function ownFolder(t) {
+  const folder = mkdtempSync(join(tmpdir(), "metastate-build-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/**
+ * A program that is no compiler.
+ *
+ * @param {string} folder
+ * @param {string} script
+ */
+function fakeCompiler(folder, script) {
+  const path = join(folder, "fake-c++");
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return path;
+}
+
+test("without a compiler there is no build, but a reason and a remedy, and a note for the loader", async (t) => {
+  const folder = ownFolder(t);
+  const result = await buildNative({ folder, env: { PATH: folder } });
+  assert.deepEqual(result, {
+    built: false,
+    reason: "no C++ compiler was found",
+    remedy: "install one (Debian: apt install g++), then run npm run build:native",
+  });
+  assert.deepEqual(JSON.parse(readFileSync(join(folder, "last-attempt.json"), "utf8")), result);
+});
+
+test("a compiler that CXX names and that is not there is told", async (t) => {
+  const folder = ownFolder(t);
+  const result = await buildNative({ folder, env: { ...process.env, CXX: "no-such-compiler -m64" } });
+  assert.ok(!result.built);
+  assert.match(result.reason, /CXX is "no-such-compiler -m64", and there is no such program/);
+});
+
+test("a failed build shows the compiler's messages whole and leaves the addon that was there", async (t) => {
+  const folder = ownFolder(t);
+  mkdirSync(join(folder, "Release"));
+  writeFileSync(join(folder, "Release", "metastate_native.node"), "the old one");
+  const compiler = fakeCompiler(folder, "echo 'the first line'; echo 'the last line' >&2; exit 1");
+  /** @type {string[]} */
+  const lines = [];
+  const result = await buildNative({
+    folder,
+    env: { ...process.env, CXX: compiler },
+    log: (line) => lines.push(line),
+  });
+  assert.ok(!result.built);
+  // Without CMake nothing is compiled, and that is told instead.
+  if (/CMake could not set the build up/.test(result.reason)) {
+    assert.ok(
+      lines.some((line) => line.includes("the first line")) && lines.some((line) => line.includes("the last line")),
+    );
+  } else {
+    assert.match(result.reason, /a compiler is there, but not |could not be installed/);
+  }
+  assert.equal(readFileSync(join(folder, "Release", "metastate_native.node"), "utf8"), "the old one");
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith("attempt-")),
+    [],
+  );
+});
+
+test(
+  "a folder that cannot be written to is told, not thrown",
+  { skip: process.getuid?.() === 0 && "root may write anywhere" },
+  async () => {
+    const result = await buildNative({ folder: "/proc/metastate", force: true });
+    assert.ok(!result.built);
+  },
+);
+
+test("a build that is up to date takes less than a second, and another compiler makes it out of date", async (t) => {
+  const folder = ownFolder(t);
+  const first = await buildNative({ folder });
+  if (!first.built) return t.skip(first.reason);
+  const begin = performance.now();
+  assert.deepEqual(await buildNative({ folder }), { built: true, how: "up to date" });
+  assert.ok(performance.now() - begin < 1000);
+  assert.ok(existsSync(join(folder, "Release", "metastate_native.node")));
+
+  const other = await buildNative({ folder, env: { ...process.env, CXX: fakeCompiler(folder, "exit 1") } });
+  assert.ok(!other.built);
+  assert.deepEqual(await buildNative({ folder }), { built: true, how: "up to date" });
+});
+
+test("programs are found along PATH, the first that may run", async (t) => {
+  const folder = ownFolder(t);
+  writeFileSync(join(folder, "g++"), "not executable");
+  const result = await buildNative({ folder, env: { PATH: ["", folder, "/nowhere"].join(delimiter) } });
+  assert.ok(!result.built);
+  assert.equal(result.reason, "no C++ compiler was found");
+});
