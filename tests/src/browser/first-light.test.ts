@@ -10,6 +10,8 @@ import { startJupyterLab } from "./jupyterlab.js";
 import {
   cellsWithFigures,
   chartsIn,
+  codeIsColoured,
+  notebookEnd,
   notebookIsOpen,
   runAllCells,
   showCell,
@@ -45,6 +47,7 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
 
   await page.goto(lab.address("first-light.ipynb"));
   assert.equal(await notebookIsOpen(page, "first-light.ipynb"), "TypeScript (metastate)");
+  assert.ok(await codeIsColoured(page), "JupyterLab does not know the language of the cells by what kernel_info says");
 
   await runAllCells(page);
   for (const giveUp = Date.now() + PATIENCE; ; await sleep(500)) {

@@ -89,6 +89,18 @@ export async function notebookIsOpen(page: Page, path: string, timeout = 120_000
   });
 }
 
+/** Whether JupyterLab has found a mode for the kernel's language: then the words of the code have classes for colours. */
+export function codeIsColoured(page: Page): Promise<boolean> {
+  return page
+    .locator(".jp-CodeCell .cm-line span[class]")
+    .first()
+    .waitFor({ timeout: 10_000 })
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
 /** Removes the outputs that the file came with, and runs every cell, without waiting for the end. */
 export async function runAllCells(page: Page): Promise<void> {
   await page.evaluate(async () => {
