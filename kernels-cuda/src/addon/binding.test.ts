@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { Worker } from "node:worker_threads";
 import { native, needsNative } from "../testing/native.js";
 import { randomCase } from "../testing/wkv7-reference.js";
 import { backwardInputs, checkpointLength, forwardInputs, poisoned } from "../testing/wkv7-runs.js";
@@ -132,4 +133,30 @@ test("the pool survives changes of its size", needsNative, () => {
     assert.equal(binding.info().threads, count);
     assert.ok(binding.measurePeak(2) > 0);
   }
+});
+
+test("Node's worker threads use the addon at the same time, and it outlives them", needsNative, async () => {
+  const code = (name: string) => JSON.stringify(import.meta.resolve(name));
+  const script = `
+    Promise.all([import(${code("../testing/native.js")}), import(${code("../testing/wkv7-runs.js")}), import(${code("../testing/wkv7-reference.js")})])
+      .then(([{ native }, { nativeForward, relativeError }, { randomCase, referenceForward }]) => {
+        const shape = { batch: 2, time: 40, heads: 3, headSize: 64, checkpointInterval: 16 };
+        const c = randomCase(shape, 1, [0.6, 0.9]);
+        const { y } = referenceForward(shape, c);
+        let worst = 0;
+        for (let round = 0; round < 30; ++round) worst = Math.max(worst, relativeError(nativeForward(native(), shape, c).y, y));
+        require("node:worker_threads").parentPort.postMessage(worst);
+      });`;
+  const worst = await Promise.all(
+    [1, 2, 3].map(
+      () =>
+        new Promise<number>((resolve, reject) => {
+          const worker = new Worker(script, { eval: true });
+          worker.on("message", resolve);
+          worker.on("error", reject);
+        }),
+    ),
+  );
+  for (const error of worst) assert.ok(error < 1e-5);
+  assert.ok(native().measurePeak(2) > 0);
 });

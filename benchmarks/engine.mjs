@@ -1,0 +1,226 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run bench:engine: what the native kernels gain over the library's own on the WASM backend, as ratios of one run.
+//
+//   node benchmarks/engine.mjs [--rounds 15] [--quick] [--no-file]
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compare, spread } from "./lib/compare.mjs";
+import { commit, load, machine, resultName } from "./lib/machine.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "15" },
+    quick: { type: "boolean", default: false },
+    "no-file": { type: "boolean", default: false },
+  },
+});
+const rounds = options.quick ? 3 : Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error(`--rounds is "${options.rounds}": give a positive integer`);
+  process.exit(2);
+}
+
+const packages = await (async () => {
+  try {
+    return {
+      ms: await import("metastate"),
+      tf: await import("@tensorflow/tfjs-core"),
+      engine: await import("@metastate/kernels-cuda"),
+      ...(await import("./lib/contenders.mjs")),
+    };
+  } catch (error) {
+    console.error(`the packages are not built (${error instanceof Error ? error.message : error}): run npm run build`);
+    process.exit(1);
+  }
+})();
+const { ms, tf, engine } = packages;
+
+/** Shapes of Wkv7: [B, T, H, N]. */
+const shapes = [
+  { name: "the first notebook's layer", shape: [4, 128, 2, 32] },
+  { name: "a 390 k parameter model's layer", shape: [4, 256, 3, 32] },
+  { name: "a 100 M parameter model's layer, batch 1", shape: [1, 512, 12, 64] },
+  { name: "one token of that model", shape: [1, 1, 12, 64] },
+];
+
+const models = [
+  {
+    name: "the first notebook: 2 layers of 64, head size 32, batch 4 of 128 bytes",
+    configuration: { vocabSize: 256, width: 64, layers: 2, headSize: 32 },
+    batch: { batchSize: 4, length: 128 },
+  },
+  {
+    name: "390 k parameters: 3 layers of 96, head size 32, batch 4 of 256 bytes",
+    configuration: { vocabSize: 256, width: 96, layers: 3, headSize: 32 },
+    batch: { batchSize: 4, length: 256 },
+  },
+];
+
+const loadBefore = load();
+await ms.startEngine({ backend: "wasm", log: () => {} });
+const text = ms.byteTokenizer().encode(ms.data.mobyDick());
+
+/** @param {(typeof models)[number]} model */
+function training({ configuration, batch }) {
+  const model = ms.createModel(configuration, { seed: 1 });
+  const batches = ms.data.batches(text, { ...batch, seed: 1 });
+  return ms.train(model, batches, {
+    steps: Number.MAX_SAFE_INTEGER,
+    warmup: 0,
+    schedule: "constant",
+    learningRate: 1e-4,
+  });
+}
+
+const use = await packages.contenders("wasm", async () => {
+  const steps = training(models[0]);
+  await steps.next();
+  await steps.return();
+});
+
+const addon = engine.loadAddon();
+if (!("binding" in addon)) throw new Error(addon.reason);
+const { binding } = addon;
+const info = binding.info();
+const about = machine();
+console.log(`${about.cpu}, ${about.cores} cores, Node ${about.node}; load ${loadBefore}`);
+console.log(
+  `native: ${info.simd}, ${info.threads} threads, ${info.compiler}; against the library's kernels on tfjs wasm`,
+);
+
+/** Peaks are taken beside every measurement: clock rates change within a run. */
+const peaks = /** @type {number[]} */ ([]);
+const results = [];
+
+for (const { name, shape } of shapes) {
+  const kernels = wkv7Calls(shape);
+  for (const [pass, run, flops] of kernels) {
+    const slow = () => run(use.library);
+    const fast = () => run(use.native);
+    const comparison = await compare(slow, fast, { rounds });
+    const peak = binding.measurePeak(100);
+    peaks.push(peak);
+    const gflops = flops / 1e6 / comparison.fastMilliseconds.median;
+    results.push({
+      what: `Wkv7 ${pass}`,
+      name,
+      shape,
+      ...comparison,
+      gflops,
+      peakGflops: peak,
+      shareOfPeak: gflops / peak,
+    });
+    console.log(`Wkv7 ${pass} [${shape.join(", ")}] ${told(comparison)}; ${rate(gflops, peak)}`);
+  }
+}
+
+for (const model of models) {
+  // Two trainings from the same seed in turn, each with its kernels.
+  const both = [use.library, use.native].map((kernels) => ({ kernels, steps: training(model) }));
+  const [slow, fast] = both.map(({ kernels, steps }) => async () => {
+    kernels();
+    await steps.next();
+  });
+  const comparison = await compare(slow, fast, { rounds, sampleMilliseconds: 300 });
+  for (const { steps } of both) await steps.return();
+  const { name, configuration, batch } = model;
+  const tokens = batch.batchSize * batch.length;
+  const tokensPerSecond = (1000 * tokens) / comparison.fastMilliseconds.median;
+  results.push({ what: "training step", name, configuration, batch, ...comparison, tokensPerSecond });
+  console.log(`training step (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`);
+}
+
+const report = {
+  command: ["node benchmarks/engine.mjs", ...process.argv.slice(2)].join(" "),
+  date: new Date().toISOString(),
+  commit: commit(),
+  machine: about,
+  loadAverage: { before: loadBefore, after: load() },
+  native: { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler },
+  peakGflops: spread(peaks),
+  results,
+};
+if (!options["no-file"]) {
+  const folder = join(import.meta.dirname, "results");
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, resultName("engine"));
+  writeFileSync(
+    path,
+    `${JSON.stringify(report, (_, value) => (typeof value === "number" ? Number(value.toPrecision(5)) : value), 2)}\n`,
+  );
+  console.log(`written to ${path}`);
+}
+if (Math.max(loadBefore, report.loadAverage.after) > about.cores) {
+  console.log(`the machine was busy (load ${report.loadAverage.after}): the ratios are fairer than the times`);
+}
+
+/**
+ * The forward and the backward pass as calls with one or the other set of kernels, and the floating point operations of
+ * each: 9 and 26 for each element of the state and step. (Backward: 19, and 7 to compute the states again.)
+ *
+ * @param {number[]} shape
+ * @returns {[pass: string, run: (kernels: () => void) => void, flops: number][]}
+ */
+function wkv7Calls(shape) {
+  const [batch, time, heads, headSize] = shape;
+  const stateShape = [batch, heads, headSize, headSize];
+  const interval = time > 1 ? 16 : 0;
+  let seed = 0;
+  const uniform = (/** @type {number} */ low, /** @type {number} */ high, of = shape) =>
+    tf.randomUniform(of, low, high, "float32", ++seed);
+  // A removal key of about unit length, of which half is put back, as the model makes them: the state stays small.
+  const removalKey = tf.mul(uniform(-1, 1), Math.sqrt(3 / headSize));
+  const inputs = {
+    r: uniform(-1, 1),
+    w: uniform(0.545, 0.999),
+    k: uniform(-1, 1),
+    v: uniform(-1, 1),
+    a: tf.neg(removalKey),
+    b: tf.mul(removalKey, 0.5),
+  };
+  const state = uniform(-1, 1, stateShape);
+  const elements = batch * time * heads * headSize ** 2;
+  const runKernel = (/** @type {string} */ name, /** @type {object} */ tensors) =>
+    /** @type {import("@tensorflow/tfjs-core").Tensor[]} */ (
+      tf.engine().runKernel(name, /** @type {any} */ (tensors), { checkpointInterval: interval })
+    );
+  const forward = (/** @type {() => void} */ kernels) => {
+    kernels();
+    tf.dispose(runKernel("Wkv7", { ...inputs, state }));
+  };
+  if (interval === 0) return [["forward", forward, 9 * elements]];
+  use.library();
+  const [, , checkpoints] = runKernel("Wkv7", { ...inputs, state });
+  const adjoints = { checkpoints, dy: uniform(-1, 1), dFinalState: uniform(-1, 1, stateShape) };
+  const backward = (/** @type {() => void} */ kernels) => {
+    kernels();
+    tf.dispose(runKernel("Wkv7Grad", { ...inputs, ...adjoints }));
+  };
+  return [
+    ["forward", forward, 9 * elements],
+    ["backward", backward, 26 * elements],
+  ];
+}
+
+/** @param {import("./lib/compare.mjs").Comparison} comparison */
+function told({ slowMilliseconds, fastMilliseconds, ratio, withinNoise }) {
+  const times = `${figure(slowMilliseconds.median)} ms -> ${figure(fastMilliseconds.median)} ms`;
+  if (withinNoise) return `${times}: no difference beyond the noise (${figure(ratio.low)} to ${figure(ratio.high)})`;
+  return `${times}: ${figure(ratio.median)} times as fast (${figure(ratio.low)} to ${figure(ratio.high)})`;
+}
+
+/**
+ * @param {number} gflops
+ * @param {number} peak
+ */
+function rate(gflops, peak) {
+  return `${figure(gflops)} GFLOP/s, ${((100 * gflops) / peak).toFixed(0)} % of the FMA peak`;
+}
+
+/** @param {number} value */
+function figure(value) {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

@@ -1,0 +1,88 @@
+// @ts-check
+// Contenders measured against each other in one run, and what may be said of the ratio.
+
+/**
+ * @typedef {object} Spread
+ * @property {number} median
+ * @property {number} low the lower quartile
+ * @property {number} high the upper quartile
+ * @property {number} least
+ * @property {number} most
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {number} rounds
+ * @property {number[]} callsPerSample of the slower, of the faster contender
+ * @property {Spread} slowMilliseconds of one call
+ * @property {Spread} fastMilliseconds of one call
+ * @property {Spread} ratio slow / fast, of the two samples of each round
+ * @property {boolean} withinNoise whether the middle half of the ratios has 1 in it: then no difference is claimed
+ */
+
+/**
+ * The middle and the spread of some numbers, by linear interpolation.
+ *
+ * @param {readonly number[]} values at least one
+ * @returns {Spread}
+ */
+export function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (/** @type {number} */ share) => {
+    const position = share * (sorted.length - 1);
+    const below = Math.floor(position);
+    const above = Math.min(below + 1, sorted.length - 1);
+    return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
+  };
+  return { median: at(0.5), low: at(0.25), high: at(0.75), least: at(0), most: at(1) };
+}
+
+/**
+ * Runs two contenders in turn and compares their times round by round: what else the machine does at the time, and its
+ * clock rate, then strike both. Who begins changes with every round. A sample is as many calls as last `sampleMilliseconds`.
+ *
+ * @param {() => unknown} slow the one that is expected to be slower; may return a promise
+ * @param {() => unknown} fast
+ * @param {{rounds?: number, sampleMilliseconds?: number}} [options]
+ * @returns {Promise<Comparison>}
+ */
+export async function compare(slow, fast, { rounds = 15, sampleMilliseconds = 20 } = {}) {
+  const contenders = [slow, fast];
+  const calls = [];
+  for (const contender of contenders) {
+    await contender(); // compiles what is compiled at first use
+    const once = await time(contender, 1);
+    calls.push(Math.max(1, Math.min(10000, Math.ceil(sampleMilliseconds / Math.max(once, 1e-3)))));
+  }
+  /** @type {number[][]} */
+  const samples = [[], []];
+  for (let round = 0; round < rounds; ++round) {
+    for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      samples[which].push((await time(contenders[which], calls[which])) / calls[which]);
+    }
+  }
+  const ratio = spread(samples[0].map((milliseconds, round) => milliseconds / samples[1][round]));
+  return {
+    rounds,
+    callsPerSample: calls,
+    slowMilliseconds: spread(samples[0]),
+    fastMilliseconds: spread(samples[1]),
+    ratio,
+    withinNoise: ratio.low <= 1 && ratio.high >= 1,
+  };
+}
+
+/**
+ * @param {() => unknown} contender
+ * @param {number} calls
+ * @returns {Promise<number>} milliseconds of all calls together
+ */
+async function time(contender, calls) {
+  const begin = performance.now();
+  for (let call = 0; call < calls; ++call) {
+    const result = contender();
+    // Awaiting what is no promise would add the event loop's time to calls of microseconds.
+    if (result instanceof Promise) await result;
+  }
+  return performance.now() - begin;
+}

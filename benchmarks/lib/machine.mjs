@@ -1,0 +1,50 @@
+// @ts-check
+// What a measurement was made on.
+
+import { execFileSync } from "node:child_process";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+
+/** @returns the machine, without its name */
+export function machine() {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown CPU",
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+  };
+}
+
+/** Processes that ran or waited in the last minute, on average: figures made above the number of cores are poor. */
+export function load() {
+  return Number(loadavg()[0].toFixed(2));
+}
+
+/** The commit measured, with a mark when files differ from it; undefined outside a git checkout. */
+export function commit() {
+  const git = (/** @type {string[]} */ ...args) =>
+    execFileSync("git", args, {
+      cwd: import.meta.dirname,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  try {
+    return (
+      git("rev-parse", "--short=12", "HEAD") +
+      (git("status", "--porcelain", "--untracked-files=no") ? " with changes" : "")
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A name for a file of results: the same machine and options replace their own.
+ *
+ * @param {string} benchmark
+ */
+export function resultName(benchmark) {
+  const { cpu, cores } = machine();
+  const slug = `${cpu} ${cores} cores`.toLowerCase().replace(/\(.*?\)|processor|cpu/g, " ");
+  return `${benchmark}-${slug.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.json`;
+}
