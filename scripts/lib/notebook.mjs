@@ -8,6 +8,9 @@ import { fromUser, root } from "./checkout.mjs";
 import { Failure } from "./failure.mjs";
 import { jupyterSurroundings, KERNEL_NAME } from "./kernelspec.mjs";
 
+/** Within this time a second Ctrl-C is an echo of the first, in milliseconds; later it means that it is urgent. */
+const ECHO = 1000;
+
 /**
  * Runs a notebook and writes its outputs.
  *
@@ -22,20 +25,32 @@ export async function runNotebook(progress, environment, { notebook, output, tim
   if (output !== undefined) args.push("--output", fromUser(output));
   if (timeout !== undefined) args.push("--timeout", String(timeout));
   progress.note(`• running ${notebook}`);
-  const child = spawn(environment.python, args, { cwd: root, env: jupyterSurroundings(), stdio: "inherit" });
-  // Ctrl-C reaches the runner too, which stops the cell, writes what there is and ends; then we do.
-  const wait = () => {};
-  const pass = () => child.kill("SIGTERM");
-  process.on("SIGINT", wait);
-  process.on("SIGTERM", pass);
+  // In a process group of its own: Ctrl-C reaches us from the terminal and again from npm, and must reach it once. It
+  // stops the cell, writes what there is and ends; then we do.
+  const child = spawn(environment.python, args, {
+    cwd: root,
+    env: jupyterSurroundings(),
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
+  });
+  let interruptedAt = -Infinity;
+  const interrupt = () => {
+    if (performance.now() - interruptedAt < ECHO) return;
+    interruptedAt = performance.now();
+    child.kill("SIGINT");
+  };
+  const end = () => child.kill("SIGTERM");
+  const ends = /** @type {const} */ (["SIGTERM", "SIGHUP"]);
+  process.on("SIGINT", interrupt);
+  for (const signal of ends) process.on(signal, end);
   try {
     return await new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (code) => resolve(code ?? 1));
     });
   } finally {
-    process.off("SIGINT", wait);
-    process.off("SIGTERM", pass);
+    process.off("SIGINT", interrupt);
+    for (const signal of ends) process.off(signal, end);
   }
 }
 

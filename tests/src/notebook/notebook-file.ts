@@ -1,5 +1,5 @@
 /** Notebooks as they lie on disk (nbformat 4), as far as the tests read them. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 export interface Output {
   readonly output_type: "stream" | "display_data" | "execute_result" | "error";
@@ -33,6 +33,14 @@ export const PLOTLY = "application/vnd.plotly.v1+json";
 
 export function readNotebook(path: string): Notebook {
   return JSON.parse(readFileSync(path, "utf8")) as Notebook;
+}
+
+/** Writes a notebook of these cells of code. */
+export function writeNotebook(path: string, ...sources: string[]): void {
+  const cells = sources.map((source, i) => ({
+    ...{ cell_type: "code", id: `cell-${i}`, metadata: {}, source, outputs: [], execution_count: null },
+  }));
+  writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
 }
 
 /** A multi-line string: nbformat keeps it as a list of lines, or as one. */
