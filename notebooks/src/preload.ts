@@ -1,1 +1,27 @@
-export {};
+/** What every cell of a metastate notebook has: the library as `ms`, TensorFlow.js as `tf`, on the fastest engine. */
+/// <reference path="../../node_modules/@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts" preserve="true" />
+import { nativeKernels } from "@metastate/kernels-cuda";
+import type { SessionHooks } from "@metastate/kernel";
+import * as tf from "@tensorflow/tfjs-core";
+import * as ms from "metastate";
+import { addTensorMethods } from "./tensor-methods.js";
+
+export { ms, tf };
+
+addTensorMethods();
+ms.registerKernels(nativeKernels);
+// Standard output of a preload goes to the server's log, standard error to the first cell.
+const { unavailable } = await ms.startEngine({ log: console.log });
+for (const { name, reason } of unavailable) console.error(`${name}: not in use, ${reason}`);
+
+/** Puts tfjs in order after an interrupt: what was terminated has left its scopes and its gradient tape open. */
+export const sessionHooks: SessionHooks = {
+  afterInterrupt() {
+    const { state } = tf.engine();
+    while (state.scopeStack.length > 0) tf.engine().endScope();
+    state.gradientDepth = 0;
+    state.kernelDepth = 0;
+    state.numDataMovesStack = [];
+    state.activeTape = [];
+  },
+};

@@ -52,6 +52,8 @@ export class Execution {
   #compiling = false;
   #lastId = 0;
   readonly #parents = new Map<number, ExecutionRequest>();
+  /** What a preload wrote to stderr before there was a cell to show it. */
+  #early = "";
   #closed = false;
 
   constructor(options: ExecutionOptions) {
@@ -75,6 +77,8 @@ export class Execution {
     const id = ++this.#lastId;
     const cell: CompiledCell = { id, label, source, javascript: compiled.javascript, sourceMap: compiled.sourceMap };
     this.#remember(id, request);
+    if (this.#early !== "") this.#stream(id, "stderr", this.#early);
+    this.#early = "";
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
       this.#running = { id, request, finish };
@@ -190,8 +194,14 @@ export class Execution {
 
   #publish(cell: number, msgType: string, content: Json): void {
     const request = this.#parents.get(cell) ?? this.#running?.request;
-    if (request === undefined) this.#options.log(`output before the first cell: ${JSON.stringify(content).slice(0, 2000)}`);
+    if (request === undefined) this.#beforeFirstCell(content);
     else if (!request.silent) this.#options.publish(msgType, content, request.parent);
+  }
+
+  /** Warnings wait for the first cell; the rest is for the server's log. */
+  #beforeFirstCell({ name, text }: Json): void {
+    if (name === "stderr") this.#early += String(text);
+    else if (text !== undefined) this.#options.log(String(text).trimEnd());
   }
 
   #remember(id: number, request: ExecutionRequest): void {

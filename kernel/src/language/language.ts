@@ -1,10 +1,10 @@
 /** Cells through the stock TypeScript language service: compile, complete, inspect. */
 import ts from "typescript";
-import { cellTransform } from "./cell-transform.js";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import { formatDiagnostics, type CellErrors } from "./diagnostics.js";
 import { CellFiles } from "./files.js";
-import { CELL_OPTIONS, IGNORED_ERRORS } from "./options.js";
+import { CellHost } from "./host.js";
+import { IGNORED_ERRORS } from "./options.js";
 
 /** JavaScript of a cell, or why there is none. */
 export type CompileResult =
@@ -23,16 +23,15 @@ export interface LanguageOptions {
 /** The language of one notebook: remembers what its cells declared. */
 export class Language {
   readonly #files: CellFiles;
+  readonly #host: CellHost;
   readonly #service: ts.LanguageService;
 
   constructor(options: LanguageOptions) {
     // TypeScript speaks of paths with forward slashes.
     const folder = options.folder.replaceAll("\\", "/");
     this.#files = new CellFiles(folder);
-    this.#service = ts.createLanguageService(
-      new CellHost(this.#files, folder, [options.nodeTypes, ...options.globals.map(declarationsOf)]),
-      ts.createDocumentRegistry(),
-    );
+    this.#host = new CellHost(this.#files, folder, [options.nodeTypes, ...options.globals.map(declarationsOf)]);
+    this.#service = ts.createLanguageService(this.#host, ts.createDocumentRegistry());
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
   }
 
@@ -44,12 +43,20 @@ export class Language {
     const added = names.filter((name) => !already.has(name));
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
     const text = `${source}\n;export { ${added.join(", ")} };\n`;
-    this.#open(text);
     const path = this.#files.cellPath;
-    const syntactic = this.#service.getSyntacticDiagnostics(path);
+    let { program, file } = this.#open(text);
+    const syntactic = program.getSyntacticDiagnostics(file);
     if (syntactic.length > 0) return { ok: false, errors: formatDiagnostics(syntactic, label, source) };
-    const semantic = this.#service
-      .getSemanticDiagnostics(path)
+    if (this.#host.lacksModule(program, file)) {
+      // It may have been installed since it was last looked for.
+      this.#host.lookAgain();
+      this.#files.set(path, `${text}\n`);
+      ({ program, file } = this.#open(`${text}\n`));
+    }
+    // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
+    // name is of no concern between cells.
+    const semantic = program
+      .getSemanticDiagnostics(file)
       .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
       .filter((d) => (d.start ?? 0) <= source.length);
     if (semantic.length > 0) return { ok: false, errors: formatDiagnostics(semantic, label, source) };
@@ -77,19 +84,24 @@ export class Language {
   }
 
   /** Gives the cell its text and links the scopes. */
-  #open(text: string): void {
+  #open(text: string): { program: ts.Program; file: ts.SourceFile } {
     this.#files.set(this.#files.cellPath, text);
     const program = this.#service.getProgram();
     if (program === undefined) throw new Error("TypeScript made no program");
     // The checker, by now made, has bound all files, which sets each file's parent to nothing. From here on names are
     // looked up through these links; the program stays the same until a text changes.
-    let inner = program.getSourceFile(this.#files.cellPath);
-    for (const path of this.#files.scope) {
-      const outer = program.getSourceFile(path);
-      if (inner === undefined || outer === undefined) throw new Error(`TypeScript has lost ${path}`);
+    const [file, ...scope] = [this.#files.cellPath, ...this.#files.scope].map((path) => {
+      const found = program.getSourceFile(path);
+      if (found === undefined) throw new Error(`TypeScript has lost ${path}`);
+      return found;
+    });
+    if (file === undefined) throw new Error("there is no cell");
+    let inner = file;
+    for (const outer of scope) {
       (inner as { parent: ts.Node }).parent = outer;
       inner = outer;
     }
+    return { program, file };
   }
 
   /** Imports, by name, all that the modules of globals export, types included. */
@@ -117,45 +129,4 @@ function declarationsOf(javascript: string): string {
 
 function extension(path: string): string {
   return path.slice(path.lastIndexOf("."));
-}
-
-/** What the language service asks of its surroundings. */
-class CellHost implements ts.LanguageServiceHost {
-  readonly #files: CellFiles;
-  readonly #folder: string;
-  readonly #roots: readonly string[];
-
-  constructor(files: CellFiles, folder: string, roots: readonly string[]) {
-    this.#files = files;
-    this.#folder = folder;
-    this.#roots = roots;
-  }
-
-  getCompilationSettings = (): ts.CompilerOptions => CELL_OPTIONS;
-  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform] });
-  getCurrentDirectory = (): string => this.#folder;
-  getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
-  getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
-  getScriptVersion = (path: string): string => String(this.#files.get(path)?.version ?? 1);
-  fileExists = (path: string): boolean => this.#files.get(path) !== undefined || ts.sys.fileExists(path);
-  readFile = (path: string, encoding?: string): string | undefined =>
-    this.#files.get(path)?.text ?? ts.sys.readFile(path, encoding);
-  directoryExists = (path: string): boolean => ts.sys.directoryExists(path);
-  getDirectories = (path: string): string[] => ts.sys.getDirectories(path);
-  readDirectory: ts.LanguageServiceHost["readDirectory"] = (...args) => ts.sys.readDirectory(...args);
-  realpath = (path: string): string => (this.#files.get(path) === undefined ? (ts.sys.realpath?.(path) ?? path) : path);
-  useCaseSensitiveFileNames = (): boolean => ts.sys.useCaseSensitiveFileNames;
-
-  getScriptSnapshot = (path: string): ts.IScriptSnapshot | undefined => {
-    const text = this.readFile(path);
-    return text === undefined ? undefined : new WholeText(text);
-  };
-}
-
-/** A snapshot that is always parsed whole: a parse that patches the old tree would trip over our parent links. */
-class WholeText implements ts.IScriptSnapshot {
-  constructor(readonly text: string) {}
-  getText = (start: number, end: number): string => this.text.slice(start, end);
-  getLength = (): number => this.text.length;
-  getChangeRange = (): undefined => undefined;
 }

@@ -9,7 +9,7 @@ import { PacketReader, PIPE, type InterruptRequest } from "../session-protocol.j
 import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
 
 /** Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds. */
-const GRACE_MS = 100;
+const GRACE_MS = 50;
 
 const { heard } = workerData as InterruptThreadData;
 const reader = new PacketReader<InterruptRequest>();

@@ -13,7 +13,7 @@ import { mimeBundle } from "./mime-bundle.js";
 import { errorReport } from "./traceback.js";
 
 /** Time for an interrupted cell's `finally` blocks, in milliseconds. */
-const CLEAN_UP_MS = 200;
+const CLEAN_UP_MS = 100;
 
 export class Runner {
   readonly #helpers: CellHelpers;
@@ -45,6 +45,7 @@ export class Runner {
     if (evaluation.status === "terminated") throw new KeyboardInterrupt();
     if (evaluation.status === "thrown") throw evaluation.error;
     const value = await interruptible(this.#helpers.takeResult());
+    flushUpdates(cell.id);
     if (value !== undefined && !silent) {
       const data = await mimeBundle(value);
       sendFrame({ type: "result", cell: cell.id, data, metadata: {} });

@@ -1,0 +1,111 @@
+/** What the language service asks of its surroundings: texts, versions, and where modules are. */
+import ts from "typescript";
+import { cellTransform } from "./cell-transform.js";
+import type { CellFiles } from "./files.js";
+import { CELL_OPTIONS } from "./options.js";
+
+interface DiskFile {
+  readonly modified: number;
+  readonly snapshot: WholeText;
+}
+
+/**
+ * Serves the virtual files of the cells, and files on disk from memory: the service asks for every file of the program
+ * each time that a cell changes, and a program with a large library has a thousand.
+ */
+export class CellHost implements ts.LanguageServiceHost {
+  readonly #files: CellFiles;
+  readonly #folder: string;
+  readonly #roots: readonly string[];
+  readonly #disk = new Map<string, DiskFile>();
+  readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
+  #resolution: ts.ModuleResolutionCache;
+
+  constructor(files: CellFiles, folder: string, roots: readonly string[]) {
+    this.#files = files;
+    this.#folder = folder;
+    this.#roots = roots;
+    this.#resolution = this.#resolutionCache();
+  }
+
+  getCompilationSettings = (): ts.CompilerOptions => CELL_OPTIONS;
+  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform] });
+  getCurrentDirectory = (): string => this.#folder;
+  getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
+  getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
+  fileExists = (path: string): boolean => this.#files.get(path) !== undefined || ts.sys.fileExists(path);
+  directoryExists = (path: string): boolean => ts.sys.directoryExists(path);
+  getDirectories = (path: string): string[] => ts.sys.getDirectories(path);
+  readDirectory: ts.LanguageServiceHost["readDirectory"] = (...args) => ts.sys.readDirectory(...args);
+  realpath = (path: string): string => (this.#files.get(path) === undefined ? (ts.sys.realpath?.(path) ?? path) : path);
+  useCaseSensitiveFileNames = (): boolean => ts.sys.useCaseSensitiveFileNames;
+  getModuleResolutionCache = (): ts.ModuleResolutionCache => this.#resolution;
+
+  readFile = (path: string, encoding?: string): string | undefined =>
+    this.#files.get(path)?.text ?? ts.sys.readFile(path, encoding);
+
+  getScriptVersion = (path: string): string => {
+    const virtual = this.#files.get(path);
+    return String(virtual === undefined ? this.#onDisk(path)?.modified : virtual.version);
+  };
+
+  getScriptSnapshot = (path: string): ts.IScriptSnapshot | undefined => {
+    const file = this.#files.get(path);
+    if (file === undefined) return this.#onDisk(path)?.snapshot;
+    let cached = this.#virtual.get(path);
+    if (cached?.version !== file.version) {
+      cached = { version: file.version, snapshot: new WholeText(file.text) };
+      this.#virtual.set(path, cached);
+    }
+    return cached.snapshot;
+  };
+
+  resolveModuleNameLiterals: NonNullable<ts.LanguageServiceHost["resolveModuleNameLiterals"]> = (
+    literals,
+    containingFile,
+    redirected,
+    options,
+    sourceFile,
+  ) =>
+    literals.map((literal) => {
+      const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
+      return ts.resolveModuleName(literal.text, containingFile, options, this, this.#resolution, redirected, mode);
+    });
+
+  /** Whether a module that the file imports was not found. */
+  lacksModule(program: ts.Program, file: ts.SourceFile): boolean {
+    return program.getSemanticDiagnostics(file).some(({ code }) => code === 2307 || code === 2792);
+  }
+
+  /** Forgets where modules were not, and were, found. */
+  lookAgain(): void {
+    this.#resolution = this.#resolutionCache();
+  }
+
+  #resolutionCache(): ts.ModuleResolutionCache {
+    const canonical = (path: string): string => (ts.sys.useCaseSensitiveFileNames ? path : path.toLowerCase());
+    return ts.createModuleResolutionCache(this.#folder, canonical, CELL_OPTIONS);
+  }
+
+  /** A file of the user's own is read again when it has changed; declarations and packages are taken not to change. */
+  #onDisk(path: string): DiskFile | undefined {
+    const cached = this.#disk.get(path);
+    if (cached !== undefined && (path.endsWith(".d.ts") || path.includes("/node_modules/"))) return cached;
+    const modified = ts.sys.getModifiedTime?.(path)?.getTime();
+    if (modified === undefined) return undefined;
+    if (cached?.modified === modified) return cached;
+    const text = ts.sys.readFile(path);
+    if (text === undefined) return undefined;
+    const file = { modified, snapshot: new WholeText(text) };
+    this.#disk.set(path, file);
+    return file;
+  }
+}
+
+/** A snapshot that is always parsed whole: a parse that patches the old tree would trip over the links of scopes. */
+class WholeText implements ts.IScriptSnapshot {
+  constructor(readonly text: string) {}
+  getText = (start: number, end: number): string => this.text.slice(start, end);
+  getLength = (): number => this.text.length;
+  getChangeRange = (): undefined => undefined;
+}
