@@ -48,7 +48,11 @@ export class EngineInfo implements Displayable {
     /** the device in words */
     readonly device: string,
     /** fast kernels by provider */
-    readonly kernels: readonly { readonly provider: string; readonly names: readonly string[]; readonly detail: string }[],
+    readonly kernels: readonly {
+      readonly provider: string;
+      readonly names: readonly string[];
+      readonly detail: string;
+    }[],
     /** engines and providers that are not in use, and why */
     readonly unavailable: readonly { readonly name: string; readonly reason: string }[],
   ) {}

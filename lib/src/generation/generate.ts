@@ -80,7 +80,11 @@ export async function* generate(
 }
 
 /** The logits after the last of the tokens, and the state there. */
-function advance(model: LanguageModel, ids: Int32Array, state?: ModelState): { logits: Float32Array; state: ModelState } {
+function advance(
+  model: LanguageModel,
+  ids: Int32Array,
+  state?: ModelState,
+): { logits: Float32Array; state: ModelState } {
   const result = model.forward({ data: ids, shape: [1, ids.length] }, state);
   const last = tf.tidy(() => {
     const [, time, vocabulary] = result.logits.shape;

@@ -56,9 +56,7 @@ export function timeMixing(
   const w = decay(lowRank(xw, "w", tf.tanh), p("w0"));
   const rate = biasedSigmoid(lowRank(xa, "a"), p("a0"));
   const gate = lowRank(xg, "g", tf.sigmoid);
-  const v = firstValue
-    ? interpolate(ownValue, firstValue, biasedSigmoid(lowRank(xv, "v"), p("v0")))
-    : ownValue;
+  const v = firstValue ? interpolate(ownValue, firstValue, biasedSigmoid(lowRank(xv, "v"), p("v0"))) : ownValue;
   const { key, alpha, beta } = prepareKeys(k, p("k_k"), rate, p("k_a"), heads);
 
   const perHead = (y: Tensor3D): Tensor4D => tf.reshape(y, [batch, time, heads, headSize]);

@@ -27,6 +27,8 @@ export interface KernelDeclaration<I extends string, A extends NamedAttrMap> {
 /** A declared kernel: runs for the backend in use. */
 export interface Kernel<I extends string, A extends NamedAttrMap> {
   readonly name: string;
+  /** The kernel in tfjs ops, whatever is registered: what other forms are tested against. */
+  composed(inputs: Readonly<Record<I, Tensor>>, attributes: A): Tensor[];
   /** Runs the kernel; recorded on the gradient tape when a gradient is registered under the name. */
   run(inputs: Readonly<Record<I, Tensor>>, attributes: A): Tensor[];
 }
@@ -46,6 +48,7 @@ export function declareKernel<I extends string, A extends NamedAttrMap>(
   declared.push(name);
   return {
     name,
+    composed: (inputs, attributes) => declaration.composed(inputs, attributes),
     run(inputs, attributes) {
       const engine = tf.engine();
       // Reading the backend starts it when nothing did before; its name is known only then.

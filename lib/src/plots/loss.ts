@@ -45,7 +45,9 @@ export function lossPlot(
   );
 }
 
-function isOne(history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>): history is readonly LossPoint[] {
+function isOne(
+  history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>,
+): history is readonly LossPoint[] {
   return Array.isArray(history);
 }
 

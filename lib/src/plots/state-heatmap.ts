@@ -89,9 +89,7 @@ function headMatrix(
   const [batches, heads, rows, columns] = tensor.shape;
   if (!(batch >= 0 && batch < batches)) throw outOfRange("batch", batch, batches);
   if (!(head >= 0 && head < heads)) throw outOfRange("head", head, heads);
-  const values = tf.tidy(() =>
-    tf.slice(tensor, [batch, head, 0, 0], [1, 1, rows, columns]).dataSync<"float32">(),
-  );
+  const values = tf.tidy(() => tf.slice(tensor, [batch, head, 0, 0], [1, 1, rows, columns]).dataSync<"float32">());
   return Array.from({ length: rows }, (_, i) => Array.from(values.subarray(i * columns, (i + 1) * columns)));
 }
 

@@ -114,7 +114,8 @@ export async function* train(
       speed.add(rows * length, performance.now() - started);
       const validationLoss =
         evaluation && (step % evaluation.every === 0 || step === steps)
-          ? (await evaluate(model, evaluation.data, { length, tokens: 16384, batchSize: rows, signal, ...evaluation })).loss
+          ? (await evaluate(model, evaluation.data, { length, tokens: 16384, batchSize: rows, signal, ...evaluation }))
+              .loss
           : undefined;
       // Output, interrupts and other cells get their turn.
       await setImmediate();

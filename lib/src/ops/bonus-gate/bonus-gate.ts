@@ -106,14 +106,7 @@ type Floats6 = [Float32Array, Float32Array, Float32Array, Float32Array, Float32A
  * @param rk `att.r_k` `[H, N]`, H·N = A
  * @throws ShapeError when a shape does not fit
  */
-export function bonusGate(
-  x: Tensor3D,
-  r: Tensor3D,
-  k: Tensor3D,
-  v: Tensor3D,
-  gate: Tensor3D,
-  rk: Tensor,
-): Tensor3D {
+export function bonusGate(x: Tensor3D, r: Tensor3D, k: Tensor3D, v: Tensor3D, gate: Tensor3D, rk: Tensor): Tensor3D {
   expectRank("bonusGate", "x", x, 3, "[B, T, A]");
   for (const [name, tensor] of Object.entries({ r, k, v, gate })) {
     expectShape("bonusGate", name, tensor, x.shape, "[B, T, A]");

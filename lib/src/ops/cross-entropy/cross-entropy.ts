@@ -3,9 +3,10 @@
  * that the gradient is a subtraction and no exponential is taken twice.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Scalar, Tensor, Tensor1D, TensorInfo } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import { declareGradient, declareKernel } from "../kernel.js";
+import { oneHot } from "../one-hot.js";
 import { expectRank, expectShape, sizeOf } from "../shape.js";
 
 type Attributes = Record<string, never>;
@@ -20,7 +21,7 @@ export const crossEntropyKernel = declareKernel<"logits" | "targets", Attributes
     const shifted = tf.sub(flat, tf.max(flat, -1, true));
     const exponentials = tf.exp(shifted);
     const sum = tf.sum(exponentials, -1, true);
-    const hot = tf.oneHot(tf.reshape(targets, [rows]) as Tensor1D, vocabulary, 1, 0, "float32");
+    const hot = oneHot(targets, vocabulary);
     const chosen = tf.sum(tf.mul(shifted, hot), -1);
     const loss = tf.mean(tf.sub(tf.log(tf.reshape(sum, [rows])), chosen));
     return [loss, tf.reshape(tf.div(exponentials, sum), logits.shape)];
@@ -57,7 +58,7 @@ export const crossEntropyGradKernel = declareKernel<"probabilities" | "targets" 
   composed({ probabilities, targets, dloss }) {
     const rows = sizeOf(targets.shape);
     const vocabulary = probabilities.shape.at(-1)!;
-    const hot = tf.oneHot(tf.reshape(targets, [rows]) as Tensor1D, vocabulary, 1, 0, "float32");
+    const hot = oneHot(targets, vocabulary);
     const difference = tf.sub(probabilities, tf.reshape(hot, probabilities.shape));
     return [tf.mul(difference, tf.div(dloss, rows))];
   },
@@ -97,6 +98,6 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Scalar {
   expectShape("crossEntropy", "targets", targets, logits.shape.slice(0, -1), "[B, T]", "int32");
   const [loss, probabilities] = crossEntropyKernel.run({ logits, targets }, {});
   // The tape holds its own handle of the probabilities.
-  if (!tf.engine().isTapeOn()) probabilities!.dispose();
+  probabilities!.dispose();
   return loss as Scalar;
 }

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor2D, Tensor3D, TensorInfo } from "@tensorflow/tfjs-core";
 
 import { declareGradient, declareKernel } from "../kernel.js";
+import { oneHot } from "../one-hot.js";
 import { expectRank, expectShape, sizeOf } from "../shape.js";
 
 type Attributes = Record<string, never>;
@@ -34,8 +35,7 @@ export const embeddingGradKernel = declareKernel<"weight" | "tokens" | "dy", Att
   composed({ weight, tokens, dy }) {
     const [vocabulary, width] = weight.shape as [number, number];
     const count = sizeOf(tokens.shape);
-    const hot = tf.oneHot(tf.reshape(tokens, [count]), vocabulary, 1, 0, "float32") as Tensor2D;
-    return [tf.matMul(hot, tf.reshape(dy, [count, width]), true)];
+    return [tf.matMul(oneHot(tokens, vocabulary), tf.reshape(dy, [count, width]), true)];
   },
   host(inputs, memory): TensorInfo[] {
     const output = memory.make(inputs.weight.shape);

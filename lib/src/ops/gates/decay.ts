@@ -84,5 +84,8 @@ declareGradient<"x" | "bias", Attributes>(
  */
 export function decay<T extends Tensor>(x: T, bias: Tensor): T {
   expectLastAxis("decay", "x", x, sizeOf(bias.shape), "[…, A]");
-  return decayKernel.run({ x, bias }, {})[0] as T;
+  const [w, sigmoid] = decayKernel.run({ x, bias }, {});
+  // The tape holds its own handle.
+  sigmoid!.dispose();
+  return w as T;
 }

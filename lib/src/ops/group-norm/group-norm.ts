@@ -39,10 +39,7 @@ export const groupNormGradKernel = declareKernel<"x" | "weight" | "dy", GroupNor
     const rows = [sizeOf(x.shape) / width, width] as const;
     const dn = tf.reshape(tf.mul(dy, weight), normalised.shape);
     const mean = (y: Tensor): Tensor => tf.mean(y, -1, true);
-    const dx = tf.mul(
-      inverse,
-      tf.sub(tf.sub(dn, mean(dn)), tf.mul(normalised, mean(tf.mul(normalised, dn)))),
-    );
+    const dx = tf.mul(inverse, tf.sub(tf.sub(dn, mean(dn)), tf.mul(normalised, mean(tf.mul(normalised, dn)))));
     const flatDy = tf.reshape(dy, [...rows]);
     const dweight = tf.sum(tf.mul(flatDy, tf.reshape(normalised, [...rows])), 0);
     return [tf.reshape(dx, x.shape), dweight, tf.sum(flatDy, 0)];
@@ -73,17 +70,21 @@ function normalise(x: Tensor, { groups, epsilon }: GroupNormAttributes): { norma
   return { normalised: tf.mul(centred, inverse), inverse };
 }
 
-/** Mean and 1/√(variance + ε) of x[start, start + size). */
-function moments(x: Float32Array, start: number, size: number, epsilon: number): [mean: number, inverse: number] {
+/** Mean of x[start, start + size). */
+function meanOf(x: Float32Array, start: number, size: number): number {
   let sum = 0;
-  for (let j = 0; j < size; j++) sum += x[start + j]!;
-  const mean = sum / size;
+  for (let j = start; j < start + size; j++) sum += x[j]!;
+  return sum / size;
+}
+
+/** 1/√(variance + ε) of x[start, start + size), given its mean. */
+function inverseDeviation(x: Float32Array, start: number, size: number, mean: number, epsilon: number): number {
   let square = 0;
-  for (let j = 0; j < size; j++) {
-    const centred = x[start + j]! - mean;
+  for (let j = start; j < start + size; j++) {
+    const centred = x[j]! - mean;
     square += centred * centred;
   }
-  return [mean, 1 / Math.sqrt(square / size + epsilon)];
+  return 1 / Math.sqrt(square / size + epsilon);
 }
 
 function forward(
@@ -98,7 +99,8 @@ function forward(
   const width = weight.length;
   const size = width / groups;
   for (let start = 0, at = 0; start < y.length; start += size, at = at + size === width ? 0 : at + size) {
-    const [mean, inverse] = moments(x, start, size, epsilon);
+    const mean = meanOf(x, start, size);
+    const inverse = inverseDeviation(x, start, size, mean, epsilon);
     for (let j = 0; j < size; j++) y[start + j] = (x[start + j]! - mean) * inverse * weight[at + j]! + bias[at + j]!;
   }
 }
@@ -123,7 +125,8 @@ function backward(
   const weightSum = new Float64Array(width);
   const biasSum = new Float64Array(width);
   for (let start = 0, at = 0; start < dx.length; start += size, at = at + size === width ? 0 : at + size) {
-    const [mean, inverse] = moments(x, start, size, epsilon);
+    const mean = meanOf(x, start, size);
+    const inverse = inverseDeviation(x, start, size, mean, epsilon);
     let sum = 0;
     let product = 0;
     for (let j = 0; j < size; j++) {

@@ -60,10 +60,7 @@ export const keyPreparationGradKernel = declareKernel<Input | "dkey" | "dalpha" 
     const unitHeads = tf.reshape(unit, perHead);
     const along = tf.sum(tf.mul(unitHeads, dunit), -1, true);
     const dremoval = tf.reshape(tf.div(tf.sub(dunit, tf.mul(unitHeads, along)), length), k.shape);
-    const dk = tf.add(
-      tf.mul(dremoval, scale),
-      tf.mul(dkey, tf.add(1, tf.mul(tf.sub(rate, 1), strength))),
-    );
+    const dk = tf.add(tf.mul(dremoval, scale), tf.mul(dkey, tf.add(1, tf.mul(tf.sub(rate, 1), strength))));
     const drate = tf.add(tf.mul(unit, dbeta), tf.mul(tf.mul(k, strength), dkey));
     const overRows = (x: Tensor): Tensor => tf.sum(tf.reshape(x, rows), 0);
     const dkk = overRows(tf.mul(dremoval, k));

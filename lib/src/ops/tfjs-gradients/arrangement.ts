@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { NamedAttrMap, Tensor } from "@tensorflow/tfjs-core";
 
+import { oneHot } from "../one-hot.js";
 import type { GradientRule } from "./register.js";
 
 const numbers = (attributes: NamedAttrMap, name: string): number[] => attributes[name] as number[];
@@ -27,9 +28,9 @@ function scatterAlong(dy: Tensor, indices: Tensor, shape: readonly number[], axi
   const count = indices.size;
   const outer = before.reduce((product, size) => product * size, 1);
   const inner = after.reduce((product, size) => product * size, 1);
-  const hot = tf.oneHot(tf.reshape(indices, [count]), shape[axis]!, 1, 0, "float32");
+  const hot = oneHot(indices, shape[axis]!);
   const rows = tf.reshape(tf.transpose(tf.reshape(dy, [outer, count, inner]), [1, 0, 2]), [count, outer * inner]);
-  const summed = tf.reshape(tf.matMul(hot as tf.Tensor2D, rows as tf.Tensor2D, true), [shape[axis]!, outer, inner]);
+  const summed = tf.reshape(tf.matMul(hot, rows as tf.Tensor2D, true), [shape[axis]!, outer, inner]);
   return tf.reshape(tf.transpose(summed, [1, 0, 2]), [...shape]);
 }
 

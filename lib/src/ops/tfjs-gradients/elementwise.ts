@@ -41,9 +41,21 @@ const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
 
 export const elementwiseRules: readonly GradientRule[] = [
-  binary("Add", (_a, _b, dy) => dy, (_a, _b, dy) => dy),
-  binary("Sub", (_a, _b, dy) => dy, (_a, _b, dy) => tf.neg(dy)),
-  binary("Multiply", (_a, b, dy) => tf.mul(dy, float(b)), (a, _b, dy) => tf.mul(dy, float(a))),
+  binary(
+    "Add",
+    (_a, _b, dy) => dy,
+    (_a, _b, dy) => dy,
+  ),
+  binary(
+    "Sub",
+    (_a, _b, dy) => dy,
+    (_a, _b, dy) => tf.neg(dy),
+  ),
+  binary(
+    "Multiply",
+    (_a, b, dy) => tf.mul(dy, float(b)),
+    (a, _b, dy) => tf.mul(dy, float(a)),
+  ),
   binary(
     "RealDiv",
     (_a, b, dy) => tf.div(dy, float(b)),
@@ -87,9 +99,10 @@ export const elementwiseRules: readonly GradientRule[] = [
   { kernel: "Cast", gradient: (dy) => ({ x: () => tf.clone(dy) }) },
   { kernel: "Identity", gradient: (dy) => ({ x: () => float(dy) }) },
   { kernel: "Neg", gradient: (dy) => ({ x: () => tf.neg(dy) }) },
-  ...["Step", "Sign", "Round", "Floor", "Ceil", "OnesLike", "ZerosLike"].map(
-    (kernel): GradientRule => ({ kernel, gradient: (dy) => ({ x: () => tf.zerosLike(dy) }) }),
-  ),
+  ...["Step", "Sign", "Round", "Floor", "Ceil", "OnesLike", "ZerosLike"].map((kernel): GradientRule => ({
+    kernel,
+    gradient: (dy) => ({ x: () => tf.zerosLike(dy) }),
+  })),
   unary("Abs", (x) => tf.sign(x)),
   unary("Square", (x) => tf.mul(float(x), 2)),
   unary("Log", (x) => tf.reciprocal(x)),

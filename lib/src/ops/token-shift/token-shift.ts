@@ -13,8 +13,16 @@ type Attributes = Record<string, never>;
 type Tensors = Readonly<Record<string, Tensor>>;
 type Infos = Readonly<Record<string, TensorInfo>>;
 
-/** Kernel `TokenShift{n}`: inputs `x` `[B, T, C]`, `previous` `[B, C]`, `mix0…` of C values; n outputs like x. */
-function declareTokenShift(count: number): Kernel<string, Attributes> {
+interface TokenShiftKernels {
+  readonly forward: Kernel<string, Attributes>;
+  readonly backward: Kernel<string, Attributes>;
+}
+
+/**
+ * Kernel `TokenShift{n}`: inputs `x` `[B, T, C]`, `previous` `[B, C]`, `mix0…` of C values; n outputs like x. Kernel
+ * `TokenShift{n}Grad`: the inputs and `dy0…`; outputs `[dx, dprevious, dmix0…]`.
+ */
+function declareTokenShift(count: number): TokenShiftKernels {
   const mixNames = Array.from({ length: count }, (_, i) => `mix${i}`);
   const dyNames = Array.from({ length: count }, (_, i) => `dy${i}`);
   const kernel = declareKernel<string, Attributes>({
@@ -22,7 +30,6 @@ function declareTokenShift(count: number): Kernel<string, Attributes> {
     composed: (inputs) => forwardComposed(inputs, mixNames),
     host: (inputs, memory) => forwardHost(inputs, memory, mixNames),
   });
-  // Outputs: dx, dprevious, then dmix0 …
   const gradient = declareKernel<string, Attributes>({
     name: `TokenShift${count}Grad`,
     composed: (inputs) => backwardComposed(inputs, mixNames, dyNames),
@@ -36,10 +43,17 @@ function declareTokenShift(count: number): Kernel<string, Attributes> {
     const [dx, dprevious, ...dmixes] = gradient.run(inputs, {});
     return { x: dx!, previous: dprevious!, ...Object.fromEntries(dmixes.map((dmix, i) => [mixNames[i]!, dmix])) };
   });
-  return kernel;
+  return { forward: kernel, backward: gradient };
 }
 
 const kernels = new Map([1, 6].map((count) => [count, declareTokenShift(count)]));
+
+/** The kernels for so many mixes, forward and gradient. */
+export function tokenShiftKernels(count: number): readonly [Kernel<string, Attributes>, Kernel<string, Attributes>] {
+  const found = kernels.get(count);
+  if (!found) throw new RangeError(`tokenShift: ${count} mixes, wanted ${[...kernels.keys()].join(" or ")}`);
+  return [found.forward, found.backward];
+}
 
 /** x_{t−1} − x_t, with `previous` before the first token. */
 function differences(x: Tensor3D, previous: Tensor): Tensor {
@@ -158,7 +172,6 @@ export function tokenShift(x: Tensor3D, previous: Tensor2D, mixes: readonly Tens
     expectShape("tokenShift", `mixes[${i}]`, mix, [1, 1, width], "[1, 1, C]");
     inputs[`mix${i}`] = mix;
   });
-  const kernel = kernels.get(mixes.length);
-  if (!kernel) throw new RangeError(`tokenShift: ${mixes.length} mixes, wanted ${[...kernels.keys()].join(" or ")}`);
-  return kernel.run(inputs, {}) as Tensor3D[];
+  const [forward] = tokenShiftKernels(mixes.length);
+  return forward.run(inputs, {}) as Tensor3D[];
 }

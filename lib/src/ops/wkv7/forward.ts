@@ -69,10 +69,7 @@ export type StepRows = Readonly<Record<Exclude<Wkv7Input, "state">, readonly Ten
 /** S_t from S_{t−1} `[B, H, N, N]`. */
 export function advance(before: Tensor, rows: StepRows, t: number): Tensor {
   const sa = tf.sum(tf.mul(before, rows.a[t]!), -1, true);
-  return tf.add(
-    tf.add(tf.mul(before, rows.w[t]!), tf.mul(sa, rows.b[t]!)),
-    tf.mul(rows.v[t]!, rows.k[t]!),
-  );
+  return tf.add(tf.add(tf.mul(before, rows.w[t]!), tf.mul(sa, rows.b[t]!)), tf.mul(rows.v[t]!, rows.k[t]!));
 }
 
 /** `Wkv7` over host memory; the running state is float64, which costs nothing in JavaScript. */

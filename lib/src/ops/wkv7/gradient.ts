@@ -88,7 +88,9 @@ function wkv7GradHost(
   const outputs = [1, 2, 3, 4, 5, 6].map(() => memory.make(inputs.r.shape));
   outputs.push(memory.make(inputs.dFinalState.shape));
   const [dr, dw, dk, dv, da, db, dState] = outputs.map((output) => memory.floats(output).fill(0)) as Floats<7>;
-  const [r, w, k, v, a, b] = (["r", "w", "k", "v", "a", "b"] as const).map((x) => memory.floats(inputs[x])) as Floats<6>;
+  const [r, w, k, v, a, b] = (["r", "w", "k", "v", "a", "b"] as const).map((x) =>
+    memory.floats(inputs[x]),
+  ) as Floats<6>;
   const checkpoints = memory.floats(inputs.checkpoints);
   const dy = memory.floats(inputs.dy);
   const dFinalState = memory.floats(inputs.dFinalState);

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { jupyterDisplay } from "./display.js";
+import { engine, registerEngine, registerKernels, startEngine } from "./engine.js";
+
+test("the choice of an engine: the best that can run, what was asked for, and why not the others", async (t) => {
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  delete process.env.METASTATE_BACKEND;
+
+  await t.test("before the start there is none, and the error says what to do", () => {
+    assert.throws(() => engine(), /await startEngine\(\) first/);
+  });
+
+  await t.test("an unknown name lists the known ones", async () => {
+    await assert.rejects(startEngine({ backend: "gpu", log }), {
+      name: "ConfigurationError",
+      message: /engine "gpu" is unknown, wanted one of wasm, cpu/,
+    });
+  });
+
+  await t.test("an engine asked for that cannot run gives its reason", async () => {
+    registerEngine({
+      name: "cuda",
+      priority: 400,
+      start: () => Promise.resolve({ ready: false, reason: "no NVIDIA driver" }),
+    });
+    await assert.rejects(startEngine({ backend: "cuda", log }), /engine "cuda" cannot run \(cuda: no NVIDIA driver\)/);
+  });
+
+  await t.test("the highest that runs is taken, told, and its kernels added", async () => {
+    registerEngine({ name: "broken", priority: 300, start: () => Promise.reject(new Error("it broke")) });
+    registerEngine({
+      name: "quiet",
+      priority: 200,
+      onlyWhenAsked: true,
+      start: () => Promise.resolve({ ready: true, backend: "cpu", device: "never" }),
+    });
+    registerKernels({
+      name: "fast ops",
+      register: (backend) => Promise.resolve({ kernels: ["Wkv7"], detail: `for ${backend}` }),
+    });
+    registerKernels({
+      name: "slow ops",
+      register: () => Promise.resolve({ kernels: [], reason: "not built" }),
+    });
+    const [info, again] = await Promise.all([startEngine({ log }), startEngine({ backend: "cpu", log })]);
+    assert.equal(info, again, "a second start gives the same answer");
+    assert.equal(info.name, "wasm");
+    assert.equal(engine(), info);
+    assert.deepEqual(info.kernels, [{ provider: "fast ops", names: ["Wkv7"], detail: "for wasm" }]);
+    assert.deepEqual(info.unavailable, [
+      { name: "cuda", reason: "no NVIDIA driver" },
+      { name: "broken", reason: "it broke" },
+      { name: "slow ops", reason: "not built" },
+    ]);
+    assert.deepEqual(lines, [
+      "metastate runs on wasm: WebAssembly, one thread, with fast ops (for wasm)",
+      "not in use: cuda (no NVIDIA driver); broken (it broke); slow ops (not built)",
+    ]);
+    const bundle = info[jupyterDisplay]();
+    assert.match(bundle["text/html"] as string, /<td[^>]*>wasm<\/td>/);
+    assert.match(bundle["text/plain"] as string, /device +WebAssembly/);
+  });
+});

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { jupyterDisplay } from "../display.js";
+import { Random } from "../random.js";
+import { sseVariants } from "../sse/registry.js";
+import { assertClose, randomTensor, useBackend } from "../testing.js";
+import { lossGradients, disposeGradients } from "../training/gradients.js";
+import type { ModelOptions } from "./configuration.js";
+import { createModel, type Model } from "./model.js";
+import { referenceForward, referenceLoss, type ReferenceParameters } from "./reference.js";
+import { tokenMatrix } from "./tokens.js";
+
+const tiny: ModelOptions = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
+const tinyRanks = { decay: 2, rate: 3, value: 2, gate: 3 };
+const inputs = [
+  [1, 5, 2, 2, 6, 0],
+  [3, 3, 0, 4, 1, 5],
+];
+const targets = [
+  [5, 2, 2, 6, 0, 1],
+  [3, 0, 4, 1, 5, 2],
+];
+
+/** A model whose parameters are all away from their initial zeros and constants. */
+function randomModel(options: Partial<ModelOptions> = {}): Model {
+  const model = createModel({ ...tiny, lowRank: tinyRanks, ...options }, { seed: 3 });
+  const random = new Random(17);
+  for (const variable of model.parameters.values()) {
+    const noise = randomTensor(random, variable.shape, { scale: 0.4 });
+    const value: Tensor = tf.add(variable, noise);
+    variable.assign(value);
+    tf.dispose([noise, value]);
+  }
+  return model;
+}
+
+function float64(model: Model): Map<string, Float64Array> {
+  return new Map([...model.parameters].map(([name, variable]) => [name, Float64Array.from(variable.dataSync())]));
+}
+
+function meanLoss(model: Model, parameters: ReferenceParameters): number {
+  const losses = inputs.map((row, b) =>
+    referenceLoss(referenceForward(model.configuration, parameters, row).logits, targets[b]!),
+  );
+  return losses.reduce((a, b) => a + b, 0) / losses.length;
+}
+
+const shapes: [name: string, options: Partial<ModelOptions>][] = [
+  ...sseVariants().map(({ name }): [string, Partial<ModelOptions>] => [name, { sse: name }]),
+  ["more heads than channel slices", { heads: 3 }],
+  ["fewer heads than channel slices", { heads: 1 }],
+  ["half the heads with SSE", { heads: 4, rho: 0.5 }],
+  ["one layer", { layers: 1 }],
+];
+
+for (const [name, options] of shapes) {
+  test(`${name}: logits and states equal the float64 reference`, async () => {
+    await useBackend("wasm");
+    const model = randomModel(options);
+    const { logits, state } = model.forward(inputs);
+    const parameters = float64(model);
+    inputs.forEach((row, b) => {
+      const expected = referenceForward(model.configuration, parameters, row);
+      const flat = expected.logits.flatMap((values) => [...values]);
+      // Measured 2e−7 to 1e−6 over these models: some twenty roundings of sums of at most 12 terms in a row.
+      assertClose(logits.dataSync().slice(b * flat.length, (b + 1) * flat.length), flat, 5e-6, `logits of row ${b}`);
+      expected.layers.forEach(({ wkv, meta }, layer) => {
+        const held = state.layers[layer]!;
+        const compare = (tensor: Tensor, matrices: Float64Array[], what: string): void => {
+          const values = matrices.flatMap((matrix) => [...matrix]);
+          const row = tensor.dataSync().slice(b * values.length, (b + 1) * values.length);
+          assertClose(row, values, 5e-6, `${what} of layer ${layer}`);
+        };
+        compare(held.wkv, wkv, "wkv");
+        if (held.meta) compare(held.meta, meta, "meta");
+      });
+    });
+    tf.dispose(logits);
+    state.dispose();
+    model.dispose();
+  });
+
+  test(`${name}: the gradient of every parameter equals finite differences of the float64 reference`, async () => {
+    await useBackend("wasm");
+    const model = randomModel(options);
+    const result = lossGradients(model, {
+      inputs: tokenMatrix("test", inputs),
+      targets: tokenMatrix("test", targets),
+    });
+    const parameters = float64(model);
+    assertClose(result.loss.dataSync(), [meanLoss(model, parameters)], 1e-6, "loss");
+    const h = 1e-5;
+    let square = 0;
+    for (const [parameter, values] of parameters) {
+      const gradient = result.gradients.get(parameter);
+      assert.ok(gradient, `${parameter} has a gradient`);
+      // Each element costs two runs of the model: every one of the default variant, a sample of the others.
+      const stride = name === "sse" || values.length <= 8 ? 1 : 7;
+      const numeric: number[] = [];
+      const analytic: number[] = [];
+      const held = gradient.dataSync();
+      held.forEach((x) => (square += x * x));
+      for (let i = 0; i < values.length; i += stride) {
+        const value = values[i]!;
+        values[i] = value + h;
+        const above = meanLoss(model, parameters);
+        values[i] = value - h;
+        const below = meanLoss(model, parameters);
+        values[i] = value;
+        numeric.push((above - below) / (2 * h));
+        analytic.push(held[i]!);
+      }
+      // Differences in float64 are good to 1e−9; the rest is float32 in forward and backward pass, measured at most 4e−5.
+      // Relative to 1e−3 at least: smaller gradients are differences of larger ones.
+      const scale = Math.max(1e-3, ...numeric.map(Math.abs));
+      numeric.forEach((x, i) =>
+        assert.ok(Math.abs(x - analytic[i]!) <= 1e-4 * scale, `${parameter}[${i * stride}]: ${x}, tape ${analytic[i]}`),
+      );
+    }
+    assertClose(result.norm.dataSync(), [Math.sqrt(square)], 1e-6, "global norm");
+    disposeGradients(result);
+    model.dispose();
+  });
+}
+
+for (const { name: sse } of sseVariants()) {
+  test(`${sse}: a sequence, token by token, and cut anywhere agree`, async () => {
+    await useBackend("wasm");
+    const model = randomModel({ sse });
+    tf.tidy(() => {
+      const whole = model.forward(inputs);
+      for (const cuts of [[1, 2, 3, 4, 5], [1], [4], [2, 5]]) {
+        let state = model.initialState(2);
+        const pieces: Tensor[] = [];
+        [0, ...cuts].forEach((start, i) => {
+          const piece = model.forward(
+            inputs.map((row) => row.slice(start, cuts[i])),
+            state,
+          );
+          pieces.push(piece.logits);
+          state = piece.state;
+        });
+        const joined = tf.concat(pieces, 1);
+        // The same sums in other blocks of matrix products: a few roundings.
+        assertClose(joined.dataSync(), whole.logits.dataSync(), 2e-6, `logits, cut at ${cuts.join()}`);
+        whole.state
+          .tensors()
+          .forEach((tensor, i) =>
+            assertClose(state.tensors()[i]!.dataSync(), tensor.dataSync(), 2e-6, `state ${i}, cut at ${cuts.join()}`),
+          );
+      }
+    });
+    model.dispose();
+  });
+
+  test(`${sse}: a token changes nothing before it, and something after`, async () => {
+    await useBackend("wasm");
+    const model = randomModel({ sse });
+    tf.tidy(() => {
+      const row = inputs[0]!;
+      const { vocabSize } = model.configuration;
+      const original = model.forward([row]).logits.dataSync();
+      for (let t = 0; t < row.length; t++) {
+        const changed = model.forward([row.with(t, (row[t]! + 1) % vocabSize)]).logits.dataSync();
+        const cut = t * vocabSize;
+        assert.deepEqual(changed.slice(0, cut), original.slice(0, cut), `before token ${t}`);
+        for (let later = t; later < row.length; later++) {
+          const at = later * vocabSize;
+          assert.notDeepEqual(changed.slice(at, at + vocabSize), original.slice(at, at + vocabSize), `at ${later}`);
+        }
+      }
+    });
+    model.dispose();
+  });
+}
+
+test("a row of a batch equals the row alone", async () => {
+  await useBackend("wasm");
+  const model = randomModel();
+  tf.tidy(() => {
+    const together = model.forward(inputs).logits.dataSync();
+    inputs.forEach((row, b) => {
+      const alone = model.forward([row]).logits.dataSync();
+      assertClose(together.slice(b * alone.length, (b + 1) * alone.length), alone, 1e-6, `row ${b}`);
+    });
+  });
+  model.dispose();
+});
+
+test("forward leaves its results alone in memory and does not touch the state passed in", async () => {
+  await useBackend("wasm");
+  const atFirst = tf.memory().numTensors;
+  const model = randomModel();
+  const state = model.initialState(2);
+  const before = tf.memory().numTensors;
+  const result = model.forward(inputs, state);
+  assert.equal(tf.memory().numTensors, before + 1 + result.state.tensors().length);
+  assert.ok(state.layers[0]!.wkv.dataSync().every((x) => x === 0));
+  const copy = result.state.clone();
+  result.state.dispose();
+  assert.ok(
+    copy.layers[1]!.meta!.dataSync().some((x) => x !== 0),
+    "a clone outlives its original",
+  );
+  copy.dispose();
+  state.dispose();
+  result.logits.dispose();
+  model.dispose();
+  assert.equal(tf.memory().numTensors, atFirst);
+});
+
+test("parameters have the names, order and shapes of RWKV-7 checkpoints", async () => {
+  await useBackend("cpu");
+  const model = createModel({ vocabSize: 100, width: 128, layers: 2 });
+  const listed = [...model.parameters].map(([name, { shape }]) => `${name} ${shape.join("x")}`);
+  const block = (layer: number): string[] => [
+    ...(layer === 0 ? ["ln0.weight 128", "ln0.bias 128"] : []),
+    ...["ln1.weight 128", "ln1.bias 128", "ln2.weight 128", "ln2.bias 128"],
+    ...["x_r", "x_w", "x_k", "x_v", "x_a", "x_g"].map((name) => `att.${name} 1x1x128`),
+    ...["att.w0 1x1x128", "att.w1 128x32", "att.w2 32x128", "att.a0 1x1x128", "att.a1 128x32", "att.a2 32x128"],
+    ...(layer > 0 ? ["att.v0 1x1x128", "att.v1 128x16", "att.v2 16x128"] : []),
+    ...["att.g1 128x56", "att.g2 56x128", "att.k_k 1x1x128", "att.k_a 1x1x128", "att.r_k 2x64"],
+    ...["receptance", "key", "value", "output"].map((name) => `att.${name}.weight 128x128`),
+    ...["att.ln_x.weight 128", "att.ln_x.bias 128"],
+    ...["ffn.x_k 1x1x128", "ffn.key.weight 512x128", "ffn.value.weight 128x512"],
+    ...["meta.alpha_g 128", "meta.beta_g 128"],
+  ];
+  assert.deepEqual(listed, [
+    "emb.weight 100x128",
+    ...[0, 1].flatMap((layer) => block(layer).map((line) => `blocks.${layer}.${line}`)),
+    "ln_out.weight 128",
+    "ln_out.bias 128",
+    "head.weight 100x128",
+  ]);
+  const bundle = model[jupyterDisplay]();
+  assert.match(bundle["text/plain"] as string, /Meta-State \(sse\)/);
+  model.dispose();
+});
+
+test("initial values: orthogonal where said, zero outputs, one seed one model", async () => {
+  await useBackend("cpu");
+  const options = { vocabSize: 50, width: 16, layers: 2, headSize: 8 };
+  const model = createModel(options, { seed: 5 });
+  const values = (of: Model, name: string): ArrayLike<number> => of.parameters.get(name)!.dataSync();
+  tf.tidy(() => {
+    const key = model.parameters.get("blocks.0.ffn.key.weight")!;
+    const product = tf.matMul(key as Tensor, key as Tensor, true);
+    // 64 rows, 16 columns: orthonormal columns with gain √(64/16).
+    assertClose(product.dataSync(), tf.mul(tf.eye(16), 4).dataSync(), 1e-6, "K_Pᵀ K_P");
+    const lowRank = model.parameters.get("blocks.1.att.w2")!;
+    const rows = tf.matMul(lowRank as Tensor, lowRank as Tensor, false, true);
+    assertClose(rows.dataSync(), tf.mul(tf.eye(8), 0.01).dataSync(), 1e-6, "w2 w2ᵀ");
+  });
+  for (const name of ["att.output.weight", "ffn.value.weight", "att.w1"]) {
+    assert.ok(
+      Array.from(values(model, `blocks.0.${name}`)).every((x) => x === 0),
+      name,
+    );
+  }
+  assert.deepEqual(Array.from(values(model, "blocks.0.meta.alpha_g")), new Array(16).fill(0.5));
+  const same = createModel(options, { seed: 5 });
+  const other = createModel(options, { seed: 6 });
+  assert.deepEqual(values(same, "head.weight"), values(model, "head.weight"));
+  assert.notDeepEqual(values(other, "head.weight"), values(model, "head.weight"));
+  for (const made of [model, same, other]) made.dispose();
+});
+
+test("what does not fit is refused with what would", async () => {
+  await useBackend("cpu");
+  assert.throws(() => createModel({ ...tiny, width: 10 }), {
+    name: "ConfigurationError",
+    message: "width is 10, wanted a multiple of headSize, 4: try width 12",
+  });
+  assert.throws(() => createModel({ ...tiny, layers: 0 }), { message: "layers is 0, wanted a positive integer" });
+  assert.throws(() => createModel({ ...tiny, heads: 1.5 }), /heads is 1.5/);
+  assert.throws(() => createModel({ ...tiny, sse: "ses" }), /sse is "ses", wanted one of sse, meta, readout, none/);
+  assert.throws(() => createModel({ ...tiny, rho: 0 }), /rho is 0/);
+  assert.throws(() => createModel({ ...tiny, lowRank: { gate: -1 } }), /lowRank.gate is -1/);
+
+  const model = createModel(tiny);
+  assert.throws(() => model.forward([[1, 7]]), {
+    name: "TokenError",
+    message: "forward: tokens[0][1] is 7, wanted 0 to 6 (the model's vocabSize is 7)",
+  });
+  assert.throws(() => model.forward([[1, -1]]), /tokens\[0\]\[1\] is -1/);
+  assert.throws(() => model.forward([[1, 0.5]]), /tokens\[0\]\[1\] is 0.5, wanted an integer/);
+  assert.throws(() => model.forward([[1, 2], [1]]), { name: "ShapeError" });
+  assert.throws(() => model.forward([]), { name: "ShapeError" });
+  assert.throws(() => model.forward(tf.zeros([1, 2])), /tokens is \[1, 2\], wanted \[B, T\] int32/);
+  assert.throws(() => model.forward([[1]], model.initialState(2)), /state.layers\[0\].attShift is \[2, 8\], wanted/);
+  const plain = createModel({ ...tiny, sse: "none" });
+  assert.throws(() => model.forward([[1]], plain.initialState()), /state.layers\[0\].meta is missing/);
+  const tensor = tf.tensor2d([1, 2], [1, 2], "int32");
+  const fromTensor = model.forward(tensor).logits.dataSync();
+  assert.deepEqual(fromTensor, model.forward([[1, 2]]).logits.dataSync());
+});
