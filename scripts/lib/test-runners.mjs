@@ -25,11 +25,12 @@ const PATIENCE = { tests: 20, others: 10 };
  *
  * @param {readonly string[]} args of Node.js
  * @param {NodeJS.ProcessEnv} env
+ * @param {"inherit" | "ignore"} [stdio]
  * @returns {Promise<number>} its exit status
  */
-function runNode(args, env) {
+function runNode(args, env, stdio = "inherit") {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, env, stdio: "inherit" });
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio });
     child.on("error", reject);
     child.on("close", (code) => resolve(code ?? 1));
   });
@@ -58,10 +59,11 @@ export async function runCheck({ name, args }, env) {
  * @param {string} name
  * @param {readonly import("./test-files.mjs").TestFile[]} files
  * @param {NodeJS.ProcessEnv} env
- * @param {{namePattern: string | undefined, alone: boolean}} options alone: one file at a time
+ * @param {{namePattern: string | undefined, alone: boolean, stdio?: "inherit" | "ignore"}} options alone: one file at a
+ *   time
  * @returns {Promise<Result>}
  */
-export async function runTests(name, files, env, { namePattern, alone }) {
+export async function runTests(name, files, env, { namePattern, alone, stdio }) {
   const absent = missing(files);
   if (absent.length) {
     return { name, passed: 0, failed: 0, skipped: 0, problem: `the build has no ${absent.join(", ")}` };
@@ -73,9 +75,9 @@ export async function runTests(name, files, env, { namePattern, alone }) {
       [
         "--enable-source-maps",
         "--test",
-        "--test-reporter=spec",
+        `--test-reporter=${reporter("spec-reporter.mjs")}`,
         "--test-reporter-destination=stdout",
-        `--test-reporter=${join(root, "scripts", "lib", "count-reporter.mjs")}`,
+        `--test-reporter=${reporter("count-reporter.mjs")}`,
         `--test-reporter-destination=${countFile}`,
         `--test-timeout=${(alone ? PATIENCE.tests : PATIENCE.others) * 60_000}`,
         ...(alone ? ["--test-concurrency=1"] : []),
@@ -83,11 +85,17 @@ export async function runTests(name, files, env, { namePattern, alone }) {
         ...files.map(({ file }) => file),
       ],
       env,
+      stdio,
     );
     return { name, ...judge(status, countFile, namePattern !== undefined) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** @param {string} file */
+function reporter(file) {
+  return join(root, "scripts", "lib", file);
 }
 
 /**
@@ -104,8 +112,9 @@ function judge(status, countFile, filtered) {
   const { passed, failed, skipped, empty } = JSON.parse(readFileSync(countFile, "utf8"));
   const result = { passed, failed, skipped };
   if (failed === 0 && status !== 0) return { ...result, problem: `the runner ended with status ${status}` };
+  if (filtered) return result;
   if (passed + failed + skipped === 0) return { ...result, problem: "no test ran" };
-  if (empty.length && !filtered) return { ...result, problem: `no test in ${empty.join(", ")}` };
+  if (empty.length) return { ...result, problem: `no test in ${empty.join(", ")}` };
   return result;
 }
 
@@ -128,6 +137,8 @@ export function summary(results) {
   const lines = results.map(
     (result) => `${result.name.padEnd(width)}  ${counted(result)}${result.problem ? `: ${result.problem}` : ""}`,
   );
-  const good = results.length > 0 && total.failed === 0 && results.every(({ problem }) => problem === undefined);
+  const ran = total.passed + total.failed + total.skipped;
+  if (ran === 0) lines.push("no test has such a name");
+  const good = ran > 0 && total.failed === 0 && results.every(({ problem }) => problem === undefined);
   return { lines: [...lines, counted(total)], good };
 }
