@@ -25,7 +25,10 @@ export interface BatchesOptions {
  *
  * @throws ConfigurationError when the data are shorter than one passage and its next token
  */
-export function batches(tokens: TokenIds, { batchSize, length, seed = 0 }: BatchesOptions): IterableIterator<Batch> {
+export function batches(
+  tokens: TokenIds,
+  { batchSize, length, seed = 0 }: BatchesOptions,
+): IterableIterator<Batch, never> {
   if (!(batchSize >= 1 && length >= 1) || !Number.isInteger(batchSize) || !Number.isInteger(length)) {
     throw new ConfigurationError(`batches: batchSize is ${batchSize}, length ${length}, wanted positive integers`);
   }

@@ -37,7 +37,7 @@ test("targets are the tokens after the inputs, from everywhere in the data, by t
   const starts = new Set<number>();
   const iterator = batches(tokens, { batchSize: 3, length: 8, seed: 4 });
   for (let i = 0; i < 200; i++) {
-    const { inputs, targets } = iterator.next().value!;
+    const { inputs, targets } = iterator.next().value;
     assert.deepEqual(inputs.shape, [3, 8]);
     inputs.data.forEach((token: number, at: number) => assert.equal(targets.data[at], token + 1));
     for (let row = 0; row < 3; row++) starts.add(inputs.data[row * 8]!);
@@ -45,7 +45,7 @@ test("targets are the tokens after the inputs, from everywhere in the data, by t
   assert.equal(Math.min(...starts), 0);
   assert.equal(Math.max(...starts), 31);
   const first = (seed: number): number[] => [
-    ...batches(tokens, { batchSize: 2, length: 4, seed }).next().value!.inputs.data,
+    ...batches(tokens, { batchSize: 2, length: 4, seed }).next().value.inputs.data,
   ];
   assert.deepEqual(first(1), first(1));
   assert.notDeepEqual(first(1), first(2));

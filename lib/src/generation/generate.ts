@@ -2,7 +2,6 @@
 import { setImmediate } from "node:timers/promises";
 
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor3D } from "@tensorflow/tfjs-core";
 
 import type { Tokenizer } from "../data/byte-tokenizer.js";
 import { ConfigurationError } from "../errors.js";
@@ -88,7 +87,7 @@ function advance(
   const result = model.forward({ data: ids, shape: [1, ids.length] }, state);
   const last = tf.tidy(() => {
     const [, time, vocabulary] = result.logits.shape;
-    return tf.slice(result.logits as Tensor3D, [0, time - 1, 0], [1, 1, vocabulary]);
+    return tf.slice(result.logits, [0, time - 1, 0], [1, 1, vocabulary]);
   });
   const logits = last.dataSync<"float32">();
   tf.dispose([last, result.logits]);

@@ -40,7 +40,7 @@ function parrot(model: Model, bytes: Uint8Array): LanguageModel {
       const result = model.forward(tokens, state);
       const values = new Float32Array(result.logits.size).fill(-100);
       values[values.length - 256 + bytes[at++ % bytes.length]!] = 100;
-      const logits = tf.tensor(values, result.logits.shape) as tf.Tensor3D;
+      const logits = tf.tensor3d(values, result.logits.shape);
       result.logits.dispose();
       return { logits, state: result.state };
     },

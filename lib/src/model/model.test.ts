@@ -248,11 +248,11 @@ test("initial values: orthogonal where said, zero outputs, one seed one model", 
   const values = (of: Model, name: string): ArrayLike<number> => of.parameters.get(name)!.dataSync();
   tf.tidy(() => {
     const key = model.parameters.get("blocks.0.ffn.key.weight")!;
-    const product = tf.matMul(key as Tensor, key as Tensor, true);
+    const product = tf.matMul(key, key, true);
     // 64 rows, 16 columns: orthonormal columns with gain √(64/16).
     assertClose(product.dataSync(), tf.mul(tf.eye(16), 4).dataSync(), 1e-6, "K_Pᵀ K_P");
     const lowRank = model.parameters.get("blocks.1.att.w2")!;
-    const rows = tf.matMul(lowRank as Tensor, lowRank as Tensor, false, true);
+    const rows = tf.matMul(lowRank, lowRank, false, true);
     assertClose(rows.dataSync(), tf.mul(tf.eye(8), 0.01).dataSync(), 1e-6, "w2 w2ᵀ");
   });
   for (const name of ["att.output.weight", "ffn.value.weight", "att.w1"]) {

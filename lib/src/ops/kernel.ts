@@ -6,7 +6,7 @@
  * - and whatever a kernel package registered under the name for a backend, which wins over both.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { NamedTensorMap, NamedAttrMap, Tensor, TensorInfo } from "@tensorflow/tfjs-core";
+import type { NamedAttrMap, Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import { hostMemory, type HostMemory } from "./host.js";
 // Whoever runs an op of the library may ask for its gradient, which passes through tfjs's own ops.
@@ -54,7 +54,7 @@ export function declareKernel<I extends string, A extends NamedAttrMap>(
       // Reading the backend starts it when nothing did before; its name is known only then.
       void engine.backend;
       if (!tf.getKernel(name, engine.backendName)) register(declaration, engine.backendName);
-      return engine.runKernel<Tensor[]>(name, inputs as NamedTensorMap, attributes);
+      return engine.runKernel<Tensor[]>(name, inputs, attributes);
     },
   };
 }
@@ -68,7 +68,7 @@ function register<I extends string, A extends NamedAttrMap>(
     backendName,
     kernelFunc: ({ inputs, backend, attrs }) => {
       const memory = declaration.host && hostMemory(backend);
-      if (memory) return declaration.host!(inputs as Inputs as Record<I, TensorInfo>, memory, attrs as A);
+      if (memory) return declaration.host!(inputs as Inputs, memory, attrs as A);
       return tf.tidy(() => declaration.composed(inputs as unknown as Record<I, Tensor>, attrs as A));
     },
   });

@@ -39,11 +39,11 @@ function operand(shape: number[], options?: { scale?: number; centre?: number })
 interface OpCase {
   readonly name: string;
   /** operands of the kernels, made once the backend runs */
-  inputs(): Record<string, Tensor>;
+  readonly inputs: () => Record<string, Tensor>;
   readonly attributes?: NamedAttrMap;
   readonly kernels: readonly Kernel<string, NamedAttrMap>[];
   /** the public op, and which inputs it differentiates */
-  op?(inputs: Record<string, Tensor>): Tensor | Tensor[];
+  readonly op?: (inputs: Record<string, Tensor>) => Tensor | Tensor[];
   readonly differentiated?: readonly string[];
 }
 

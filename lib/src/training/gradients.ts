@@ -39,7 +39,7 @@ export function lossGradients(model: LanguageModel, batch: Batch): LossGradients
       const gradient = grads[i] as Tensor | null;
       if (gradient) gradients.set(name, tf.keep(gradient));
     });
-    return { loss: tf.keep(value as Scalar), gradients, norm: tf.keep(globalNorm([...gradients.values()])) };
+    return { loss: tf.keep(value), gradients, norm: tf.keep(globalNorm([...gradients.values()])) };
   } finally {
     engine.endScope();
   }

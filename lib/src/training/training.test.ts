@@ -167,7 +167,7 @@ test("AdamW takes the published steps", async () => {
     [0.6, 0.8].forEach((g, i) => {
       first[i] = 0.9 * first[i]! + 0.1 * g;
       second[i] = 0.99 * second[i]! + 0.01 * g * g;
-      const update = first[i]! / (1 - 0.9 ** step) / (Math.sqrt(second[i]! / (1 - 0.99 ** step)) + 1e-8);
+      const update = first[i] / (1 - 0.9 ** step) / (Math.sqrt(second[i] / (1 - 0.99 ** step)) + 1e-8);
       expected[i] = expected[i]! * (1 - 0.01 * 0.1) - 0.01 * update;
     });
   }

@@ -14,7 +14,7 @@ type Attributes = Record<string, never>;
 /** Kernel `Embedding`: inputs `weight` `[V, C]`, `tokens` int32 `[…]`; output `[…, C]`. */
 export const embeddingKernel = declareKernel<"weight" | "tokens", Attributes>({
   name: "Embedding",
-  composed: ({ weight, tokens }) => [tf.gather(weight, tokens as Tensor2D)],
+  composed: ({ weight, tokens }) => [tf.gather(weight, tokens)],
   host(inputs, memory): TensorInfo[] {
     const width = inputs.weight.shape[1]!;
     const output = memory.make([...inputs.tokens.shape, width]);

@@ -35,7 +35,7 @@ export const groupNormGradKernel = declareKernel<"x" | "weight" | "dy", GroupNor
   name: "GroupNormGrad",
   composed({ x, weight, dy }, attributes) {
     const { normalised, inverse } = normalise(x, attributes);
-    const width = weight.shape[0]!;
+    const width = weight.shape[0];
     const rows = [sizeOf(x.shape) / width, width] as const;
     const dn = tf.reshape(tf.mul(dy, weight), normalised.shape);
     const mean = (y: Tensor): Tensor => tf.mean(y, -1, true);

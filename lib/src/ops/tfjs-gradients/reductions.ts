@@ -69,7 +69,7 @@ export const reductionRules: readonly GradientRule[] = [
       x: () =>
         tf.cumsum(
           dy,
-          tf.util.parseAxisParam(attributes.axis as number, x!.shape)[0]!,
+          tf.util.parseAxisParam(attributes.axis as number, x!.shape)[0],
           attributes.exclusive as boolean,
           !(attributes.reverse as boolean),
         ),

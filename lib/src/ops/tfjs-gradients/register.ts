@@ -16,7 +16,7 @@ export interface GradientRule {
   readonly save?: readonly string[] | "all";
   /** whether the first output is needed again; it follows the inputs */
   readonly saveOutput?: boolean;
-  gradient(dy: Tensor, saved: readonly Tensor[], attributes: NamedAttrMap): InputGradients;
+  readonly gradient: (dy: Tensor, saved: readonly Tensor[], attributes: NamedAttrMap) => InputGradients;
 }
 
 /** Registers the rules whose kernels have no gradient yet. */

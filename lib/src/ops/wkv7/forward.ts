@@ -38,12 +38,9 @@ export function wkv7Composed(
   for (let t = 0; t < time; t++) {
     if (checkpointInterval > 0 && t % checkpointInterval === 0) checkpoints.push(state);
     const before = state;
-    const [next, y] = tf.tidy(() => {
-      const after = advance(before, rows, t);
-      return [after, tf.sum(tf.mul(after, rows.r[t]!), -1)];
-    });
-    state = next!;
-    ys.push(y!);
+    const after = tf.tidy(() => advance(before, rows, t));
+    ys.push(tf.tidy(() => tf.sum(tf.mul(after, rows.r[t]!), -1)));
+    state = after;
   }
   const outputs = [tf.stack(ys, 1), state];
   if (checkpointInterval > 0) outputs.push(tf.stack(checkpoints, 2));
