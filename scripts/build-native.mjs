@@ -45,6 +45,7 @@ const again = "npm run build:native";
  * @property {boolean} [force] build even when nothing has changed
  * @property {string} [sanitize] sanitizers, as for -fsanitize=
  * @property {string} [folder] where builds go; kernels-cuda looks in kernels-cuda/build
+ * @property {string} [venv] the project's Python environment, where tools that are missing are installed; it need not exist
  * @property {NodeJS.ProcessEnv} [env] PATH and CXX are looked at, and what is run gets all of it
  */
 
@@ -74,11 +75,12 @@ export async function buildNative({
   force = false,
   sanitize = "",
   folder = join(packageFolder, "build"),
+  venv = join(root, ".venv"),
   env = process.env,
 } = {}) {
   const note = join(folder, "last-attempt.json");
   try {
-    const how = await build({ log, force, sanitize, folder, env });
+    const how = await build({ log, force, sanitize, folder, venv, env });
     rmSync(note, { force: true });
     return { built: true, how };
   } catch (error) {
@@ -104,7 +106,7 @@ async function build(settings) {
   if (process.platform === "win32") {
     throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
   }
-  const compiler = findCompiler(env);
+  const compiler = await findCompiler(settings);
   const key = fingerprint(compiler, sanitize, env);
   const target = join(folder, sanitize ? "Sanitize" : "Release");
   if (!force && isUpToDate(target, key)) return "up to date";
@@ -145,21 +147,78 @@ async function build(settings) {
  */
 
 /**
- * @param {NodeJS.ProcessEnv} env
- * @returns {Compiler}
+ * @param {Settings} settings
+ * @returns {Promise<Compiler>}
  */
-function findCompiler(env) {
-  const asked = env["CXX"]?.trim();
+async function findCompiler(settings) {
+  const asked = settings.env["CXX"]?.trim();
   if (asked) {
-    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, env);
+    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, settings);
     if (!path) throw new CannotBuild(`CXX is "${asked}", and there is no such program`, `correct CXX or unset it`);
     return { command: asked, path, name: asked };
   }
   for (const name of ["g++", "clang++", "c++"]) {
-    const path = findProgram(name, env);
+    const path = findProgram(name, settings);
     if (path) return { command: path, path, name };
   }
-  throw new CannotBuild("no C++ compiler was found", `install one (Debian: apt install g++), then run ${again}`);
+  return zigCompiler(settings);
+}
+
+/**
+ * The Clang inside the Python wheel of Zig: a compiler for a machine that has none, where one may not install any.
+ *
+ * @param {Settings} settings
+ * @returns {Promise<Compiler>}
+ */
+async function zigCompiler(settings) {
+  const { folder, venv } = settings;
+  const remedy = `install one (Debian: apt install g++), then run ${again}`;
+  if (process.platform !== "linux" || !existsSync(join(venv, "bin", "python"))) {
+    throw new CannotBuild("no C++ compiler was found", remedy);
+  }
+  if (!findZig(venv)) await installWheels(["ziglang"], "no C++ compiler was found", remedy, settings);
+  const zig = findZig(venv);
+  if (!zig) throw new CannotBuild("no C++ compiler was found, nor in the Python wheel ziglang", remedy);
+  // CMake wants one program. A target is given, or Zig would compile every file for this very CPU.
+  const architecture = { x64: "x86_64", arm64: "aarch64" }[/** @type {string} */ (process.arch)] ?? process.arch;
+  const { header } = /** @type {{header: {glibcVersionRuntime?: string}}} */ (process.report.getReport());
+  const target = `${architecture}-linux-${header.glibcVersionRuntime ? "gnu" : "musl"}`;
+  const wrapper = join(folder, "zig-c++");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(wrapper, `#!/bin/sh\nexec "${zig}" c++ -target ${target} "$@"\n`, { mode: 0o755 });
+  return { command: wrapper, path: zig, name: "zig c++" };
+}
+
+/**
+ * @param {string} venv
+ * @returns {string | undefined}
+ */
+function findZig(venv) {
+  const lib = join(venv, "lib");
+  return (existsSync(lib) ? readdirSync(lib) : [])
+    .map((python) => join(lib, python, "site-packages", "ziglang", "zig"))
+    .find(isProgram);
+}
+
+/**
+ * Installs Python wheels into the project's environment.
+ *
+ * @param {string[]} names
+ * @param {string} why what is missing without them
+ * @param {string} remedy
+ * @param {Settings} settings
+ */
+async function installWheels(names, why, remedy, { venv, log, env }) {
+  const wanted = names.join(" and ");
+  const python = join(venv, "bin", "python");
+  if (!existsSync(python)) throw new CannotBuild(why, remedy);
+  log(`installing ${wanted} into ${venv}`);
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...names];
+  try {
+    await run(python, pip, { log, env }, `${wanted} could not be installed`);
+  } catch (error) {
+    throw new CannotBuild(`${why}, and ${error instanceof Error ? error.message : error}`, remedy);
+  }
 }
 
 /**
@@ -170,32 +229,24 @@ function findCompiler(env) {
  */
 
 /**
- * CMake and what it drives, of the system or of .venv; missing ones are installed into .venv when there is one.
+ * CMake and what it drives, of the system or of the project's Python environment, where missing ones are installed.
  *
  * @param {Settings} settings
  * @returns {Promise<Tools>}
  */
-async function findTools({ log, env }) {
+async function findTools(settings) {
   const found = () => {
-    const cmake = findProgram("cmake", env);
-    const ninja = findProgram("ninja", env);
-    const maker = ninja ?? findProgram("make", env);
+    const cmake = findProgram("cmake", settings);
+    const ninja = findProgram("ninja", settings);
+    const maker = ninja ?? findProgram("make", settings);
     return { cmake, maker, generator: ninja ? "Ninja" : "Unix Makefiles" };
   };
   let tools = found();
   const missing = [...(tools.cmake ? [] : ["cmake"]), ...(tools.maker ? [] : ["ninja"])];
   if (missing.length > 0) {
-    const wanted = missing.join(" and ");
-    const remedy = `install ${wanted} (Debian: apt install ${missing.join(" ").replace("ninja", "ninja-build")}), then run ${again}`;
-    const python = join(root, ".venv", "bin", "python");
-    if (!existsSync(python)) throw new CannotBuild(`a compiler is there, but not ${wanted}`, remedy);
-    log(`installing ${wanted} into .venv`);
-    try {
-      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...missing];
-      await run(python, pip, { log, env }, `${wanted} could not be installed into .venv`);
-    } catch (error) {
-      throw new CannotBuild(error instanceof Error ? error.message : String(error), remedy);
-    }
+    const packages = missing.join(" ").replace("ninja", "ninja-build");
+    const remedy = `install ${missing.join(" and ")} (Debian: apt install ${packages}), then run ${again}`;
+    await installWheels(missing, `a compiler is there, but not ${missing.join(" and ")}`, remedy, settings);
     tools = found();
   }
   const { cmake, maker, generator } = tools;
@@ -205,15 +256,15 @@ async function findTools({ log, env }) {
 }
 
 /**
- * The program's path, searched as a shell does and then in .venv.
+ * The program's path, searched as a shell does and then in the project's Python environment.
  *
  * @param {string} name
- * @param {NodeJS.ProcessEnv} env
+ * @param {Pick<Settings, "env" | "venv">} settings
  * @returns {string | undefined}
  */
-function findProgram(name, env) {
+function findProgram(name, { env, venv }) {
   if (isAbsolute(name)) return isProgram(name) ? name : undefined;
-  const folders = [...(env["PATH"] ?? "").split(delimiter).filter(Boolean), join(root, ".venv", "bin")];
+  const folders = [...(env["PATH"] ?? "").split(delimiter).filter(Boolean), join(venv, "bin")];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }
 

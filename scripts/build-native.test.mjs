@@ -29,13 +29,33 @@ function fakeCompiler(folder, script) {
 
 test("without a compiler there is no build, but a reason and a remedy, and a note for the loader", async (t) => {
   const folder = ownFolder(t);
-  const result = await buildNative({ folder, env: { PATH: folder } });
+  const result = await buildNative({ folder, venv: join(folder, "none"), env: { PATH: folder } });
   assert.deepEqual(result, {
     built: false,
     reason: "no C++ compiler was found",
     remedy: "install one (Debian: apt install g++), then run npm run build:native",
   });
   assert.deepEqual(JSON.parse(readFileSync(join(folder, "last-attempt.json"), "utf8")), result);
+});
+
+test("without a compiler, and when the wheel of one cannot be installed, both are told", async (t) => {
+  const folder = ownFolder(t);
+  mkdirSync(join(folder, "venv", "bin"), { recursive: true });
+  const python = join(folder, "venv", "bin", "python");
+  writeFileSync(python, "#!/bin/sh\necho 'no route to the index' >&2\nexit 1\n", { mode: 0o755 });
+  /** @type {string[]} */
+  const lines = [];
+  const result = await buildNative({
+    folder,
+    venv: join(folder, "venv"),
+    env: { PATH: folder },
+    log: (line) => lines.push(line),
+  });
+  assert.ok(!result.built);
+  if (process.platform === "linux") {
+    assert.match(result.reason, /^no C\+\+ compiler was found, and ziglang could not be installed/);
+    assert.ok(lines.includes("no route to the index"));
+  }
 });
 
 test("a compiler that CXX names and that is not there is told", async (t) => {
@@ -97,7 +117,8 @@ test("a build that is up to date takes less than a second, and another compiler 
 test("programs are found along PATH, the first that may run", async (t) => {
   const folder = ownFolder(t);
   writeFileSync(join(folder, "g++"), "not executable");
-  const result = await buildNative({ folder, env: { PATH: ["", folder, "/nowhere"].join(delimiter) } });
+  const env = { PATH: ["", folder, "/nowhere"].join(delimiter) };
+  const result = await buildNative({ folder, venv: join(folder, "none"), env });
   assert.ok(!result.built);
   assert.equal(result.reason, "no C++ compiler was found");
 });

@@ -1,5 +1,9 @@
 #include "simd/paths.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace metastate {
 
 // Defined in path_*.cpp by the macro in hot_code.h.
@@ -7,22 +11,44 @@ extern const SimdPath pathBaseline;
 #if defined(__x86_64__)
 extern const SimdPath pathAvx2;
 extern const SimdPath pathAvx512;
+
+namespace {
+
+struct CpuFeatures {
+  bool avx2 = false;    // and FMA
+  bool avx512 = false;  // F, VL, BW and DQ
+};
+
+/// What the CPU has and the operating system saves. (By hand: __builtin_cpu_supports needs a compiler runtime that not
+/// every toolchain links into a shared library.)
+CpuFeatures cpuFeatures() {
+  const auto bit = [](unsigned value, int index) { return ((value >> index) & 1) != 0; };
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return {};
+  const bool fma = bit(ecx, 12), savesState = bit(ecx, 27), avx = bit(ecx, 28);
+  if (!fma || !savesState || !avx || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return {};
+  const bool avx2 = bit(ebx, 5);
+  const bool avx512 = bit(ebx, 16) && bit(ebx, 17) && bit(ebx, 30) && bit(ebx, 31);
+  unsigned low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  const bool savesWide = (low & 0x06) == 0x06;    // SSE and AVX registers
+  const bool savesWidest = (low & 0xe6) == 0xe6;  // and those of AVX-512, and its masks
+  return {avx2 && savesWide, avx2 && avx512 && savesWidest};
+}
+
+}  // namespace
 #endif
 
 const std::vector<const SimdPath*>& availablePaths() {
   static const std::vector<const SimdPath*> paths = [] {
     std::vector<const SimdPath*> found{&pathBaseline};
 #if defined(__x86_64__)
-    // These ask the operating system too, whether it saves the wide registers.
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2) found.push_back(&pathAvx2);
+    CpuFeatures cpu = cpuFeatures();
 #if defined(METASTATE_EMULATE_AVX512)
-    const bool avx512 = true;
-#else
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    cpu.avx512 = cpu.avx2;
 #endif
-    if (avx2 && avx512) found.push_back(&pathAvx512);
+    if (cpu.avx2) found.push_back(&pathAvx2);
+    if (cpu.avx512) found.push_back(&pathAvx512);
 #endif
     return found;
   }();
