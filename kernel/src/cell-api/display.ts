@@ -23,7 +23,7 @@ class Mime implements Displayable {
 }
 
 /** What was displayed, to be changed in place. */
-export class DisplayHandle {
+export class DisplayHandle implements Displayable {
   readonly id: string;
   readonly #cell: number;
   readonly #limiter: UpdateLimiter;
@@ -43,6 +43,11 @@ export class DisplayHandle {
     this.#limiter.run(() => {
       send(value, this.#cell, this.id, true);
     });
+  }
+
+  /** A handle at the end of a cell shows nothing: what it stands for is on the screen already. */
+  [DISPLAY_HOOK](): MimeBundle {
+    return {};
   }
 }
 

@@ -14,6 +14,9 @@ import ts from "typescript";
 import { boundNames } from "./declared-names.js";
 import { HELPERS } from "./helpers-name.js";
 
+/** Start of the names of stand-ins for `var` inside blocks: they are there for the declarations, not for the script. */
+export const NESTED_VAR = "__nested_var_";
+
 /** The transformer, for the `after` stage of TypeScript's emit. */
 export const cellTransform: ts.TransformerFactory<ts.SourceFile> = (context) => (file) =>
   new CellTransform(context).transform(file);
@@ -35,21 +38,22 @@ class CellTransform {
     const imports: ts.Statement[] = [];
     const functions: ts.Statement[] = [];
     const body: ts.Statement[] = [];
-    const last = lastOfUser(file.statements);
-    for (const statement of file.statements) {
+    const statements = file.statements.filter((statement) => !isStandIn(statement));
+    const last = lastOfUser(statements);
+    for (const statement of statements) {
       if (ts.isImportDeclaration(statement)) imports.push(this.#import(statement));
       else if (ts.isFunctionDeclaration(statement)) functions.push(this.#function(statement));
       else if (!ts.isExportDeclaration(statement)) body.push(...this.#statement(statement, statement === last));
     }
     const hoisted = [...this.#hoisted].filter((name) => !this.#declared.has(name));
-    const statements = [
+    const script = [
       this.#factory.createExpressionStatement(this.#factory.createStringLiteral("use strict")),
       ...(hoisted.length > 0 ? [this.#let(hoisted.map((name) => this.#factory.createVariableDeclaration(name)))] : []),
       ...imports,
       ...functions,
       ...body,
     ];
-    return this.#factory.updateSourceFile(file, this.#factory.createNodeArray(statements));
+    return this.#factory.updateSourceFile(file, this.#factory.createNodeArray(script));
   }
 
   #statement(statement: ts.Statement, isLast: boolean): ts.Statement[] {
@@ -227,6 +231,12 @@ class CellTransform {
     const all = rest.reduce<ts.Expression>((left, right) => factory.createComma(left, right), first);
     return factory.createParenthesizedExpression(all);
   }
+}
+
+function isStandIn(statement: ts.Statement): boolean {
+  if (!ts.isVariableStatement(statement)) return false;
+  const name = statement.declarationList.declarations[0]?.name;
+  return name !== undefined && ts.isIdentifier(name) && name.text.startsWith(NESTED_VAR);
 }
 
 function isVarList(list: ts.VariableDeclarationList): boolean {

@@ -1,11 +1,19 @@
 /** Which names a cell declares at its top level. */
 import ts from "typescript";
 
-/** Names that a cell brings into being for later cells, in order, each once. */
-export function declaredNames(file: ts.SourceFile): string[] {
-  const names = new Set<string>();
-  for (const statement of file.statements) collect(statement, names);
-  return [...names];
+/** Names that a cell brings into being for later cells, each once. */
+export interface DeclaredNames {
+  /** Declared by the cell's own statements. */
+  readonly direct: readonly string[];
+  /** Declared by a `var` inside a block, a loop or a branch, which is a variable of the whole cell. */
+  readonly nested: readonly string[];
+}
+
+export function declaredNames(file: ts.SourceFile): DeclaredNames {
+  const direct = new Set<string>();
+  const nested = new Set<string>();
+  for (const statement of file.statements) collect(statement, direct, nested);
+  return { direct: [...direct], nested: [...nested].filter((name) => !direct.has(name)) };
 }
 
 /** Names that the cell exports by its own `export` modifiers or clauses; they need no second export. */
@@ -17,7 +25,7 @@ export function exportedNames(file: ts.SourceFile): Set<string> {
       if (ts.isNamespaceExport(statement.exportClause)) names.add(statement.exportClause.name.text);
       else for (const element of statement.exportClause.elements) names.add(element.name.text);
     } else if (hasModifier(statement, ts.SyntaxKind.ExportKeyword)) {
-      collect(statement, names);
+      collect(statement, names, names);
     }
   }
   return names;
@@ -33,8 +41,8 @@ export function boundNames(name: ts.BindingName, into: (name: string) => void): 
   else for (const element of name.elements) if (ts.isBindingElement(element)) boundNames(element.name, into);
 }
 
-function collect(statement: ts.Statement, names: Set<string>): void {
-  const add = (name: string): void => void names.add(name);
+function collect(statement: ts.Statement, direct: Set<string>, nested: Set<string>): void {
+  const add = (name: string): void => void direct.add(name);
   if (ts.isVariableStatement(statement)) {
     for (const declaration of statement.declarationList.declarations) boundNames(declaration.name, add);
   } else if (
@@ -56,11 +64,10 @@ function collect(statement: ts.Statement, names: Set<string>): void {
     if (bindings !== undefined && ts.isNamespaceImport(bindings)) add(bindings.name.text);
     else if (bindings !== undefined) for (const element of bindings.elements) add(element.name.text);
   } else {
-    collectVar(statement, add);
+    collectVar(statement, (name) => nested.add(name));
   }
 }
 
-/** `var` in a block, a loop or a branch is a variable of the whole cell. */
 function collectVar(node: ts.Node, add: (name: string) => void): void {
   if (ts.isFunctionLike(node) || ts.isClassLike(node)) return;
   if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0) {

@@ -2,6 +2,7 @@
 import ts from "typescript";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import { formatDiagnostics, type CellErrors } from "./diagnostics.js";
+import { NESTED_VAR } from "./cell-transform.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { IGNORED_ERRORS } from "./options.js";
@@ -38,11 +39,17 @@ export class Language {
   /** Type-checks and compiles a cell; when it is right, later cells see what it declares. */
   compile(source: string, label: string): CompileResult {
     const parsed = ts.createSourceFile(this.#files.cellPath, source, ts.ScriptTarget.ES2023);
-    const names = declaredNames(parsed);
+    const { direct, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
-    const added = names.filter((name) => !already.has(name));
+    const exports = [
+      ...direct.filter((name) => !already.has(name)),
+      ...nested.map((name) => `${NESTED_VAR}${name} as ${name}`),
+    ];
+    // TypeScript writes declarations of the statements of a module, not of what is in their blocks. A stand-in (which
+    // the transformer drops) has the variable's type: a function's view of it is not narrowed to its last value.
+    const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
-    const text = `${source}\n;export { ${added.join(", ")} };\n`;
+    const text = `${source}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
     const path = this.#files.cellPath;
     let { program, file } = this.#open(text);
     const syntactic = program.getSyntacticDiagnostics(file);
@@ -64,7 +71,7 @@ export class Language {
       this.#service.getEmitOutput(path, false, true).outputFiles.map((file) => [extension(file.name), file.text]),
     );
     const declarations = this.#service.getEmitOutput(path, true, true).outputFiles[0]?.text ?? "";
-    this.#files.commit(names, declarations);
+    this.#files.commit([...direct, ...nested], declarations.replaceAll(NESTED_VAR, ""));
     return {
       ok: true,
       javascript: (output.get(".js") ?? "").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),

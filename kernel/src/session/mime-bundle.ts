@@ -5,7 +5,7 @@ import type { MimeBundle } from "../session-protocol.js";
 /** The hook by which a value says how it is shown; it returns data by MIME type, or a promise of that. */
 export const DISPLAY_HOOK = Symbol.for("Jupyter.display");
 
-/** A value that displays itself. The symbol is `Symbol.for("Jupyter.display")`. */
+/** A value that displays itself. The symbol is `Symbol.for("Jupyter.display")`; no data at all shows nothing. */
 export interface Displayable {
   [DISPLAY_HOOK](): MimeBundle | Promise<MimeBundle>;
 }

@@ -1,0 +1,72 @@
+/** A notebook without Jupyter, for tests: the language and a session, and what a reader would see of each cell. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Execution } from "./front/execution.js";
+import { LanguageClient } from "./language/client.js";
+import { makeHeader, type Header, type Json } from "./protocol/message.js";
+import type { Outcome } from "./session-protocol.js";
+
+/** What a cell has shown and how it ended. */
+export interface Ran {
+  readonly outcome: Outcome;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** `text/plain` of the result; undefined when there is none */
+  readonly result: string | undefined;
+  /** All messages of the cell so far; later ones are added as they come. */
+  readonly messages: readonly { readonly type: string; readonly content: Json }[];
+}
+
+/** `Name: message` of a failed cell, `ok` of one that did not fail. */
+export function ending({ outcome }: Ran): string {
+  return outcome.status === "ok" ? "ok" : `${outcome.ename}: ${outcome.evalue}`;
+}
+
+export class TestNotebook {
+  readonly folder = mkdtempSync(join(tmpdir(), "metastate-kernel-test-"));
+  readonly log: string[] = [];
+  readonly #language: LanguageClient;
+  readonly #execution: Execution;
+  readonly #outputs = new Map<string, { type: string; content: Json }[]>();
+  #count = 0;
+
+  constructor() {
+    const cellApi = fileURLToPath(new URL("./cell-api/index.js", import.meta.url));
+    this.#language = new LanguageClient({ folder: this.folder, globals: [cellApi] });
+    this.#execution = new Execution({
+      session: { folder: this.folder, preloads: [] },
+      language: this.#language,
+      publish: (type, content, parent) => this.#outputs.get(parent.msg_id)?.push({ type, content }),
+      log: (line) => this.log.push(line),
+    });
+  }
+
+  async run(source: string): Promise<Ran> {
+    const parent: Header = makeHeader("execute_request");
+    const messages: { type: string; content: Json }[] = [];
+    this.#outputs.set(parent.msg_id, messages);
+    const outcome = await this.#execution.execute({ source, silent: false, executionCount: ++this.#count, parent });
+    const stream = (name: string): string =>
+      messages.flatMap(({ type, content }) => (type === "stream" && content["name"] === name ? [content["text"]] : [])).join("");
+    const result = messages.find(({ type }) => type === "execute_result")?.content["data"] as Json | undefined;
+    return {
+      outcome,
+      stdout: stream("stdout"),
+      stderr: stream("stderr"),
+      result: result?.["text/plain"] as string | undefined,
+      messages,
+    };
+  }
+
+  interrupt(): void {
+    this.#execution.interrupt();
+  }
+
+  async close(): Promise<void> {
+    this.#execution.close();
+    await this.#language.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
