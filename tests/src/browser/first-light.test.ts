@@ -47,7 +47,6 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
 
   await page.goto(lab.address("first-light.ipynb"));
   assert.equal(await notebookIsOpen(page, "first-light.ipynb"), "TypeScript (metastate)");
-  assert.ok(await codeIsColoured(page), "JupyterLab does not know the language of the cells by what kernel_info says");
 
   await runAllCells(page);
   for (const giveUp = Date.now() + PATIENCE; ; await sleep(500)) {
@@ -85,6 +84,8 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   await page.setViewportSize({ width: 1440, height: Math.ceil(await notebookEnd(page)) + 60 });
   await sleep(1000);
   await page.screenshot({ path: join(results, "first-light-whole.png") });
+
+  assert.ok(await codeIsColoured(page), "JupyterLab does not know the language of the cells by what kernel_info says");
 
   /** The charts of a cell, once plotly has drawn them. */
   async function drawnCharts(cell: number): Promise<Chart[]> {
