@@ -9,6 +9,7 @@ import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "./display.js";
 import { ConfigurationError } from "./errors.js";
+import { shareClonesOnWasm } from "./wasm-identity.js";
 
 /** An engine that may be chosen at start. Never throws: says why it cannot run. */
 export interface EngineCandidate {
@@ -205,5 +206,6 @@ function tfjsEngine(name: string, priority: number, device: string): EngineCandi
 
 // In Node the wasm backend has no threads; asked for, it would look for a browser's workers.
 setThreadsCount(1);
+shareClonesOnWasm();
 registerEngine(tfjsEngine("wasm", 100, "WebAssembly, one thread"));
 registerEngine(tfjsEngine("cpu", 0, "plain JavaScript"));

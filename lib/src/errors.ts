@@ -39,7 +39,7 @@ export class DivergenceError extends Error {
 
   /**
    * @param step the step (from 1) whose loss or gradient is not finite
-   * @param parameter the first parameter whose gradient is not finite, or `null` when only the loss is not
+   * @param parameter the parameter that is not finite, or whose gradient is not; `null` when only the loss is not
    */
   constructor(
     readonly step: number,

@@ -1,6 +1,8 @@
 /** The training loop, as an async iterator of metrics. */
 import { setImmediate } from "node:timers/promises";
 
+import type { Tensor } from "@tensorflow/tfjs-core";
+
 import type { Batch } from "../data/batches.js";
 import type { TokenIds } from "../data/byte-tokenizer.js";
 import { ConfigurationError, DivergenceError } from "../errors.js";
@@ -146,7 +148,7 @@ async function learn(
   const result = lossGradients(model, batch);
   try {
     const [[loss], [gradientNorm]] = await Promise.all([result.loss.data(), result.norm.data()]);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await divergence(step, result, loss!);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await divergence(model, step, result, loss);
     optimizer.update(result.gradients, result.norm, learningRate);
     return { loss: loss!, gradientNorm: gradientNorm! };
   } finally {
@@ -154,15 +156,29 @@ async function learn(
   }
 }
 
-/** The error for numbers that are not finite, with the first parameter that shows it. */
-async function divergence(step: number, { gradients }: LossGradients, loss: number): Promise<DivergenceError> {
-  for (const [name, gradient] of gradients) {
-    const values = await gradient.data<"float32">();
-    if (!values.every(Number.isFinite)) {
-      return new DivergenceError(step, name, `the loss is ${loss} and the gradient of ${name} is not finite`);
-    }
+/**
+ * The error for numbers that are not finite. It names a parameter that is not finite itself, or else the one nearest to
+ * the loss whose gradient is not: from there it spread.
+ */
+async function divergence(
+  model: LanguageModel,
+  step: number,
+  { gradients }: LossGradients,
+  loss: number,
+): Promise<DivergenceError> {
+  const broken = await firstNotFinite(model.parameters);
+  if (broken !== undefined) return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`);
+  const name = await firstNotFinite([...gradients].reverse());
+  if (name === undefined) return new DivergenceError(step, null, `the loss is ${loss}`);
+  return new DivergenceError(step, name, `the loss is ${loss}, the gradient of ${name} is not finite`);
+}
+
+async function firstNotFinite(tensors: Iterable<readonly [string, Tensor]>): Promise<string | undefined> {
+  for (const [name, tensor] of tensors) {
+    const values = await tensor.data<"float32">();
+    if (!values.every(Number.isFinite)) return name;
   }
-  return new DivergenceError(step, null, `the loss is ${loss}`);
+  return undefined;
 }
 
 function checkOptions(positive: Record<string, number>, notNegative: Record<string, number>): void {

@@ -70,21 +70,37 @@ function normalise(x: Tensor, { groups, epsilon }: GroupNormAttributes): { norma
   return { normalised: tf.mul(centred, inverse), inverse };
 }
 
-/** Mean of x[start, start + size). */
-function meanOf(x: Float32Array, start: number, size: number): number {
-  let sum = 0;
-  for (let j = start; j < start + size; j++) sum += x[j]!;
-  return sum / size;
+/**
+ * 1/√(variance + ε) of x[start, start + size), given its sum. Squares of float32 values are exact in float64, so that
+ * the difference of mean square and squared mean loses nothing that matters.
+ */
+function inverseDeviation(x: Float32Array, start: number, size: number, mean: number, epsilon: number): number {
+  const end = start + size;
+  let even = 0;
+  let odd = 0;
+  let j = start;
+  for (; j + 1 < end; j += 2) {
+    const a = x[j]!;
+    const b = x[j + 1]!;
+    even += a * a;
+    odd += b * b;
+  }
+  if (j < end) even += x[j]! * x[j]!;
+  return 1 / Math.sqrt(Math.max(0, (even + odd) / size - mean * mean) + epsilon);
 }
 
-/** 1/√(variance + ε) of x[start, start + size), given its mean. */
-function inverseDeviation(x: Float32Array, start: number, size: number, mean: number, epsilon: number): number {
-  let square = 0;
-  for (let j = start; j < start + size; j++) {
-    const centred = x[j]! - mean;
-    square += centred * centred;
+/** Mean of x[start, start + size); two sums at once, as one would wait for each addition. */
+function meanOf(x: Float32Array, start: number, size: number): number {
+  const end = start + size;
+  let even = 0;
+  let odd = 0;
+  let j = start;
+  for (; j + 1 < end; j += 2) {
+    even += x[j]!;
+    odd += x[j + 1]!;
   }
-  return 1 / Math.sqrt(square / size + epsilon);
+  if (j < end) even += x[j]!;
+  return (even + odd) / size;
 }
 
 function forward(
@@ -101,7 +117,8 @@ function forward(
   for (let start = 0, at = 0; start < y.length; start += size, at = at + size === width ? 0 : at + size) {
     const mean = meanOf(x, start, size);
     const inverse = inverseDeviation(x, start, size, mean, epsilon);
-    for (let j = 0; j < size; j++) y[start + j] = (x[start + j]! - mean) * inverse * weight[at + j]! + bias[at + j]!;
+    const offset = -mean * inverse;
+    for (let j = 0; j < size; j++) y[start + j] = (x[start + j]! * inverse + offset) * weight[at + j]! + bias[at + j]!;
   }
 }
 
@@ -127,10 +144,11 @@ function backward(
   for (let start = 0, at = 0; start < dx.length; start += size, at = at + size === width ? 0 : at + size) {
     const mean = meanOf(x, start, size);
     const inverse = inverseDeviation(x, start, size, mean, epsilon);
+    const offset = -mean * inverse;
     let sum = 0;
     let product = 0;
     for (let j = 0; j < size; j++) {
-      const normalised = (x[start + j]! - mean) * inverse;
+      const normalised = x[start + j]! * inverse + offset;
       const d = dy[start + j]!;
       weightSum[at + j]! += d * normalised;
       biasSum[at + j]! += d;
@@ -138,11 +156,11 @@ function backward(
       sum += dn;
       product += dn * normalised;
     }
-    sum /= size;
-    product /= size;
+    // inverse (dn − mean(dn) − n̂ mean(dn ⊙ n̂)) as dy ⊙ weight · inverse + x · slope + shift.
+    const slope = (-inverse * inverse * product) / size;
+    const shift = (-inverse * (sum + offset * product)) / size;
     for (let j = 0; j < size; j++) {
-      const normalised = (x[start + j]! - mean) * inverse;
-      dx[start + j] = inverse * (dy[start + j]! * weight[at + j]! - sum - normalised * product);
+      dx[start + j] = dy[start + j]! * weight[at + j]! * inverse + x[start + j]! * slope + shift;
     }
   }
   dweight.set(weightSum);

@@ -6,6 +6,11 @@ import { declareGradient, declareKernel } from "../kernel.js";
 
 type Attributes = Record<string, never>;
 
+/** 2 relu(x), exactly, without the branch that `Math.max` becomes: signs are random, a guess at them costs 8 ns. */
+function twiceRelu(x: number): number {
+  return x + Math.abs(x);
+}
+
 /** Kernel `SquaredRelu`: input `x`; output of its shape. */
 export const squaredReluKernel = declareKernel<"x", Attributes>({
   name: "SquaredRelu",
@@ -15,8 +20,8 @@ export const squaredReluKernel = declareKernel<"x", Attributes>({
     const x = memory.floats(inputs.x);
     const y = memory.floats(output);
     for (let i = 0; i < y.length; i++) {
-      const value = Math.max(x[i]!, 0);
-      y[i] = value * value;
+      const value = twiceRelu(x[i]!);
+      y[i] = 0.25 * value * value;
     }
     return [output];
   },
@@ -31,7 +36,7 @@ export const squaredReluGradKernel = declareKernel<"x" | "dy", Attributes>({
     const x = memory.floats(inputs.x);
     const dy = memory.floats(inputs.dy);
     const dx = memory.floats(output);
-    for (let i = 0; i < dx.length; i++) dx[i] = 2 * Math.max(x[i]!, 0) * dy[i]!;
+    for (let i = 0; i < dx.length; i++) dx[i] = twiceRelu(x[i]!) * dy[i]!;
     return [output];
   },
 });

@@ -98,21 +98,54 @@ function forwardHost(inputs: Infos, memory: HostMemory, mixNames: readonly strin
   const outputs = mixNames.map(() => memory.make(shape));
   const x = memory.floats(inputs.x!);
   const previous = memory.floats(inputs.previous!);
-  mixNames.forEach((name, i) => {
-    const mix = memory.floats(inputs[name]!);
-    const y = memory.floats(outputs[i]!);
-    for (let b = 0; b < batch; b++) {
-      for (let t = 0; t < time; t++) {
-        const at = (b * time + t) * width;
-        const [before, beforeAt] = t === 0 ? [previous, b * width] : [x, at - width];
-        for (let c = 0; c < width; c++) {
-          const value = x[at + c]!;
-          y[at + c] = value + mix[c]! * (before[beforeAt + c]! - value);
-        }
-      }
-    }
-  });
+  const mixes = mixNames.map((name) => memory.floats(inputs[name]!));
+  const ys = outputs.map((output) => memory.floats(output));
+  const difference = new Float64Array(width);
+  for (let row = 0; row < batch * time; row++) {
+    const at = row * width;
+    subtractRow(difference, x, at, previous, row, time);
+    // Row by row for all mixes: the row of x stays in the nearest cache.
+    for (let i = 0; i < ys.length; i++) mixRow(ys[i]!, x, difference, mixes[i]!, at);
+  }
   return outputs;
+}
+
+/** x_{t−1} − x_t of one row, with `previous` before the first. */
+function subtractRow(
+  difference: Float64Array,
+  x: Float32Array,
+  at: number,
+  previous: Float32Array,
+  row: number,
+  time: number,
+): void {
+  const width = difference.length;
+  const first = row % time === 0;
+  const before = first ? previous : x;
+  const beforeAt = first ? (row / time) * width : at - width;
+  for (let c = 0; c < width; c++) difference[c] = before[beforeAt + c]! - x[at + c]!;
+}
+
+function mixRow(y: Float32Array, x: Float32Array, difference: Float64Array, mix: Float32Array, at: number): void {
+  for (let c = 0; c < difference.length; c++) y[at + c] = x[at + c]! + mix[c]! * difference[c]!;
+}
+
+/** Adds one mix's part: Σ dy to `total`, Σ dy ⊙ mix to `shifted`, dy ⊙ difference to the mix's own gradient. */
+function mixRowBack(
+  dy: Float32Array,
+  mix: Float32Array,
+  difference: Float64Array,
+  at: number,
+  total: Float64Array,
+  shifted: Float64Array,
+  dmix: Float64Array,
+): void {
+  for (let c = 0; c < difference.length; c++) {
+    const d = dy[at + c]!;
+    total[c]! += d;
+    shifted[c]! += d * mix[c]!;
+    dmix[c]! += d * difference[c]!;
+  }
 }
 
 function backwardHost(
@@ -130,27 +163,29 @@ function backwardHost(
   ];
   const x = memory.floats(inputs.x!);
   const previous = memory.floats(inputs.previous!);
-  const dx = memory.floats(outputs[0]!).fill(0);
+  const dx = memory.floats(outputs[0]!);
   const dprevious = memory.floats(outputs[1]!).fill(0);
-  mixNames.forEach((name, i) => {
-    const mix = memory.floats(inputs[name]!);
-    const dy = memory.floats(inputs[dyNames[i]!]!);
-    const dmix = new Float64Array(width);
-    for (let b = 0; b < batch; b++) {
-      for (let t = 0; t < time; t++) {
-        const at = (b * time + t) * width;
-        const [before, dbefore, beforeAt] = t === 0 ? [previous, dprevious, b * width] : [x, dx, at - width];
-        for (let c = 0; c < width; c++) {
-          const d = dy[at + c]!;
-          const toPrevious = d * mix[c]!;
-          dx[at + c]! += d - toPrevious;
-          dbefore[beforeAt + c]! += toPrevious;
-          dmix[c]! += d * (before[beforeAt + c]! - x[at + c]!);
-        }
-      }
+  const mixes = mixNames.map((name) => memory.floats(inputs[name]!));
+  const dys = dyNames.map((name) => memory.floats(inputs[name]!));
+  const dmixes = mixNames.map(() => new Float64Array(width));
+  const difference = new Float64Array(width);
+  const total = new Float64Array(width);
+  const shifted = new Float64Array(width);
+  for (let row = 0; row < batch * time; row++) {
+    const at = row * width;
+    subtractRow(difference, x, at, previous, row, time);
+    total.fill(0);
+    shifted.fill(0);
+    for (let i = 0; i < dys.length; i++) mixRowBack(dys[i]!, mixes[i]!, difference, at, total, shifted, dmixes[i]!);
+    const first = row % time === 0;
+    const before = first ? dprevious : dx;
+    const beforeAt = first ? (row / time) * width : at - width;
+    for (let c = 0; c < width; c++) {
+      dx[at + c] = total[c]! - shifted[c]!;
+      before[beforeAt + c]! += shifted[c]!;
     }
-    memory.floats(outputs[i + 2]!).set(dmix);
-  });
+  }
+  dmixes.forEach((dmix, i) => memory.floats(outputs[i + 2]!).set(dmix));
   return outputs;
 }
 
