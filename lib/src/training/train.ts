@@ -148,7 +148,7 @@ async function learn(
   const result = lossGradients(model, batch);
   try {
     const [[loss], [gradientNorm]] = await Promise.all([result.loss.data(), result.norm.data()]);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await divergence(model, step, result, loss);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await divergence(model, step, result, loss!);
     optimizer.update(result.gradients, result.norm, learningRate);
     return { loss: loss!, gradientNorm: gradientNorm! };
   } finally {
