@@ -1,0 +1,38 @@
+// @ts-check
+import assert from "node:assert/strict";
+import test from "node:test";
+import { compare, spread } from "./compare.mjs";
+
+/** @param {number} milliseconds */
+function busy(milliseconds) {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+test("the spread of numbers is their median, quartiles and extremes", () => {
+  assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, low: 2, high: 4, least: 1, most: 5 });
+  assert.deepEqual(spread([1, 2]), { median: 1.5, low: 1.25, high: 1.75, least: 1, most: 2 });
+  assert.equal(spread([7]).median, 7);
+});
+
+test("a contender that takes four times as long is seen to", async () => {
+  const { ratio, withinNoise, callsPerSample } = await compare(
+    () => busy(2),
+    () => busy(0.5),
+    { rounds: 5, sampleMilliseconds: 4 },
+  );
+  assert.ok(ratio.median > 2 && ratio.median < 8, `${ratio.median}`);
+  assert.equal(withinNoise, false);
+  assert.ok(callsPerSample[1] > callsPerSample[0]);
+});
+
+test("contenders take turns, and who begins changes", async () => {
+  /** @type {string[]} */
+  const order = [];
+  const asynchronous = async () => {
+    await Promise.resolve();
+    order.push("b");
+  };
+  await compare(() => order.push("a"), asynchronous, { rounds: 2, sampleMilliseconds: 0 });
+  assert.equal(order.join(""), "aabb" + "abba");
+});
