@@ -128,12 +128,14 @@ async function ownEnvironment(step) {
   const args = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", requirements];
   await run(environment.python, args, { tool: "pip", step, log });
   quietenJupyterLab();
+  shieldScripts();
   writeFileSync(stampFile, JSON.stringify(wanted));
   return environment;
 }
 
 function stamp() {
-  const packages = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  // The number stands for what set-up itself puts into the environment; it rises when that changes.
+  const packages = createHash("sha256").update(readFileSync(requirements)).update("2").digest("hex");
   return { packages, place: venv };
 }
 
@@ -162,6 +164,14 @@ function quietenJupyterLab() {
   mkdirSync(folder, { recursive: true });
   const settings = { "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false } };
   writeFileSync(join(folder, "overrides.json"), `${JSON.stringify(settings, null, 2)}\n`);
+}
+
+/**
+ * JupyterLab runs CommonJS scripts of its own with Node.js. Inside this checkout, whose package.json says that scripts are
+ * ES modules, they would fail.
+ */
+function shieldScripts() {
+  writeFileSync(join(venv, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 }
 
 /**
