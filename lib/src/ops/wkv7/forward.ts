@@ -8,6 +8,7 @@ import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import type { HostMemory } from "../host.js";
 import { declareKernel } from "../kernel.js";
+import { advanceRow, dotRow, emptyRows, hostOperands, loadRows } from "./host-rows.js";
 
 /** The inputs of `Wkv7` by name. */
 export type Wkv7Input = "r" | "w" | "k" | "v" | "a" | "b" | "state";
@@ -83,32 +84,19 @@ function wkv7Host(
   const finalState = memory.floats(outputs[1]!);
   const checkpoints = interval > 0 ? memory.floats(outputs[2]!) : undefined;
   const initial = memory.floats(inputs.state);
-  const [r, w, k, v, a, b] = (["r", "w", "k", "v", "a", "b"] as const).map((name) => memory.floats(inputs[name])) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
+  const operands = hostOperands(inputs, memory);
+  const rows = emptyRows(n);
   const state = new Float64Array(n * n);
   for (let bh = 0; bh < batch * heads; bh++) {
     state.set(initial.subarray(bh * n * n, (bh + 1) * n * n));
     let at = (Math.floor(bh / heads) * time * heads + (bh % heads)) * n;
     for (let t = 0; t < time; t++, at += heads * n) {
       if (checkpoints && t % interval === 0) checkpoints.set(state, (bh * chunks + t / interval) * n * n);
+      loadRows(rows, operands, at);
       for (let i = 0; i < n; i++) {
         const row = i * n;
-        let sa = 0;
-        for (let j = 0; j < n; j++) sa += state[row + j]! * a[at + j]!;
-        const value = v[at + i]!;
-        let sum = 0;
-        for (let j = 0; j < n; j++) {
-          const next = state[row + j]! * w[at + j]! + sa * b[at + j]! + value * k[at + j]!;
-          state[row + j] = next;
-          sum += next * r[at + j]!;
-        }
-        y[at + i] = sum;
+        advanceRow(state, row, row, rows, dotRow(state, row, rows.a), rows.v[i]!);
+        y[at + i] = dotRow(state, row, rows.r);
       }
     }
     finalState.set(state, bh * n * n);

@@ -9,6 +9,7 @@ import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostMemory } from "../host.js";
 import { declareKernel } from "../kernel.js";
 import { advance, stepRows, type Wkv7Attributes } from "./forward.js";
+import { advanceRow, dotRow, emptyRows, hostOperands, loadRows, type Rows } from "./host-rows.js";
 
 /** The inputs of `Wkv7Grad` by name. */
 export type Wkv7GradInput = "r" | "w" | "k" | "v" | "a" | "b" | "checkpoints" | "dy" | "dFinalState";
@@ -87,20 +88,20 @@ function wkv7GradHost(
   const [batch, time, heads, n] = inputs.r.shape as [number, number, number, number];
   const outputs = [1, 2, 3, 4, 5, 6].map(() => memory.make(inputs.r.shape));
   outputs.push(memory.make(inputs.dFinalState.shape));
-  const [dr, dw, dk, dv, da, db, dState] = outputs.map((output) => memory.floats(output).fill(0)) as Floats<7>;
-  const [r, w, k, v, a, b] = (["r", "w", "k", "v", "a", "b"] as const).map((x) =>
-    memory.floats(inputs[x]),
-  ) as Floats<6>;
+  const [dr, dw, dk, dv, da, db, dState] = outputs.map((output) => memory.floats(output)) as Septuple;
+  const operands = hostOperands(inputs, memory);
   const checkpoints = memory.floats(inputs.checkpoints);
   const dy = memory.floats(inputs.dy);
   const dFinalState = memory.floats(inputs.dFinalState);
 
   const chunks = Math.ceil(time / interval);
   const square = n * n;
-  const states = new Float64Array((Math.min(interval, time) + 1) * square);
-  const sas = new Float64Array(Math.min(interval, time) * n);
+  const steps = Math.min(interval, time);
+  const states = new Float64Array((steps + 1) * square);
+  const sas = new Float64Array(steps * n);
   const adjoint = new Float64Array(square);
-  const row = { r: new Float64Array(n), w: new Float64Array(n), k: new Float64Array(n), db: new Float64Array(n) };
+  const rows = emptyRows(n);
+  const gradients = emptyRows(n);
   for (let bh = 0; bh < batch * heads; bh++) {
     const base = (Math.floor(bh / heads) * time * heads + (bh % heads)) * n;
     adjoint.set(dFinalState.subarray(bh * square, (bh + 1) * square));
@@ -109,67 +110,99 @@ function wkv7GradHost(
       const count = Math.min(time, first + interval) - first;
       const start = (bh * chunks + chunk) * square;
       states.set(checkpoints.subarray(start, start + square));
-      for (let s = 0; s < count; s++) recompute(s, base + (first + s) * heads * n);
-      for (let s = count - 1; s >= 0; s--) reverse(s, base + (first + s) * heads * n);
+      for (let s = 0; s < count; s++) {
+        loadRows(rows, operands, base + (first + s) * heads * n);
+        recompute(states, sas, s, rows);
+      }
+      for (let s = count - 1; s >= 0; s--) {
+        const at = base + (first + s) * heads * n;
+        loadRows(rows, operands, at);
+        reverse(adjoint, states, sas, s, rows, dy, at, gradients);
+        dr.set(gradients.r, at);
+        dw.set(gradients.w, at);
+        dk.set(gradients.k, at);
+        dv.set(gradients.v, at);
+        da.set(gradients.a, at);
+        db.set(gradients.b, at);
+      }
     }
     dState.set(adjoint, bh * square);
   }
   return outputs;
+}
 
-  /** State s + 1 of the interval from state s, and S a of the step. */
-  function recompute(s: number, at: number): void {
-    for (let i = 0; i < n; i++) {
-      const from = s * square + i * n;
-      const to = from + square;
-      let sa = 0;
-      for (let j = 0; j < n; j++) sa += states[from + j]! * a[at + j]!;
-      sas[s * n + i] = sa;
-      const value = v[at + i]!;
-      for (let j = 0; j < n; j++) {
-        states[to + j] = states[from + j]! * w[at + j]! + sa * b[at + j]! + value * k[at + j]!;
-      }
-    }
-  }
+type Septuple = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
 
-  /** The gradients of step s of the interval, and the adjoint before it. */
-  function reverse(s: number, at: number): void {
-    const { r: drow, w: dwrow, k: dkrow, db: dbrow } = row;
-    drow.fill(0);
-    dwrow.fill(0);
-    dkrow.fill(0);
-    dbrow.fill(0);
-    for (let i = 0; i < n; i++) {
-      const g = i * n;
-      const before = s * square + g;
-      const after = before + square;
-      const d = dy[at + i]!;
-      const sa = sas[s * n + i]!;
-      const value = v[at + i]!;
-      let dsa = 0;
-      let dvalue = 0;
-      for (let j = 0; j < n; j++) {
-        const x = adjoint[g + j]! + d * r[at + j]!;
-        adjoint[g + j] = x;
-        drow[j]! += states[after + j]! * d;
-        dwrow[j]! += x * states[before + j]!;
-        dkrow[j]! += x * value;
-        dbrow[j]! += x * sa;
-        dsa += x * b[at + j]!;
-        dvalue += x * k[at + j]!;
-      }
-      dv[at + i] = dvalue;
-      for (let j = 0; j < n; j++) {
-        da[at + j]! += states[before + j]! * dsa;
-        adjoint[g + j] = adjoint[g + j]! * w[at + j]! + dsa * a[at + j]!;
-      }
-    }
-    dr.set(drow, at);
-    dw.set(dwrow, at);
-    dk.set(dkrow, at);
-    db.set(dbrow, at);
+/** State s + 1 of the interval from state s, and S a of the step. */
+function recompute(states: Float64Array, sas: Float64Array, s: number, rows: Rows): void {
+  const n = rows.a.length;
+  for (let i = 0; i < n; i++) {
+    const from = (s * n + i) * n;
+    const sa = dotRow(states, from, rows.a);
+    sas[s * n + i] = sa;
+    advanceRow(states, from, from + n * n, rows, sa, rows.v[i]!);
   }
 }
 
-type Floats<N extends number> = N extends 6
-  ? [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array]
-  : [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+/** The gradients of step s of the interval, and the adjoint before it. */
+function reverse(
+  adjoint: Float64Array,
+  states: Float64Array,
+  sas: Float64Array,
+  s: number,
+  rows: Rows,
+  dy: Float32Array,
+  at: number,
+  gradients: Rows,
+): void {
+  const n = rows.a.length;
+  gradients.r.fill(0);
+  gradients.w.fill(0);
+  gradients.k.fill(0);
+  gradients.a.fill(0);
+  gradients.b.fill(0);
+  for (let i = 0; i < n; i++) {
+    const row = i * n;
+    const before = s * n * n + row;
+    addScaled(adjoint, row, rows.r, dy[at + i]!);
+    gradients.v[i] = dotRow(adjoint, row, rows.k);
+    const dsa = dotRow(adjoint, row, rows.b);
+    accumulateRow(adjoint, row, states, before, gradients, dy[at + i]!, rows.v[i]!, sas[s * n + i]!, dsa);
+    decayRow(adjoint, row, rows.w, rows.a, dsa);
+  }
+}
+
+/** G += dy rᵀ, one row. */
+function addScaled(adjoint: Float64Array, row: number, r: Float64Array, dy: number): void {
+  for (let j = 0; j < r.length; j++) adjoint[row + j]! += dy * r[j]!;
+}
+
+/** One value channel's part of the gradients that sum over value channels. */
+function accumulateRow(
+  adjoint: Float64Array,
+  row: number,
+  states: Float64Array,
+  before: number,
+  { r, w, k, a, b }: Rows,
+  dy: number,
+  value: number,
+  sa: number,
+  dsa: number,
+): void {
+  const n = r.length;
+  const after = before + n * n;
+  for (let j = 0; j < n; j++) {
+    const g = adjoint[row + j]!;
+    const state = states[before + j]!;
+    r[j]! += states[after + j]! * dy;
+    w[j]! += g * state;
+    k[j]! += g * value;
+    a[j]! += state * dsa;
+    b[j]! += g * sa;
+  }
+}
+
+/** G ← G diag(w) + dsa aᵀ, one row. */
+function decayRow(adjoint: Float64Array, row: number, w: Float64Array, a: Float64Array, dsa: number): void {
+  for (let j = 0; j < w.length; j++) adjoint[row + j] = adjoint[row + j]! * w[j]! + dsa * a[j]!;
+}
