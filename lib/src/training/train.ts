@@ -74,7 +74,8 @@ export interface TrainMetrics {
  * and engine, the metrics are the same.
  *
  * @param model changed in place
- * @param batches batches of any shapes, sync or async; when they end before `steps`, training ends
+ * @param batches batches of any shapes, sync or async. Training takes `steps` of them and leaves an iterator where it is,
+ *   so that the next training goes on with it; when they end before, training ends
  * @throws DivergenceError when loss or gradient are no longer finite, naming step and parameter; the update is not made
  * @throws ConfigurationError naming an option that makes no sense
  */
@@ -105,9 +106,13 @@ export async function* train(
   const speed = new Speedometer();
   let step = 0;
   try {
-    for await (const batch of batches) {
-      if (step === steps) break;
+    // Not for await: that would close the caller's iterator, and a second training with it would get nothing.
+    const iterator = Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
+    while (step < steps) {
       signal?.throwIfAborted();
+      const next = await iterator.next();
+      if (next.done) return;
+      const batch = next.value;
       step++;
       const started = performance.now();
       const learningRate = peak * scheduleFactor(step, steps, { schedule, warmup, floor });
@@ -131,7 +136,6 @@ export async function* train(
         secondsLeft: speed.secondsPerStep * (steps - step),
         ...(validationLoss !== undefined && { validationLoss }),
       };
-      if (step === steps) break;
     }
   } finally {
     optimizer.dispose();

@@ -18,7 +18,7 @@ function smallModel(seed = 1): Model {
   return createModel({ vocabSize: 16, width: 16, layers: 2, headSize: 8, parameterTokens: 32 }, { seed });
 }
 
-function smallBatches(seed = 1): IterableIterator<Batch> {
+function smallBatches(seed = 1): IterableIterator<Batch, never> {
   return batches(tokens, { batchSize: 4, length: 16, seed });
 }
 
@@ -64,6 +64,23 @@ test("the same seeds give the same losses and parameters, bit for bit", async ()
   }
   const other = smallModel();
   assert.notEqual((await run(other, { steps: 1 }, 2))[0]!.loss, (await run(smallModel(), { steps: 1 }, 1))[0]!.loss);
+});
+
+test("batches go on where the last training left them, and may end early", async () => {
+  await useBackend("wasm");
+  const model = smallModel();
+  const iterator = smallBatches();
+  const all = Array.from({ length: 3 }, () => smallBatches()).map((fresh, skip) => {
+    for (let i = 0; i < skip; i++) fresh.next();
+    return fresh.next().value;
+  });
+  for await (const { step } of train(model, iterator, { steps: 5 })) if (step === 1) break;
+  for await (const { step } of train(model, iterator, { steps: 1 })) assert.equal(step, 1);
+  assert.deepEqual(iterator.next().value, all[2]);
+  const seen: number[] = [];
+  for await (const { step } of train(model, all, { steps: 10 })) seen.push(step);
+  assert.deepEqual(seen, [1, 2, 3]);
+  model.dispose();
 });
 
 test("a run of any length holds the same number of tensors, and frees them when left early", async () => {

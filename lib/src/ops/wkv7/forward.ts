@@ -8,7 +8,7 @@ import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import type { HostMemory } from "../host.js";
 import { declareKernel } from "../kernel.js";
-import { advanceRow, dotRow, emptyRows, hostOperands, loadRows } from "./host-rows.js";
+import { advanceState, copy, doubles, emptyRows, hostOperands, loadRows, timesRow } from "./host-rows.js";
 
 /** The inputs of `Wkv7` by name. */
 export type Wkv7Input = "r" | "w" | "k" | "v" | "a" | "b" | "state";
@@ -86,20 +86,23 @@ function wkv7Host(
   const initial = memory.floats(inputs.state);
   const operands = hostOperands(inputs, memory);
   const rows = emptyRows(n);
-  const state = new Float64Array(n * n);
+  const state = doubles(n * n);
+  const sa = doubles(n);
+  const read = doubles(n);
   for (let bh = 0; bh < batch * heads; bh++) {
-    state.set(initial.subarray(bh * n * n, (bh + 1) * n * n));
+    copy(state, 0, initial, bh * n * n, n * n);
     let at = (Math.floor(bh / heads) * time * heads + (bh % heads)) * n;
     for (let t = 0; t < time; t++, at += heads * n) {
-      if (checkpoints && t % interval === 0) checkpoints.set(state, (bh * chunks + t / interval) * n * n);
-      loadRows(rows, operands, at);
-      for (let i = 0; i < n; i++) {
-        const row = i * n;
-        advanceRow(state, row, row, rows, dotRow(state, row, rows.a), rows.v[i]!);
-        y[at + i] = dotRow(state, row, rows.r);
+      if (checkpoints && t % interval === 0) {
+        copy(checkpoints, (bh * chunks + t / interval) * n * n, state, 0, n * n);
       }
+      loadRows(rows, operands, at);
+      timesRow(sa, 0, state, 0, rows.a);
+      advanceState(state, 0, 0, rows, sa, 0);
+      timesRow(read, 0, state, 0, rows.r);
+      copy(y, at, read, 0, n);
     }
-    finalState.set(state, bh * n * n);
+    copy(finalState, bh * n * n, state, 0, n * n);
   }
   return outputs;
 }

@@ -9,7 +9,17 @@ import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostMemory } from "../host.js";
 import { declareKernel } from "../kernel.js";
 import { advance, stepRows, type Wkv7Attributes } from "./forward.js";
-import { advanceRow, dotRow, emptyRows, hostOperands, loadRows, type Rows } from "./host-rows.js";
+import {
+  advanceState,
+  copy,
+  doubles,
+  emptyRows,
+  hostOperands,
+  loadRows,
+  timesRow,
+  zero,
+  type Rows,
+} from "./host-rows.js";
 
 /** The inputs of `Wkv7Grad` by name. */
 export type Wkv7GradInput = "r" | "w" | "k" | "v" | "a" | "b" | "checkpoints" | "dy" | "dFinalState";
@@ -97,112 +107,120 @@ function wkv7GradHost(
   const chunks = Math.ceil(time / interval);
   const square = n * n;
   const steps = Math.min(interval, time);
-  const states = new Float64Array((steps + 1) * square);
-  const sas = new Float64Array(steps * n);
-  const adjoint = new Float64Array(square);
+  const states = doubles((steps + 1) * square);
+  const sas = doubles(steps * n);
+  const adjoint = doubles(square);
   const rows = emptyRows(n);
   const gradients = emptyRows(n);
+  const scratch: Interval = { adjoint, states, sas, gradients, dsa: doubles(n) };
   for (let bh = 0; bh < batch * heads; bh++) {
     const base = (Math.floor(bh / heads) * time * heads + (bh % heads)) * n;
-    adjoint.set(dFinalState.subarray(bh * square, (bh + 1) * square));
+    copy(adjoint, 0, dFinalState, bh * square, square);
     for (let chunk = chunks - 1; chunk >= 0; chunk--) {
       const first = chunk * interval;
       const count = Math.min(time, first + interval) - first;
       const start = (bh * chunks + chunk) * square;
-      states.set(checkpoints.subarray(start, start + square));
+      copy(states, 0, checkpoints, start, square);
       for (let s = 0; s < count; s++) {
         loadRows(rows, operands, base + (first + s) * heads * n);
-        recompute(states, sas, s, rows);
+        timesRow(sas, s * n, states, s * square, rows.a);
+        advanceState(states, s * square, (s + 1) * square, rows, sas, s * n);
       }
       for (let s = count - 1; s >= 0; s--) {
         const at = base + (first + s) * heads * n;
         loadRows(rows, operands, at);
-        reverse(adjoint, states, sas, s, rows, dy, at, gradients);
-        dr.set(gradients.r, at);
-        dw.set(gradients.w, at);
-        dk.set(gradients.k, at);
-        dv.set(gradients.v, at);
-        da.set(gradients.a, at);
-        db.set(gradients.b, at);
+        reverse(scratch, s, rows, dy, at);
+        copy(dr, at, gradients.r, 0, n);
+        copy(dw, at, gradients.w, 0, n);
+        copy(dk, at, gradients.k, 0, n);
+        copy(dv, at, gradients.v, 0, n);
+        copy(da, at, gradients.a, 0, n);
+        copy(db, at, gradients.b, 0, n);
       }
     }
-    dState.set(adjoint, bh * square);
+    copy(dState, bh * square, adjoint, 0, square);
   }
   return outputs;
 }
 
 type Septuple = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
 
-/** State s + 1 of the interval from state s, and S a of the step. */
-function recompute(states: Float64Array, sas: Float64Array, s: number, rows: Rows): void {
-  const n = rows.a.length;
-  for (let i = 0; i < n; i++) {
-    const from = (s * n + i) * n;
-    const sa = dotRow(states, from, rows.a);
-    sas[s * n + i] = sa;
-    advanceRow(states, from, from + n * n, rows, sa, rows.v[i]!);
-  }
+/** What {@link reverse} works on: the adjoint, an interval's states and S a, and one step's gradients. */
+interface Interval {
+  readonly adjoint: number[];
+  readonly states: number[];
+  readonly sas: number[];
+  readonly gradients: Rows;
+  readonly dsa: number[];
 }
 
-/** The gradients of step s of the interval, and the adjoint before it. */
+/** The gradients of step s of the interval, and the adjoint before it. `dy` starts at `at`. */
 function reverse(
-  adjoint: Float64Array,
-  states: Float64Array,
-  sas: Float64Array,
+  { adjoint, states, sas, gradients, dsa }: Interval,
   s: number,
   rows: Rows,
   dy: Float32Array,
   at: number,
-  gradients: Rows,
 ): void {
   const n = rows.a.length;
-  gradients.r.fill(0);
-  gradients.w.fill(0);
-  gradients.k.fill(0);
-  gradients.a.fill(0);
-  gradients.b.fill(0);
+  addOuter(adjoint, dy, at, rows.r);
+  timesRow(gradients.v, 0, adjoint, 0, rows.k);
+  timesRow(dsa, 0, adjoint, 0, rows.b);
+  accumulate(gradients, adjoint, states, s * n * n, dy, at, rows.v, sas, s * n, dsa);
+  stepAdjoint(adjoint, rows.w, rows.a, dsa);
+}
+
+/** G += dy rᵀ. */
+function addOuter(adjoint: number[], dy: Float32Array, at: number, r: number[]): void {
+  const n = r.length;
   for (let i = 0; i < n; i++) {
+    const d = dy[at + i]!;
     const row = i * n;
-    const before = s * n * n + row;
-    addScaled(adjoint, row, rows.r, dy[at + i]!);
-    gradients.v[i] = dotRow(adjoint, row, rows.k);
-    const dsa = dotRow(adjoint, row, rows.b);
-    accumulateRow(adjoint, row, states, before, gradients, dy[at + i]!, rows.v[i]!, sas[s * n + i]!, dsa);
-    decayRow(adjoint, row, rows.w, rows.a, dsa);
+    for (let j = 0; j < n; j++) adjoint[row + j]! += d * r[j]!;
   }
 }
 
-/** G += dy rᵀ, one row. */
-function addScaled(adjoint: Float64Array, row: number, r: Float64Array, dy: number): void {
-  for (let j = 0; j < r.length; j++) adjoint[row + j]! += dy * r[j]!;
-}
-
-/** One value channel's part of the gradients that sum over value channels. */
-function accumulateRow(
-  adjoint: Float64Array,
-  row: number,
-  states: Float64Array,
-  before: number,
+/** The gradients that sum over value channels: dr, dw, dk, dα, dβ. The state before the step starts at `before`. */
+function accumulate(
   { r, w, k, a, b }: Rows,
-  dy: number,
-  value: number,
-  sa: number,
-  dsa: number,
+  adjoint: number[],
+  states: number[],
+  before: number,
+  dy: Float32Array,
+  at: number,
+  v: number[],
+  sas: number[],
+  saAt: number,
+  dsa: number[],
 ): void {
   const n = r.length;
-  const after = before + n * n;
-  for (let j = 0; j < n; j++) {
-    const g = adjoint[row + j]!;
-    const state = states[before + j]!;
-    r[j]! += states[after + j]! * dy;
-    w[j]! += g * state;
-    k[j]! += g * value;
-    a[j]! += state * dsa;
-    b[j]! += g * sa;
+  for (const sum of [r, w, k, a, b]) zero(sum);
+  for (let i = 0; i < n; i++) {
+    const row = i * n;
+    const from = before + row;
+    const to = from + n * n;
+    const d = dy[at + i]!;
+    const value = v[i]!;
+    const sa = sas[saAt + i]!;
+    const da = dsa[i]!;
+    for (let j = 0; j < n; j++) {
+      const g = adjoint[row + j]!;
+      const state = states[from + j]!;
+      r[j]! += states[to + j]! * d;
+      w[j]! += g * state;
+      k[j]! += g * value;
+      a[j]! += state * da;
+      b[j]! += g * sa;
+    }
   }
 }
 
-/** G ← G diag(w) + dsa aᵀ, one row. */
-function decayRow(adjoint: Float64Array, row: number, w: Float64Array, a: Float64Array, dsa: number): void {
-  for (let j = 0; j < w.length; j++) adjoint[row + j] = adjoint[row + j]! * w[j]! + dsa * a[j]!;
+/** G ← G diag(w) + dsa aᵀ. */
+function stepAdjoint(adjoint: number[], w: number[], a: number[], dsa: number[]): void {
+  const n = w.length;
+  for (let i = 0; i < n; i++) {
+    const row = i * n;
+    const d = dsa[i]!;
+    for (let j = 0; j < n; j++) adjoint[row + j] = adjoint[row + j]! * w[j]! + d * a[j]!;
+  }
 }

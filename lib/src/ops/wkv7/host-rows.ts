@@ -1,6 +1,7 @@
 /**
  * What both `Wkv7` kernels over host memory share: one head's operands of one step, copied to float64 rows, so that the
- * inner loops touch one kind of array and convert each value once.
+ * inner loops touch one kind of array and convert each value once. Each loop passes over a whole matrix: as calls a row
+ * they were measured twice as slow.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 
@@ -10,7 +11,35 @@ import type { HostMemory } from "../host.js";
 export type HostOperands = Readonly<Record<"r" | "w" | "k" | "v" | "a" | "b", Float32Array>>;
 
 /** One step's operands of one head, N values each. */
-export type Rows = Readonly<Record<keyof HostOperands, Float64Array>>;
+export type Rows = Readonly<Record<keyof HostOperands, number[]>>;
+
+/**
+ * An array of zeros that V8 keeps as unboxed float64. Not a Float64Array: from the first time that any buffer of the process
+ * is detached, and growth of the wasm heap detaches, each access to a typed array checks for it. Measured 1.7 times slower.
+ */
+export function doubles(length: number): number[] {
+  // Pushed one by one, and not as integers, the elements stay packed doubles.
+  const array: number[] = [];
+  for (let i = 0; i < length; i++) array.push(0.5);
+  return zero(array);
+}
+
+/** Sets all elements to 0. */
+export function zero(array: number[]): number[] {
+  for (let i = 0; i < array.length; i++) array[i] = 0;
+  return array;
+}
+
+/** Copies `length` elements from an offset to an offset. */
+export function copy(
+  to: number[] | Float32Array,
+  toAt: number,
+  from: ArrayLike<number>,
+  fromAt: number,
+  length: number,
+): void {
+  for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
+}
 
 const names = ["r", "w", "k", "v", "a", "b"] as const;
 
@@ -24,7 +53,7 @@ export function hostOperands(
 
 /** Rows to be filled by {@link loadRows}. */
 export function emptyRows(size: number): Rows {
-  return Object.fromEntries(names.map((name) => [name, new Float64Array(size)])) as unknown as Rows;
+  return Object.fromEntries(names.map((name) => [name, doubles(size)])) as unknown as Rows;
 }
 
 /** Copies the operands that start at a flat offset. */
@@ -37,12 +66,12 @@ export function loadRows(rows: Rows, from: HostOperands, at: number): void {
   copyRow(rows.b, from.b, at);
 }
 
-function copyRow(to: Float64Array, from: Float32Array, at: number): void {
+function copyRow(to: number[], from: Float32Array, at: number): void {
   for (let j = 0; j < to.length; j++) to[j] = from[at + j]!;
 }
 
 /** Σ_j matrix[start + j] row[j]; four sums at once, as a single one would wait for each addition. */
-export function dotRow(matrix: Float64Array, start: number, row: Float64Array): number {
+function dotRow(matrix: number[], start: number, row: number[]): number {
   const n = row.length;
   let s0 = 0;
   let s1 = 0;
@@ -59,14 +88,29 @@ export function dotRow(matrix: Float64Array, start: number, row: Float64Array): 
   return s0 + s1 + (s2 + s3);
 }
 
-/** One row i of S_t from S_{t−1}, from one place to another: to[j] = from[j] w[j] + sa b[j] + v k[j]. */
-export function advanceRow(
-  states: Float64Array,
+/** out_i = Σ_j matrix[start + iN + j] row[j]: a matrix of N rows times a row. */
+export function timesRow(out: number[], outAt: number, matrix: number[], start: number, row: number[]): void {
+  const n = row.length;
+  for (let i = 0; i < n; i++) out[outAt + i] = dotRow(matrix, start + i * n, row);
+}
+
+/** S_t = S_{t−1} diag(w) + sa bᵀ + v kᵀ, from one place to another or in place; `sa` starts at `saAt`. */
+export function advanceState(
+  states: number[],
   from: number,
   to: number,
-  { w, b, k }: Rows,
-  sa: number,
-  value: number,
+  { w, b, k, v }: Rows,
+  sa: number[],
+  saAt: number,
 ): void {
-  for (let j = 0; j < w.length; j++) states[to + j] = states[from + j]! * w[j]! + sa * b[j]! + value * k[j]!;
+  const n = w.length;
+  for (let i = 0; i < n; i++) {
+    const source = from + i * n;
+    const target = to + i * n;
+    const removed = sa[saAt + i]!;
+    const value = v[i]!;
+    for (let j = 0; j < n; j++) {
+      states[target + j] = states[source + j]! * w[j]! + removed * b[j]! + value * k[j]!;
+    }
+  }
 }
