@@ -2,7 +2,7 @@
 //
 // Wkv7 forward, for some rows of one head.
 //
-// Rows of the state never meet, so a block of rows goes through all of time alone, its state in L1. The block is held
+// Rows of the state never meet, so a block of rows goes through time alone, its state in L1. The block is held
 // transposed: a register holds the same column of several rows, so that both sums over columns (S a and S r) are plain
 // additions of registers and nothing is ever summed across lanes. One sweep over the columns does everything for a step:
 // it updates S_t, sums S_t r_t, and sums S_t a_{t+1} for the next step.
@@ -17,39 +17,53 @@ int64_t forwardBlockRows(int64_t headSize) {
   return vectors * lanes;
 }
 
-int64_t forwardScratch(int64_t headSize) { return headSize * forwardBlockRows(headSize) + 16; }
+/// Steps that all blocks of a share take before any goes on, so that a step's operands are read from far memory once.
+constexpr int64_t forwardTile = 16;
 
-/// `vectors` registers of rows; Size is the head size, or 0 when it is known only at run time. `rows` may be fewer than
-/// the registers hold: the rest are zero.
+/// Floats of a block of rows: its state [N, width], and S a for its next step [width].
+inline int64_t blockFloats(int64_t headSize, int64_t width) { return (headSize + 1) * width; }
+
+int64_t forwardScratch(int64_t headSize, int64_t rows) {
+  return blockFloats(headSize, roundUp(rows, forwardMaximumVectors * lanes)) + 16;
+}
+
+/// Puts the initial state of a block in place, and S a for the first step.
 template <int vectors, int Size>
-void forwardBlockOfRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head,
-                        int64_t firstRow, int64_t rows, float* state) {
+void startBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, int64_t stateAt, int64_t stepAt, int64_t rows,
+                float* block) {
+  constexpr int64_t width = vectors * lanes;
+  const int64_t n = Size != 0 ? Size : shape.headSize;
+  if (rows < width) memset(block, 0, static_cast<size_t>(n * width) * sizeof(float));
+  transpose(in.state + stateAt, n, rows, n, block, width);
+  Vector sa[vectors];
+  for (int q = 0; q < vectors; ++q) sa[q] = broadcast(0);
+  for (int64_t j = 0; j < n; ++j) {
+    const Vector a = broadcast(in.a[stepAt + j]);
+    for (int q = 0; q < vectors; ++q) sa[q] += load(block + j * width + q * lanes) * a;
+  }
+  for (int q = 0; q < vectors; ++q) store(block + n * width + q * lanes, sa[q]);
+}
+
+/// Steps [first, last) of a block of `vectors` registers of rows, at row `firstRow` of a head. Size is the head size, or 0
+/// when it is known only at run time. `rows` may be fewer than the registers hold: the rest are zero.
+template <int vectors, int Size>
+void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
+                  int64_t rows, int64_t first, int64_t last, float* block) {
   constexpr int64_t width = vectors * lanes;
   // With one register of rows there are too few independent sums to keep the FMA units busy: even and odd columns are
   // summed apart.
   constexpr int apart = vectors == 1 ? 2 : 1;
   const int64_t n = Size != 0 ? Size : shape.headSize;
   const int64_t stepStride = shape.heads * n;
-  const int64_t batch = head / shape.heads;
-  int64_t at = batch * shape.time * stepStride + (head % shape.heads) * n;  // offset of this head's step
-  const int64_t block = head * n * n + firstRow * n;
-  const int64_t checkpoints = checkpointCount(shape);
+  int64_t at = ((head / shape.heads) * shape.time + first) * stepStride + (head % shape.heads) * n;
   const bool whole = rows == width;
-
-  if (!whole) memset(state, 0, static_cast<size_t>(n * width) * sizeof(float));
-  transpose(in.state + block, n, rows, n, state, width);
-
   Vector sa[vectors];
-  for (int q = 0; q < vectors; ++q) sa[q] = broadcast(0);
-  for (int64_t j = 0; j < n; ++j) {
-    const Vector a = broadcast(in.a[at + j]);
-    for (int q = 0; q < vectors; ++q) sa[q] += load(state + j * width + q * lanes) * a;
-  }
+  for (int q = 0; q < vectors; ++q) sa[q] = load(block + n * width + q * lanes);
 
-  for (int64_t t = 0; t < shape.time; ++t, at += stepStride) {
+  for (int64_t t = first; t < last; ++t, at += stepStride) {
     if (shape.interval != 0 && t % shape.interval == 0) {
-      const int64_t checkpoint = (head * checkpoints + t / shape.interval) * n * n + firstRow * n;
-      transpose(state, width, n, rows, out.checkpoints + checkpoint, n);
+      const int64_t checkpoint = (head * checkpointCount(shape) + t / shape.interval) * n * n + firstRow * n;
+      transpose(block, width, n, rows, out.checkpoints + checkpoint, n);
     }
     const float* r = in.r + at;
     const float* w = in.w + at;
@@ -74,7 +88,7 @@ void forwardBlockOfRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7
       const Vector wj = broadcast(w[j]), bj = broadcast(b[j]), kj = broadcast(k[j]);
       const Vector rj = broadcast(r[j]), aj = broadcast(nextA[j]);
       for (int q = 0; q < vectors; ++q) {
-        float* place = state + j * width + q * lanes;
+        float* place = block + j * width + q * lanes;
         const Vector s = load(place) * wj + sa[q] * bj + v[q] * kj;
         store(place, s);
         ySum[q] += s * rj;
@@ -99,28 +113,54 @@ void forwardBlockOfRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7
     }
     if (!whole) memcpy(out.y + at + firstRow, rowsOfY, static_cast<size_t>(rows) * sizeof(float));
   }
-  transpose(state, width, n, rows, out.finalState + block, n);
+  for (int q = 0; q < vectors; ++q) store(block + n * width + q * lanes, sa[q]);
+}
+
+template <int vectors>
+struct Vectors {
+  static constexpr int value = vectors;
+};
+
+/// Calls visit(Vectors<...>, first row, rows, scratch) for each block of a share.
+template <typename Visit>
+inline void eachBlock(int64_t headSize, int64_t rows, float* scratch, Visit visit) {
+  for (int64_t row = 0; row < rows;) {
+    const int64_t left = rows - row;
+    int64_t width;
+    if (forwardMaximumVectors >= 4 && left > 2 * lanes) {
+      width = 4 * lanes;
+      visit(Vectors<forwardMaximumVectors>{}, row, left < width ? left : width, scratch);
+    } else if (left > lanes) {
+      width = 2 * lanes;
+      visit(Vectors<2>{}, row, left < width ? left : width, scratch);
+    } else {
+      width = lanes;
+      visit(Vectors<1>{}, row, left, scratch);
+    }
+    row += width;
+    scratch += blockFloats(headSize, width);
+  }
 }
 
 template <int Size>
 void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head,
                        int64_t firstRow, int64_t rows, float* scratch) {
-  float* state = alignedTo64(scratch);
-  while (rows > 0) {
-    int64_t taken;
-    if (forwardMaximumVectors >= 4 && rows > 2 * lanes) {
-      taken = rows < 4 * lanes ? rows : 4 * lanes;
-      forwardBlockOfRows<forwardMaximumVectors, Size>(shape, in, out, head, firstRow, taken, state);
-    } else if (rows > lanes) {
-      taken = rows < 2 * lanes ? rows : 2 * lanes;
-      forwardBlockOfRows<2, Size>(shape, in, out, head, firstRow, taken, state);
-    } else {
-      taken = rows;
-      forwardBlockOfRows<1, Size>(shape, in, out, head, firstRow, taken, state);
-    }
-    firstRow += taken;
-    rows -= taken;
+  const int64_t n = shape.headSize;
+  const int64_t stepAt = (head / shape.heads) * shape.time * shape.heads * n + (head % shape.heads) * n;
+  const int64_t stateAt = head * n * n + firstRow * n;
+  float* blocks = alignedTo64(scratch);
+  eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
+    startBlock<decltype(vectors)::value, Size>(shape, in, stateAt + row * n, stepAt, count, block);
+  });
+  for (int64_t first = 0; first < shape.time; first += forwardTile) {
+    const int64_t last = first + forwardTile < shape.time ? first + forwardTile : shape.time;
+    eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
+      advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, firstRow + row, count, first, last, block);
+    });
   }
+  eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
+    transpose(block, decltype(vectors)::value * lanes, n, count, out.finalState + stateAt + row * n, n);
+  });
 }
 
 void forwardRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,

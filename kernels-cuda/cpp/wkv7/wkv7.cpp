@@ -73,7 +73,7 @@ void wkv7Forward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape,
   int64_t block = path.wkv7.forwardBlock(n);
   while (block > path.lanes && heads * divideUp(n, block) < threads) block /= 2;
   const Sharing sharing = shareRows(heads, n, block, threads);
-  const Scratch scratch(threads, path.wkv7.forwardScratch(n));
+  const Scratch scratch(threads, path.wkv7.forwardScratch(n, sharing.rows));
 
   loop(pool, threaded, heads * sharing.shares, [&](int64_t index, int slot) {
     const FlushDenormals flush;

@@ -55,8 +55,8 @@ struct Wkv7RowGradients {
 struct Wkv7Kernels {
   /// Rows that one call of forwardRows takes at once, for this head size: a share of the work is best a multiple.
   int64_t (*forwardBlock)(int64_t headSize);
-  /// Floats of scratch that forwardRows needs.
-  int64_t (*forwardScratch)(int64_t headSize);
+  /// Floats of scratch that forwardRows needs for so many rows.
+  int64_t (*forwardScratch)(int64_t headSize, int64_t rows);
   /// All steps of rows [firstRow, firstRow + rows) of one head.
   void (*forwardRows)(const Wkv7Shape&, const Wkv7Inputs&, const Wkv7Outputs&, int64_t head, int64_t firstRow,
                       int64_t rows, float* scratch);
