@@ -19,7 +19,11 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
   "a declaration has no result": [{ code: "const a1 = 5", result: null }],
   "undefined is not shown": [{ code: "void 0", result: null }],
   "null is shown": [{ code: "null", result: "null" }],
-  "falsy results are shown": [{ code: "0", result: "0" }, { code: "''", result: "''" }, { code: "NaN", result: "NaN" }],
+  "falsy results are shown": [
+    { code: "0", result: "0" },
+    { code: "''", result: "''" },
+    { code: "NaN", result: "NaN" },
+  ],
   "a trailing comment does not hide the result": [{ code: "3 // three", result: "3" }],
   "an empty statement after it does not hide the result": [{ code: "3;;", result: "3" }],
   "only the last expression is a result": [{ code: "1; 2", result: "2" }],
@@ -33,7 +37,10 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     },
   ],
   "for await over an array of promises": [
-    { code: "const got1: number[] = []; for await (const n of [Promise.resolve(1), 2]) got1.push(n); got1", result: "[ 1, 2 ]" },
+    {
+      code: "const got1: number[] = []; for await (const n of [Promise.resolve(1), 2]) got1.push(n); got1",
+      result: "[ 1, 2 ]",
+    },
   ],
   "let can be declared again": [{ code: "let v1 = 1" }, { code: "let v1 = 'two'" }, { code: "v1.length", result: "3" }],
   "const can be declared again": [{ code: "const v2 = 1" }, { code: "const v2 = [2]" }, { code: "v2[0]", result: "2" }],
@@ -75,7 +82,10 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "enum Colour { Red, Green }" },
     { code: "Colour[Colour.Green]", result: "'Green'" },
   ],
-  "a namespace keeps its members": [{ code: "namespace Space { export const x = 3 }" }, { code: "Space.x", result: "3" }],
+  "a namespace keeps its members": [
+    { code: "namespace Space { export const x = 3 }" },
+    { code: "Space.x", result: "3" },
+  ],
   "closures see a variable that was assigned again": [
     { code: "let w1 = 1; const read1 = () => w1" },
     { code: "w1 = 2" },
@@ -91,8 +101,13 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "function inner1() { return 2 }" },
     { code: "outer1()", result: "2" },
   ],
-  "functions are hoisted": [{ code: "early1(); function early1() { return 1 }", result: null }, { code: "early1()", result: "1" }],
-  "a recursive function": [{ code: "function fact(n: number): number { return n < 2 ? 1 : n * fact(n - 1) } fact(5)", result: "120" }],
+  "functions are hoisted": [
+    { code: "early1(); function early1() { return 1 }", result: null },
+    { code: "early1()", result: "1" },
+  ],
+  "a recursive function": [
+    { code: "function fact(n: number): number { return n < 2 ? 1 : n * fact(n - 1) } fact(5)", result: "120" },
+  ],
   "shorthand properties see earlier cells": [{ code: "const s1 = 1" }, { code: "({ s1 })", result: "{ s1: 1 }" }],
   "destructuring declares": [
     { code: "const { d1, ...rest1 } = { d1: 1, e: 2 }; let [f1, [g1] = [9]] = [3]" },
@@ -107,7 +122,10 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "for (var [k1, { x: l1 = 5 }] of [[1, {}] as [number, { x?: number }]]) {} for (var m1 in { z: 1 }) {}" },
     { code: "[k1, l1, m1]", result: "[ 1, 5, 'z' ]" },
   ],
-  "var without a value in a branch": [{ code: "if (true) { var u1: number | undefined }" }, { code: "u1", result: null }],
+  "var without a value in a branch": [
+    { code: "if (true) { var u1: number | undefined }" },
+    { code: "u1", result: null },
+  ],
   "var may be repeated in one cell": [{ code: "var r1 = 1; var r1 = 2; r1", result: "2" }],
   "a var inside a function stays there": [
     { code: "function hides() { var hidden1 = 1; return hidden1 } hides()", result: "1" },
@@ -122,11 +140,20 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "let never1 = 2; never1", result: "2" },
   ],
   "a type error stops the cell before it runs": [
-    { code: "console.log('ran'); const e1: number = 'x'", stdout: "", ends: /^TypeScriptError: Type 'string' is not assignable/ },
+    {
+      code: "console.log('ran'); const e1: number = 'x'",
+      stdout: "",
+      ends: /^TypeScriptError: Type 'string' is not assignable/,
+    },
     { code: "typeof e1", ends: /Cannot find name 'e1'/ },
   ],
-  "a syntax error stops the cell": [{ code: "let = = 3", ends: /^SyntaxError: / }, { code: "1", result: "1" }],
-  "an unknown name suggests a remedy": [{ code: "noSuchName", ends: /^TypeScriptError: Cannot find name 'noSuchName'/ }],
+  "a syntax error stops the cell": [
+    { code: "let = = 3", ends: /^SyntaxError: / },
+    { code: "1", result: "1" },
+  ],
+  "an unknown name suggests a remedy": [
+    { code: "noSuchName", ends: /^TypeScriptError: Cannot find name 'noSuchName'/ },
+  ],
   "types are inferred across cells": [
     { code: "const n2 = [1, 2, 3].map((x) => ({ x }))" },
     { code: "n2[0]?.y", ends: /Property 'y' does not exist on type '{ x: number; }'/ },
@@ -135,13 +162,13 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "abstract class Base<T> { #x; constructor(x: T) { this.#x = x } get() { return this.#x } }" },
     { code: "class Derived extends Base<number> {}\nnew Derived(4).get()", result: "4" },
   ],
-  "decorators": [
+  decorators: [
     {
       code: "const seen1: string[] = []; function note(_: unknown, c: { name: string | symbol }) { seen1.push(String(c.name)) }\nclass D1 { @note m() {} }\nseen1",
       result: "[ 'm' ]",
     },
   ],
-  "generators": [{ code: "function* g1() { yield* [1, 2] }\n[...g1()]", result: "[ 1, 2 ]" }],
+  generators: [{ code: "function* g1() { yield* [1, 2] }\n[...g1()]", result: "[ 1, 2 ]" }],
   "export in a cell means nothing and harms nothing": [
     { code: "export const x1 = 1; export function f2() { return 2 } export class C2 {} export type Z1 = string" },
     { code: "[x1, f2(), new C2() instanceof C2]", result: "[ 1, 2, true ]" },
@@ -158,40 +185,88 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     { code: "let st1: Stats | undefined, de1: Dirent | undefined; st1 === de1", result: "true" },
   ],
   "import for its effect": [{ code: 'import "node:os"' }],
-  "import with another name": [{ code: 'import { join as glue } from "path"' }, { code: 'glue("x", "y")', result: "'x/y'" }],
+  "import with another name": [
+    { code: 'import { join as glue } from "path"' },
+    { code: 'glue("x", "y")', result: "'x/y'" },
+  ],
   "dynamic import": [{ code: '(await import("node:path")).basename("/a/b")', result: "'b'" }],
   "import of a module that is not there": [
     { code: 'import x2 from "no-such-package"', ends: /^TypeScriptError: Cannot find module 'no-such-package'/ },
   ],
-  "require": [{ code: 'require("node:path").sep', result: "'/'" }],
+  require: [{ code: 'require("node:path").sep', result: "'/'" }],
   "import.meta": [{ code: "import.meta.url.startsWith('file://')", result: "true" }],
   "this module's names do not leak between a cell and its functions": [
     { code: "function shadow(x1: string) { return x1 } shadow('in')", result: "'in'" },
   ],
-  "console.log, several values and formats": [{ code: "console.log('a', 1, { b: [2] }, '%d')", stdout: "a 1 { b: [ 2 ] } %d\n" }],
-  "console.table": [{ code: "console.table([{ a: 1 }])", stdout: "┌─────────┬───┐\n│ (index) │ a │\n├─────────┼───┤\n│ 0       │ 1 │\n└─────────┴───┘\n" }],
-  "console.group indents": [{ code: "console.group('g'); console.log('in'); console.groupEnd(); console.log('out')", stdout: "g\n  in\nout\n" }],
-  "process.stdout.write, with a callback": [{ code: "await new Promise<void>((r) => process.stdout.write('raw', () => r()))", stdout: "raw" }],
+  "console.log, several values and formats": [
+    { code: "console.log('a', 1, { b: [2] }, '%d')", stdout: "a 1 { b: [ 2 ] } %d\n" },
+  ],
+  "console.table": [
+    {
+      code: "console.table([{ a: 1 }])",
+      stdout: "┌─────────┬───┐\n│ (index) │ a │\n├─────────┼───┤\n│ 0       │ 1 │\n└─────────┴───┘\n",
+    },
+  ],
+  "console.group indents": [
+    { code: "console.group('g'); console.log('in'); console.groupEnd(); console.log('out')", stdout: "g\n  in\nout\n" },
+  ],
+  "process.stdout.write, with a callback": [
+    { code: "await new Promise<void>((r) => process.stdout.write('raw', () => r()))", stdout: "raw" },
+  ],
   "bytes of one character written in two pieces": [
     { code: "process.stdout.write(Buffer.from([0xe2, 0x82])); process.stdout.write(Buffer.from([0xac]))", stdout: "€" },
   ],
-  "what a child process writes": [{ code: 'require("node:child_process").execSync("echo from the shell", { stdio: "inherit" }); 1', stdout: "from the shell\n" }],
-  "the last of ten thousand lines": [{ code: "for (let l = 0; l < 10_000; l++) console.log(l)", stdout: Array.from({ length: 10_000 }, (_, l) => `${l}\n`).join("") }],
+  "what a child process writes": [
+    {
+      code: 'require("node:child_process").execSync("echo from the shell", { stdio: "inherit" }); 1',
+      stdout: "from the shell\n",
+    },
+  ],
+  "the last of ten thousand lines": [
+    {
+      code: "for (let l = 0; l < 10_000; l++) console.log(l)",
+      stdout: Array.from({ length: 10_000 }, (_, l) => `${l}\n`).join(""),
+    },
+  ],
   "strict mode": [{ code: "(function (this: unknown) { return this })()", result: null }],
-  "regular expressions, templates, optional chaining": [{ code: "`${/b/.exec('abc')?.index}-${(null as null | { x: 1 })?.x}`", result: "'1-undefined'" }],
+  "regular expressions, templates, optional chaining": [
+    { code: "`${/b/.exec('abc')?.index}-${(null as null | { x: 1 })?.x}`", result: "'1-undefined'" },
+  ],
   "big integers and symbols": [{ code: "[10n ** 20n, Symbol('s')]", result: "[ 100000000000000000000n, Symbol(s) ]" }],
   "maps, sets, typed arrays": [
-    { code: "[new Map([[1, 'a']]), new Set([1]), new Float32Array([1.5])]", result: "[ Map(1) { 1 => 'a' }, Set(1) { 1 }, Float32Array(1) [ 1.5 ] ]" },
+    {
+      code: "[new Map([[1, 'a']]), new Set([1]), new Float32Array([1.5])]",
+      result: "[ Map(1) { 1 => 'a' }, Set(1) { 1 }, Float32Array(1) [ 1.5 ] ]",
+    },
   ],
-  "a circular value": [{ code: "const circle: any = {}; circle.self = circle; circle", result: "<ref *1> { self: [Circular *1] }" }],
-  "a value thrown that is no error": [{ code: "throw 'a string'", ends: "Thrown: a string" }, { code: "throw { code: 5 }", ends: "Thrown: { code: 5 }" }],
-  "thrown primitives": [{ code: "throw -0", ends: "Thrown: -0" }, { code: "throw 12n", ends: "Thrown: 12n" }, { code: "throw undefined", ends: "Thrown: undefined" }],
+  "a circular value": [
+    { code: "const circle: any = {}; circle.self = circle; circle", result: "<ref *1> { self: [Circular *1] }" },
+  ],
+  "a value thrown that is no error": [
+    { code: "throw 'a string'", ends: "Thrown: a string" },
+    { code: "throw { code: 5 }", ends: "Thrown: { code: 5 }" },
+  ],
+  "thrown primitives": [
+    { code: "throw -0", ends: "Thrown: -0" },
+    { code: "throw 12n", ends: "Thrown: 12n" },
+    { code: "throw undefined", ends: "Thrown: undefined" },
+  ],
   "a rejected promise as the result": [{ code: "Promise.reject(new RangeError('no'))", ends: "RangeError: no" }],
   "an awaited rejection": [{ code: "await Promise.reject(new Error('awaited'))", ends: "Error: awaited" }],
-  "an error of one's own class": [{ code: "class MyError extends Error { override name = 'MyError' }\nthrow new MyError('mine')", ends: "MyError: mine" }],
-  "setTimeout and its type": [{ code: "const timer1 = setTimeout(() => {}, 1); clearTimeout(timer1); typeof timer1", result: "'object'" }],
+  "an error of one's own class": [
+    {
+      code: "class MyError extends Error { override name = 'MyError' }\nthrow new MyError('mine')",
+      ends: "MyError: mine",
+    },
+  ],
+  "setTimeout and its type": [
+    { code: "const timer1 = setTimeout(() => {}, 1); clearTimeout(timer1); typeof timer1", result: "'object'" },
+  ],
   "fetch, URL, structuredClone and other globals of Node": [
-    { code: "[typeof fetch, new URL('http://a/b').pathname, structuredClone([1])]", result: "[ 'function', '/b', [ 1 ] ]" },
+    {
+      code: "[typeof fetch, new URL('http://a/b').pathname, structuredClone([1])]",
+      result: "[ 'function', '/b', [ 1 ] ]",
+    },
   ],
   "using, disposed at the end of its block": [
     {
@@ -199,20 +274,36 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
       result: "[ 'used', 'disposed' ]",
     },
   ],
-  "a name of the kernel's can be shadowed": [{ code: "const display1 = display; let progress = 5; progress", result: "5" }],
+  "a name of the kernel's can be shadowed": [
+    { code: "const display1 = display; let progress = 5; progress", result: "5" },
+  ],
   "a display handle at the end of a cell shows nothing more": [{ code: "display.html('<b>x</b>')", result: null }],
   "a cell of comments only": [{ code: "// nothing", result: null }],
-  "satisfies, as const, non-null and casts are erased": [{ code: "const o1 = { a: 1 } as const satisfies object; o1!.a as number", result: "1" }],
-  "parameter properties and accessors": [
-    { code: "class PP { constructor(public x = 3, private y = 4) {} get sum() { return this.x + this.y } }\nnew PP().sum", result: "7" },
+  "satisfies, as const, non-null and casts are erased": [
+    { code: "const o1 = { a: 1 } as const satisfies object; o1!.a as number", result: "1" },
   ],
-  "an async arrow with await inside": [{ code: "const twice1 = async (n: number) => (await Promise.resolve(n)) * 2" }, { code: "await twice1(4)", result: "8" }],
+  "parameter properties and accessors": [
+    {
+      code: "class PP { constructor(public x = 3, private y = 4) {} get sum() { return this.x + this.y } }\nnew PP().sum",
+      result: "7",
+    },
+  ],
+  "an async arrow with await inside": [
+    { code: "const twice1 = async (n: number) => (await Promise.resolve(n)) * 2" },
+    { code: "await twice1(4)", result: "8" },
+  ],
   "await keeps this and arguments": [
-    { code: "class Th { v = 1; async m(n: number) { await null; return this.v + n } }\nawait new Th().m(2)", result: "3" },
+    {
+      code: "class Th { v = 1; async m(n: number) { await null; return this.v + n } }\nawait new Th().m(2)",
+      result: "3",
+    },
   ],
   "a thenable is awaited as a promise is": [{ code: "await { then(r: (x: number) => void) { r(9) } }", result: "9" }],
   "labels, switch, do-while, comma": [
-    { code: "let out1 = 0; outer: do { switch (out1) { case 3: break outer; default: out1++, void 0 } } while (true)\nout1", result: "3" },
+    {
+      code: "let out1 = 0; outer: do { switch (out1) { case 3: break outer; default: out1++, void 0 } } while (true)\nout1",
+      result: "3",
+    },
   ],
 };
 

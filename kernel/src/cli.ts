@@ -32,7 +32,9 @@ function pythonPrefix(): string {
       // Not this one.
     }
   }
-  throw new InstallError("--sys-prefix needs a Python on the path: activate the environment of your Jupyter, or give its folder with --prefix");
+  throw new InstallError(
+    "--sys-prefix needs a Python on the path: activate the environment of your Jupyter, or give its folder with --prefix",
+  );
 }
 
 function install(flags: InstallFlags): void {
@@ -66,7 +68,11 @@ program
   .option("--user", "for this user, in every Jupyter of theirs (the default)")
   .option("--sys-prefix", "in the active Python or conda environment")
   .option("--prefix <folder>", "in the environment at this folder, as in --prefix .venv")
-  .option("--preload <module>", "JavaScript module whose exports are globals in cells; may be given again (default: what package.json names)", collect)
+  .option(
+    "--preload <module>",
+    "JavaScript module whose exports are globals in cells; may be given again (default: what package.json names)",
+    collect,
+  )
   .option("--name <name>", "name of the kernelspec", KERNEL_NAME)
   .action(install);
 program

@@ -24,10 +24,13 @@ export class InstallError extends Error {
 /** Writes the kernelspec and returns its folder. A spec of that name is replaced as a whole. */
 export function installKernelspec({ target, preloads, name }: InstallOptions): string {
   if (!/^[a-z0-9._-]+$/i.test(name)) {
-    throw new InstallError(`A kernel cannot be named "${name}": Jupyter allows letters, digits, dots, underscores and hyphens`);
+    throw new InstallError(
+      `A kernel cannot be named "${name}": Jupyter allows letters, digits, dots, underscores and hyphens`,
+    );
   }
   for (const preload of preloads) {
-    if (!existsSync(preload)) throw new InstallError(`The preload module ${preload} does not exist: build it first (npm run build)`);
+    if (!existsSync(preload))
+      throw new InstallError(`The preload module ${preload} does not exist: build it first (npm run build)`);
   }
   const base = target.kind === "user" ? userDataFolder() : join(resolve(target.prefix), "share", "jupyter");
   const folder = join(base, "kernels", name);
@@ -40,9 +43,12 @@ export function installKernelspec({ target, preloads, name }: InstallOptions): s
     rmSync(folder, { recursive: true, force: true });
     renameSync(fresh, folder);
   } catch (cause) {
-    rmSync(fresh, { recursive: true, force: true });
+    removeQuietly(fresh);
     const { code } = cause as NodeJS.ErrnoException;
-    const remedy = code === "EACCES" || code === "EPERM" || code === "EROFS" ? ": choose a folder that you may write to, with --user or --prefix" : "";
+    const remedy =
+      code === "EACCES" || code === "EPERM" || code === "EROFS"
+        ? ": choose a folder that you may write to, with --user or --prefix"
+        : "";
     throw new InstallError(`Cannot write the kernelspec to ${folder} (${code ?? String(cause)})${remedy}`, { cause });
   }
   return folder;
@@ -64,6 +70,15 @@ function kernelspec(preloads: readonly string[]): object {
   };
 }
 
+/** Clears away what was begun; why it was not finished is what the user is told. */
+function removeQuietly(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // It may never have come into being.
+  }
+}
+
 /** Jupyter's data folder of this user, as `jupyter --paths` has it. */
 function userDataFolder(): string {
   const given = process.env["JUPYTER_DATA_DIR"];
@@ -81,7 +96,9 @@ export function configuredPreloads(folder: string): string[] {
   for (let at = resolve(folder); ; at = dirname(at)) {
     const file = join(at, "package.json");
     if (existsSync(file)) {
-      const content = JSON.parse(readFileSync(file, "utf8")) as { "metastate-kernel"?: { preload?: string | string[] } };
+      const content = JSON.parse(readFileSync(file, "utf8")) as {
+        "metastate-kernel"?: { preload?: string | string[] };
+      };
       const preload = content["metastate-kernel"]?.preload;
       if (preload !== undefined) return [preload].flat().map((path) => resolve(at, path));
     }

@@ -49,7 +49,9 @@ export class TestNotebook {
     this.#outputs.set(parent.msg_id, messages);
     const outcome = await this.#execution.execute({ source, silent: false, executionCount: ++this.#count, parent });
     const stream = (name: string): string =>
-      messages.flatMap(({ type, content }) => (type === "stream" && content["name"] === name ? [content["text"]] : [])).join("");
+      messages
+        .flatMap(({ type, content }) => (type === "stream" && content["name"] === name ? [content["text"]] : []))
+        .join("");
     const result = messages.find(({ type }) => type === "execute_result")?.content["data"] as Json | undefined;
     return {
       outcome,

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
+import { inspect } from "node:util";
 import { currentCell } from "../session/current-cell.js";
 import { sendFrame } from "../session/frames.js";
 import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../session/mime-bundle.js";
@@ -51,43 +52,99 @@ export class DisplayHandle implements Displayable {
   }
 }
 
-/**
- * Shows a value below the cell: as its `Symbol.for("Jupyter.display")` hook says, as HTML where it has an `outerHTML`, else
- * as text.
- *
- * @example
- * const shown = display.markdown("**working** …");
- * shown.update("done");
- */
-export function display(value: unknown): DisplayHandle {
+/** `display` and its kinds. */
+export interface Display {
+  /**
+   * Shows a value below the cell: as its `Symbol.for("Jupyter.display")` hook says, as HTML where it has an `outerHTML`,
+   * else as text.
+   *
+   * @example
+   * const shown = display.markdown("**working** …");
+   * shown.update("done");
+   */
+  (value: unknown): DisplayHandle;
+  /** Shows data given by MIME type. */
+  mime(data: MimeBundle): DisplayHandle;
+  /** Shows HTML. */
+  html(html: string): DisplayHandle;
+  /** Shows an SVG image, given as its source. */
+  svg(svg: string): DisplayHandle;
+  /** Shows Markdown. */
+  markdown(markdown: string): DisplayHandle;
+  /** Shows mathematics, given as LaTeX: `display.latex("e^{i\\pi} = -1")`. Dollar signs are added where there are none. */
+  latex(latex: string): DisplayHandle;
+  /** Shows a value as a tree of JSON. */
+  json(value: unknown): DisplayHandle;
+  /**
+   * Shows an image: the path of a PNG, JPEG, GIF, WebP or SVG file, or its bytes, with their MIME type where it is not
+   * one of these.
+   * @throws {TypeError} when the kind of image cannot be told.
+   */
+  image(image: string | Uint8Array, type?: string): DisplayHandle;
+  /** Shows a plotly figure: `display.plotly([{ y: [1, 3, 2] }], { title: { text: "three points" } })`. */
+  plotly(data: readonly object[], layout?: object, config?: object): DisplayHandle;
+  /** Shows rows as a table: objects, a column for each key, or arrays. */
+  table(rows: readonly TableRow[]): DisplayHandle;
+  /** Removes what the cell has shown; with `wait`, only when the next output comes, so that nothing flickers. */
+  clear(options?: { wait?: boolean }): void;
+}
+
+/** A row of {@link Display.table}. */
+export type TableRow = Readonly<Record<string, unknown>> | readonly unknown[];
+
+function show(value: unknown): DisplayHandle {
   const id = randomUUID();
   const cell = currentCell();
   send(value, cell, id, false);
   return new DisplayHandle(id, cell);
 }
 
-/** Shows data given by MIME type. */
-display.mime = (data: MimeBundle): DisplayHandle => display(new Mime(data));
+function mime(data: MimeBundle): DisplayHandle {
+  return show(new Mime(data));
+}
 
-/** Shows HTML. */
-display.html = (html: string): DisplayHandle => display.mime({ "text/html": html, "text/plain": html });
-
-/** Shows an SVG image, given as its source. */
-display.svg = (svg: string): DisplayHandle => display.mime({ "image/svg+xml": svg, "text/plain": "[SVG image]" });
-
-/** Shows Markdown. */
-display.markdown = (markdown: string): DisplayHandle =>
-  display.mime({ "text/markdown": markdown, "text/plain": markdown });
-
-/** Shows mathematics, given as LaTeX: `display.latex("e^{i\\pi} = -1")`. Dollar signs are added where there are none. */
-display.latex = (latex: string): DisplayHandle => {
-  const source = /^\s*(\$|\\\[|\\\(|\\begin)/.test(latex) ? latex : `$$${latex}$$`;
-  return display.mime({ "text/latex": source, "text/plain": latex });
+const kinds: { [K in keyof Display]: Display[K] } = {
+  mime,
+  html: (html) => mime({ "text/html": html, "text/plain": html }),
+  svg: (svg) => mime({ "image/svg+xml": svg, "text/plain": "[SVG image]" }),
+  markdown: (markdown) => mime({ "text/markdown": markdown, "text/plain": markdown }),
+  latex(latex) {
+    const source = /^\s*(\$|\\\[|\\\(|\\begin)/.test(latex) ? latex : `$$${latex}$$`;
+    return mime({ "text/latex": source, "text/plain": latex });
+  },
+  json: (value) => mime({ "application/json": value, "text/plain": JSON.stringify(value, undefined, 2) }),
+  image(image, given) {
+    const bytes = typeof image === "string" ? readFileSync(image) : Buffer.from(image);
+    const type = given ?? (typeof image === "string" ? IMAGE_TYPES[extname(image).toLowerCase()] : imageType(bytes));
+    if (type === undefined) {
+      throw new TypeError(`display.image: what kind of image is this? Say so, as in display.image(bytes, "image/png")`);
+    }
+    const data = type === "image/svg+xml" ? bytes.toString("utf8") : bytes.toString("base64");
+    return mime({ [type]: data, "text/plain": `[${type}, ${bytes.length} bytes]` });
+  },
+  plotly: (data, layout = {}, config = {}) =>
+    mime({
+      "application/vnd.plotly.v1+json": { data, layout, config },
+      "text/plain": `[plotly figure, ${data.length} traces]`,
+    }),
+  table(rows) {
+    const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    const texts = rows.map((row) => columns.map((name) => cellText((row as Record<string, unknown>)[name])));
+    const line = (tag: "td" | "th", cells: readonly string[]): string =>
+      `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+    const head = rows.every((row) => Array.isArray(row)) ? "" : `<thead>${line("th", columns)}</thead>`;
+    return mime({
+      "text/html": `<table>${head}<tbody>\n${texts.map((cells) => line("td", cells)).join("\n")}\n</tbody></table>`,
+      "text/plain": texts.map((cells) => cells.join("\t")).join("\n"),
+    });
+  },
+  clear(options = {}) {
+    sendFrame({ type: "clear", cell: currentCell(), wait: options.wait ?? false });
+  },
 };
 
-/** Shows a value as a tree of JSON. */
-display.json = (value: unknown): DisplayHandle =>
-  display.mime({ "application/json": value, "text/plain": JSON.stringify(value, undefined, 2) });
+/** Shows something richer than text below the cell, see {@link Display}. */
+export const display: Display = Object.assign(show, kinds);
 
 const IMAGE_TYPES: Readonly<Record<string, string>> = {
   ".png": "image/png",
@@ -96,50 +153,6 @@ const IMAGE_TYPES: Readonly<Record<string, string>> = {
   ".gif": "image/gif",
   ".webp": "image/webp",
   ".svg": "image/svg+xml",
-};
-
-/**
- * Shows an image: the path of a PNG, JPEG, GIF, WebP or SVG file, or its bytes with their MIME type.
- * @throws {TypeError} when the kind of image cannot be told.
- */
-display.image = (image: string | Uint8Array, type?: string): DisplayHandle => {
-  const bytes = typeof image === "string" ? readFileSync(image) : Buffer.from(image);
-  const mime = type ?? (typeof image === "string" ? IMAGE_TYPES[extname(image).toLowerCase()] : imageType(bytes));
-  if (mime === undefined) {
-    throw new TypeError(`display.image: what kind of image is this? Say so, as in display.image(bytes, "image/png")`);
-  }
-  const data = mime === "image/svg+xml" ? bytes.toString("utf8") : bytes.toString("base64");
-  return display.mime({ [mime]: data, "text/plain": `[${mime}, ${bytes.length} bytes]` });
-};
-
-/** Shows a plotly figure: `display.plotly([{ y: [1, 3, 2] }], { title: { text: "three points" } })`. */
-display.plotly = (data: readonly object[], layout: object = {}, config: object = {}): DisplayHandle =>
-  display.mime({
-    "application/vnd.plotly.v1+json": { data, layout, config },
-    "text/plain": `[plotly figure, ${data.length} traces]`,
-  });
-
-/**
- * Shows rows as a table: an array of objects (a column per key) or of arrays.
- */
-display.table = (rows: readonly (Readonly<Record<string, unknown>> | readonly unknown[])[]): DisplayHandle => {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const isList = rows.every((row) => Array.isArray(row));
-  const head = isList ? "" : `<thead><tr>${columns.map((name) => `<th>${escapeHtml(name)}</th>`).join("")}</tr></thead>`;
-  const cell = (value: unknown): string => `<td>${escapeHtml(value === undefined ? "" : cellText(value))}</td>`;
-  const body = rows
-    .map((row) => columns.map((name) => cell((row as Readonly<Record<string, unknown>>)[name])).join(""))
-    .map((cells) => `<tr>${cells}</tr>`)
-    .join("\n");
-  return display.mime({
-    "text/html": `<table>${head}<tbody>\n${body}\n</tbody></table>`,
-    "text/plain": rows.map((row) => columns.map((name) => cellText((row as Record<string, unknown>)[name])).join("\t")).join("\n"),
-  });
-};
-
-/** Removes what the cell has shown so far; with `wait`, only when the next output comes, so that nothing flickers. */
-display.clear = (options: { wait?: boolean } = {}): void => {
-  sendFrame({ type: "clear", cell: currentCell(), wait: options.wait ?? false });
 };
 
 function send(value: unknown, cell: number, displayId: string, update: boolean): void {
@@ -157,7 +170,8 @@ function send(value: unknown, cell: number, displayId: string, update: boolean):
 }
 
 function cellText(value: unknown): string {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  if (value === undefined) return "";
+  return typeof value === "string" ? value : inspect(value, { breakLength: Infinity });
 }
 
 function imageType(bytes: Buffer): string | undefined {

@@ -72,7 +72,9 @@ export class Execution {
     const label = `In [${executionCount}]`;
     this.#compiling = true;
     this.#interruptPending = false;
-    const compiled = await this.#options.language.ask("compile", source, label).finally(() => (this.#compiling = false));
+    const compiled = await this.#options.language
+      .ask("compile", source, label)
+      .finally(() => (this.#compiling = false));
     if (!compiled.ok) return this.#failed(request, compiled.errors);
     const id = ++this.#lastId;
     const cell: CompiledCell = { id, label, source, javascript: compiled.javascript, sourceMap: compiled.sourceMap };
@@ -136,7 +138,11 @@ export class Execution {
         break;
       case "preload-failed":
         this.#options.log(`preload failed: ${frame.error.ename}: ${frame.error.evalue}`);
-        this.#stream(this.#lastId, "stderr", `The preload module could not be loaded:\n${frame.error.traceback.join("\n")}\n`);
+        this.#stream(
+          this.#lastId,
+          "stderr",
+          `The preload module could not be loaded:\n${frame.error.traceback.join("\n")}\n`,
+        );
         break;
       case "stream":
         this.#stream(frame.cell, frame.name, frame.text);
@@ -200,8 +206,9 @@ export class Execution {
 
   /** Warnings wait for the first cell; the rest is for the server's log. */
   #beforeFirstCell({ name, text }: Json): void {
-    if (name === "stderr") this.#early += String(text);
-    else if (text !== undefined) this.#options.log(String(text).trimEnd());
+    if (typeof text !== "string") return;
+    if (name === "stderr") this.#early += text;
+    else this.#options.log(text.trimEnd());
   }
 
   #remember(id: number, request: ExecutionRequest): void {

@@ -52,7 +52,13 @@ export class History {
         return this.#range(Number(request["session"] ?? 0), Number(request["start"] ?? 0), request["stop"]).map(item);
       case "search": {
         const matches = globMatcher(typeof request["pattern"] === "string" ? request["pattern"] : "*");
-        return last(only(this.#all().filter(({ input }) => matches(input)), unique), n).map(item);
+        return last(
+          only(
+            this.#all().filter(({ input }) => matches(input)),
+            unique,
+          ),
+          n,
+        ).map(item);
       }
       default:
         return last(this.#all(), n).map(item);
@@ -118,7 +124,10 @@ function only(entries: Entry[], unique: boolean): Entry[] {
 
 /** Shell patterns as IPython has them: `*` any text, `?` one character; the whole input must match. */
 function globMatcher(pattern: string): (input: string) => boolean {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", "[^]*").replaceAll("?", "[^]");
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", "[^]*")
+    .replaceAll("?", "[^]");
   const regex = new RegExp(`^${source}$`);
   return (input) => regex.test(input);
 }

@@ -22,6 +22,11 @@ export interface KernelOptions {
   readonly log: (line: string) => void;
 }
 
+/** The text that a request is about. */
+function codeOf({ content }: Message): string {
+  return typeof content["code"] === "string" ? content["code"] : "";
+}
+
 type Handler = (message: Message, channel: RequestChannel) => Promise<void> | void;
 
 interface Queued {
@@ -103,7 +108,12 @@ export class Kernel {
       const reply = type.replace(/_request$/, "_reply");
       this.#log(`${type} failed: ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
       const evalue = error instanceof Error ? error.message : String(error);
-      await this.#sockets.reply(channel, reply, { status: "error", ename: "KernelError", evalue, traceback: [evalue] }, message);
+      await this.#sockets.reply(
+        channel,
+        reply,
+        { status: "error", ename: "KernelError", evalue, traceback: [evalue] },
+        message,
+      );
     }
     void this.#status("idle", message.header);
     // Front ends show the last state they were told: while a cell still runs, that is busy.
@@ -121,7 +131,7 @@ export class Kernel {
     complete_request: (message, channel) => this.#complete(message, channel),
     inspect_request: (message, channel) => this.#inspect(message, channel),
     is_complete_request: async (message, channel) => {
-      const content = await this.#language.ask("completeness", String(message.content["code"] ?? ""));
+      const content = await this.#language.ask("completeness", codeOf(message));
       await this.#sockets.reply(channel, "is_complete_reply", { ...content }, message);
     },
     history_request: (message, channel) => {
@@ -151,7 +161,7 @@ export class Kernel {
 
   async #execute(message: Message, channel: RequestChannel): Promise<void> {
     const { content } = message;
-    const source = typeof content["code"] === "string" ? content["code"] : "";
+    const source = codeOf(message);
     const silent = content["silent"] === true;
     const stored = !silent && content["store_history"] !== false;
     if (source.trim() !== "" && stored) this.#executionCount++;
@@ -189,7 +199,7 @@ export class Kernel {
   }
 
   async #complete(message: Message, channel: RequestChannel): Promise<void> {
-    const code = String(message.content["code"] ?? "");
+    const code = codeOf(message);
     const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
     const { items, start, end } = await this.#language.ask("complete", code, cursor);
     const points = (offset: number): number => toCodePoints(code, offset);
@@ -199,14 +209,18 @@ export class Kernel {
       cursor_start: points(start),
       cursor_end: points(end),
       metadata: {
-        _jupyter_types_experimental: items.map((item) => ({ ...item, start: points(item.start), end: points(item.end) })),
+        _jupyter_types_experimental: items.map((item) => ({
+          ...item,
+          start: points(item.start),
+          end: points(item.end),
+        })),
       },
     };
     await this.#sockets.reply(channel, "complete_reply", content, message);
   }
 
   async #inspect(message: Message, channel: RequestChannel): Promise<void> {
-    const code = String(message.content["code"] ?? "");
+    const code = codeOf(message);
     const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
     const found = await this.#language.ask("inspect", code, cursor);
     await this.#sockets.reply(channel, "inspect_reply", inspectReply(found), message);

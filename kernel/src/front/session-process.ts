@@ -3,7 +3,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { encodePacket, fence, PacketReader, PIPE, type Command, type Frame, type StreamName } from "../session-protocol.js";
+import {
+  encodePacket,
+  fence,
+  PacketReader,
+  PIPE,
+  type Command,
+  type Frame,
+  type StreamName,
+} from "../session-protocol.js";
 
 export interface SessionOptions {
   /** Working directory: the notebook's folder. */

@@ -5,8 +5,8 @@ import type { LanguageOptions } from "./language.js";
 import type { LanguageReply, LanguageRequest, LanguageRequests } from "./worker.js";
 
 interface Pending {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export class LanguageClient {
@@ -16,14 +16,16 @@ export class LanguageClient {
   #failed: Error | undefined;
 
   constructor(options: Omit<LanguageOptions, "nodeTypes">) {
-    const nodeTypes = createRequire(import.meta.url).resolve("@types/node/package.json").replace("package.json", "index.d.ts");
+    const nodeTypes = createRequire(import.meta.url)
+      .resolve("@types/node/package.json")
+      .replace("package.json", "index.d.ts");
     const workerData: LanguageOptions = { ...options, nodeTypes };
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
     this.#worker.on("message", (reply: LanguageReply) => {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);
       if ("error" in reply) pending?.reject(new Error(reply.error));
-      else pending?.resolve(reply.result);
+      else pending?.resolve(reply.result as never);
     });
     this.#worker.on("error", (error) => {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -31,11 +33,14 @@ export class LanguageClient {
   }
 
   /** Asks; answers come in the order of the questions. */
-  ask<M extends keyof LanguageRequests>(method: M, ...args: LanguageRequests[M]["args"]): Promise<LanguageRequests[M]["result"]> {
+  ask<M extends keyof LanguageRequests>(
+    method: M,
+    ...args: LanguageRequests[M]["args"]
+  ): Promise<LanguageRequests[M]["result"]> {
     if (this.#failed !== undefined) return Promise.reject(this.#failed);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
+      this.#pending.set(id, { resolve, reject });
       this.#worker.postMessage({ id, method, args } satisfies LanguageRequest);
     });
   }
@@ -45,7 +50,9 @@ export class LanguageClient {
   }
 
   #fail(error: Error): void {
-    this.#failed = new Error(`The TypeScript language service has stopped: ${error.message}. Restart the kernel.`, { cause: error });
+    this.#failed = new Error(`The TypeScript language service has stopped: ${error.message}. Restart the kernel.`, {
+      cause: error,
+    });
     for (const { reject } of this.#pending.values()) reject(this.#failed);
     this.#pending.clear();
   }

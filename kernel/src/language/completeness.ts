@@ -2,14 +2,15 @@
 import ts from "typescript";
 
 export type Completeness =
-  | { readonly status: "complete" | "invalid" | "unknown" }
-  | { readonly status: "incomplete"; readonly indent: string };
+  { readonly status: "complete" | "invalid" | "unknown" } | { readonly status: "incomplete"; readonly indent: string };
 
 /** Errors of a text that may yet become right: an open comment, template or bracket. */
 const UNTERMINATED = new Set([
   1010, // '*/' expected
   1160, // unterminated template literal
 ]);
+
+const UNTERMINATED_STRING = 1002;
 
 /** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
 export function completeness(text: string): Completeness {
@@ -19,6 +20,8 @@ export function completeness(text: string): Completeness {
   });
   const errors = diagnostics.filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code < 2000);
   if (errors.length === 0) return { status: "complete" };
+  // A string cannot go on in the next line.
+  if (errors.some(({ code }) => code === UNTERMINATED_STRING)) return { status: "invalid" };
   const end = text.trimEnd().length;
   const atEnd = errors.every(({ start = 0, code }) => start >= end || UNTERMINATED.has(code));
   return atEnd ? { status: "incomplete", indent: indentation(text) } : { status: "invalid" };

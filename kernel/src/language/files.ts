@@ -92,7 +92,9 @@ export class CellFiles {
     for (const slot of this.#used.toReversed()) {
       const text = this.#files.get(slot.path)?.text ?? "";
       const stem = slot.path.slice(this.#folder.length + 1, -".d.ts".length);
-      const declared = [...text.matchAll(/\b(?:class|interface|type|enum|namespace)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu)];
+      const declared = [
+        ...text.matchAll(/\b(?:class|interface|type|enum|namespace)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu),
+      ];
       const mentioned =
         laterText.includes(stem) || declared.some(([, name]) => name !== undefined && laterText.includes(name));
       if (slot.names.size === 0 && !mentioned) {

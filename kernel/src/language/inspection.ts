@@ -43,7 +43,8 @@ function documentation(parts: readonly ts.SymbolDisplayPart[], tags: readonly ts
   const text = ts.displayPartsToString([...parts]);
   const notes = tags.map((tag) => {
     const body = ts.displayPartsToString(tag.text);
-    if (tag.name === "example") return `*@example*\n${body.includes("```") ? body : `\`\`\`typescript\n${body}\n\`\`\``}`;
+    if (tag.name === "example")
+      return `*@example*\n${body.includes("```") ? body : `\`\`\`typescript\n${body}\n\`\`\``}`;
     const [, name, rest = ""] = tag.name === "param" ? (/^(\S+)\s*-?\s*([^]*)$/.exec(body) ?? []) : [];
     return name === undefined ? `*@${tag.name}* ${body}` : `*@param* \`${name}\` — ${rest}`;
   });

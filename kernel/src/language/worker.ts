@@ -21,12 +21,13 @@ export interface LanguageRequest {
 }
 
 export type LanguageReply =
-  | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: string };
+  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
 
 const language = new Language(workerData as LanguageOptions);
 
-const methods: { [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"] } = {
+const methods: {
+  [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
+} = {
   compile: (source, label) => language.compile(source, label),
   complete: (text, cursor) => complete(language, text, cursor),
   inspect: (text, cursor) => inspect(language, text, cursor),

@@ -29,9 +29,12 @@ export function readConnectionFile(path: string): ConnectionInfo {
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new ConnectionFileError(`Cannot read the connection file ${path}: Jupyter writes it before it starts a kernel`, {
-      cause,
-    });
+    throw new ConnectionFileError(
+      `Cannot read the connection file ${path}: Jupyter writes it before it starts a kernel`,
+      {
+        cause,
+      },
+    );
   }
   let raw: Partial<ConnectionInfo>;
   try {
@@ -40,17 +43,26 @@ export function readConnectionFile(path: string): ConnectionInfo {
     throw new ConnectionFileError(`The connection file ${path} is not JSON`, { cause });
   }
   for (const port of PORTS) {
-    if (!Number.isInteger(raw[port])) throw new ConnectionFileError(`The connection file ${path} has no integer "${port}"`);
+    if (!Number.isInteger(raw[port]))
+      throw new ConnectionFileError(`The connection file ${path} has no integer "${port}"`);
   }
   const transport = raw.transport ?? "tcp";
   if (transport !== "tcp" && transport !== "ipc") {
-    throw new ConnectionFileError(`The connection file ${path} asks for transport "${String(transport)}": use tcp or ipc`);
+    throw new ConnectionFileError(
+      `The connection file ${path} asks for transport "${String(transport)}": use tcp or ipc`,
+    );
   }
   const scheme = raw.signature_scheme ?? "hmac-sha256";
   if (!/^hmac-[a-z0-9]+$/.test(scheme)) {
     throw new ConnectionFileError(`The connection file ${path} asks for signature scheme "${scheme}": use hmac-sha256`);
   }
-  return { ...(raw as ConnectionInfo), transport, ip: raw.ip ?? "127.0.0.1", key: raw.key ?? "", signature_scheme: scheme };
+  return {
+    ...(raw as ConnectionInfo),
+    transport,
+    ip: raw.ip ?? "127.0.0.1",
+    key: raw.key ?? "",
+    signature_scheme: scheme,
+  };
 }
 
 /** The ZeroMQ address of one of the ports. For `ipc` the ip is a path prefix and the port a suffix. */

@@ -55,7 +55,12 @@ export class Sockets {
       for await (const [frame] of this.#iopub) {
         if (frame === undefined || frame[0] !== 1) continue;
         const subscription = frame.subarray(1);
-        await this.publish("iopub_welcome", { subscription: subscription.toString("utf8") }, {}, { topic: subscription });
+        await this.publish(
+          "iopub_welcome",
+          { subscription: subscription.toString("utf8") },
+          {},
+          { topic: subscription },
+        );
       }
     } catch (error) {
       if (!this.#iopub.closed) this.#log(`iopub: ${String(error)}`);

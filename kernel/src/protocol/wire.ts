@@ -44,12 +44,14 @@ export class Wire {
   parse(frames: readonly Buffer[]): Message {
     const at = frames.findIndex((frame) => frame.equals(DELIMITER));
     if (at < 0) throw new WireError("no <IDS|MSG> delimiter");
-    if (frames.length < at + 6) throw new WireError(`${frames.length - at - 1} frames after the delimiter, at least 5 wanted`);
+    if (frames.length < at + 6)
+      throw new WireError(`${frames.length - at - 1} frames after the delimiter, at least 5 wanted`);
     const json = frames.slice(at + 2, at + 6);
     if (this.#key !== "") {
       const given = frames[at + 1] ?? Buffer.alloc(0);
       const wanted = Buffer.from(this.#sign(json));
-      if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw new WireError("the signature does not match");
+      if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
+        throw new WireError("the signature does not match");
     }
     const [header, parent, metadata, content] = json.map(parseObject);
     if (typeof header?.["msg_type"] !== "string" || typeof header["msg_id"] !== "string") {
@@ -73,6 +75,7 @@ function parseObject(frame: Buffer): Json {
   } catch {
     throw new WireError("a frame is not JSON");
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new WireError("a frame is not a JSON object");
+  if (value === null || typeof value !== "object" || Array.isArray(value))
+    throw new WireError("a frame is not a JSON object");
   return value as Json;
 }

@@ -31,7 +31,7 @@ function redirect(stream: NodeJS.WriteStream, name: StreamName): void {
     if (done !== undefined) process.nextTick(done);
     return true;
   };
-  stream.write = write as typeof stream.write;
+  stream.write = write;
   stream.columns = COLUMNS;
 }
 

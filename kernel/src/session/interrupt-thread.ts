@@ -3,7 +3,7 @@
  * main thread does not hear them itself. It also ends the process when the front is gone.
  */
 import { Session } from "node:inspector";
-import { createReadStream } from "node:fs";
+import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { PacketReader, PIPE, type InterruptRequest } from "../session-protocol.js";
 import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
@@ -18,13 +18,13 @@ let serial = 0;
 const inspector = new Session();
 inspector.connectToMainThread();
 
-const pipe = createReadStream("", { fd: PIPE.interrupts });
+// A socket, not a file: a read of a file would block a thread that the process waits for when it exits.
+const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: false });
 pipe.on("data", (chunk) => {
-  for (const request of reader.push(chunk as Buffer)) interrupt(request.cell);
+  for (const request of reader.push(chunk)) interrupt(request.cell);
 });
 // The front has ended, or crashed: there is nobody left to work for, and the main thread may be in an endless loop.
 pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
-pipe.on("error", () => process.kill(process.pid, "SIGKILL"));
 
 function interrupt(cell: number): void {
   const mine = ++serial;

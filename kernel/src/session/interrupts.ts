@@ -21,40 +21,54 @@ interface RunningCell {
   /** Rejects each pending await of the cell. */
   readonly pending: Set<(reason: KeyboardInterrupt) => void>;
   readonly interrupted: () => void;
-  /** Set once the cell is interrupted: from then on its awaits reject at once. */
+  /** Set once the cell is interrupted. */
   reason?: KeyboardInterrupt;
 }
 
 const running = new Map<number, RunningCell>();
 /** A cell that was interrupted before it began. */
 let early: number | undefined;
+/** Cells that are over because they were interrupted. */
+const stopped = new Set<number>();
 
 /** Lets a cell be interrupted until the function that is returned is called. */
 export function allowInterrupts(cell: number, interrupted: () => void): () => void {
   running.set(cell, { pending: new Set(), interrupted });
   if (early === cell) interrupt(cell);
-  return () => running.delete(cell);
+  return () => {
+    if (running.get(cell)?.reason !== undefined) stopped.add(cell);
+    running.delete(cell);
+  };
 }
 
-/** `value`, to be awaited: rejects with a KeyboardInterrupt when the cell that awaits it is interrupted. */
+/**
+ * `value`, to be awaited: rejects with a KeyboardInterrupt when the cell that awaits it is interrupted. The awaits of its
+ * `finally` blocks then go on as ever, but once the cell is over what still runs of it stops at its next await.
+ */
 export function interruptible<T>(value: T): T | Promise<Awaited<T>> {
-  const cell = running.get(currentCell());
-  if (cell === undefined || !isThenable(value)) return value;
-  return new Promise<Awaited<T>>((resolve, reject) => {
-    // Also attached to when it is too late, so that a rejection of the value does not go unhandled.
-    cell.pending.add(reject);
-    value.then(
-      (result) => {
-        cell.pending.delete(reject);
-        resolve(result as Awaited<T>);
-      },
-      (error: unknown) => {
-        cell.pending.delete(reject);
-        reject(error as Error);
-      },
-    );
-    if (cell.reason !== undefined) reject(cell.reason);
+  if (!isThenable(value)) return value;
+  const id = currentCell();
+  const cell = running.get(id);
+  if (cell !== undefined) return cell.reason === undefined ? race(cell, value as PromiseLike<Awaited<T>>) : value;
+  return stopped.has(id) ? new Promise<never>(() => undefined) : value;
+}
+
+/**
+ * An async function around a promise that takes the value's own resolution: through these, and no others, V8 follows an
+ * error's path back to the await in the cell.
+ */
+async function race<T>(cell: RunningCell, value: PromiseLike<T>): Promise<T> {
+  let fail: (reason: KeyboardInterrupt) => void = () => undefined;
+  const settled = new Promise<T>((resolve, reject) => {
+    value.then(resolve, reject);
+    fail = reject;
   });
+  cell.pending.add(fail);
+  try {
+    return await settled;
+  } finally {
+    cell.pending.delete(fail);
+  }
 }
 
 /** An iterable for `for await`: an interrupt ends the loop and closes the iterator. */

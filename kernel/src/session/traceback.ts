@@ -32,7 +32,7 @@ export function mapStackTraces(): void {
       if (isHidden(file)) continue;
       const place = originalPosition(file, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);
       if (place === undefined) {
-        (file.startsWith("node:") ? nodes : lines).push(`    at ${site.toString()}`);
+        (file.startsWith("node:") ? nodes : lines).push(`    at ${(site as { toString(): string }).toString()}`);
         continue;
       }
       lines.push(...nodes);

@@ -1,0 +1,131 @@
+/** Completion, inspection and completeness, on a notebook of a few cells. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import { complete } from "./completion.js";
+import { completeness } from "./completeness.js";
+import { inspect } from "./inspection.js";
+import { Language } from "./language.js";
+
+const folder = mkdtempSync(join(tmpdir(), "metastate-language-"));
+after(() => rmSync(folder, { recursive: true }));
+const language = new Language({
+  folder,
+  globals: [fileURLToPath(new URL("../cell-api/index.js", import.meta.url))],
+  nodeTypes: join(dirname(createRequire(import.meta.url).resolve("@types/node/package.json")), "index.d.ts"),
+});
+language.compile(
+  `/** Adds two numbers.
+ * @param a the first
+ * @returns their sum */
+function addition(a: number, b = 1) { return a + b }
+const shape = { width: 3, widen() {}, height: 4 };
+class Point { x = 1; #hidden = 2; static origin = new Point() }
+import * as paths from "node:path";`,
+  "In [1]",
+);
+
+/** Completes at the bar. */
+function at(text: string): { texts: string[]; types: string[]; start: number; end: number } {
+  const cursor = text.indexOf("|");
+  const { items, start, end } = complete(language, text.replace("|", ""), cursor);
+  return { texts: items.map((item) => item.text), types: items.map((item) => item.type), start, end };
+}
+
+test("completion knows members of a variable of an earlier cell, and their kinds", () => {
+  assert.deepEqual(at("shape.|"), {
+    texts: ["height", "widen", "width"],
+    types: ["property", "method", "property"],
+    start: 6,
+    end: 6,
+  });
+  assert.deepEqual(at("shape.wi|").texts, ["widen", "width"]);
+});
+
+test("completion replaces the whole name that the cursor stands in", () => {
+  assert.deepEqual(at("shape.wi|xyz + 1"), {
+    texts: ["widen", "width"],
+    types: ["method", "property"],
+    start: 6,
+    end: 11,
+  });
+});
+
+test("completion knows names of cells, of the kernel, of JavaScript, and of this very cell", () => {
+  assert.deepEqual(at("addi|").texts, ["addition"]);
+  assert.ok(at("displ|").texts.includes("display"));
+  assert.ok(at("struct|").texts.includes("structuredClone"));
+  assert.deepEqual(at("const mine = 1; min|").texts, ["mine"]);
+  assert.ok(at("displayed.|").texts.length === 0);
+});
+
+test("completion tells case apart but forgives it", () => {
+  assert.deepEqual(at("point|").texts, ["Point"]);
+});
+
+test("completion in the path of an import, and of an imported module's members", () => {
+  assert.ok(at('import x from "node:wor|"').texts.includes("node:worker_threads"));
+  assert.ok(at("paths.joi|").texts.includes("join"));
+});
+
+test("completion does not offer what is private", () => {
+  assert.deepEqual(at("new Point().|").texts, ["x"]);
+});
+
+test("inspection shows signature and documentation of a function of an earlier cell", () => {
+  const found = inspect(language, "addition(1)", 3);
+  assert.equal(found?.signature, "function addition(a: number, b?: number): number");
+  assert.match(found.documentation, /Adds two numbers\.[^]*\*@param\* `a` — the first[^]*\*@returns\* their sum/);
+});
+
+test("inspection at the end of a name, in a call's parentheses, and nowhere", () => {
+  assert.match(inspect(language, "shape.width", 11)?.signature ?? "", /width: number/);
+  assert.match(inspect(language, "addition(", 9)?.signature ?? "", /^addition\(a: number, b\?: number\): number/);
+  assert.match(inspect(language, "addition(1, ", 12)?.signature ?? "", /^addition/);
+  assert.equal(inspect(language, "   ", 1), undefined);
+  assert.equal(inspect(language, "", 0), undefined);
+});
+
+test("inspection of what the kernel brings", () => {
+  assert.match(inspect(language, "display.html", 10)?.documentation ?? "", /Shows HTML/);
+  assert.match(inspect(language, "progress", 4)?.documentation ?? "", /shows a bar/);
+});
+
+for (const [text, status] of Object.entries({
+  "1 + 1": "complete",
+  "": "complete",
+  "function f() { return 1 }": "complete",
+  "await x": "complete",
+  "for await (const x of y) {}": "complete",
+  "function f() {": "incomplete",
+  "f(1,": "incomplete",
+  "[1, 2": "incomplete",
+  "x.": "incomplete",
+  "const x =": "incomplete",
+  "`a ${b} c": "incomplete",
+  "/* a comment": "incomplete",
+  "if (x) {\n  y()\n": "incomplete",
+  "a b": "invalid",
+  "let 1 = 2": "invalid",
+  ")": "invalid",
+  "'open string": "invalid",
+})) {
+  test(`${JSON.stringify(text)} is ${status}`, () => {
+    assert.equal(completeness(text).status, status);
+  });
+}
+
+test("an incomplete text says how the next line is indented", () => {
+  assert.deepEqual(completeness("function f() {"), { status: "incomplete", indent: "  " });
+  assert.deepEqual(completeness("if (a) {\n    b(\n"), { status: "incomplete", indent: "      " });
+});
+
+test("a cell's latency does not grow with the cells before it that were replaced", () => {
+  for (let i = 0; i < 200; i++)
+    assert.ok(language.compile(`let again = ${i}; type Again = ${i}; let other = again as Again`, "In [2]").ok);
+  assert.ok(language.compile("const check: 199 = other", "In [3]").ok);
+});
