@@ -22,6 +22,21 @@ export interface KernelOptions {
   readonly log: (line: string) => void;
 }
 
+/** How often is looked whether the parent lives, in milliseconds. */
+const PARENT_POLL_MS = 1000;
+
+/**
+ * A Jupyter server that crashes tells its kernels nothing: they would run for ever. Its process id is in the environment
+ * when it started the kernel itself and means it to end with it.
+ */
+function whenParentIsGone(end: () => void): void {
+  const { ppid } = process;
+  if (Number(process.env["JPY_PARENT_PID"]) !== ppid) return;
+  setInterval(() => {
+    if (process.ppid !== ppid) end();
+  }, PARENT_POLL_MS).unref();
+}
+
 /** The text that a request is about. */
 function codeOf({ content }: Message): string {
   return typeof content["code"] === "string" ? content["code"] : "";
@@ -66,6 +81,7 @@ export class Kernel {
       kernel.#execution.interrupt();
     });
     process.on("SIGTERM", () => void kernel.#close());
+    whenParentIsGone(() => void kernel.#close());
     await sockets.publish("status", { execution_state: "starting" }, {});
     const closed = new Promise<void>((resolve) => (kernel.#closed = resolve));
     void kernel.#serve("shell");

@@ -1,0 +1,77 @@
+/** The command as a person, or Jupyter, runs it. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { afterEach, beforeEach } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const command = fileURLToPath(new URL("../bin/metastate-kernel.mjs", import.meta.url));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "metastate-cli-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [command, ...args], { cwd: folder, encoding: "utf8" });
+}
+
+test("install registers the kernel in two environments, with the preload that package.json names", () => {
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ "metastate-kernel": { preload: "./p.mjs" } }));
+  writeFileSync(join(folder, "p.mjs"), "");
+  for (const environment of ["one", "two"]) {
+    const { status, stdout } = run("install", "--prefix", environment);
+    assert.equal(status, 0);
+    const spec = join(folder, environment, "share/jupyter/kernels/metastate/kernel.json");
+    assert.match(stdout, /The kernel "metastate" is registered in .*\n.*preload .*p\.mjs/);
+    assert.match(readFileSync(spec, "utf8"), /p\.mjs/);
+    assert.ok(existsSync(join(spec, "..", "logo-64x64.png")));
+  }
+});
+
+test("what cannot be done is one line and exit status 1", () => {
+  const two = run("install", "--user", "--prefix", "x");
+  assert.deepEqual([two.status, two.stderr], [1, "Give one of --user, --sys-prefix and --prefix\n"]);
+  const none = run("run", "no-such-file.json");
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /^Cannot read the connection file no-such-file\.json/);
+  writeFileSync(join(folder, "c.json"), '{"shell_port": 1}');
+  assert.match(run("run", "c.json").stderr, /has no integer "iopub_port"/);
+});
+
+test("a kernel whose Jupyter is gone ends, and its session with it", async () => {
+  const connection = { transport: "ipc", ip: join(folder, "k"), key: "k", signature_scheme: "hmac-sha256" };
+  const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
+  writeFileSync(join(folder, "c.json"), JSON.stringify({ ...connection, ...ports }));
+  // A parent that starts the kernel as Jupyter does, tells its process id, and dies.
+  const parent = `
+    const { spawn } = require("node:child_process");
+    const env = { ...process.env, JPY_PARENT_PID: String(process.pid) };
+    const kernel = spawn(process.execPath, [${JSON.stringify(command)}, "run", "c.json"], { env, stdio: "ignore", detached: true });
+    console.log(kernel.pid);
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), 1500);`;
+  const started = spawn(process.execPath, ["-e", parent], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const pid = await new Promise<number>((resolve) => {
+    started.stdout.once("data", (data: Buffer) => {
+      resolve(Number(data.toString()));
+    });
+  });
+  await new Promise((resolve) => started.once("exit", resolve));
+  assert.ok(isAlive(pid), "the kernel lives when its parent dies");
+  for (let i = 0; i < 100 && isAlive(pid); i++) await sleep(100);
+  assert.ok(!isAlive(pid), "it ends within 10 s");
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
