@@ -143,6 +143,25 @@ test("a late rejection is shown on the cell that made it, and the session lives"
   assert.equal((await notebook.run("still")).result, "'here'");
 });
 
+test("a library that throws uncaught errors again does not end the session", async () => {
+  await notebook.run(
+    `let survives = 1;
+     process.on("uncaughtException", (error) => { throw error });
+     process.on("unhandledRejection", (reason) => { throw reason });`,
+  );
+  const rejected = await notebook.run("void Promise.reject(new Error('rejected')); 1");
+  const thrown = await notebook.run("setTimeout(() => { throw new Error('thrown') }, 1); 1");
+  for (const [ran, evalue] of [
+    [rejected, "rejected"],
+    [thrown, "thrown"],
+  ] as const) {
+    const error = await eventually(() => ran.messages.find(({ type }) => type === "error"));
+    assert.equal(error.content["evalue"], evalue);
+  }
+  const { result } = await notebook.run('process.removeAllListeners("uncaughtException"); survives');
+  assert.equal(result, "1");
+});
+
 test("late output goes to the cell that started it", async () => {
   const first = await notebook.run("setTimeout(() => console.log('from the first'), 60); 1");
   const second = await notebook.run("await new Promise((r) => setTimeout(r, 120)); console.log('from the second')");

@@ -6,10 +6,13 @@ import { basename, join } from "node:path";
 import { outputOf, sourcesOf, workspaces } from "./build.mjs";
 import { root } from "./checkout.mjs";
 
-/** What can be tested: the workspaces, and the set-up itself. What crosses packages comes last. */
+/** Folders of plain JavaScript, which nothing compiles. */
+const scriptFolders = ["scripts", "benchmarks"];
+
+/** What can be tested: the workspaces, the set-up itself and the benchmarks. What crosses packages comes last. */
 export const packages = /** @type {readonly string[]} */ ([
   ...workspaces.filter((name) => name !== "tests"),
-  "scripts",
+  ...scriptFolders,
   "tests",
 ]);
 
@@ -27,16 +30,19 @@ export const packages = /** @type {readonly string[]} */ ([
  */
 export function testFiles() {
   return packages.flatMap((name) => {
-    const sources = name === "scripts" ? scriptTests() : sourcesOf(name).filter((source) => /\.test\.ts$/.test(source));
+    const sources = scriptFolders.includes(name)
+      ? scriptTests(name)
+      : sourcesOf(name).filter((source) => /\.test\.ts$/.test(source));
     return sources.map((source) => ({ package: name, source, file: outputOf(source) }));
   });
 }
 
-function scriptTests() {
-  const folder = join(root, "scripts");
+/** @param {string} name */
+function scriptTests(name) {
+  const folder = join(root, name);
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.mjs"))
-    .map((file) => join("scripts", file))
+    .map((file) => join(name, file))
     .sort();
 }
 

@@ -157,6 +157,11 @@ const IMAGE_TYPES: Readonly<Record<string, string>> = {
 
 function send(value: unknown, cell: number, displayId: string, update: boolean): void {
   const show = (data: MimeBundle): void => {
+    const height = update ? plotlyHeight(data) : undefined;
+    if (height !== undefined) {
+      const placeholder = { "text/html": `<div style="height: ${height}px"></div>` };
+      sendFrame({ type: "display", cell, data: placeholder, metadata: {}, displayId, update });
+    }
     sendFrame({ type: "display", cell, data, metadata: {}, displayId, update });
   };
   const data = mimeBundle(value);
@@ -167,6 +172,18 @@ function send(value: unknown, cell: number, displayId: string, update: boolean):
   data.then(show, (error: unknown) => {
     sendFrame({ type: "late-error", cell, error: errorReport(error) });
   });
+}
+
+/** Height of a plotly figure where it says none, in pixels, as JupyterLab's renderer has it. */
+const PLOTLY_HEIGHT = 360;
+
+/**
+ * The height of a plotly figure, undefined where the data are none. JupyterLab's renderer of plotly figures draws the first
+ * and never looks at another; something else shown in between, of the same height, makes JupyterLab take a new renderer.
+ */
+function plotlyHeight(data: MimeBundle): number | undefined {
+  const figure = data["application/vnd.plotly.v1+json"] as { layout?: { height?: number } } | undefined;
+  return figure === undefined ? undefined : (figure.layout?.height ?? PLOTLY_HEIGHT);
 }
 
 function cellText(value: unknown): string {

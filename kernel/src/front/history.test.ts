@@ -32,6 +32,11 @@ test("the tail has the last cells of earlier kernels and of this one", () => {
   ]);
 });
 
+test("with outputs an entry is a pair", () => {
+  const history = kernel("/a", "one");
+  assert.deepEqual(history.answer({ hist_access_type: "tail", output: true }), [[1, 1, ["one", null]]]);
+});
+
 test("another folder has another history", () => {
   kernel("/a", "one");
   assert.deepEqual(kernel("/b").answer({ hist_access_type: "tail", n: 10 }), []);
@@ -49,7 +54,7 @@ test("a range is of one session, this one by default, up to but not with its end
 
 test("a search matches whole inputs by glob, newest last, each once when asked", () => {
   const history = kernel("/a", "let a = 1", "a + 1", "let a = 1", "(a)");
-  const inputs = (request: object): string[] =>
+  const inputs = (request: object): unknown[] =>
     history.answer({ hist_access_type: "search", ...request }).map(([, , input]) => input);
   assert.deepEqual(inputs({ pattern: "let*" }), ["let a = 1", "let a = 1"]);
   assert.deepEqual(inputs({ pattern: "let*", unique: true }), ["let a = 1"]);

@@ -11,8 +11,8 @@ interface Entry {
   readonly input: string;
 }
 
-/** An entry as the protocol has it; the output is not kept. */
-type HistoryItem = [session: number, line: number, input: string];
+/** An entry as the protocol has it: the input, or, where outputs are asked for, input and output. Outputs are not kept. */
+type HistoryItem = [session: number, line: number, input: string | [input: string, output: null]];
 
 /** Entries read from disk at most. */
 const MOST_KEPT = 10_000;
@@ -45,11 +45,16 @@ export class History {
 
   /** Answers a `history_request`. */
   answer(request: Json): HistoryItem[] {
+    const withOutput = request["output"] === true;
+    return this.#wanted(request).map(({ session, line, input }) => [session, line, withOutput ? [input, null] : input]);
+  }
+
+  #wanted(request: Json): Entry[] {
     const unique = request["unique"] === true;
     const n = typeof request["n"] === "number" && request["n"] > 0 ? request["n"] : undefined;
     switch (request["hist_access_type"]) {
       case "range":
-        return this.#range(Number(request["session"] ?? 0), Number(request["start"] ?? 0), request["stop"]).map(item);
+        return this.#range(Number(request["session"] ?? 0), Number(request["start"] ?? 0), request["stop"]);
       case "search": {
         const matches = globMatcher(typeof request["pattern"] === "string" ? request["pattern"] : "*");
         return last(
@@ -58,10 +63,10 @@ export class History {
             unique,
           ),
           n,
-        ).map(item);
+        );
       }
       default:
-        return last(this.#all(), n).map(item);
+        return last(this.#all(), n);
     }
   }
 
@@ -107,10 +112,6 @@ function parseEntry(line: string): Entry | undefined {
   } catch {
     return undefined;
   }
-}
-
-function item({ session, line, input }: Entry): HistoryItem {
-  return [session, line, input];
 }
 
 function last<T>(entries: T[], n: number | undefined): T[] {

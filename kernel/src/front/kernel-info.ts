@@ -24,7 +24,7 @@ export function kernelInfo(): Json {
       mimetype: "text/typescript",
       file_extension: ".ts",
       pygments_lexer: "typescript",
-      codemirror_mode: { name: "text/typescript" },
+      codemirror_mode: { name: "typescript" },
       nbconvert_exporter: "script",
     },
     banner: `TypeScript ${typescript} on Node.js ${process.versions.node} (metastate-kernel ${version})`,

@@ -8,11 +8,12 @@ import { PacketReader, PIPE, type Command } from "../session-protocol.js";
 import { tolerateTermination } from "./async-context.js";
 import { CellHelpers } from "./cell-helpers.js";
 import { captureConsole } from "./console.js";
-import { currentCell, runAsCell } from "./current-cell.js";
+import { runAsCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
 import { listenForInterrupts } from "./interrupts.js";
 import { Runner } from "./runner.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
+import { reportUncaughtErrors } from "./uncaught-errors.js";
 
 const preloads = process.argv.slice(2);
 const nonce = randomUUID();
@@ -24,12 +25,7 @@ captureConsole();
 mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
 process.on("SIGINT", () => undefined);
-process.on("uncaughtException", (error) => {
-  sendFrame({ type: "late-error", cell: currentCell(), error: errorReport(error) });
-});
-process.on("unhandledRejection", (reason) => {
-  sendFrame({ type: "late-error", cell: currentCell(), error: errorReport(reason) });
-});
+reportUncaughtErrors();
 process.on("exit", (code) => {
   sendFrame({ type: "exit", code });
 });

@@ -92,15 +92,15 @@ function traces(name: string, points: readonly LossPoint[], colour: string, smoo
   return result;
 }
 
-/** Exponential mean with the bias of its start removed. */
+/**
+ * Exponential mean over a window that grows to `steps`: where the loss falls steeply, at the start, a wide one would trail
+ * far behind it.
+ */
 function smoothed(points: readonly LossPoint[], steps: number): number[] {
-  const keep = 1 - 1 / Math.max(1, steps);
-  let sum = 0;
-  let weight = 0;
-  return points.map(({ loss }) => {
-    sum = sum * keep + loss;
-    weight = weight * keep + 1;
-    return sum / weight;
+  let mean = 0;
+  return points.map(({ loss }, i) => {
+    mean += (loss - mean) / Math.min(steps, 1 + i / 8);
+    return mean;
   });
 }
 
