@@ -4,7 +4,7 @@
  * `cpu`; kernel packages bring theirs, and neither knows the other.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import "@tensorflow/tfjs-backend-cpu";
+import { version_cpu } from "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "./display.js";
@@ -208,4 +208,4 @@ function tfjsEngine(name: string, priority: number, device: string): EngineCandi
 setThreadsCount(1);
 shareClonesOnWasm();
 registerEngine(tfjsEngine("wasm", 100, "WebAssembly, one thread"));
-registerEngine(tfjsEngine("cpu", 0, "plain JavaScript"));
+registerEngine(tfjsEngine("cpu", 0, `plain JavaScript (tfjs-backend-cpu ${version_cpu})`));

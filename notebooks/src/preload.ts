@@ -1,6 +1,4 @@
 /** What every cell of a metastate notebook has: the library as `ms`, TensorFlow.js as `tf`, on the fastest engine. */
-// eslint-disable-next-line @typescript-eslint/triple-slash-reference -- an import would be elided, or would be run
-/// <reference path="../../node_modules/@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts" preserve="true" />
 import { nativeKernels } from "@metastate/kernels-cuda";
 import type { SessionHooks } from "@metastate/kernel";
 import * as tf from "@tensorflow/tfjs-core";

@@ -1,8 +1,8 @@
 /**
  * The methods of tensors: `x.add(y)` for `tf.add(x, y)`.
  *
- * tfjs-core declares them in modules that only a bundler can load, so in Node they are put on the class here, under the
- * types that tfjs-core gives them.
+ * tfjs-core declares them in modules that only a bundler can load, so in Node they are put on the class here. Their types
+ * reach the cells through the packed declarations (scripts/pack-types.mjs).
  */
 import * as tf from "@tensorflow/tfjs-core";
 

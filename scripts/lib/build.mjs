@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { packedTypes, packTypes } from "../pack-types.mjs";
 import { notes, root } from "./checkout.mjs";
 import { Log, run } from "./command.mjs";
 import { Failure } from "./failure.mjs";
@@ -37,6 +38,8 @@ export async function buildTypeScript(step) {
     }
     throw error;
   }
+  step.report("packing declarations");
+  await packTypes();
   mkdirSync(notes, { recursive: true });
   writeFileSync(STAMP, JSON.stringify(before));
 }
@@ -48,6 +51,7 @@ export async function buildTypeScript(step) {
  */
 function isBuilt(sources) {
   if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== JSON.stringify(sources)) return false;
+  if (!existsSync(packedTypes)) return false;
   return Object.keys(sources).every((source) => !source.endsWith(".ts") || existsSync(outputOf(source)));
 }
 
@@ -72,6 +76,8 @@ function fingerprint() {
     "tsconfig.base.json",
     "tsconfig.json",
     "node_modules/typescript/package.json",
+    "node_modules/@tensorflow/tfjs-core/package.json",
+    "scripts/pack-types.mjs",
     ...workspaces.flatMap((name) => [`${name}/tsconfig.json`, `${name}/package.json`, ...sourcesOf(name)]),
   ];
   return Object.fromEntries(

@@ -1,4 +1,5 @@
 /** What the language service asks of its surroundings: texts, versions, and where modules are. */
+import { dirname, join } from "node:path";
 import ts from "typescript";
 import { cellTransform } from "./cell-transform.js";
 import type { CellFiles } from "./files.js";
@@ -19,12 +20,19 @@ export class CellHost implements ts.LanguageServiceHost {
   readonly #roots: readonly string[];
   readonly #disk = new Map<string, DiskFile>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
+  readonly #packed: readonly string[];
   #resolution: ts.ModuleResolutionCache;
 
-  constructor(files: CellFiles, folder: string, roots: readonly string[]) {
+  /**
+   * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold
+   *   the declarations of a package packed into one file, `types/<package>.d.ts`, which then stands for the package's own.
+   * @param others more declaration files that every cell sees
+   */
+  constructor(files: CellFiles, folder: string, globals: readonly string[], others: readonly string[]) {
     this.#files = files;
     this.#folder = folder;
-    this.#roots = roots;
+    this.#roots = [...others, ...globals];
+    this.#packed = globals.map((path) => join(dirname(path), "types"));
     this.#resolution = this.#resolutionCache();
   }
 
@@ -68,6 +76,11 @@ export class CellHost implements ts.LanguageServiceHost {
     sourceFile,
   ) =>
     literals.map((literal) => {
+      const packed = this.#packedTypes(literal.text);
+      if (packed !== undefined) {
+        const resolvedModule = { resolvedFileName: packed, extension: ts.Extension.Dts, isExternalLibraryImport: true };
+        return { resolvedModule };
+      }
       const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
       return ts.resolveModuleName(literal.text, containingFile, options, this, this.#resolution, redirected, mode);
     });
@@ -80,6 +93,12 @@ export class CellHost implements ts.LanguageServiceHost {
   /** Forgets where modules were not, and were, found. */
   lookAgain(): void {
     this.#resolution = this.#resolutionCache();
+  }
+
+  /** The one file that holds a package's declarations, where there is such a file. */
+  #packedTypes(specifier: string): string | undefined {
+    if (!/^(@[^/]+\/)?[^./][^/]*$/.test(specifier)) return undefined;
+    return this.#packed.map((folder) => join(folder, `${specifier}.d.ts`)).find((path) => ts.sys.fileExists(path));
   }
 
   #resolutionCache(): ts.ModuleResolutionCache {

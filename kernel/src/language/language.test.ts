@@ -1,6 +1,6 @@
 /** Completion, inspection and completeness, on a notebook of a few cells. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,11 +13,9 @@ import { Language } from "./language.js";
 
 const folder = mkdtempSync(join(tmpdir(), "metastate-language-"));
 after(() => rmSync(folder, { recursive: true }));
-const language = new Language({
-  folder,
-  globals: [fileURLToPath(new URL("../cell-api/index.js", import.meta.url))],
-  nodeTypes: join(dirname(createRequire(import.meta.url).resolve("@types/node/package.json")), "index.d.ts"),
-});
+const cellApi = fileURLToPath(new URL("../cell-api/index.js", import.meta.url));
+const nodeTypes = join(dirname(createRequire(import.meta.url).resolve("@types/node/package.json")), "index.d.ts");
+const language = new Language({ folder, globals: [cellApi], nodeTypes });
 language.compile(
   `/** Adds two numbers.
  * @param a the first
@@ -128,4 +126,20 @@ test("a cell's latency does not grow with the cells before it that were replaced
   for (let i = 0; i < 200; i++)
     assert.ok(language.compile(`let again = ${i}; type Again = ${i}; let other = again as Again`, "In [2]").ok);
   assert.ok(language.compile("const check: 199 = other", "In [3]").ok);
+});
+
+test("a package's declarations packed beside a preload module stand for the package's own, everywhere", () => {
+  const preload = join(folder, "preload");
+  mkdirSync(join(preload, "types", "@scope"), { recursive: true });
+  writeFileSync(join(preload, "index.d.ts"), 'import * as tensors from "@scope/tensors"; export { tensors };');
+  writeFileSync(
+    join(preload, "types", "@scope", "tensors.d.ts"),
+    "export interface T { x: 1 } export declare function make(): T;",
+  );
+  const packed = new Language({ folder, globals: [cellApi, join(preload, "index.js")], nodeTypes });
+  assert.ok(
+    packed.compile('import { make, type T } from "@scope/tensors"; const same: T = tensors.make(); make().x', "In [1]")
+      .ok,
+  );
+  assert.equal(packed.compile('import "@scope/other"; same.y', "In [2]").ok, false);
 });

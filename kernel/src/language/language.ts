@@ -31,7 +31,7 @@ export class Language {
     // TypeScript speaks of paths with forward slashes.
     const folder = options.folder.replaceAll("\\", "/");
     this.#files = new CellFiles(folder);
-    this.#host = new CellHost(this.#files, folder, [options.nodeTypes, ...options.globals.map(declarationsOf)]);
+    this.#host = new CellHost(this.#files, folder, options.globals.map(declarationsOf), [options.nodeTypes]);
     this.#service = ts.createLanguageService(this.#host, ts.createDocumentRegistry());
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
   }
