@@ -63,7 +63,7 @@ export type Frame =
   | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle; readonly metadata: Json }
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
-  | { readonly type: "exit"; readonly code: number }
+  | { readonly type: "exit" }
   | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };
 
 const JSON_PACKET = 0;

@@ -65,6 +65,18 @@ for (const [name, code] of Object.entries(endless)) {
   });
 }
 
+test("what an interrupt has left unfinished may be collected as garbage", async () => {
+  await notebook.run(
+    'require("node:v8").setFlagsFromString("--expose-gc"); const collect = require("node:vm").runInNewContext("gc") as () => void',
+  );
+  await interrupted("await new Promise((r) => setTimeout(r, 10)); while (true) {}");
+  await interrupted("while (true) { try { await new Promise((r) => setTimeout(r, 50)) } catch {} }");
+  const { result } = await notebook.run(
+    "for (let i = 0; i < 5; i++) { collect(); await new Promise((r) => setTimeout(r, 20)) }\n'alive'",
+  );
+  assert.equal(result, "'alive'");
+});
+
 test("an interrupted await runs its finally block", async () => {
   const ran = await interrupted("try { await new Promise(() => {}) } finally { console.log('cleaned up') }");
   assert.equal(ending(ran), INTERRUPTED);

@@ -16,7 +16,7 @@ export function endReport(end: SessionEnd, killed: KillReason | undefined): Erro
   return { ename, evalue, traceback: [`${RED}${BOLD}${ename}${RESET}: ${evalue}`] };
 }
 
-function cause({ code, signal, lastWords }: SessionEnd, killed: KillReason | undefined): string {
+function cause({ code, signal, exited, lastWords }: SessionEnd, killed: KillReason | undefined): string {
   if (killed === "interrupt-ignored") {
     return "Native code did not react to the interrupt for 5 seconds, so the session was ended.";
   }
@@ -39,9 +39,10 @@ function cause({ code, signal, lastWords }: SessionEnd, killed: KillReason | und
     case "SIGKILL":
       return "The session was killed (SIGKILL): the machine may have run out of memory.";
     case null:
-      return code === null
-        ? `The session could not be started.${words(lastWords)}`
-        : `The session ended with exit code ${code}: process.exit(${code}) was called.`;
+      if (code === null) return `The session could not be started.${words(lastWords)}`;
+      return exited
+        ? `The session ended with exit code ${code}: process.exit(${code}) was called.`
+        : `The session ended with exit code ${code}.${words(lastWords)}`;
     default:
       return `The session was ended by ${signal}.`;
   }

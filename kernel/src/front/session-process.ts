@@ -22,8 +22,10 @@ export interface SessionOptions {
 
 /** Why a session is no more. */
 export interface SessionEnd {
-  /** Exit code that user code asked for, where it did. */
+  /** Exit status; null where a signal ended the process, or it never started. */
   readonly code: number | null;
+  /** Whether JavaScript ended it, by `process.exit` say. */
+  readonly exited: boolean;
   readonly signal: NodeJS.Signals | null;
   /** The last lines on stderr, which tell of a crash. */
   readonly lastWords: string;
@@ -47,14 +49,15 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   /** Frames are handed on in order, each after the fences of the cell ends before it. */
   #queue: Promise<void> = Promise.resolve();
   #nonce = "";
-  #exitCode: number | null = null;
+  #exited = false;
   #lastWords = "";
 
   constructor(options: SessionOptions) {
     super();
     const main = fileURLToPath(new URL("../session/main.js", import.meta.url));
     // What is experimental in Node is the kernel's concern, not the reader's of a notebook.
-    const flags = ["--disable-warning=ExperimentalWarning"];
+    // For the other flag see session/async-context.ts.
+    const flags = ["--disable-warning=ExperimentalWarning", "--no-force-async-hooks-checks"];
     this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
       cwd: options.folder,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
@@ -81,7 +84,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     });
     // `close` comes after `exit`, when all pipes have been read to their end.
     this.#child.on("close", (code, signal) => {
-      this.#end(this.#exitCode ?? code, signal);
+      this.#end(code, signal);
     });
   }
 
@@ -115,7 +118,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
 
   #handle(frame: Frame): void {
     if (frame.type === "ready") this.#nonce = frame.nonce;
-    if (frame.type === "exit") this.#exitCode = frame.code;
+    if (frame.type === "exit") this.#exited = true;
     if (frame.type === "done") {
       const mark = fence(this.#nonce, frame.cell);
       const fences = Promise.all([this.#raw.stdout.passed(mark), this.#raw.stderr.passed(mark)]);
@@ -128,7 +131,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
 
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     void this.#queue.then(() => {
-      this.emit("end", { code, signal, lastWords: this.#lastWords });
+      this.emit("end", { code, signal, exited: this.#exited, lastWords: this.#lastWords });
     });
   }
 }

@@ -1,11 +1,11 @@
 /**
  * Lets Node survive the termination of a cell while AsyncLocalStorage is in use.
  *
- * Up to Node 22, AsyncLocalStorage rests on async_hooks, which keep a stack of the running callbacks. A termination (an
- * interrupt of `while (true) {}` after an `await`, or in a timer) unwinds JavaScript without popping that stack, and
- * Node then aborts the process, because two checks find the stack out of order. The checks are switched by two counters;
- * they are set to "no checks" here, and the stack is emptied after a termination. From Node 24 on AsyncLocalStorage needs
- * no hooks, and there is nothing to do.
+ * Node keeps a stack of the running callbacks. A termination (an interrupt of `while (true) {}` after an `await`, or in a
+ * timer) unwinds JavaScript without popping that stack, and Node then ends the process, because two checks find the stack
+ * out of order. The session is started with `--no-force-async-hooks-checks`, but up to Node 22 AsyncLocalStorage rests on
+ * async_hooks, which turn the checks on again. They are switched by two counters; these are set to "no checks" here, and
+ * the stack is emptied after a termination. From Node 24 on AsyncLocalStorage needs no hooks, and the flag is enough.
  */
 
 interface AsyncWrap {
@@ -18,7 +18,6 @@ let binding: AsyncWrap | undefined;
 
 /** Call once, after the first AsyncLocalStorage has been used. */
 export function tolerateTermination(): void {
-  if (Number(process.versions.node.split(".")[0]) >= 24) return;
   const access = process as typeof process & { binding(name: string): unknown; noDeprecation?: boolean };
   const { noDeprecation } = access;
   // The binding is deprecated in favour of public interfaces, but there is none for this.
@@ -26,7 +25,7 @@ export function tolerateTermination(): void {
   try {
     binding = access.binding("async_wrap") as AsyncWrap;
   } catch {
-    // Without it an interrupt at the wrong moment costs the session, which the front reports and replaces.
+    // Node 24 has no such binding, and needs none.
   }
   access.noDeprecation = noDeprecation;
   disableChecks();

@@ -4,8 +4,13 @@
  */
 import { Session, type Runtime } from "node:inspector";
 
-const inspector = new Session();
-inspector.connect();
+let inspector = connect();
+
+function connect(): Session {
+  const session = new Session();
+  session.connect();
+  return session;
+}
 
 /** How an evaluation ended. A termination (an interrupt) is neither a value nor an error. */
 export type Evaluation =
@@ -31,6 +36,16 @@ export function evaluate(script: string, url: string): Promise<Evaluation> {
       inspector.post("Runtime.releaseObjectGroup", { objectGroup: "" });
     });
   });
+}
+
+/**
+ * Gives up on an evaluation that will never settle, because it was terminated in its middle or waits for nothing; it counts
+ * as terminated. V8 would otherwise report, from within the garbage collector, that its promise was collected, and Node 22
+ * crashes on that report.
+ */
+export function abandonEvaluation(): void {
+  inspector.disconnect();
+  inspector = connect();
 }
 
 /** The name of a global through which a remote object comes back as itself. */

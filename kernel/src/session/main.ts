@@ -26,8 +26,8 @@ mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
 process.on("SIGINT", () => undefined);
 reportUncaughtErrors();
-process.on("exit", (code) => {
-  sendFrame({ type: "exit", code });
+process.on("exit", () => {
+  sendFrame({ type: "exit" });
 });
 
 Object.assign(globalThis, cellApi);

@@ -6,7 +6,7 @@ import { fence, PIPE, type Command, type Outcome } from "../session-protocol.js"
 import type { CellHelpers } from "./cell-helpers.js";
 import { cellUrl, rememberCell } from "./cells.js";
 import { runAsCell } from "./current-cell.js";
-import { evaluate } from "./evaluate.js";
+import { abandonEvaluation, evaluate } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
 import { allowInterrupts, interruptible, KeyboardInterrupt } from "./interrupts.js";
 import { mimeBundle } from "./mime-bundle.js";
@@ -55,12 +55,14 @@ export class Runner {
 
   async #untilInterrupted(cell: number, body: () => Promise<Outcome>): Promise<Outcome> {
     let interrupted = false;
+    let evaluated = false;
     let disallow = (): unknown => undefined;
     const interruption = new Promise<never>((_, reject) => {
       disallow = allowInterrupts(cell, () => {
         interrupted = true;
         // A cell that was terminated, or that catches the interrupt and goes on, gives no outcome of its own.
         setTimeout(() => {
+          if (!evaluated) abandonEvaluation();
           reject(new KeyboardInterrupt());
         }, CLEAN_UP_MS);
       });
@@ -68,7 +70,10 @@ export class Runner {
     // Whoever loses the race is not to be reported as an unhandled rejection.
     interruption.catch(() => undefined);
     const own = body();
-    own.catch(() => undefined);
+    const noteEnd = (): void => {
+      evaluated = true;
+    };
+    own.then(noteEnd, noteEnd);
     try {
       return await Promise.race([own, interruption]);
     } catch (error) {
