@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { after, before } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import type { Json } from "./protocol/message.js";
 import { ending, TestNotebook, type Ran } from "./testing.js";
 
 const INTERRUPTED = "KeyboardInterrupt: the cell was interrupted; variables are kept";
@@ -254,6 +255,23 @@ test("many updates are merged, and the last is shown before the cell ends", asyn
   const updates = ran.messages.filter(({ type }) => type === "update_display_data");
   assert.ok(updates.length < 20, `${updates.length} updates`);
   assert.deepEqual(updates.at(-1)?.content["data"], { "text/plain": "1000" });
+});
+
+test("an update of a plotly figure comes with something else before it, and seldom", async () => {
+  const ran = await notebook.run(
+    `const figure = (n: number) => ({ [Symbol.for("Jupyter.display")]: () => ({ "application/vnd.plotly.v1+json": { data: [n], layout: { height: 200 } } }) });
+     const live = display(figure(0));
+     for (let i = 1; i <= 20; i++) { live.update(figure(i)); await new Promise((r) => setTimeout(r, 30)) }`,
+  );
+  const updates = ran.messages
+    .filter(({ type }) => type === "update_display_data")
+    .map(({ content }) => content["data"] as Json);
+  assert.ok(updates.length <= 8, `${updates.length} updates`);
+  for (const [i, data] of updates.entries()) {
+    if (i % 2 === 0) assert.deepEqual(data, { "text/html": '<div style="height: 200px"></div>' });
+    else assert.ok("application/vnd.plotly.v1+json" in data);
+  }
+  assert.deepEqual((updates.at(-1)?.["application/vnd.plotly.v1+json"] as Json)["data"], [20]);
 });
 
 test("progress counts a loop, sync and async, and says when it was left early", async () => {

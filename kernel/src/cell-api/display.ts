@@ -37,12 +37,15 @@ export class DisplayHandle implements Displayable {
   }
 
   /**
-   * Shows `value` in the place of what was shown. Updates that come faster than ten a second are merged: the latest is
-   * shown, at the latest when the cell ends.
+   * Shows `value` in the place of what was shown. Updates that come faster than ten a second (plotly figures: than two and a
+   * half) are merged: the latest is shown, at the latest when the cell ends.
    */
   update(value: unknown): void {
     this.#limiter.run(() => {
-      send(value, this.#cell, this.id, true);
+      send(value, this.#cell, this.id, true, (data) => {
+        // A front end that draws a figure anew is seen to do so.
+        if (plotlyHeight(data) !== undefined) this.#limiter.interval = FIGURE_INTERVAL_MS;
+      });
     });
   }
 
@@ -155,14 +158,21 @@ const IMAGE_TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-function send(value: unknown, cell: number, displayId: string, update: boolean): void {
+function send(
+  value: unknown,
+  cell: number,
+  displayId: string,
+  update: boolean,
+  sent: (data: MimeBundle) => void = () => undefined,
+): void {
+  const frame = (data: MimeBundle): void => {
+    sendFrame({ type: "display", cell, data, metadata: {}, displayId, update });
+  };
   const show = (data: MimeBundle): void => {
     const height = update ? plotlyHeight(data) : undefined;
-    if (height !== undefined) {
-      const placeholder = { "text/html": `<div style="height: ${height}px"></div>` };
-      sendFrame({ type: "display", cell, data: placeholder, metadata: {}, displayId, update });
-    }
-    sendFrame({ type: "display", cell, data, metadata: {}, displayId, update });
+    if (height !== undefined) frame({ "text/html": `<div style="height: ${height}px"></div>` });
+    frame(data);
+    sent(data);
   };
   const data = mimeBundle(value);
   if (!(data instanceof Promise)) {
@@ -173,6 +183,9 @@ function send(value: unknown, cell: number, displayId: string, update: boolean):
     sendFrame({ type: "late-error", cell, error: errorReport(error) });
   });
 }
+
+/** Least time between two updates of a figure, in milliseconds. */
+const FIGURE_INTERVAL_MS = 400;
 
 /** Height of a plotly figure where it says none, in pixels, as JupyterLab's renderer has it. */
 const PLOTLY_HEIGHT = 360;

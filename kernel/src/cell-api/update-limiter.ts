@@ -1,12 +1,14 @@
 /** Bounds how often something on the screen is updated, without losing its last state. */
 
-/** Least time between two updates, in milliseconds. */
+/** Least time between two updates where nothing else is said, in milliseconds. */
 const INTERVAL_MS = 100;
 
 /** Limiters with an update that waits, by cell. */
 const waiting = new Map<number, Set<UpdateLimiter>>();
 
 export class UpdateLimiter {
+  /** Least time between two updates, in milliseconds. */
+  interval = INTERVAL_MS;
   readonly #cell: number;
   #last = -Infinity;
   #next: (() => void) | undefined;
@@ -18,7 +20,7 @@ export class UpdateLimiter {
 
   /** Runs `update` now, or, when the one before was a moment ago, a little later unless a newer one replaces it. */
   run(update: () => void): void {
-    const wait = this.#last + INTERVAL_MS - performance.now();
+    const wait = this.#last + this.interval - performance.now();
     if (wait <= 0) {
       this.#run(update);
       return;

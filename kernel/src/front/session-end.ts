@@ -1,10 +1,7 @@
 /** What to tell a person whose session has ended. */
+import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
 import type { SessionEnd } from "./session-process.js";
-
-const RED = "\u001b[91m";
-const BOLD = "\u001b[1m";
-const RESET = "\u001b[0m";
 
 /** Why the front itself has ended the session, where it has. */
 export type KillReason = "interrupt-ignored";
@@ -13,7 +10,7 @@ export type KillReason = "interrupt-ignored";
 export function endReport(end: SessionEnd, killed: KillReason | undefined): ErrorReport {
   const ename = "SessionEnded";
   const evalue = `${cause(end, killed)} A fresh session has been started; variables are lost: run the cells you need again.`;
-  return { ename, evalue, traceback: [`${RED}${BOLD}${ename}${RESET}: ${evalue}`] };
+  return { ename, evalue, traceback: [`${ansi.red}${ansi.bold}${ename}${ansi.reset}: ${evalue}`] };
 }
 
 function cause({ code, signal, exited, lastWords }: SessionEnd, killed: KillReason | undefined): string {

@@ -1,5 +1,6 @@
 /** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
 import ts from "typescript";
+import { ansi } from "../ansi.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
@@ -10,11 +11,6 @@ export interface CellErrors {
   readonly traceback: readonly string[];
 }
 
-const RED = "\u001b[91m";
-const CYAN = "\u001b[96m";
-const GREY = "\u001b[90m";
-const INVERSE = "\u001b[7m";
-const RESET = "\u001b[0m";
 const MOST_SHOWN = 10;
 
 /** Formats the errors found in a cell. Positions are those of the user's own text. */
@@ -34,12 +30,12 @@ export function formatDiagnostics(diagnostics: readonly ts.Diagnostic[], label: 
 
 function format(diagnostic: ts.Diagnostic, label: string, lines: readonly string[]): string[] {
   const { line, column } = position(diagnostic.start ?? 0, lines);
-  const head = `${CYAN}${label}:${line + 1}:${column + 1}${RESET} - ${RED}error${RESET} ${GREY}TS${diagnostic.code}:${RESET} `;
+  const head = `${ansi.cyan}${label}:${line + 1}:${column + 1}${ansi.reset} - ${ansi.red}error${ansi.reset} ${ansi.grey}TS${diagnostic.code}:${ansi.reset} `;
   const text = lines[line] ?? "";
   const length = Math.max(1, Math.min(diagnostic.length ?? 1, text.length - column));
   const number = String(line + 1);
-  const gutter = `${INVERSE}${number}${RESET} `;
-  const under = `${INVERSE}${" ".repeat(number.length)}${RESET} ${" ".repeat(column)}${RED}${"~".repeat(length)}${RESET}`;
+  const gutter = `${ansi.inverse}${number}${ansi.reset} `;
+  const under = `${ansi.inverse}${" ".repeat(number.length)}${ansi.reset} ${" ".repeat(column)}${ansi.red}${"~".repeat(length)}${ansi.reset}`;
   return [`${head}${message(diagnostic)}`, "", `${gutter}${text}`, under, ""];
 }
 

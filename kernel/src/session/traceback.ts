@@ -2,14 +2,10 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
 import { originalPosition, type CellPosition } from "./cells.js";
 
-const RED = "\u001b[91m";
-const CYAN = "\u001b[96m";
-const GREY = "\u001b[90m";
-const BOLD = "\u001b[1m";
-const RESET = "\u001b[0m";
 /** Lines shown before and after the line of an error. */
 const CONTEXT = 2;
 const MOST_CAUSES = 5;
@@ -70,7 +66,7 @@ function header(error: Error): string {
 export function errorReport(thrown: unknown): ErrorReport {
   if (!(thrown instanceof Error)) {
     const evalue = typeof thrown === "string" ? thrown : inspect(thrown, { depth: 2 });
-    return { ename: "Thrown", evalue, traceback: [`${RED}${BOLD}Thrown${RESET}: ${evalue}`] };
+    return { ename: "Thrown", evalue, traceback: [`${ansi.red}${ansi.bold}Thrown${ansi.reset}: ${evalue}`] };
   }
   return { ename: errorName(thrown), evalue: thrown.message, traceback: traceback(thrown) };
 }
@@ -83,7 +79,7 @@ function traceback(error: Error): string[] {
   const lines = describe(error);
   let cause: unknown = error.cause;
   for (let depth = 0; cause !== undefined && cause !== null && depth < MOST_CAUSES; depth++) {
-    lines.push("", `${GREY}caused by${RESET}`);
+    lines.push("", `${ansi.grey}caused by${ansi.reset}`);
     if (!(cause instanceof Error)) {
       lines.push(inspect(cause, { depth: 2 }));
       break;
@@ -93,7 +89,7 @@ function traceback(error: Error): string[] {
   }
   if (error instanceof AggregateError) {
     for (const [i, part] of error.errors.slice(0, MOST_CAUSES).entries()) {
-      lines.push("", `${GREY}error ${i + 1} of ${error.errors.length}${RESET}`);
+      lines.push("", `${ansi.grey}error ${i + 1} of ${error.errors.length}${ansi.reset}`);
       lines.push(...(part instanceof Error ? describe(part) : [inspect(part, { depth: 2 })]));
     }
   }
@@ -106,9 +102,9 @@ function describe(error: Error): string[] {
   const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
   const place = places.get(error);
   return [
-    `${RED}${BOLD}${errorName(error)}${RESET}${error.message === "" ? "" : `: ${error.message}`}`,
+    `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${error.message === "" ? "" : `: ${error.message}`}`,
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
-    ...(frames.length === 0 ? [] : ["", ...frames.map((line) => `${GREY}${line.slice(2)}${RESET}`)]),
+    ...(frames.length === 0 ? [] : ["", ...frames.map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
   ];
 }
 
@@ -117,14 +113,16 @@ function codeFrame({ label, line, column, lines }: CellPosition): string[] {
   const first = Math.max(1, line - CONTEXT);
   const last = Math.min(lines.length, line + CONTEXT);
   const width = String(last).length;
-  const frame = [`${CYAN}${label}:${line}:${column}${RESET}`];
+  const frame = [`${ansi.cyan}${label}:${line}:${column}${ansi.reset}`];
   for (let number = first; number <= last; number++) {
     const text = lines[number - 1] ?? "";
     const gutter = String(number).padStart(width);
-    if (number !== line) frame.push(`${GREY}  ${gutter} │${RESET} ${text}`);
+    if (number !== line) frame.push(`${ansi.grey}  ${gutter} │${ansi.reset} ${text}`);
     else {
-      frame.push(`${RED}❯${RESET} ${BOLD}${gutter} │${RESET} ${text}`);
-      frame.push(`${GREY}  ${" ".repeat(width)} │${RESET} ${" ".repeat(column - 1)}${RED}^${RESET}`);
+      frame.push(`${ansi.red}❯${ansi.reset} ${ansi.bold}${gutter} │${ansi.reset} ${text}`);
+      frame.push(
+        `${ansi.grey}  ${" ".repeat(width)} │${ansi.reset} ${" ".repeat(column - 1)}${ansi.red}^${ansi.reset}`,
+      );
     }
   }
   return frame;

@@ -1,0 +1,9 @@
+/** The escape codes with which messages are coloured; front ends show them as a terminal would. */
+export const ansi = {
+  red: "\u001b[91m",
+  cyan: "\u001b[96m",
+  grey: "\u001b[90m",
+  bold: "\u001b[1m",
+  inverse: "\u001b[7m",
+  reset: "\u001b[0m",
+} as const;
