@@ -8,8 +8,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import { PacketReader, PIPE, type InterruptRequest } from "../session-protocol.js";
 import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
 
-/** Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds. */
-const GRACE_MS = 50;
+/**
+ * Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds: long enough for a step
+ * of a small training, which then ends in order.
+ */
+const GRACE_MS = 100;
 
 const { heard } = workerData as InterruptThreadData;
 const reader = new PacketReader<InterruptRequest>();

@@ -13,7 +13,7 @@ import { mimeBundle } from "./mime-bundle.js";
 import { errorReport } from "./traceback.js";
 
 /** Time for an interrupted cell's `finally` blocks, in milliseconds. */
-const CLEAN_UP_MS = 100;
+const CLEAN_UP_MS = 80;
 
 export class Runner {
   readonly #helpers: CellHelpers;

@@ -1,0 +1,71 @@
+/** What the preload module does to TensorFlow.js. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { inspect } from "node:util";
+import { ms, sessionHooks, tf } from "./preload.js";
+
+type Method = (...rest: unknown[]) => tf.Tensor;
+type WithMethods = Record<string, Method>;
+
+function methodsOf(tensor: tf.Tensor): WithMethods {
+  return tensor as unknown as WithMethods;
+}
+
+test("tensors have the methods of tfjs, with the results of its functions", () => {
+  const x = tf.tensor2d([
+    [1, 2],
+    [3, 4],
+  ]);
+  const call = (name: string, ...rest: unknown[]): number[] => {
+    const method = methodsOf(x)[name];
+    assert.ok(method, name);
+    return Array.from(method.call(x, ...rest).dataSync());
+  };
+  assert.deepEqual(call("add", 1), [2, 3, 4, 5]);
+  assert.deepEqual(call("matMul", x), [7, 10, 15, 22]);
+  assert.deepEqual(call("sum", 0), [4, 6]);
+  assert.deepEqual(call("concat", [x], 1), [1, 2, 1, 2, 3, 4, 3, 4]);
+  assert.deepEqual(
+    call(
+      "where",
+      tf.tensor2d(
+        [
+          [true, false],
+          [false, true],
+        ],
+        [2, 2],
+        "bool",
+      ),
+      tf.zerosLike(x),
+    ),
+    [1, 0, 0, 4],
+  );
+  assert.deepEqual(methodsOf(x)["flatten"]?.call(x).shape, [4]);
+  assert.equal(methodsOf(x)["toInt"]?.call(x).dtype, "int32");
+});
+
+test("a tensor is shown by its values, and after its end by its shape", () => {
+  const x = tf.tensor1d([1.5, 2]);
+  assert.match(inspect(x), /\[1\.5, 2\]/);
+  x.dispose();
+  assert.equal(inspect(x), "Tensor [2] (disposed)");
+});
+
+test("an engine runs, and the library works on it", () => {
+  assert.equal(ms.engine().backend, tf.getBackend());
+});
+
+test("what a termination left open is closed: its tensors are freed, gradients work again", () => {
+  const before = tf.memory().numTensors;
+  const { state } = tf.engine();
+  tf.engine().startScope();
+  tf.engine().startScope();
+  tf.ones([3]);
+  state.gradientDepth = 1;
+  state.kernelDepth = 2;
+  sessionHooks.afterInterrupt?.();
+  assert.equal(tf.memory().numTensors, before);
+  assert.deepEqual([state.scopeStack.length, state.gradientDepth, state.kernelDepth], [0, 0, 0]);
+  const gradient = tf.grad((x) => tf.sum(tf.square(x)))(tf.tensor1d([3]));
+  assert.deepEqual(Array.from(gradient.dataSync()), [6]);
+});
