@@ -44,6 +44,17 @@ test("what cannot be done is one line and exit status 1", () => {
   assert.match(run("run", "c.json").stderr, /has no integer "iopub_port"/);
 });
 
+test("a kernel that cannot bind its ports says so and ends", () => {
+  const ports = { shell_port: 1, iopub_port: 1, stdin_port: 1, control_port: 1, hb_port: 1 };
+  writeFileSync(
+    join(folder, "c.json"),
+    JSON.stringify({ transport: "ipc", ip: "/no/such/folder/k", key: "k", ...ports }),
+  );
+  const { status, stderr } = run("run", "c.json");
+  assert.equal(status, 1);
+  assert.match(stderr, /^\[metastate-kernel\] the kernel could not be started: /);
+});
+
 test("a kernel whose Jupyter is gone ends, and its session with it", async () => {
   const connection = { transport: "ipc", ip: join(folder, "k"), key: "k", signature_scheme: "hmac-sha256" };
   const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };

@@ -44,17 +44,35 @@ function install(flags: InstallFlags): void {
   for (const preload of preloads) console.log(`Its cells preload ${preload}`);
 }
 
+function log(line: string): void {
+  console.error(`[metastate-kernel] ${line}`);
+}
+
 async function run(connectionFile: string, flags: { preload?: readonly string[] }): Promise<void> {
-  await Kernel.serve({
-    connection: readConnectionFile(connectionFile),
-    folder: process.cwd(),
-    cellApi: fileURLToPath(new URL("./cell-api/index.js", import.meta.url)),
-    preloads: flags.preload ?? [],
-    log: (line) => {
-      console.error(`[metastate-kernel] ${line}`);
-    },
-  });
-  process.exit(0);
+  const connection = readConnectionFile(connectionFile);
+  // Whatever goes wrong with one message, the notebook's variables are not to be lost for it.
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error) => {
+      log(describe(error));
+    });
+  }
+  try {
+    await Kernel.serve({
+      connection,
+      folder: process.cwd(),
+      cellApi: fileURLToPath(new URL("./cell-api/index.js", import.meta.url)),
+      preloads: flags.preload ?? [],
+      log,
+    });
+    process.exit(0);
+  } catch (error) {
+    log(`the kernel could not be started: ${describe(error)}`);
+    process.exit(1);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];

@@ -78,6 +78,18 @@ test("what an interrupt has left unfinished may be collected as garbage", async 
   assert.equal(result, "'alive'");
 });
 
+test("values that were shown or thrown can be freed", async () => {
+  await notebook.run(
+    'require("node:v8").setFlagsFromString("--expose-gc"); const free = require("node:vm").runInNewContext("gc") as () => void; let held: object | undefined, refs: WeakRef<object>[] = []',
+  );
+  await notebook.run("held = { shown: new Array(10) }; refs.push(new WeakRef(held)); held");
+  await notebook.run("held = new Error('thrown'); refs.push(new WeakRef(held)); throw held");
+  const { result } = await notebook.run(
+    "held = undefined; for (let i = 0; i < 3; i++) { await new Promise((r) => setTimeout(r, 10)); free() }\nrefs.map((ref) => ref.deref() === undefined)",
+  );
+  assert.equal(result, "[ true, true ]");
+});
+
 test("an interrupted await runs its finally block", async () => {
   const ran = await interrupted("try { await new Promise(() => {}) } finally { console.log('cleaned up') }");
   assert.equal(ending(ran), INTERRUPTED);

@@ -2,6 +2,7 @@
  * Runs the cells that clients ask for, one after the other, in a session that is replaced when it dies.
  */
 import type { LanguageClient } from "../language/client.js";
+import type { CompileResult } from "../language/language.js";
 import type { Header, Json } from "../protocol/message.js";
 import type { CompiledCell, ErrorReport, Frame, MimeBundle, Outcome, StreamName } from "../session-protocol.js";
 import { endReport, type KillReason } from "./session-end.js";
@@ -70,11 +71,8 @@ export class Execution {
   async execute(request: ExecutionRequest): Promise<Outcome> {
     const { source, silent, executionCount } = request;
     const label = `In [${executionCount}]`;
-    this.#compiling = true;
     this.#interruptPending = false;
-    const compiled = await this.#options.language
-      .ask("compile", source, label)
-      .finally(() => (this.#compiling = false));
+    const compiled = await this.#compile(source, label);
     if (!compiled.ok) return this.#failed(request, compiled.errors);
     const id = ++this.#lastId;
     const cell: CompiledCell = { id, label, source, javascript: compiled.javascript, sourceMap: compiled.sourceMap };
@@ -89,6 +87,19 @@ export class Execution {
     });
     this.#running = undefined;
     return outcome.status === "error" ? this.#failed(request, outcome) : outcome;
+  }
+
+  async #compile(source: string, label: string): Promise<CompileResult> {
+    this.#compiling = true;
+    try {
+      return await this.#options.language.ask("compile", source, label);
+    } catch (error) {
+      // A defect of TypeScript's, or of how it is used here: the notebook must be told, or the cell seems to do nothing.
+      const evalue = `The cell could not be compiled: ${error instanceof Error ? error.message : String(error)}`;
+      return { ok: false, errors: { ename: "KernelError", evalue, traceback: [evalue] } };
+    } finally {
+      this.#compiling = false;
+    }
   }
 
   /** Stops the running cell; variables are kept unless native code does not react for 5 seconds. */
@@ -178,7 +189,9 @@ export class Execution {
     this.#session = undefined;
     if (!this.#ready) this.#failedStarts++;
     // The new session knows nothing of the old one's variables, and so must the type checker.
-    void this.#options.language.ask("reset");
+    this.#options.language.ask("reset").catch((error: unknown) => {
+      this.#options.log(String(error));
+    });
     if (this.#failedStarts < MOST_FAILED_STARTS) this.#start();
     if (this.#running !== undefined) this.#running.finish({ status: "error", ...report });
     else if (this.#lastId > 0) this.#publish(this.#lastId, "error", { ...report });

@@ -4,7 +4,7 @@ import { ansi } from "../ansi.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
-  readonly ename: "SyntaxError" | "TypeScriptError";
+  readonly ename: "SyntaxError" | "TypeScriptError" | "KernelError";
   /** The first error in one line. */
   readonly evalue: string;
   /** Lines with ANSI colours. */

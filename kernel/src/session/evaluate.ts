@@ -4,6 +4,9 @@
  */
 import { Session, type Runtime } from "node:inspector";
 
+/** What the inspector would otherwise hold on to for ever: the values and errors that evaluations gave. */
+const objectGroup = "cell";
+
 let inspector = connect();
 
 function connect(): Session {
@@ -22,7 +25,7 @@ export type Evaluation =
 export function evaluate(script: string, url: string): Promise<Evaluation> {
   const expression = `${script}\n//# sourceURL=${url}`;
   // `replMode` is in V8's protocol, not in Node's types of it.
-  const parameters: Runtime.EvaluateParameterType & { replMode: boolean } = { expression, replMode: true };
+  const parameters: Runtime.EvaluateParameterType & { replMode: boolean } = { expression, objectGroup, replMode: true };
   return new Promise((resolve) => {
     inspector.post("Runtime.evaluate", parameters as Runtime.EvaluateParameterType, (failure, result) => {
       if (failure !== null) {
@@ -33,7 +36,7 @@ export function evaluate(script: string, url: string): Promise<Evaluation> {
       if (exceptionDetails === undefined) resolve({ status: "ok" });
       else if (exceptionDetails.exception === undefined) resolve({ status: "terminated" });
       else resolve({ status: "thrown", error: toValue(exceptionDetails.exception) });
-      inspector.post("Runtime.releaseObjectGroup", { objectGroup: "" });
+      inspector.post("Runtime.releaseObjectGroup", { objectGroup });
     });
   });
 }
