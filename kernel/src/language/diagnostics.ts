@@ -1,6 +1,7 @@
 /** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
 import ts from "typescript";
 import { ansi } from "../ansi.js";
+import { isPackage, packageOf } from "../package-name.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
@@ -58,9 +59,9 @@ function message(diagnostic: ts.Diagnostic): string {
 function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
   if (diagnostic.code === 2307 || diagnostic.code === 2792) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
-    if (name.startsWith(".") || name.startsWith("/")) return `Is the path right, seen from the notebook's folder?`;
-    const packageName = name.split("/", name.startsWith("@") ? 2 : 1).join("/");
-    return `Install it in the notebook's folder: npm install ${packageName}`;
+    return isPackage(name)
+      ? `Install it in the notebook's folder: npm install ${packageOf(name)}`
+      : "Is the path right, seen from the notebook's folder?";
   }
   if (diagnostic.code === 2304 || diagnostic.code === 2552) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";

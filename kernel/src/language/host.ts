@@ -1,6 +1,7 @@
 /** What the language service asks of its surroundings: texts, versions, and where modules are. */
 import { dirname, join } from "node:path";
 import ts from "typescript";
+import { isPackage, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellFiles } from "./files.js";
 import { CELL_OPTIONS } from "./options.js";
@@ -20,6 +21,7 @@ export class CellHost implements ts.LanguageServiceHost {
   readonly #roots: readonly string[];
   readonly #disk = new Map<string, DiskFile>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
+  readonly #globals: readonly string[];
   readonly #packed: readonly string[];
   #resolution: ts.ModuleResolutionCache;
 
@@ -31,6 +33,7 @@ export class CellHost implements ts.LanguageServiceHost {
   constructor(files: CellFiles, folder: string, globals: readonly string[], others: readonly string[]) {
     this.#files = files;
     this.#folder = folder;
+    this.#globals = globals;
     this.#roots = [...others, ...globals];
     this.#packed = globals.map((path) => join(dirname(path), "types"));
     this.#resolution = this.#resolutionCache();
@@ -82,7 +85,12 @@ export class CellHost implements ts.LanguageServiceHost {
         return { resolvedModule };
       }
       const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
-      return ts.resolveModuleName(literal.text, containingFile, options, this, this.#resolution, redirected, mode);
+      const from = (file: string): ts.ResolvedModuleWithFailedLookupLocations =>
+        ts.resolveModuleName(literal.text, file, options, this, this.#resolution, redirected, mode);
+      const found = from(containingFile);
+      if (found.resolvedModule !== undefined || !isPackage(literal.text)) return found;
+      // As in `session/cell-helpers.ts`: a package that a preload module brings can be imported in any folder.
+      return this.#globals.map(from).find(({ resolvedModule }) => resolvedModule !== undefined) ?? found;
     });
 
   /** Whether a module that the file imports was not found. */
@@ -97,7 +105,7 @@ export class CellHost implements ts.LanguageServiceHost {
 
   /** The one file that holds a package's declarations, where there is such a file. */
   #packedTypes(specifier: string): string | undefined {
-    if (!/^(@[^/]+\/)?[^./][^/]*$/.test(specifier)) return undefined;
+    if (!isPackage(specifier) || packageOf(specifier) !== specifier) return undefined;
     return this.#packed.map((folder) => join(folder, `${specifier}.d.ts`)).find((path) => ts.sys.fileExists(path));
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
 import { HELPERS } from "../language/helpers-name.js";
+import { isPackage } from "../package-name.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 
 /** A file that is not there, in the notebook's folder: what cells import is resolved as from this. */
@@ -12,6 +13,33 @@ function placeOfCells(folder: string): string {
 }
 
 type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
+
+/** `import()` as it works in a file of this name. */
+function importFrom(filename: string): Import {
+  return new Script("(specifier, options) => import(specifier, options)", {
+    filename,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }).runInThisContext() as Import;
+}
+
+/** A package that is not found from the notebook's folder may be one that a preload module brings. */
+function importWithFallback(first: Import, others: readonly Import[]): Import {
+  return async (specifier, options) => {
+    try {
+      return await first(specifier, options);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" || !isPackage(specifier)) throw error;
+      for (const other of others) {
+        try {
+          return await other(specifier, options);
+        } catch {
+          // Nor is it there; what is told is that the notebook's folder lacks it.
+        }
+      }
+      throw error;
+    }
+  };
+}
 
 export class CellHelpers {
   readonly interruptible = interruptible;
@@ -22,18 +50,15 @@ export class CellHelpers {
   readonly import: Import;
   #result: unknown;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, preloads: readonly string[]) {
     const filename = placeOfCells(folder);
     this.meta = { url: pathToFileURL(filename).href, dirname: folder, filename };
-    this.import = new Script("(specifier, options) => import(specifier, options)", {
-      filename,
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    }).runInThisContext() as Import;
+    this.import = importWithFallback(importFrom(filename), preloads.map(importFrom));
   }
 
   /** Puts the helpers, and `require`, where cells find them. */
-  static install(folder: string): CellHelpers {
-    const helpers = new CellHelpers(folder);
+  static install(folder: string, preloads: readonly string[]): CellHelpers {
+    const helpers = new CellHelpers(folder, preloads);
     Object.defineProperty(globalThis, HELPERS, { value: helpers });
     Object.defineProperty(globalThis, "require", {
       value: createRequire(placeOfCells(folder)),

@@ -31,7 +31,7 @@ process.on("exit", () => {
 });
 
 Object.assign(globalThis, cellApi);
-const helpers = CellHelpers.install(process.cwd());
+const helpers = CellHelpers.install(process.cwd(), preloads);
 const hooks: SessionHooks[] = [];
 for (const path of preloads) {
   try {
