@@ -34,14 +34,14 @@ describe("the first cell", { timeout: 120_000 }, () => {
   });
 
   it("completes and inspects while a cell runs", async () => {
-    const running = kernel.execute("await new Promise((r) => setTimeout(r, 1500)); 'done'");
-    const start = performance.now();
+    let ended = false;
+    const running = kernel.execute("await new Promise((r) => setTimeout(r, 60_000))").finally(() => (ended = true));
     assert.ok((await completions("ms.gene")).includes("generate"));
     const { content } = await kernel.request("shell", "inspect_request", { code: "ms.createModel", cursor_pos: 8 });
-    assert.ok(performance.now() - start < 1400, "answered before the cell had ended");
     assert.match(String((content["data"] as Json)["text/markdown"]), /createModel\(options: [^]*fresh parameters/);
-    const { outputs } = await running;
-    assert.ok(outputs.some(({ type }) => type === "execute_result"));
+    assert.equal(ended, false);
+    await kernel.interrupt();
+    assert.equal((await running).error?.ename, "KeyboardInterrupt");
   });
 
   it("checks the types of the library", async () => {
