@@ -18,7 +18,18 @@ afterEach(() => {
 });
 
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [command, ...args], { cwd: folder, encoding: "utf8" });
+  return runIn({}, ...args);
+}
+
+function runIn(
+  env: Record<string, string>,
+  ...args: string[]
+): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [command, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
 }
 
 test("install registers the kernel in two environments, with the preload that package.json names", () => {
@@ -32,6 +43,16 @@ test("install registers the kernel in two environments, with the preload that pa
     assert.match(readFileSync(spec, "utf8"), /p\.mjs/);
     assert.ok(existsSync(join(spec, "..", "logo-64x64.png")));
   }
+});
+
+test("install --sys-prefix asks the first Python on the path for its environment, --user takes Jupyter's own folder", () => {
+  const python = join(folder, "python3");
+  writeFileSync(python, `#!/bin/sh\necho ${join(folder, "active")}\n`, { mode: 0o755 });
+  assert.equal(runIn({ PATH: folder }, "install", "--sys-prefix").status, 0);
+  assert.ok(existsSync(join(folder, "active/share/jupyter/kernels/metastate/kernel.json")));
+  assert.match(runIn({ PATH: "/nowhere" }, "install", "--sys-prefix").stderr, /needs a Python on the path/);
+  assert.equal(runIn({ JUPYTER_DATA_DIR: join(folder, "data") }, "install", "--name", "mine").status, 0);
+  assert.ok(existsSync(join(folder, "data/kernels/mine/kernel.json")));
 });
 
 test("what cannot be done is one line and exit status 1", () => {
