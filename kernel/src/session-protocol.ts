@@ -5,8 +5,6 @@
  * written synchronously so that they leave while a cell runs), and interrupts (read by a thread of the session's own, so
  * that they arrive while a cell runs). Each carries packets: a 32-bit little-endian length, a type byte, the payload.
  */
-import type { Json } from "./protocol/message.js";
-
 /** File descriptors of the pipes in the session process. */
 export const PIPE = { stdin: 0, stdout: 1, stderr: 2, commands: 3, frames: 4, interrupts: 5 } as const;
 
@@ -56,11 +54,10 @@ export type Frame =
       readonly type: "display";
       readonly cell: number;
       readonly data: MimeBundle;
-      readonly metadata: Json;
-      readonly displayId?: string;
+      readonly displayId: string;
       readonly update: boolean;
     }
-  | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle; readonly metadata: Json }
+  | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle }
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
   | { readonly type: "exit" }

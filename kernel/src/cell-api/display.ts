@@ -165,21 +165,21 @@ function send(
   update: boolean,
   sent: (data: MimeBundle) => void = () => undefined,
 ): void {
-  const frame = (data: MimeBundle): void => {
-    sendFrame({ type: "display", cell, data, metadata: {}, displayId, update });
+  const sendData = (data: MimeBundle): void => {
+    sendFrame({ type: "display", cell, data, displayId, update });
   };
-  const show = (data: MimeBundle): void => {
+  const sendBundle = (data: MimeBundle): void => {
     const height = update ? plotlyHeight(data) : undefined;
-    if (height !== undefined) frame({ "text/html": `<div style="height: ${height}px"></div>` });
-    frame(data);
+    if (height !== undefined) sendData({ "text/html": `<div style="height: ${height}px"></div>` });
+    sendData(data);
     sent(data);
   };
   const data = mimeBundle(value);
   if (!(data instanceof Promise)) {
-    show(data);
+    sendBundle(data);
     return;
   }
-  data.then(show, (error: unknown) => {
+  data.then(sendBundle, (error: unknown) => {
     sendFrame({ type: "late-error", cell, error: errorReport(error) });
   });
 }

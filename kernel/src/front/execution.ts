@@ -161,12 +161,12 @@ export class Execution {
       case "display":
         this.#publish(frame.cell, frame.update ? "update_display_data" : "display_data", {
           data: frame.data,
-          metadata: frame.metadata,
-          transient: frame.displayId === undefined ? {} : { display_id: frame.displayId },
+          metadata: {},
+          transient: { display_id: frame.displayId },
         });
         break;
       case "result":
-        this.#result(frame.cell, frame.data, frame.metadata);
+        this.#result(frame.cell, frame.data);
         break;
       case "clear":
         this.#publish(frame.cell, "clear_output", { wait: frame.wait });
@@ -202,9 +202,9 @@ export class Execution {
     return { status: "error", ename, evalue, traceback };
   }
 
-  #result(cell: number, data: MimeBundle, metadata: Json): void {
+  #result(cell: number, data: MimeBundle): void {
     const count = this.#parents.get(cell)?.executionCount ?? 0;
-    this.#publish(cell, "execute_result", { execution_count: count, data, metadata });
+    this.#publish(cell, "execute_result", { execution_count: count, data, metadata: {} });
   }
 
   #stream(cell: number, name: StreamName, text: string): void {

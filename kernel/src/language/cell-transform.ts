@@ -11,7 +11,7 @@
  * - `await` and `for await` go through the session, so that an interrupt can reject them.
  */
 import ts from "typescript";
-import { boundNames } from "./declared-names.js";
+import { boundNames, isVarList } from "./declared-names.js";
 import { HELPERS } from "./helpers-name.js";
 
 /** Start of the names of stand-ins for `var` inside blocks: they are there for the declarations, not for the script. */
@@ -87,10 +87,9 @@ class CellTransform {
   /** Top-level variables: `let`, unless a `var` repeats a name of this cell, which is then an assignment. */
   #variables(statement: ts.VariableStatement): ts.Statement[] {
     const list = statement.declarationList;
-    const isVar = (list.flags & ts.NodeFlags.BlockScoped) === 0;
     const names: string[] = [];
     for (const declaration of list.declarations) boundNames(declaration.name, (name) => names.push(name));
-    if (isVar && names.some((name) => this.#declared.has(name) || this.#hoisted.has(name))) {
+    if (isVarList(list) && names.some((name) => this.#declared.has(name) || this.#hoisted.has(name))) {
       return [this.#factory.createExpressionStatement(this.#assignments(list))];
     }
     for (const name of names) this.#declared.add(name);
@@ -237,10 +236,6 @@ function isStandIn(statement: ts.Statement): boolean {
   if (!ts.isVariableStatement(statement)) return false;
   const name = statement.declarationList.declarations[0]?.name;
   return name !== undefined && ts.isIdentifier(name) && name.text.startsWith(NESTED_VAR);
-}
-
-function isVarList(list: ts.VariableDeclarationList): boolean {
-  return (list.flags & ts.NodeFlags.BlockScoped) === 0;
 }
 
 /** The last statement that the user wrote: the kernel appends an export clause, and TypeScript an `export {}`. */

@@ -35,11 +35,10 @@ export function complete(language: Language, text: string, cursor: number): Comp
     .filter((entry) => entry.kind !== ts.ScriptElementKind.warning)
     .map((entry) => {
       // In a string (the path of an import, a key) TypeScript names the span that is replaced.
-      const span = entry.replacementSpan ?? found.optionalReplacementSpan;
       const from = entry.replacementSpan === undefined ? start : entry.replacementSpan.start;
       const to = entry.replacementSpan === undefined ? end : ts.textSpanEnd(entry.replacementSpan);
       const typed = entry.replacementSpan === undefined ? wanted : text.slice(from, Math.min(cursor, to)).toLowerCase();
-      return { entry, span, from, to, typed };
+      return { entry, from, to, typed };
     })
     .filter(({ entry, typed }) => entry.name.toLowerCase().startsWith(typed))
     .sort((a, b) => rank(a.entry, prefix) - rank(b.entry, prefix) || compare(a.entry, b.entry))

@@ -31,8 +31,13 @@ export function exportedNames(file: ts.SourceFile): Set<string> {
   return names;
 }
 
-export function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
+function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
   return ts.canHaveModifiers(node) && (ts.getModifiers(node)?.some((modifier) => modifier.kind === kind) ?? false);
+}
+
+/** Whether a list of declarations is of `var`. */
+export function isVarList(list: ts.VariableDeclarationList): boolean {
+  return (list.flags & ts.NodeFlags.BlockScoped) === 0;
 }
 
 /** Names bound by an identifier or a destructuring pattern. */
@@ -70,7 +75,7 @@ function collect(statement: ts.Statement, direct: Set<string>, nested: Set<strin
 
 function collectVar(node: ts.Node, add: (name: string) => void): void {
   if (ts.isFunctionLike(node) || ts.isClassLike(node)) return;
-  if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0) {
+  if (ts.isVariableDeclarationList(node) && isVarList(node)) {
     for (const declaration of node.declarations) boundNames(declaration.name, add);
   }
   ts.forEachChild(node, (child) => {

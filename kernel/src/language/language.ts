@@ -57,7 +57,6 @@ export class Language {
     if (this.#host.lacksModule(program, file)) {
       // It may have been installed since it was last looked for.
       this.#host.lookAgain();
-      this.#files.set(path, `${text}\n`);
       ({ program, file } = this.#open(`${text}\n`));
     }
     // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
@@ -67,15 +66,13 @@ export class Language {
       .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
       .filter((d) => (d.start ?? 0) <= source.length);
     if (semantic.length > 0) return { ok: false, errors: formatDiagnostics(semantic, label, source) };
-    const output = new Map(
-      this.#service.getEmitOutput(path, false, true).outputFiles.map((file) => [extension(file.name), file.text]),
-    );
-    const declarations = this.#service.getEmitOutput(path, true, true).outputFiles[0]?.text ?? "";
-    this.#files.commit([...direct, ...nested], declarations.replaceAll(NESTED_VAR, ""));
+    const { outputFiles } = this.#service.getEmitOutput(path, false, true);
+    const output = (extension: string): string => outputFiles.find(({ name }) => name.endsWith(extension))?.text ?? "";
+    this.#files.commit([...direct, ...nested], output(".d.ts").replaceAll(NESTED_VAR, ""));
     return {
       ok: true,
-      javascript: (output.get(".js") ?? "").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
-      sourceMap: output.get(".map") ?? "",
+      javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
+      sourceMap: output(".map"),
     };
   }
 
@@ -128,12 +125,8 @@ export class Language {
 }
 
 /** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
-export const SESSION_HOOKS = "sessionHooks";
+const SESSION_HOOKS = "sessionHooks";
 
 function declarationsOf(javascript: string): string {
   return javascript.replaceAll("\\", "/").replace(/\.(m?)js$/, ".d.$1ts");
-}
-
-function extension(path: string): string {
-  return path.slice(path.lastIndexOf("."));
 }

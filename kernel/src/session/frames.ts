@@ -8,7 +8,7 @@ export function sendFrame(frame: Frame): void {
 }
 
 /** Writes all of a buffer to a file descriptor. */
-export function writeAll(fd: number, buffer: Buffer): void {
+function writeAll(fd: number, buffer: Buffer): void {
   let written = 0;
   while (written < buffer.length) {
     try {

@@ -24,7 +24,7 @@ export function mimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
 }
 
 /** A value as text, cut with a notice where it is very long. */
-export function plainText(value: unknown): string {
+function plainText(value: unknown): string {
   const text = inspect(value, { depth: 4, maxArrayLength: 200, maxStringLength: LONGEST_TEXT, breakLength: 100 });
   if (text.length <= LONGEST_TEXT) return text;
   return `${text.slice(0, LONGEST_TEXT)}\n… (${text.length - LONGEST_TEXT} more characters)`;

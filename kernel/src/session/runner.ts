@@ -48,7 +48,7 @@ export class Runner {
     flushUpdates(cell.id);
     if (value !== undefined && !silent) {
       const data = await mimeBundle(value);
-      if (Object.keys(data).length > 0) sendFrame({ type: "result", cell: cell.id, data, metadata: {} });
+      if (Object.keys(data).length > 0) sendFrame({ type: "result", cell: cell.id, data });
     }
     return { status: "ok" };
   }
