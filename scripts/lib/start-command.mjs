@@ -1,11 +1,11 @@
 // @ts-check
 // `npm start`, from its command line to its exit status.
 
-import { UsageError } from "./failure.mjs";
+import { exitStatusOf } from "./exit-status.mjs";
 import { openJupyterLab } from "./jupyterlab.mjs";
 import { checkNotebook, runNotebook } from "./notebook.mjs";
 import { START_USAGE, startOptions } from "./options.mjs";
-import { describe, Progress } from "./progress.mjs";
+import { Progress } from "./progress.mjs";
 import { setUp } from "./set-up.mjs";
 
 /**
@@ -14,7 +14,7 @@ import { setUp } from "./set-up.mjs";
  */
 export async function startCommand(args) {
   const progress = new Progress();
-  try {
+  return exitStatusOf(async () => {
     const options = startOptions(args);
     if (options.kind === "help") {
       progress.note(START_USAGE);
@@ -26,12 +26,5 @@ export async function startCommand(args) {
     return options.kind === "run"
       ? await runNotebook(progress, environment, options)
       : await openJupyterLab(progress, environment, options);
-  } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(error.message);
-      return 2;
-    }
-    console.error(describe(error));
-    return 1;
-  }
+  });
 }

@@ -1,10 +1,11 @@
 // @ts-check
 // `npm test`, from its command line to its exit status.
 
+import { exitStatusOf } from "./exit-status.mjs";
 import { UsageError } from "./failure.mjs";
 import { jupyterSurroundings } from "./kernelspec.mjs";
 import { TEST_USAGE, testOptions } from "./options.mjs";
-import { describe, Progress } from "./progress.mjs";
+import { Progress } from "./progress.mjs";
 import { setUp } from "./set-up.mjs";
 
 /**
@@ -13,7 +14,7 @@ import { setUp } from "./set-up.mjs";
  */
 export async function testCommand(args) {
   const progress = new Progress();
-  try {
+  return exitStatusOf(async () => {
     const options = testOptions(args);
     if (options.help) {
       progress.note(TEST_USAGE);
@@ -21,14 +22,7 @@ export async function testCommand(args) {
     }
     const environment = await setUp(progress, { forTests: true });
     return await runEverything(progress, environment, options);
-  } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(error.message);
-      return 2;
-    }
-    console.error(describe(error));
-    return 1;
-  }
+  });
 }
 
 /**
