@@ -8,8 +8,17 @@ import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
 export interface TensorMemory {
   /** A new float32 tensor, its values not set. */
   make(shape: number[]): TensorInfo;
-  /** The values of a float32 tensor, shared. In the `wasm` backend a view dies when its memory grows: make first. */
-  view(tensor: TensorInfo): Float32Array;
+  /** The values of float32 tensors, shared. In the `wasm` backend a view dies when its memory grows: make first. */
+  views<T extends Tensors<T>>(tensors: T): { [K in keyof T]: Float32Array };
+}
+
+/** Tensors by name; one that is optional may be left out. */
+type Tensors<T> = { readonly [K in keyof T]?: TensorInfo };
+
+/** How one backend makes a float32 tensor, and where it keeps the values of one. */
+interface BackendMemory {
+  readonly make: (shape: number[]) => TensorInfo;
+  readonly view: (tensor: TensorInfo) => Float32Array;
 }
 
 /** The part of tfjs-backend-wasm that is used. */
@@ -36,15 +45,12 @@ function requireFloat32(tensor: TensorInfo): void {
   }
 }
 
-const memories: Record<string, (backend: unknown) => TensorMemory> = {
+const memories: Record<string, (backend: unknown) => BackendMemory> = {
   wasm(backend) {
     const wasm = backend as WasmBackend;
     return {
       make: (shape) => wasm.makeOutput(shape, "float32"),
-      view(tensor) {
-        requireFloat32(tensor);
-        return wasm.typedArrayFromHeap(tensor) as Float32Array;
-      },
+      view: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
     };
   },
   cpu(backend) {
@@ -52,7 +58,6 @@ const memories: Record<string, (backend: unknown) => TensorMemory> = {
     return {
       make: (shape) => cpu.makeTensorInfo(shape, "float32", new Float32Array(size(shape))),
       view(tensor) {
-        requireFloat32(tensor);
         const { values } = cpu.data.get(tensor.dataId);
         return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
       },
@@ -67,5 +72,15 @@ export const reachableBackends: readonly string[] = Object.keys(memories);
 export function tensorMemory(name: string, backend: unknown): TensorMemory {
   const open = memories[name];
   if (!open) throw new RangeError(`no native access to tensors of the "${name}" backend`);
-  return open(backend);
+  const { make, view } = open(backend);
+  return {
+    make,
+    views<T extends Tensors<T>>(tensors: T) {
+      const views = Object.entries<TensorInfo>(tensors as Record<string, TensorInfo>).map(([name, tensor]) => {
+        requireFloat32(tensor);
+        return [name, view(tensor)];
+      });
+      return Object.fromEntries(views) as { [K in keyof T]: Float32Array };
+    },
+  };
 }

@@ -45,20 +45,8 @@ function forward(
   const checkpoints = shape.checkpointInterval > 0 ? memory.make(checkpointsShape(shape)) : undefined;
   binding.wkv7Forward(
     shape,
-    {
-      r: memory.view(r),
-      w: memory.view(w),
-      k: memory.view(k),
-      v: memory.view(v),
-      a: memory.view(a),
-      b: memory.view(b),
-      state: memory.view(state),
-    },
-    {
-      y: memory.view(y),
-      finalState: memory.view(finalState),
-      ...(checkpoints && { checkpoints: memory.view(checkpoints) }),
-    },
+    memory.views({ r, w, k, v, a, b, state }),
+    memory.views({ y, finalState, ...(checkpoints && { checkpoints }) }),
   );
   return checkpoints ? [y, finalState, checkpoints] : [y, finalState];
 }
@@ -92,26 +80,8 @@ function backward(
   ];
   binding.wkv7Backward(
     shape,
-    {
-      r: memory.view(r),
-      w: memory.view(w),
-      k: memory.view(k),
-      v: memory.view(v),
-      a: memory.view(a),
-      b: memory.view(b),
-      checkpoints: memory.view(checkpoints),
-      dy: memory.view(dy),
-      dFinalState: memory.view(dFinalState),
-    },
-    {
-      dr: memory.view(dr),
-      dw: memory.view(dw),
-      dk: memory.view(dk),
-      dv: memory.view(dv),
-      da: memory.view(da),
-      db: memory.view(db),
-      dState: memory.view(dState),
-    },
+    memory.views({ r, w, k, v, a, b, checkpoints, dy, dFinalState }),
+    memory.views({ dr, dw, dk, dv, da, db, dState }),
   );
   return gradients;
 }
