@@ -11,6 +11,16 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     text: fc.string({ unit: "grapheme" }),
   }),
   fc.record({ type: fc.constant("clear" as const), cell: fc.nat(), wait: fc.boolean() }),
+  fc.record({
+    type: fc.constant("comm" as const),
+    cell: fc.nat(),
+    action: fc.constantFrom("comm_open" as const, "comm_msg" as const, "comm_close" as const),
+    comm: fc.string(),
+    target: fc.string(),
+    data: fc.constant({ any: ["thing", 1] }),
+    metadata: fc.constant({}),
+    buffers: fc.array(fc.uint8Array()),
+  }),
 );
 
 test("packets come out as they went in, however the stream is cut", () => {

@@ -26,12 +26,39 @@ export interface CompiledCell {
   readonly sourceMap: string;
 }
 
-/** Front to session. */
-export interface Command {
+/** Runs a cell. */
+export interface RunCommand {
   readonly type: "run";
   readonly cell: CompiledCell;
   /** A silent cell shows no result. */
   readonly silent: boolean;
+}
+
+/** What a comm message says, either way. `buffers` travel as they are, beside the JSON. */
+export interface CommContent {
+  readonly action: "comm_open" | "comm_msg" | "comm_close";
+  readonly comm: string;
+  /** The target's name; empty where it does not open a comm. */
+  readonly target: string;
+  readonly data: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** A client's comm message. It is answered by a `done` frame of this id, which shares its numbers with those of cells. */
+export interface CommCommand extends CommContent {
+  readonly type: "comm";
+  readonly id: number;
+}
+
+/** Front to session. */
+export type Command = RunCommand | CommCommand;
+
+/** A comm message of a cell, or, where `message` is given, of the handler of that client's message. */
+export interface CommFrame extends CommContent {
+  readonly type: "comm";
+  readonly cell: number;
+  readonly message?: number;
 }
 
 /** An error as a notebook shows it. */
@@ -60,12 +87,16 @@ export type Frame =
   | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle }
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
+  | CommFrame
   | { readonly type: "exit" }
+  /** A cell, or the handling of a client's message, has ended. */
   | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };
 
 const JSON_PACKET = 0;
 /** Text of a stream, not as JSON: a line of 20 MB is then copied once, not escaped. */
 const STREAM_PACKET = 1;
+/** JSON, and binary buffers behind it as they are. */
+const BUFFERS_PACKET = 2;
 const HEADER_BYTES = 5;
 
 /** The packet of a command or a frame. */
@@ -80,6 +111,7 @@ export function encodePacket(message: Command | Frame | InterruptRequest): Buffe
     packet.write(message.text, 10, "utf8");
     return packet;
   }
+  if (message.type === "comm" && message.buffers.length > 0) return encodeWithBuffers(message);
   const json = JSON.stringify(message);
   const bytes = Buffer.byteLength(json);
   const packet = Buffer.allocUnsafe(HEADER_BYTES + bytes);
@@ -89,10 +121,21 @@ export function encodePacket(message: Command | Frame | InterruptRequest): Buffe
   return packet;
 }
 
-/** Asks the session to stop the cell of this id, if it still runs. */
+/** Length of the JSON, the JSON with the lengths of the buffers in their place, the buffers. */
+function encodeWithBuffers({ buffers, ...message }: CommCommand | CommFrame): Buffer {
+  const json = Buffer.from(JSON.stringify({ ...message, buffers: buffers.map(({ byteLength }) => byteLength) }));
+  const header = Buffer.allocUnsafe(HEADER_BYTES + 4);
+  const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, 4 + json.length);
+  header.writeUInt32LE(size, 0);
+  header.writeUInt8(BUFFERS_PACKET, 4);
+  header.writeUInt32LE(json.length, HEADER_BYTES);
+  return Buffer.concat([header, json, ...buffers]);
+}
+
+/** Asks the session to stop the cells, and the handling of client's messages, of these ids, where they still run. */
 export interface InterruptRequest {
   readonly type: "interrupt";
-  readonly cell: number;
+  readonly ids: readonly number[];
 }
 
 /** Cuts a byte stream into packets, without copying a large packet more than once. */
@@ -137,6 +180,12 @@ function decode(type: number, payload: Buffer): unknown {
       name: payload.readUInt8(4) === 1 ? "stdout" : "stderr",
       text: payload.toString("utf8", 5),
     };
+  }
+  if (type === BUFFERS_PACKET) {
+    let at = 4 + payload.readUInt32LE(0);
+    const message = JSON.parse(payload.toString("utf8", 4, at)) as { buffers: readonly number[] };
+    // Each gets memory of its own, so that it is aligned for arrays of any type.
+    return { ...message, buffers: message.buffers.map((size) => new Uint8Array(payload.subarray(at, (at += size)))) };
   }
   return JSON.parse(payload.toString("utf8"));
 }

@@ -16,7 +16,15 @@ export interface Ran {
   /** `text/plain` of the result; undefined when there is none */
   readonly result: string | undefined;
   /** All messages of the cell so far; later ones are added as they come. */
-  readonly messages: readonly { readonly type: string; readonly content: Json }[];
+  readonly messages: readonly Published[];
+}
+
+/** A message that was published. */
+export interface Published {
+  readonly type: string;
+  readonly content: Json;
+  readonly metadata?: Json | undefined;
+  readonly buffers?: readonly Uint8Array[] | undefined;
 }
 
 /** `Name: message` of a failed cell, `ok` of one that did not fail. */
@@ -29,7 +37,7 @@ export class TestNotebook {
   readonly log: string[] = [];
   readonly #language: LanguageClient;
   readonly #execution: Execution;
-  readonly #outputs = new Map<string, { type: string; content: Json }[]>();
+  readonly #outputs = new Map<string, Published[]>();
   #count = 0;
 
   constructor() {
@@ -38,14 +46,14 @@ export class TestNotebook {
     this.#execution = new Execution({
       session: { folder: this.folder, preloads: [] },
       language: this.#language,
-      publish: (type, content, parent) => this.#outputs.get(parent.msg_id)?.push({ type, content }),
+      publish: (type, content, parent, more) => this.#outputs.get(parent.msg_id)?.push({ type, content, ...more }),
       log: (line) => this.log.push(line),
     });
   }
 
   async run(source: string): Promise<Ran> {
     const parent: Header = makeHeader("execute_request");
-    const messages: { type: string; content: Json }[] = [];
+    const messages: Published[] = [];
     this.#outputs.set(parent.msg_id, messages);
     const outcome = await this.#execution.execute({ source, silent: false, executionCount: ++this.#count, parent });
     const stream = (name: string): string =>
@@ -60,6 +68,24 @@ export class TestNotebook {
       result: result?.["text/plain"] as string | undefined,
       messages,
     };
+  }
+
+  /** Sends a client's comm message; resolves, when it has been handled, to what was published in answer to it. */
+  async comm(
+    type: "comm_open" | "comm_msg" | "comm_close",
+    content: Json,
+    buffers: Buffer[] = [],
+  ): Promise<Published[]> {
+    const header = makeHeader(type);
+    const messages: Published[] = [];
+    this.#outputs.set(header.msg_id, messages);
+    await this.#execution.deliver({ identities: [], header, parent_header: {}, metadata: {}, content, buffers });
+    return messages;
+  }
+
+  /** The comms that are open, by id. */
+  get comms(): Json {
+    return this.#execution.comms.info(undefined)["comms"] as Json;
   }
 
   interrupt(): void {

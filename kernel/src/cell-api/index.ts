@@ -1,3 +1,4 @@
 /** What every cell finds without an import: all that this module exports, types included. */
+export { Comm, comms, type CommMessage, type CommOptions } from "./comm.js";
 export { display, DisplayHandle, type Display, type Displayable, type MimeBundle, type TableRow } from "./display.js";
 export { progress, type ProgressOptions } from "./progress.js";

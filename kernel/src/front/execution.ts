@@ -3,13 +3,28 @@
  */
 import type { LanguageClient } from "../language/client.js";
 import type { CompileResult } from "../language/language.js";
-import type { Header, Json } from "../protocol/message.js";
-import type { CompiledCell, ErrorReport, Frame, MimeBundle, Outcome, StreamName } from "../session-protocol.js";
+import type { Header, Json, Message } from "../protocol/message.js";
+import type {
+  CommFrame,
+  CompiledCell,
+  ErrorReport,
+  Frame,
+  MimeBundle,
+  Outcome,
+  StreamName,
+} from "../session-protocol.js";
+import { Comms } from "./comms.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
 
 /** Publishes a message as an output of the request with this header. */
-export type Publish = (msgType: string, content: Json, parent: Header) => void;
+export type Publish = (msgType: string, content: Json, parent: Header, more?: PublishOptions) => void;
+
+/** What else than content an iopub message may carry. */
+export interface PublishOptions {
+  readonly metadata?: Json;
+  readonly buffers?: readonly Uint8Array[];
+}
 
 export interface ExecutionOptions {
   readonly session: SessionOptions;
@@ -26,6 +41,8 @@ export interface ExecutionRequest {
   readonly executionCount: number;
   /** Header of the request: outputs name it as their parent. */
   readonly parent: Header;
+  /** Called when the session has been given the cell: messages from then on find it running. */
+  readonly given?: () => void;
 }
 
 interface RunningCell {
@@ -34,7 +51,14 @@ interface RunningCell {
   readonly finish: (outcome: Outcome) => void;
 }
 
-/** Cells whose late output still finds its way. */
+/** A client's comm message. */
+interface ClientMessage {
+  readonly parent: Header;
+  /** Set until the session has handled it. */
+  finish?: (() => void) | undefined;
+}
+
+/** Cells, and comm messages, whose late output still finds its way. */
 const MOST_PARENTS = 1000;
 /** Time for a cell to react to an interrupt before its session is ended, in milliseconds. */
 const INTERRUPT_MS = 5000;
@@ -51,14 +75,20 @@ export class Execution {
   /** An interrupt that came while the cell was still being compiled. */
   #interruptPending = false;
   #compiling = false;
+  /** The numbers of cells and of comm messages are from one row. */
   #lastId = 0;
+  #lastCell = 0;
   readonly #parents = new Map<number, ExecutionRequest>();
+  readonly #messages = new Map<number, ClientMessage>();
+  /** The comms that cells and clients have opened. */
+  readonly comms: Comms;
   /** What a preload wrote to stderr before there was a cell to show it. */
   #early = "";
   #closed = false;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
+    this.comms = new Comms(options.publish);
     this.#start();
   }
 
@@ -74,7 +104,7 @@ export class Execution {
     this.#interruptPending = false;
     const compiled = await this.#compile(source, label);
     if (!compiled.ok) return this.#failed(request, compiled.errors);
-    const id = ++this.#lastId;
+    const id = (this.#lastCell = ++this.#lastId);
     const cell: CompiledCell = { id, label, source, javascript: compiled.javascript, sourceMap: compiled.sourceMap };
     this.#remember(id, request);
     if (this.#early !== "") this.#stream(id, "stderr", this.#early);
@@ -82,7 +112,8 @@ export class Execution {
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
       this.#running = { id, request, finish };
-      session.run({ type: "run", cell, silent });
+      session.send({ type: "run", cell, silent });
+      request.given?.();
       if (this.#interruptPending) this.interrupt();
     });
     this.#running = undefined;
@@ -102,17 +133,38 @@ export class Execution {
     }
   }
 
-  /** Stops the running cell; variables are kept unless native code does not react for 5 seconds. */
+  /**
+   * Gives the session a client's comm message, at once, also while a cell runs; resolves when it has been handled, and all
+   * its output has been published.
+   */
+  async deliver(message: Message): Promise<void> {
+    const content = this.comms.fromClient(message);
+    if (content === undefined) return;
+    const id = ++this.#lastId;
+    const session = this.#session ?? this.#start();
+    await new Promise<void>((finish) => {
+      this.#messages.set(id, { parent: message.header, finish });
+      session.send({ type: "comm", id, ...content });
+    });
+    const [oldest] = this.#messages.keys();
+    if (oldest !== undefined && this.#messages.size > MOST_PARENTS) this.#messages.delete(oldest);
+  }
+
+  /** Ids of what an interrupt stops: the running cell, and the handlers of comm messages that run or wait. */
+  #interruptible(): number[] {
+    const handled = [...this.#messages].filter(([, { finish }]) => finish !== undefined).map(([id]) => id);
+    return this.#running === undefined ? handled : [this.#running.id, ...handled];
+  }
+
+  /** Stops what runs; variables are kept unless native code does not react for 5 seconds. */
   interrupt(): void {
-    const running = this.#running;
-    if (running === undefined) {
-      this.#interruptPending = this.#compiling;
-      return;
-    }
+    if (this.#running === undefined) this.#interruptPending = this.#compiling;
+    const ids = this.#interruptible();
+    if (ids.length === 0) return;
     const session = this.#session;
-    session?.interrupt(running.id);
+    session?.interrupt(ids);
     setTimeout(() => {
-      if (this.#running !== running || this.#session !== session) return;
+      if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
       this.#killed = "interrupt-ignored";
       session?.kill();
     }, INTERRUPT_MS).unref();
@@ -133,7 +185,7 @@ export class Execution {
       this.#onFrame(frame);
     });
     session.on("raw", (name, text) => {
-      this.#stream(this.#lastId, name, text);
+      this.#stream(this.#lastCell, name, text);
     });
     session.on("end", (end) => {
       this.#onEnd(session, end);
@@ -150,7 +202,7 @@ export class Execution {
       case "preload-failed":
         this.#options.log(`preload failed: ${frame.error.ename}: ${frame.error.evalue}`);
         this.#stream(
-          this.#lastId,
+          this.#lastCell,
           "stderr",
           `The preload module could not be loaded:\n${frame.error.traceback.join("\n")}\n`,
         );
@@ -174,10 +226,14 @@ export class Execution {
       case "late-error":
         this.#publish(frame.cell, "error", { ...frame.error });
         break;
+      case "comm":
+        this.#comm(frame);
+        break;
       case "exit":
         break;
       case "done":
         if (this.#running?.id === frame.cell) this.#running.finish(frame.outcome);
+        else this.#handled(frame.cell);
         break;
     }
   }
@@ -193,8 +249,23 @@ export class Execution {
       this.#options.log(String(error));
     });
     if (this.#failedStarts < MOST_FAILED_STARTS) this.#start();
+    const parent = this.#running?.request.parent ?? this.#parents.get(this.#lastCell)?.parent;
+    if (parent !== undefined) this.comms.closeAll(parent);
     if (this.#running !== undefined) this.#running.finish({ status: "error", ...report });
-    else if (this.#lastId > 0) this.#publish(this.#lastId, "error", { ...report });
+    else if (this.#lastCell > 0) this.#publish(this.#lastCell, "error", { ...report });
+    for (const id of this.#messages.keys()) this.#handled(id);
+  }
+
+  #comm(frame: CommFrame): void {
+    const message = frame.message === undefined ? undefined : this.#messages.get(frame.message);
+    const parent = message?.parent ?? this.#parents.get(frame.cell)?.parent ?? this.#running?.request.parent;
+    if (parent !== undefined) this.comms.fromSession(frame, parent);
+  }
+
+  #handled(id: number): void {
+    const message = this.#messages.get(id);
+    message?.finish?.();
+    if (message !== undefined) message.finish = undefined;
   }
 
   #failed(request: ExecutionRequest, { ename, evalue, traceback }: ErrorReport): Outcome {
@@ -226,6 +297,7 @@ export class Execution {
 
   #remember(id: number, request: ExecutionRequest): void {
     this.#parents.set(id, request);
-    if (this.#parents.size > MOST_PARENTS) this.#parents.delete(id - MOST_PARENTS);
+    const [oldest] = this.#parents.keys();
+    if (oldest !== undefined && this.#parents.size > MOST_PARENTS) this.#parents.delete(oldest);
   }
 }

@@ -57,6 +57,9 @@ export class Kernel {
   readonly #log: (line: string) => void;
   readonly #queue: Queued[] = [];
   #draining = false;
+  /** Settles when the latest cell has been given to the session, or has ended without; and what settles it. */
+  #cellGiven: Promise<void> | undefined;
+  #given: () => void = () => undefined;
   #executionCount = 0;
   #closed: (() => void) | undefined;
 
@@ -68,7 +71,7 @@ export class Kernel {
     this.#execution = new Execution({
       session: { folder: options.folder, preloads: options.preloads },
       language: this.#language,
-      publish: (msgType, content, parent) => void this.#sockets.publish(msgType, content, parent),
+      publish: (msgType, content, parent, more) => void this.#sockets.publish(msgType, content, parent, more),
       log: options.log,
     });
   }
@@ -106,8 +109,20 @@ export class Kernel {
   async #drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) await this.#handle(next);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      let given: () => void = () => undefined;
+      this.#cellGiven = new Promise((resolve) => (given = resolve));
+      this.#given = given;
+      await this.#handle(next);
+      given();
+    }
     this.#draining = false;
+  }
+
+  /** The cell that has come before it and is being compiled may define what answers the message. */
+  async #comm(message: Message): Promise<void> {
+    await this.#cellGiven;
+    await this.#execution.deliver(message);
   }
 
   async #handle({ message, channel }: Queued): Promise<void> {
@@ -154,13 +169,13 @@ export class Kernel {
       const history = this.#history.answer(message.content);
       return this.#sockets.reply(channel, "history_reply", { status: "ok", history }, message);
     },
-    comm_info_request: (message, channel) =>
-      this.#sockets.reply(channel, "comm_info_reply", { status: "ok", comms: {} }, message),
-    // The protocol's answer to a comm whose target the kernel does not know.
-    comm_open: (message) =>
-      this.#sockets.publish("comm_close", { comm_id: message.content["comm_id"], data: {} }, message.header),
-    comm_msg: () => undefined,
-    comm_close: () => undefined,
+    comm_info_request: (message, channel) => {
+      const content = this.#execution.comms.info(message.content["target_name"]);
+      return this.#sockets.reply(channel, "comm_info_reply", content, message);
+    },
+    comm_open: (message) => this.#comm(message),
+    comm_msg: (message) => this.#comm(message),
+    comm_close: (message) => this.#comm(message),
     interrupt_request: (message, channel) => {
       this.#abortQueue();
       this.#execution.interrupt();
@@ -191,7 +206,7 @@ export class Kernel {
     const outcome: Outcome =
       question !== undefined || source.trim() === ""
         ? { status: "ok" }
-        : await this.#execution.execute({ source, silent, executionCount, parent: message.header });
+        : await this.#execution.execute({ source, silent, executionCount, parent: message.header, given: this.#given });
     const reply =
       outcome.status === "ok"
         ? { status: "ok", execution_count: executionCount, user_expressions: {}, payload }

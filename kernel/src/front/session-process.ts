@@ -92,12 +92,13 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     return this.#child.pid;
   }
 
-  run(command: Command): void {
+  send(command: Command): void {
     (this.#pipe(PIPE.commands) as Writable).write(encodePacket(command));
   }
 
-  interrupt(cell: number): void {
-    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", cell }));
+  /** Interrupts the cells, and the handling of comm messages, of these ids. */
+  interrupt(ids: readonly number[]): void {
+    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", ids }));
   }
 
   /** Ends the process at once; `end` follows. */

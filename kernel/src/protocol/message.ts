@@ -26,7 +26,7 @@ export interface Message {
   readonly parent_header: Header | Json;
   readonly metadata: Json;
   readonly content: Json;
-  readonly buffers: readonly Buffer[];
+  readonly buffers: readonly Uint8Array[];
 }
 
 /** This kernel's session id, in the header of all that it sends. */

@@ -101,7 +101,7 @@ export class Sockets {
     msgType: string,
     content: Json,
     parent: Header | Json,
-    options: { topic?: Buffer; metadata?: Json } = {},
+    options: { topic?: Buffer; metadata?: Json; buffers?: readonly Uint8Array[] } = {},
   ): Promise<void> {
     return this.#send(this.#iopub, {
       identities: [options.topic ?? Buffer.from(msgType)],
@@ -109,7 +109,7 @@ export class Sockets {
       parent_header: parent,
       metadata: options.metadata ?? {},
       content,
-      buffers: [],
+      buffers: options.buffers ?? [],
     });
   }
 

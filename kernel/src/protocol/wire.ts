@@ -30,7 +30,7 @@ export class Wire {
   }
 
   /** Frames to send. */
-  serialise(message: Message): (Buffer | string)[] {
+  serialise(message: Message): (Uint8Array | string)[] {
     const json = [message.header, message.parent_header, message.metadata, message.content].map((part) =>
       Buffer.from(JSON.stringify(part)),
     );

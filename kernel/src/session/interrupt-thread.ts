@@ -24,14 +24,14 @@ inspector.connectToMainThread();
 // A socket, not a file: a read of a file would block a thread that the process waits for when it exits.
 const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: false });
 pipe.on("data", (chunk) => {
-  for (const request of reader.push(chunk)) interrupt(request.cell);
+  for (const request of reader.push(chunk)) interrupt(request.ids);
 });
 // The front has ended, or crashed: there is nobody left to work for, and the main thread may be in an endless loop.
 pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
 
-function interrupt(cell: number): void {
+function interrupt(ids: readonly number[]): void {
   const mine = ++serial;
-  parentPort?.postMessage({ serial: mine, cell } satisfies HearInterrupt);
+  parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
   setTimeout(() => {
     if (Atomics.load(heard, 0) < mine) inspector.post("Runtime.terminateExecution");
   }, GRACE_MS);

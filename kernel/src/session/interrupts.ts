@@ -7,7 +7,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { afterTermination } from "./async-context.js";
-import { currentCell } from "./current-cell.js";
+import { currentTask } from "./current-cell.js";
 
 /** What an interrupted cell ends with. */
 export class KeyboardInterrupt extends Error {
@@ -17,27 +17,28 @@ export class KeyboardInterrupt extends Error {
   }
 }
 
-interface RunningCell {
-  /** Rejects each pending await of the cell. */
+/** A cell that runs, or the handling of a client's message. */
+interface RunningTask {
+  /** Rejects each pending await of the task. */
   readonly pending: Set<(reason: KeyboardInterrupt) => void>;
   readonly interrupted: () => void;
-  /** Set once the cell is interrupted. */
+  /** Set once the task is interrupted. */
   reason?: KeyboardInterrupt;
 }
 
-const running = new Map<number, RunningCell>();
-/** A cell that was interrupted before it began. */
-let early: number | undefined;
-/** Cells that are over because they were interrupted. */
+const running = new Map<number, RunningTask>();
+/** Tasks that were interrupted before they began. */
+const early = new Set<number>();
+/** Tasks that are over because they were interrupted. */
 const stopped = new Set<number>();
 
-/** Lets a cell be interrupted until the function that is returned is called. */
-export function allowInterrupts(cell: number, interrupted: () => void): () => void {
-  running.set(cell, { pending: new Set(), interrupted });
-  if (early === cell) interrupt(cell);
+/** Lets a task be interrupted until the function that is returned is called. */
+export function allowInterrupts(task: number, interrupted: () => void): () => void {
+  running.set(task, { pending: new Set(), interrupted });
+  if (early.delete(task)) interrupt(task);
   return () => {
-    if (running.get(cell)?.reason !== undefined) stopped.add(cell);
-    running.delete(cell);
+    if (running.get(task)?.reason !== undefined) stopped.add(task);
+    running.delete(task);
   };
 }
 
@@ -47,9 +48,9 @@ export function allowInterrupts(cell: number, interrupted: () => void): () => vo
  */
 export function interruptible<T>(value: T): T | Promise<Awaited<T>> {
   if (!isThenable(value)) return value;
-  const id = currentCell();
-  const cell = running.get(id);
-  if (cell !== undefined) return cell.reason === undefined ? race(cell, value as PromiseLike<Awaited<T>>) : value;
+  const id = currentTask();
+  const task = running.get(id);
+  if (task !== undefined) return task.reason === undefined ? race(task, value as PromiseLike<Awaited<T>>) : value;
   return stopped.has(id) ? new Promise<never>(() => undefined) : value;
 }
 
@@ -57,17 +58,17 @@ export function interruptible<T>(value: T): T | Promise<Awaited<T>> {
  * An async function around a promise that takes the value's own resolution: through these, and no others, V8 follows an
  * error's path back to the await in the cell.
  */
-async function race<T>(cell: RunningCell, value: PromiseLike<T>): Promise<T> {
+async function race<T>(task: RunningTask, value: PromiseLike<T>): Promise<T> {
   let fail: (reason: KeyboardInterrupt) => void = () => undefined;
   const settled = new Promise<T>((resolve, reject) => {
     value.then(resolve, reject);
     fail = reject;
   });
-  cell.pending.add(fail);
+  task.pending.add(fail);
   try {
     return await settled;
   } finally {
-    cell.pending.delete(fail);
+    task.pending.delete(fail);
   }
 }
 
@@ -117,7 +118,7 @@ export interface InterruptThreadData {
 
 export interface HearInterrupt {
   readonly serial: number;
-  readonly cell: number;
+  readonly ids: readonly number[];
 }
 
 /** Starts the interrupt thread. */
@@ -128,20 +129,20 @@ export function listenForInterrupts(): void {
     // Nothing of the session's own flags (heap size, say) is for this thread.
     execArgv: [],
   });
-  thread.on("message", ({ serial, cell }: HearInterrupt) => {
+  thread.on("message", ({ serial, ids }: HearInterrupt) => {
     Atomics.store(heard, 0, serial);
     afterTermination();
-    interrupt(cell);
+    for (const id of ids) interrupt(id);
   });
   thread.unref();
 }
 
 function interrupt(id: number): void {
-  const cell = running.get(id);
-  if (cell === undefined) early = id;
-  if (cell === undefined || cell.reason !== undefined) return;
-  cell.reason = new KeyboardInterrupt();
-  for (const reject of [...cell.pending]) reject(cell.reason);
-  cell.pending.clear();
-  cell.interrupted();
+  const task = running.get(id);
+  if (task === undefined) early.add(id);
+  if (task === undefined || task.reason !== undefined) return;
+  task.reason = new KeyboardInterrupt();
+  for (const reject of [...task.pending]) reject(task.reason);
+  task.pending.clear();
+  task.interrupted();
 }

@@ -7,11 +7,14 @@ import type { SessionHooks } from "../index.js";
 import { PacketReader, PIPE, type Command } from "../session-protocol.js";
 import { tolerateTermination } from "./async-context.js";
 import { CellHelpers } from "./cell-helpers.js";
+import { handleComm } from "./comms.js";
 import { captureConsole } from "./console.js";
 import { runAsCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
+import { Inbox } from "./inbox.js";
 import { listenForInterrupts } from "./interrupts.js";
 import { Runner } from "./runner.js";
+import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
 import { reportUncaughtErrors } from "./uncaught-errors.js";
 
@@ -43,14 +46,15 @@ for (const path of preloads) {
   }
 }
 
-const runner = new Runner(helpers, nonce, () => {
+const tasks = new Tasks(nonce, () => {
   for (const hook of hooks) hook.afterInterrupt?.();
 });
+const runner = new Runner(helpers, tasks);
+const inbox = new Inbox({ run: (command) => runner.run(command), comm: (command) => handleComm(command, tasks) });
 const reader = new PacketReader<Command>();
 const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });
-let last = Promise.resolve();
 commands.on("data", (chunk) => {
-  for (const command of reader.push(chunk)) last = last.then(() => runner.run(command));
+  inbox.push(reader.push(chunk));
 });
 commands.on("close", () => process.exit(0));
 sendFrame({ type: "ready", nonce });

@@ -1,0 +1,43 @@
+/** The order in which the session takes up what the front asks of it. */
+import type { Command, CommCommand, RunCommand } from "../session-protocol.js";
+
+export interface InboxHandlers {
+  readonly run: (command: RunCommand) => Promise<void>;
+  readonly comm: (command: CommCommand) => Promise<void>;
+}
+
+/**
+ * Cells run one after the other; comm messages are taken up at once, also while a cell awaits. Both start in the order in
+ * which they came.
+ *
+ * A command starts in a turn of the event loop of its own, and the turn of the next is asked for before: an interrupt that
+ * terminates a handler drops all else that was to run in that turn.
+ */
+export class Inbox {
+  readonly #handlers: InboxHandlers;
+  readonly #waiting: Command[] = [];
+  #cells = Promise.resolve();
+
+  constructor(handlers: InboxHandlers) {
+    this.#handlers = handlers;
+  }
+
+  push(commands: readonly Command[]): void {
+    for (const command of commands) {
+      // The usual case: a cell, and nothing that waits before it.
+      if (command.type === "run" && this.#waiting.length === 0) this.#start(command);
+      else if (this.#waiting.push(command) === 1) setImmediate(this.#next);
+    }
+  }
+
+  readonly #next = (): void => {
+    const command = this.#waiting.shift();
+    if (this.#waiting.length > 0) setImmediate(this.#next);
+    if (command !== undefined) this.#start(command);
+  };
+
+  #start(command: Command): void {
+    if (command.type === "run") this.#cells = this.#cells.then(() => this.#handlers.run(command));
+    else void this.#handlers.comm(command);
+  }
+}

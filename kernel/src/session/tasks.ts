@@ -1,0 +1,73 @@
+/** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
+import { writeSync } from "node:fs";
+import { fence, PIPE, type Outcome } from "../session-protocol.js";
+import { abandonEvaluation } from "./evaluate.js";
+import { sendFrame } from "./frames.js";
+import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
+import { errorReport } from "./traceback.js";
+
+/** Time for the `finally` blocks of what was interrupted, in milliseconds. */
+const CLEAN_UP_MS = 80;
+
+export class Tasks {
+  readonly #nonce: string;
+  readonly #afterInterrupt: () => void;
+
+  /**
+   * @param nonce A part of the session's fences.
+   * @param afterInterrupt Called after an interrupted task.
+   */
+  constructor(nonce: string, afterInterrupt: () => void) {
+    this.#nonce = nonce;
+    this.#afterInterrupt = afterInterrupt;
+  }
+
+  /**
+   * The outcome of `body`; at the latest some time after an interrupt, since what was terminated gives none of its own.
+   * @param evaluates whether it evaluates a script, which a termination leaves unsettled
+   */
+  async untilInterrupted(id: number, evaluates: boolean, body: () => Promise<void>): Promise<Outcome> {
+    let interrupted = false;
+    let ended = false;
+    let disallow = (): unknown => undefined;
+    const interruption = new Promise<never>((_, reject) => {
+      disallow = allowInterrupts(id, () => {
+        interrupted = true;
+        // A cell that was terminated, or that catches the interrupt and goes on, gives no outcome of its own.
+        setTimeout(() => {
+          if (evaluates && !ended) abandonEvaluation();
+          reject(new KeyboardInterrupt());
+        }, CLEAN_UP_MS);
+      });
+    });
+    // Whoever loses the race is not to be reported as an unhandled rejection.
+    interruption.catch(() => undefined);
+    const own = body();
+    const noteEnd = (): void => {
+      ended = true;
+    };
+    own.then(noteEnd, noteEnd);
+    try {
+      await Promise.race([own, interruption]);
+      return { status: "ok" };
+    } catch (error) {
+      if (error instanceof KeyboardInterrupt) interrupted = true;
+      return { status: "error", ...errorReport(error) };
+    } finally {
+      disallow();
+      if (interrupted) this.#afterInterrupt();
+    }
+  }
+
+  /** Tells the front that a task has ended, after all that it has written. */
+  end(id: number, outcome: Outcome): void {
+    for (const fd of [PIPE.stdout, PIPE.stderr]) {
+      try {
+        writeSync(fd, fence(this.#nonce, id));
+      } catch {
+        // User code has closed the descriptor; the front does not wait for it for long.
+      }
+    }
+    sendFrame({ type: "done", cell: id, outcome });
+  }
+}
