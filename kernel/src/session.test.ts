@@ -338,3 +338,26 @@ test("a package installed while the notebook runs is found by the next cell", as
   writeFileSync(`${folder}/i.d.ts`, "export declare const v: string;");
   assert.equal((await notebook.run('import { v } from "brand-new"; v.length')).result, "8");
 });
+
+test("what cells have started ends with the session, and holds nothing up", async () => {
+  const started = await notebook.run(
+    `const child = require("node:child_process").spawn("sleep", ["600"], { stdio: "inherit" }); child.pid as number`,
+  );
+  const pid = Number(started.result);
+  assert.ok(process.kill(pid, 0));
+  assert.match(ending(await notebook.run("process.exit(3)")), /process\.exit\(3\) was called/);
+  await eventually(() => {
+    try {
+      process.kill(pid, 0);
+      return undefined;
+    } catch {
+      return true;
+    }
+  });
+});
+
+test("a session that closes its pipes is ended, and that is said", async () => {
+  const ran = await notebook.run('require("node:fs").closeSync(4)');
+  assert.match(ending(ran), /^SessionEnded: The session closed its pipes to the kernel/);
+  assert.equal((await notebook.run("1 + 1")).result, "2");
+});

@@ -12,7 +12,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as zmq from "zeromq";
-import { kernelspec, surroundings } from "./environment.js";
+import { kernelspec, surroundings, type Kernelspec } from "./environment.js";
 
 /** A JSON object off the wire. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -59,10 +59,20 @@ export interface ExecuteOptions {
   readonly timeout?: number;
 }
 
+export interface StartOptions {
+  /** Folder in which the kernel is started: the notebook's. A new one unless told. */
+  readonly cwd?: string;
+  /** What is started; the kernelspec of the environment unless told. */
+  readonly spec?: Kernelspec;
+  /** Environment variables; undefined removes one. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
 type Channel = "shell" | "control";
 
 const DELIMITER = "<IDS|MSG>";
 const PATIENCE = 30_000;
+const { pid: ownPid } = process;
 
 /** A kernel that runs, and the line to it. */
 export class KernelClient {
@@ -72,6 +82,7 @@ export class KernelClient {
   readonly #session = randomUUID();
   readonly #dealers: Record<Channel, zmq.Dealer>;
   readonly #iopub: zmq.Subscriber;
+  readonly #heartbeat: zmq.Request;
   readonly #waiting = new Map<string, (message: Message) => void>();
   readonly #listeners = new Set<(message: Message) => void>();
   /** What the kernel's process wrote to its standard error: for the message of a test that fails. */
@@ -81,13 +92,15 @@ export class KernelClient {
     this.#process = process;
     this.#folder = folder;
     this.#key = key;
-    const [shell, iopub, , control] = ports;
+    const [shell, iopub, , control, heartbeat] = ports;
     this.#dealers = { shell: new zmq.Dealer({ linger: 0 }), control: new zmq.Dealer({ linger: 0 }) };
     this.#iopub = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 0 });
     this.#dealers.shell.connect(`tcp://127.0.0.1:${shell}`);
     this.#dealers.control.connect(`tcp://127.0.0.1:${control}`);
     this.#iopub.connect(`tcp://127.0.0.1:${iopub}`);
     this.#iopub.subscribe();
+    this.#heartbeat = new zmq.Request({ linger: 0, receiveTimeout: PATIENCE, sendTimeout: PATIENCE });
+    this.#heartbeat.connect(`tcp://127.0.0.1:${heartbeat}`);
     process.stderr?.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     void this.#receive(this.#dealers.shell, (message) => this.#answer(message));
     void this.#receive(this.#dealers.control, (message) => this.#answer(message));
@@ -97,7 +110,7 @@ export class KernelClient {
   }
 
   /** Starts the kernel in `cwd` and waits until it answers on both shell and iopub. */
-  static async start({ cwd }: { cwd?: string } = {}): Promise<KernelClient> {
+  static async start({ cwd, spec = kernelspec(), env: extra = {} }: StartOptions = {}): Promise<KernelClient> {
     const folder = mkdtempSync(join(tmpdir(), "metastate-client-"));
     const connectionFile = join(folder, "connection.json");
     const key = randomUUID();
@@ -110,12 +123,13 @@ export class KernelClient {
         ...{ transport: "tcp", ip: "127.0.0.1", signature_scheme: "hmac-sha256", key, kernel_name: "metastate" },
       }),
     );
-    const { argv, env } = kernelspec();
+    const { argv, env } = spec;
     const [command, ...args] = argv.map((part) => part.replace("{connection_file}", connectionFile));
     assert.ok(command, "the kernelspec has no argv");
     const process = spawn(command, args, {
       cwd: cwd ?? folder,
-      env: surroundings(env),
+      // With the parent's id, as Jupyter gives it, the kernel ends even when the test is killed.
+      env: surroundings({ ...env, JPY_PARENT_PID: String(ownPid), ...extra }),
       stdio: ["ignore", "ignore", "pipe"],
     });
     const client = new KernelClient(process, folder, key, ports);
@@ -126,6 +140,27 @@ export class KernelClient {
       throw error;
     }
     return client;
+  }
+
+  /** Process id of the front. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Resolves when the front's process has ended. */
+  async ended(): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await once(this.#process, "exit");
+  }
+
+  /** Ends the front as the kernel of the operating system would. */
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Resolves when the heartbeat has come back. */
+  async heartbeat(): Promise<void> {
+    await this.#heartbeat.send("beat");
+    await this.#heartbeat.receive();
   }
 
   /** Asks and waits for the reply. */
@@ -187,7 +222,7 @@ export class KernelClient {
         clearTimeout(force);
       }
     } finally {
-      for (const socket of [this.#dealers.shell, this.#dealers.control, this.#iopub]) socket.close();
+      for (const socket of [...Object.values(this.#dealers), this.#iopub, this.#heartbeat]) socket.close();
       rmSync(this.#folder, { recursive: true, force: true });
     }
   }

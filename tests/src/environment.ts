@@ -37,6 +37,13 @@ export function kernelspec(name = kernelName): Kernelspec {
   return JSON.parse(readFileSync(file, "utf8")) as Kernelspec;
 }
 
+/** The kernel alone, as it is without this project: no library is preloaded, and nothing needs to be registered. */
+export function bareKernel(...preloads: readonly string[]): Kernelspec {
+  const command = join(root, "kernel", "bin", "metastate-kernel.mjs");
+  const flags = preloads.flatMap((path) => ["--preload", path]);
+  return { argv: [process.execPath, command, "run", "{connection_file}", ...flags] };
+}
+
 /** The surroundings of a program that shall not know that it was started by a test, nor find another kernel. */
 export function surroundings(extra: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, JUPYTER_PREFER_ENV_PATH: "1", ...extra };

@@ -60,7 +60,7 @@ interface ClientMessage {
 
 /** Cells, and comm messages, whose late output still finds its way. */
 const MOST_PARENTS = 1000;
-/** Time for a cell to react to an interrupt before its session is ended, in milliseconds. */
+/** Time for a cell, or a preload module that a cell waits for, to react to an interrupt before its session is ended. */
 const INTERRUPT_MS = 5000;
 /** Sessions that died before they were ready; after so many in a row the next cell starts one, not the front itself. */
 const MOST_FAILED_STARTS = 2;
@@ -165,7 +165,7 @@ export class Execution {
     session?.interrupt(ids);
     setTimeout(() => {
       if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
-      this.#killed = "interrupt-ignored";
+      this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
       session?.kill();
     }, INTERRUPT_MS).unref();
   }

@@ -4,7 +4,7 @@ import type { ErrorReport } from "../session-protocol.js";
 import type { SessionEnd } from "./session-process.js";
 
 /** Why the front itself has ended the session, where it has. */
-export type KillReason = "interrupt-ignored";
+export type KillReason = "interrupt-ignored" | "interrupted-at-start";
 
 /** The error of the cell that was running when the session ended. */
 export function endReport(end: SessionEnd, killed: KillReason | undefined): ErrorReport {
@@ -13,9 +13,15 @@ export function endReport(end: SessionEnd, killed: KillReason | undefined): Erro
   return { ename, evalue, traceback: [`${ansi.red}${ansi.bold}${ename}${ansi.reset}: ${evalue}`] };
 }
 
-function cause({ code, signal, exited, lastWords }: SessionEnd, killed: KillReason | undefined): string {
+function cause({ code, signal, exited, lastWords, cutOff }: SessionEnd, killed: KillReason | undefined): string {
   if (killed === "interrupt-ignored") {
     return "Native code did not react to the interrupt for 5 seconds, so the session was ended.";
+  }
+  if (killed === "interrupted-at-start") {
+    return "The session was interrupted while it still loaded its preload modules.";
+  }
+  if (cutOff) {
+    return "The session closed its pipes to the kernel (file descriptors 3 to 5), so it was ended.";
   }
   if (/heap out of memory|Reached heap limit/.test(lastWords)) {
     return (

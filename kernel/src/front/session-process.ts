@@ -1,7 +1,7 @@
 /** The session process as the front sees it: starts it, sends it cells, reads what it says, notices how it dies. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import {
   encodePacket,
@@ -29,6 +29,8 @@ export interface SessionEnd {
   readonly signal: NodeJS.Signals | null;
   /** The last lines on stderr, which tell of a crash. */
   readonly lastWords: string;
+  /** Whether it was ended because it had closed one of the pipes to the front, and so could no longer be talked to. */
+  readonly cutOff: boolean;
 }
 
 interface SessionEvents {
@@ -40,6 +42,12 @@ interface SessionEvents {
 
 /** Time for the fence of a cell to come through the raw pipes, in milliseconds. */
 const FENCE_MS = 1000;
+/** Time after a session's end in which what is still in its pipes is read, in milliseconds. */
+const DRAIN_MS = 1000;
+/** Time between the close of a pipe and the end of the process that goes with it, where it ends by itself. */
+const CUT_OFF_MS = 500;
+/** Elsewhere a process group is no more than a console of its own. */
+const GROUPS = process.platform !== "win32";
 const LAST_WORDS = 4000;
 
 export class SessionProcess extends EventEmitter<SessionEvents> {
@@ -50,6 +58,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   #queue: Promise<void> = Promise.resolve();
   #nonce = "";
   #exited = false;
+  #ended = false;
+  #cutOff = false;
   #lastWords = "";
 
   constructor(options: SessionOptions) {
@@ -61,6 +71,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
       cwd: options.folder,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      // A process group of its own: what cells start ends with the session, and a cell's kill(0) does not reach Jupyter.
+      detached: GROUPS,
       // Colours are asked for by a terminal, and this is none.
       env: { ...process.env, NO_COLOR: process.env["NO_COLOR"] ?? "1" },
     });
@@ -74,17 +86,28 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       };
     }
     this.#readFrames(this.#pipe(PIPE.frames) as Readable);
-    for (const pipe of [PIPE.commands, PIPE.interrupts]) {
+    for (const fd of [PIPE.commands, PIPE.frames, PIPE.interrupts]) {
+      const pipe = this.#pipe(fd) as Duplex;
       // A write to a session that has just died; its end is reported by itself.
-      (this.#pipe(pipe) as Writable).on("error", () => undefined);
+      pipe.on("error", () => undefined);
+      pipe.on("close", () => {
+        this.#onPipeClosed();
+      });
     }
     this.#child.on("error", (error) => {
       this.#lastWords += String(error);
       this.#end(null, null);
     });
-    // `close` comes after `exit`, when all pipes have been read to their end.
+    // `close` comes after `exit`, when all pipes have been read to their end: never, while a process that the session
+    // started, and that left its group, holds one of them.
     this.#child.on("close", (code, signal) => {
       this.#end(code, signal);
+    });
+    this.#child.on("exit", (code, signal) => {
+      this.#killGroup();
+      setTimeout(() => {
+        this.#end(code, signal);
+      }, DRAIN_MS).unref();
     });
   }
 
@@ -101,9 +124,28 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", ids }));
   }
 
-  /** Ends the process at once; `end` follows. */
+  /** Ends the process, and those that it has started, at once; `end` follows. */
   kill(): void {
     this.#child.kill("SIGKILL");
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
+    if (!GROUPS || this.pid === undefined) return;
+    try {
+      process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // Nobody is left in it.
+    }
+  }
+
+  /** User code may close any descriptor. A session without one of the pipes would seem to work for ever. */
+  #onPipeClosed(): void {
+    setTimeout(() => {
+      if (this.#ended || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+      this.#cutOff = true;
+      this.kill();
+    }, CUT_OFF_MS).unref();
   }
 
   #pipe(fd: number): unknown {
@@ -131,8 +173,12 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // A fence that has not come by now never will.
+    for (const stream of Object.values(this.#raw)) stream.close();
     void this.#queue.then(() => {
-      this.emit("end", { code, signal, exited: this.#exited, lastWords: this.#lastWords });
+      this.emit("end", { code, signal, exited: this.#exited, lastWords: this.#lastWords, cutOff: this.#cutOff });
     });
   }
 }
@@ -175,9 +221,14 @@ class RawStream {
       this.#read(this.#decoder.decode(chunk, { stream: true }));
     });
     pipe.on("close", () => {
-      this.#closed = true;
-      for (const resolve of this.#waiting.values()) resolve();
+      this.close();
     });
+  }
+
+  /** Nobody waits for a fence any longer. */
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#waiting.values()) resolve();
   }
 
   /** Resolves when the fence has been read: all that was written before it has been handed on. */

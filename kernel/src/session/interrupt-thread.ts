@@ -2,6 +2,7 @@
  * The interrupt thread: hears interrupts while a cell blocks the main thread, and terminates what runs there when the
  * main thread does not hear them itself. It also ends the process when the front is gone.
  */
+import { readFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
@@ -13,6 +14,8 @@ import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
  * of a small training, which then ends in order.
  */
 const GRACE_MS = 100;
+/** Time for a termination to take effect: it stops JavaScript, but not native code such as the wait of `execSync`. */
+const TERMINATION_MS = 400;
 
 const { heard } = workerData as InterruptThreadData;
 const reader = new PacketReader<InterruptRequest>();
@@ -26,13 +29,51 @@ const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: false }
 pipe.on("data", (chunk) => {
   for (const request of reader.push(chunk)) interrupt(request.ids);
 });
-// The front has ended, or crashed: there is nobody left to work for, and the main thread may be in an endless loop.
-pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
+// The front has ended, or crashed: there is nobody left to work for, and the main thread may be in an endless loop. What
+// cells have started goes too: on all but Windows the session leads a process group.
+pipe.on("close", () => process.kill(process.platform === "win32" ? process.pid : -process.pid, "SIGKILL"));
 
 function interrupt(ids: readonly number[]): void {
   const mine = ++serial;
   parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
+  const ignored = (): boolean => Atomics.load(heard, 0) < mine;
   setTimeout(() => {
-    if (Atomics.load(heard, 0) < mine) inspector.post("Runtime.terminateExecution");
+    if (!ignored()) return;
+    inspector.post("Runtime.terminateExecution");
+    setTimeout(() => {
+      if (ignored()) interruptAwaitedChild();
+    }, TERMINATION_MS);
   }, GRACE_MS);
+}
+
+/**
+ * Does what Ctrl-C in a terminal does to a program that is waited for. A main thread that hears nothing is most likely in
+ * `execSync` or its like; it then waits for the child that it has started last, and that for its own.
+ */
+function interruptAwaitedChild(): void {
+  const last = childrenOf(process.pid).at(-1);
+  if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) interruptProcess(pid);
+}
+
+function interruptProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGINT");
+  } catch {
+    // It has just ended.
+  }
+}
+
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** What the main thread of a process has started and still runs, the youngest last. */
+function childrenOf(pid: number): number[] {
+  try {
+    // Linux has this list; elsewhere such a wait ends with the session.
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    return pids === "" ? [] : pids.split(" ").map(Number);
+  } catch {
+    return [];
+  }
 }
