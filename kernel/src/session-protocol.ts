@@ -24,12 +24,32 @@ export interface CompiledCell {
   readonly javascript: string;
   /** Source map (version 3, JSON) from the JavaScript to the TypeScript. */
   readonly sourceMap: string;
+  /** Paths of the notebook's own files that it imports, by specifier. */
+  readonly imports: Readonly<Record<string, string>>;
+}
+
+/** A file of the notebook's own, compiled: TypeScript as a `System.register` call, JSON as it is. */
+export interface CompiledModule {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** What the user sees: the path from the notebook's folder. */
+  readonly label: string;
+  readonly kind: "typescript" | "json";
+  /** Differs where text, compiler options, or the files that its imports mean differ. */
+  readonly version: string;
+  readonly source: string;
+  readonly javascript: string;
+  readonly sourceMap: string;
+  /** Paths of the notebook's own files that it imports, by specifier. */
+  readonly imports: Readonly<Record<string, string>>;
 }
 
 /** Runs a cell. */
 export interface RunCommand {
   readonly type: "run";
   readonly cell: CompiledCell;
+  /** The notebook's own files that the cell imports, and what these import, as far as the session lacks them. */
+  readonly modules: readonly CompiledModule[];
   /** A silent cell shows no result. */
   readonly silent: boolean;
 }

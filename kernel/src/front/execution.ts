@@ -103,16 +103,20 @@ export class Execution {
     const label = `In [${executionCount}]`;
     this.#interruptPending = false;
     const compiled = await this.#compile(source, label);
+    if (compiled.warning !== undefined && !silent) {
+      this.#options.publish("stream", { name: "stderr", text: compiled.warning }, request.parent);
+    }
     if (!compiled.ok) return this.#failed(request, compiled.errors);
     const id = (this.#lastCell = ++this.#lastId);
-    const cell: CompiledCell = { id, label, source, javascript: compiled.javascript, sourceMap: compiled.sourceMap };
+    const { javascript, sourceMap, imports, modules } = compiled;
+    const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
     this.#remember(id, request);
     if (this.#early !== "") this.#stream(id, "stderr", this.#early);
     this.#early = "";
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
       this.#running = { id, request, finish };
-      session.send({ type: "run", cell, silent });
+      session.send({ type: "run", cell, modules, silent });
       request.given?.();
       if (this.#interruptPending) this.interrupt();
     });

@@ -10,6 +10,7 @@ import {
   PIPE,
   type Command,
   type Frame,
+  type RunCommand,
   type StreamName,
 } from "../session-protocol.js";
 
@@ -56,6 +57,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   readonly #raw: Record<StreamName, RawStream>;
   /** Frames are handed on in order, each after the fences of the cell ends before it. */
   #queue: Promise<void> = Promise.resolve();
+  /** Versions of the notebook's own files that the session has, by path. */
+  readonly #sentModules = new Map<string, string>();
   #nonce = "";
   #exited = false;
   #ended = false;
@@ -116,7 +119,14 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   }
 
   send(command: Command): void {
-    (this.#pipe(PIPE.commands) as Writable).write(encodePacket(command));
+    const needed = command.type === "run" ? this.#withoutSentModules(command) : command;
+    (this.#pipe(PIPE.commands) as Writable).write(encodePacket(needed));
+  }
+
+  #withoutSentModules(command: RunCommand): RunCommand {
+    const modules = command.modules.filter(({ path, version }) => this.#sentModules.get(path) !== version);
+    for (const { path, version } of modules) this.#sentModules.set(path, version);
+    return { ...command, modules };
   }
 
   /** Interrupts the cells, and the handling of comm messages, of these ids. */

@@ -13,6 +13,7 @@
 import ts from "typescript";
 import { boundNames, isVarList } from "./declared-names.js";
 import { HELPERS } from "./helpers-name.js";
+import { helperCall, interruptible } from "./interruptible.js";
 
 /** Start of the names of stand-ins for `var` inside blocks: they are there for the declarations, not for the script. */
 export const NESTED_VAR = "__nested_var_";
@@ -159,9 +160,7 @@ class CellTransform {
   }
 
   #helper(name: string, args: readonly ts.Expression[]): ts.CallExpression {
-    const factory = this.#factory;
-    const target = factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), name);
-    return factory.createCallExpression(target, undefined, args);
+    return helperCall(this.#factory, name, args);
   }
 
   #visit<T extends ts.Node>(node: T): T {
@@ -180,14 +179,9 @@ class CellTransform {
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), "meta");
       }
-      if (ts.isAwaitExpression(node)) {
-        const { expression } = children(node);
-        return factory.updateAwaitExpression(node, this.#helper("interruptible", [expression]));
-      }
-      if (ts.isForOfStatement(node) && node.awaitModifier !== undefined) {
-        const { awaitModifier, initializer, expression, statement } = children(node);
-        const iterable = this.#helper("interruptibleIterable", [expression]);
-        return factory.updateForOfStatement(node, awaitModifier, initializer, iterable, statement);
+      if (ts.isAwaitExpression(node) || ts.isForOfStatement(node)) {
+        const visited = children(node);
+        return interruptible(factory, visited) ?? visited;
       }
       if (!inFunction) {
         if (ts.isVariableStatement(node) && isVarList(node.declarationList)) {

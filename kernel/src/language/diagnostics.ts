@@ -14,10 +14,21 @@ export interface CellErrors {
 
 const MOST_SHOWN = 10;
 
-/** Formats the errors found in a cell. Positions are those of the user's own text. */
-export function formatDiagnostics(diagnostics: readonly ts.Diagnostic[], label: string, source: string): CellErrors {
-  const lines = source.split("\n");
-  const shown = diagnostics.slice(0, MOST_SHOWN).flatMap((diagnostic) => format(diagnostic, label, lines));
+/** A text as the user knows it: a cell, or a file. */
+export interface UserText {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** Formats errors. Positions are those of the user's own text, which `textOf` tells of each. */
+export function formatDiagnostics(
+  diagnostics: readonly ts.Diagnostic[],
+  textOf: (diagnostic: ts.Diagnostic) => UserText,
+): CellErrors {
+  const shown = diagnostics.slice(0, MOST_SHOWN).flatMap((diagnostic) => {
+    const { label, text } = textOf(diagnostic);
+    return format(diagnostic, label, text.split("\n"));
+  });
   const more = diagnostics.length - MOST_SHOWN;
   const first = diagnostics[0];
   const rest = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";

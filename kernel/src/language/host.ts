@@ -4,7 +4,11 @@ import ts from "typescript";
 import { isPackage, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellFiles } from "./files.js";
-import { CELL_OPTIONS } from "./options.js";
+import type { OwnModulesHost } from "./own-modules.js";
+import type { NotebookConfig } from "./tsconfig.js";
+
+/** Extensions of files that are the notebook's own when they lie outside of packages. */
+const OWN: ReadonlySet<string> = new Set([".ts", ".tsx", ".mts", ".cts", ".json"]);
 
 interface DiskFile {
   readonly modified: number;
@@ -15,8 +19,9 @@ interface DiskFile {
  * Serves the virtual files of the cells, and files on disk from memory: the service asks for every file of the program
  * each time that a cell changes, and a program with a large library has a thousand.
  */
-export class CellHost implements ts.LanguageServiceHost {
+export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #files: CellFiles;
+  readonly #config: NotebookConfig;
   readonly #folder: string;
   readonly #roots: readonly string[];
   readonly #disk = new Map<string, DiskFile>();
@@ -24,14 +29,24 @@ export class CellHost implements ts.LanguageServiceHost {
   readonly #globals: readonly string[];
   readonly #packed: readonly string[];
   #resolution: ts.ModuleResolutionCache;
+  /** Files of the notebook's own that a file imports, by specifier. */
+  readonly #own = new Map<string, Map<string, string>>();
+  #lookingAgain = false;
 
   /**
    * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold
    *   the declarations of a package packed into one file, `types/<package>.d.ts`, which then stands for the package's own.
    * @param others more declaration files that every cell sees
    */
-  constructor(files: CellFiles, folder: string, globals: readonly string[], others: readonly string[]) {
+  constructor(
+    files: CellFiles,
+    config: NotebookConfig,
+    folder: string,
+    globals: readonly string[],
+    others: readonly string[],
+  ) {
     this.#files = files;
+    this.#config = config;
     this.#folder = folder;
     this.#globals = globals;
     this.#roots = [...others, ...globals];
@@ -39,7 +54,7 @@ export class CellHost implements ts.LanguageServiceHost {
     this.#resolution = this.#resolutionCache();
   }
 
-  getCompilationSettings = (): ts.CompilerOptions => CELL_OPTIONS;
+  getCompilationSettings = (): ts.CompilerOptions => this.#config.options;
   getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform] });
   getCurrentDirectory = (): string => this.#folder;
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
@@ -51,6 +66,10 @@ export class CellHost implements ts.LanguageServiceHost {
   realpath = (path: string): string => (this.#files.get(path) === undefined ? (ts.sys.realpath?.(path) ?? path) : path);
   useCaseSensitiveFileNames = (): boolean => ts.sys.useCaseSensitiveFileNames;
   getModuleResolutionCache = (): ts.ModuleResolutionCache => this.#resolution;
+  getScriptKind = (path: string): ts.ScriptKind => this.#scriptKind(path);
+  /** Internal to TypeScript: whether a file's imports are resolved anew though its text is as it was. */
+  hasInvalidatedResolutions = (): boolean => this.#lookingAgain;
+  ownImports = (path: string): ReadonlyMap<string, string> => this.#own.get(path) ?? new Map<string, string>();
 
   readFile = (path: string, encoding?: string): string | undefined =>
     this.#files.get(path)?.text ?? ts.sys.readFile(path, encoding);
@@ -79,28 +98,62 @@ export class CellHost implements ts.LanguageServiceHost {
     sourceFile,
   ) =>
     literals.map((literal) => {
-      const packed = this.#packedTypes(literal.text);
-      if (packed !== undefined) {
-        const resolvedModule = { resolvedFileName: packed, extension: ts.Extension.Dts, isExternalLibraryImport: true };
-        return { resolvedModule };
-      }
-      const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
-      const from = (file: string): ts.ResolvedModuleWithFailedLookupLocations =>
-        ts.resolveModuleName(literal.text, file, options, this, this.#resolution, redirected, mode);
-      const found = from(containingFile);
-      if (found.resolvedModule !== undefined || !isPackage(literal.text)) return found;
-      // As in `session/cell-helpers.ts`: a package that a preload module brings can be imported in any folder.
-      return this.#globals.map(from).find(({ resolvedModule }) => resolvedModule !== undefined) ?? found;
+      const found = this.#resolve(literal, containingFile, redirected, options, sourceFile);
+      this.#noteOwn(containingFile, literal.text, found.resolvedModule);
+      return found;
     });
+
+  #resolve(
+    literal: ts.StringLiteralLike,
+    containingFile: string,
+    redirected: ts.ResolvedProjectReference | undefined,
+    options: ts.CompilerOptions,
+    sourceFile: ts.SourceFile,
+  ): ts.ResolvedModuleWithFailedLookupLocations {
+    const packed = this.#packedTypes(literal.text);
+    if (packed !== undefined) {
+      const resolvedModule = { resolvedFileName: packed, extension: ts.Extension.Dts, isExternalLibraryImport: true };
+      return { resolvedModule } as ts.ResolvedModuleWithFailedLookupLocations;
+    }
+    const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
+    const from = (file: string): ts.ResolvedModuleWithFailedLookupLocations =>
+      ts.resolveModuleName(literal.text, file, options, this, this.#resolution, redirected, mode);
+    const found = from(containingFile);
+    if (found.resolvedModule !== undefined || !isPackage(literal.text)) return found;
+    // As in `session/cell-helpers.ts`: a package that a preload module brings can be imported in any folder.
+    return this.#globals.map(from).find(({ resolvedModule }) => resolvedModule !== undefined) ?? found;
+  }
+
+  /** A file that is not a package's, and that Node could not run as it is. */
+  #noteOwn(importer: string, specifier: string, found: ts.ResolvedModuleFull | undefined): void {
+    const own = found !== undefined && found.isExternalLibraryImport !== true && OWN.has(found.extension);
+    const imports = this.#own.get(importer) ?? new Map<string, string>();
+    if (own) imports.set(specifier, found.resolvedFileName);
+    else imports.delete(specifier);
+    this.#own.set(importer, imports);
+  }
 
   /** Whether a module that the file imports was not found. */
   lacksModule(program: ts.Program, file: ts.SourceFile): boolean {
     return program.getSemanticDiagnostics(file).some(({ code }) => code === 2307 || code === 2792);
   }
 
-  /** Forgets where modules were not, and were, found. */
-  lookAgain(): void {
+  /** Forgets where modules were not, and were, found; `look` resolves them anew. */
+  lookAgain<T>(look: () => T): T {
     this.#resolution = this.#resolutionCache();
+    this.#lookingAgain = true;
+    try {
+      return look();
+    } finally {
+      this.#lookingAgain = false;
+    }
+  }
+
+  /** JSX is what a cell may contain where the notebook's configuration says so: `<T>x` then is no cast. */
+  #scriptKind(path: string): ts.ScriptKind {
+    if (path === this.#files.cellPath && this.#config.options.jsx !== undefined) return ts.ScriptKind.TSX;
+    // Undefined is not allowed for, "unknown" lets TypeScript go by the name.
+    return ts.ScriptKind.Unknown;
   }
 
   /** The one file that holds a package's declarations, where there is such a file. */
@@ -111,13 +164,19 @@ export class CellHost implements ts.LanguageServiceHost {
 
   #resolutionCache(): ts.ModuleResolutionCache {
     const canonical = (path: string): string => (ts.sys.useCaseSensitiveFileNames ? path : path.toLowerCase());
-    return ts.createModuleResolutionCache(this.#folder, canonical, CELL_OPTIONS);
+    return ts.createModuleResolutionCache(this.#folder, canonical, this.#config.options);
   }
 
-  /** A file of the user's own is read again when it has changed; declarations and packages are taken not to change. */
+  /** Packages, and declarations outside the notebook's folder, are taken not to change. */
+  #mayChange(path: string): boolean {
+    if (path.includes("/node_modules/")) return false;
+    return !path.endsWith(".d.ts") || path.startsWith(`${this.#folder}/`);
+  }
+
+  /** A file of the user's own is read again when it has changed. */
   #onDisk(path: string): DiskFile | undefined {
     const cached = this.#disk.get(path);
-    if (cached !== undefined && (path.endsWith(".d.ts") || path.includes("/node_modules/"))) return cached;
+    if (cached !== undefined && !this.#mayChange(path)) return cached;
     const modified = ts.sys.getModifiedTime?.(path)?.getTime();
     if (modified === undefined) return undefined;
     if (cached?.modified === modified) return cached;

@@ -1,16 +1,31 @@
 /** Cells through the stock TypeScript language service: compile, complete, inspect. */
 import ts from "typescript";
 import { declaredNames, exportedNames } from "./declared-names.js";
-import { formatDiagnostics, type CellErrors } from "./diagnostics.js";
+import type { CompiledModule } from "../session-protocol.js";
+import { formatDiagnostics, type CellErrors, type UserText } from "./diagnostics.js";
 import { NESTED_VAR } from "./cell-transform.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { IGNORED_ERRORS } from "./options.js";
+import { OwnModules } from "./own-modules.js";
+import { NotebookConfig } from "./tsconfig.js";
 
 /** JavaScript of a cell, or why there is none. */
-export type CompileResult =
-  | { readonly ok: true; readonly javascript: string; readonly sourceMap: string }
-  | { readonly ok: false; readonly errors: CellErrors };
+export type CompileResult = {
+  /** What is to be said before the cell runs; lines for stderr. */
+  readonly warning?: string;
+} & (
+  | {
+      readonly ok: true;
+      readonly javascript: string;
+      readonly sourceMap: string;
+      /** Paths of the notebook's own files that it imports, by specifier. */
+      readonly imports: Readonly<Record<string, string>>;
+      /** Those files, and what they import. */
+      readonly modules: readonly CompiledModule[];
+    }
+  | { readonly ok: false; readonly errors: CellErrors }
+);
 
 export interface LanguageOptions {
   /** The notebook's folder: packages and types resolve from here. */
@@ -24,21 +39,36 @@ export interface LanguageOptions {
 /** The language of one notebook: remembers what its cells declared. */
 export class Language {
   readonly #files: CellFiles;
+  readonly #config: NotebookConfig;
   readonly #host: CellHost;
-  readonly #service: ts.LanguageService;
+  readonly #own: OwnModules;
+  #service: ts.LanguageService;
 
   constructor(options: LanguageOptions) {
     // TypeScript speaks of paths with forward slashes.
     const folder = options.folder.replaceAll("\\", "/");
     this.#files = new CellFiles(folder);
-    this.#host = new CellHost(this.#files, folder, options.globals.map(declarationsOf), [options.nodeTypes]);
+    this.#config = new NotebookConfig(folder);
+    const globals = options.globals.map(declarationsOf);
+    this.#host = new CellHost(this.#files, this.#config, folder, globals, [options.nodeTypes]);
+    this.#own = new OwnModules(folder, this.#host);
     this.#service = ts.createLanguageService(this.#host, ts.createDocumentRegistry());
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
   }
 
   /** Type-checks and compiles a cell; when it is right, later cells see what it declares. */
   compile(source: string, label: string): CompileResult {
-    const parsed = ts.createSourceFile(this.#files.cellPath, source, ts.ScriptTarget.ES2023);
+    this.#heedConfig();
+    const problems = this.#config.takeProblems();
+    const result = this.#compile(source, label);
+    if (problems.length === 0) return result;
+    const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
+    return { ...result, warning: `${traceback.join("\n")}\nThe options of before are used.\n` };
+  }
+
+  #compile(source: string, label: string): CompileResult {
+    const kind = this.#host.getScriptKind(this.#files.cellPath);
+    const parsed = ts.createSourceFile(this.#files.cellPath, source, ts.ScriptTarget.ES2023, false, kind);
     const { direct, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
     const exports = [
@@ -53,11 +83,19 @@ export class Language {
     const path = this.#files.cellPath;
     let { program, file } = this.#open(text);
     const syntactic = program.getSyntacticDiagnostics(file);
-    if (syntactic.length > 0) return { ok: false, errors: formatDiagnostics(syntactic, label, source) };
-    if (this.#host.lacksModule(program, file)) {
-      // It may have been installed since it was last looked for.
-      this.#host.lookAgain();
-      ({ program, file } = this.#open(`${text}\n`));
+    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => ({
+      ok: false,
+      errors: formatDiagnostics(diagnostics, (d) =>
+        d.file === undefined || d.file.fileName === path ? { label, text: source } : this.#fileText(d.file),
+      ),
+    });
+    if (syntactic.length > 0) return errors(syntactic);
+    let own = this.#ownFiles(program, file);
+    const lacks = [file, ...own].some((each) => this.#host.lacksModule(program, each));
+    if (lacks) {
+      // It may have been installed, or written, since it was last looked for.
+      ({ program, file } = this.#host.lookAgain(() => this.#open(`${text}\n`)));
+      own = this.#ownFiles(program, file);
     }
     // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
     // name is of no concern between cells.
@@ -65,7 +103,8 @@ export class Language {
       .getSemanticDiagnostics(file)
       .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
       .filter((d) => (d.start ?? 0) <= source.length);
-    if (semantic.length > 0) return { ok: false, errors: formatDiagnostics(semantic, label, source) };
+    const wrong = [...this.#own.diagnostics(program, own), ...semantic];
+    if (wrong.length > 0) return errors(wrong);
     const { outputFiles } = this.#service.getEmitOutput(path, false, true);
     const output = (extension: string): string => outputFiles.find(({ name }) => name.endsWith(extension))?.text ?? "";
     this.#files.commit([...direct, ...nested], output(".d.ts").replaceAll(NESTED_VAR, ""));
@@ -73,6 +112,8 @@ export class Language {
       ok: true,
       javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
       sourceMap: output(".map"),
+      imports: this.#own.imports(file),
+      modules: this.#own.compile(own),
     };
   }
 
@@ -83,8 +124,33 @@ export class Language {
 
   /** Runs `query` with the language service on a text that is being edited. */
   edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T {
+    this.#heedConfig();
     this.#open(text);
     return query(this.#service, this.#files.cellPath);
+  }
+
+  /** The notebook's own files that a cell needs. What cells find without an import they find too. */
+  #ownFiles(program: ts.Program, cell: ts.SourceFile): ts.SourceFile[] {
+    const files = this.#own.needed(program, cell);
+    const prelude = program.getSourceFile(this.#files.preludePath);
+    if (prelude !== undefined) for (const file of files) (file as { parent: ts.Node }).parent = prelude;
+    return files;
+  }
+
+  #fileText(file: ts.SourceFile | undefined): UserText {
+    return { label: file === undefined ? "tsconfig.json" : this.#own.label(file.fileName), text: file?.text ?? "" };
+  }
+
+  /** Starts anew, with other options, when the notebook's `tsconfig.json` has changed. */
+  #heedConfig(): void {
+    if (!this.#config.refresh()) return;
+    this.#own.clear();
+    this.#service.dispose();
+    this.#service = this.#host.lookAgain(() => {
+      const service = ts.createLanguageService(this.#host, ts.createDocumentRegistry());
+      service.getProgram();
+      return service;
+    });
   }
 
   /** Gives the cell its text and links the scopes. */

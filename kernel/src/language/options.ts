@@ -13,6 +13,8 @@ export const CELL_OPTIONS: ts.CompilerOptions = {
   strict: true,
   esModuleInterop: true,
   resolveJsonModule: true,
+  // `./helpers.ts` may be called by its name.
+  allowImportingTsExtensions: true,
   skipLibCheck: true,
   declaration: true,
   sourceMap: true,

@@ -5,21 +5,23 @@ import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
 import { HELPERS } from "../language/helpers-name.js";
 import { isPackage } from "../package-name.js";
+import type { RunCommand } from "../session-protocol.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
+import { ModuleLoader, type Import } from "./module-loader.js";
 
 /** A file that is not there, in the notebook's folder: what cells import is resolved as from this. */
 function placeOfCells(folder: string): string {
   return join(folder, "notebook.ts");
 }
 
-type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
-
-/** `import()` as it works in a file of this name. */
+/** `import()` as it works in a file of this name. JSON needs no attribute, as little as it does for TypeScript. */
 function importFrom(filename: string): Import {
-  return new Script("(specifier, options) => import(specifier, options)", {
+  const native = new Script("(specifier, options) => import(specifier, options)", {
     filename,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }).runInThisContext() as Import;
+  return (specifier, options) =>
+    native(specifier, options ?? (specifier.endsWith(".json") ? { with: { type: "json" } } : undefined));
 }
 
 /** A package that is not found from the notebook's folder may be one that a preload module brings. */
@@ -48,12 +50,33 @@ export class CellHelpers {
   readonly meta: Readonly<{ url: string; dirname: string; filename: string }>;
   /** Stands for `import()`: V8's REPL mode has none. */
   readonly import: Import;
+  readonly #modules: ModuleLoader;
+  /** Paths of the notebook's own files by the specifiers that cells use for them. */
+  readonly #own = new Map<string, string>();
   #result: unknown;
 
   private constructor(folder: string, preloads: readonly string[]) {
     const filename = placeOfCells(folder);
     this.meta = { url: pathToFileURL(filename).href, dirname: folder, filename };
-    this.import = importWithFallback(importFrom(filename), preloads.map(importFrom));
+    const fallbacks = preloads.map(importFrom);
+    const withFallback = (file: string): Import => importWithFallback(importFrom(file), fallbacks);
+    this.#modules = new ModuleLoader(withFallback);
+    const outside = withFallback(filename);
+    this.import = (specifier, options) => {
+      const own = this.#own.get(specifier);
+      return own === undefined ? outside(specifier, options) : this.#modules.import(own);
+    };
+  }
+
+  /** Takes the notebook's own files that a cell is about to import. */
+  expect({ cell, modules }: RunCommand): void {
+    this.#modules.add(modules);
+    for (const [specifier, path] of Object.entries(cell.imports)) this.#own.set(specifier, path);
+  }
+
+  /** Puts in order what a cell that was interrupted has left unfinished. */
+  afterInterrupt(): void {
+    this.#modules.dropUnfinished();
   }
 
   /** Puts the helpers, and `require`, where cells find them. */

@@ -1,40 +1,45 @@
-/** The cells that have run, by the URL under which V8 knows them: for tracebacks in the user's own text. */
+/** What has been compiled, by the URL under which V8 knows it: for tracebacks in the user's own text. */
 import { SourceMap } from "node:module";
 import type { CompiledCell } from "../session-protocol.js";
 
-/** A place in a cell; line and column count from 1. */
-export interface CellPosition {
+/** A place in the user's text; line and column count from 1. */
+export interface SourcePosition {
   readonly label: string;
   readonly line: number;
   readonly column: number;
-  /** The cell's lines as written. */
+  /** The lines as written. */
   readonly lines: readonly string[];
 }
 
+/** A cell, or a file of the notebook's own. */
+type Compiled = Pick<CompiledCell, "label" | "source" | "sourceMap">;
+
 /** Cells kept for tracebacks; a function of an older cell is shown without its text. */
 const MOST_KEPT = 5000;
-const cells = new Map<string, { readonly cell: CompiledCell; map?: SourceMap }>();
+const known = new Map<string, { readonly compiled: Compiled; map?: SourceMap }>();
 
 /** The script URL of a cell. */
 export function cellUrl(cell: CompiledCell): string {
   return `cell-${cell.id}.ts`;
 }
 
-export function rememberCell(cell: CompiledCell): void {
-  cells.set(cellUrl(cell), { cell });
-  if (cells.size > MOST_KEPT) {
-    const [oldest] = cells.keys();
-    if (oldest !== undefined) cells.delete(oldest);
+/** Remembers what is evaluated under this URL. */
+export function rememberSource(url: string, compiled: Compiled): void {
+  known.set(url, { compiled });
+  if (known.size > MOST_KEPT) {
+    const [oldest] = known.keys();
+    if (oldest !== undefined) known.delete(oldest);
   }
 }
 
-/** The place in the TypeScript that a place in a cell's script comes from; line and column count from 1. */
-export function originalPosition(url: string, line: number, column: number): CellPosition | undefined {
-  const known = cells.get(url);
-  if (known === undefined) return undefined;
-  known.map ??= new SourceMap(JSON.parse(known.cell.sourceMap) as ConstructorParameters<typeof SourceMap>[0]);
-  const lines = known.cell.source.split("\n");
-  const entry = known.map.findEntry(line - 1, column - 1);
-  if (!("originalLine" in entry)) return { label: known.cell.label, line: 1, column: 1, lines };
-  return { label: known.cell.label, line: entry.originalLine + 1, column: entry.originalColumn + 1, lines };
+/** The place in the TypeScript that a place in a script comes from; line and column count from 1. */
+export function originalPosition(url: string, line: number, column: number): SourcePosition | undefined {
+  const found = known.get(url);
+  if (found === undefined) return undefined;
+  const { label, source, sourceMap } = found.compiled;
+  found.map ??= new SourceMap(JSON.parse(sourceMap) as ConstructorParameters<typeof SourceMap>[0]);
+  const lines = source.split("\n");
+  const entry = found.map.findEntry(line - 1, column - 1);
+  if (!("originalLine" in entry)) return { label, line: 1, column: 1, lines };
+  return { label, line: entry.originalLine + 1, column: entry.originalColumn + 1, lines };
 }

@@ -47,6 +47,7 @@ for (const path of preloads) {
 }
 
 const tasks = new Tasks(nonce, () => {
+  helpers.afterInterrupt();
   for (const hook of hooks) hook.afterInterrupt?.();
 });
 const runner = new Runner(helpers, tasks);

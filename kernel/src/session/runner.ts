@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { flushUpdates } from "../cell-api/update-limiter.js";
 import type { RunCommand } from "../session-protocol.js";
 import type { CellHelpers } from "./cell-helpers.js";
-import { cellUrl, rememberCell } from "./cells.js";
+import { cellUrl, rememberSource } from "./cells.js";
 import { runAsCell } from "./current-cell.js";
 import { evaluate } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
@@ -21,8 +21,10 @@ export class Runner {
   }
 
   /** Runs a cell and reports its outcome. */
-  async run({ cell, silent }: RunCommand): Promise<void> {
-    rememberCell(cell);
+  async run(command: RunCommand): Promise<void> {
+    const { cell, silent } = command;
+    rememberSource(cellUrl(cell), cell);
+    this.#helpers.expect(command);
     const outcome = await runAsCell(cell.id, async () => {
       const result = await this.#tasks.untilInterrupted(cell.id, true, () => this.#evaluate(cell, silent));
       this.#helpers.takeResult();

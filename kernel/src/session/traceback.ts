@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
-import { originalPosition, type CellPosition } from "./cells.js";
+import { originalPosition, type SourcePosition } from "./cells.js";
 
 /** Lines shown before and after the line of an error. */
 const CONTEXT = 2;
@@ -13,7 +13,7 @@ const MOST_CAUSES = 5;
 const KERNEL_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Where the topmost frame of an error that lies in a cell is, found when its stack was written. */
-const places = new WeakMap<Error, CellPosition>();
+const places = new WeakMap<Error, SourcePosition>();
 
 /** From here on the stacks of errors name cells and lines of the TypeScript. */
 export function mapStackTraces(): void {
@@ -109,7 +109,7 @@ function describe(error: Error): string[] {
 }
 
 /** The lines around a place, with an arrow at its line and a caret under its column. */
-function codeFrame({ label, line, column, lines }: CellPosition): string[] {
+function codeFrame({ label, line, column, lines }: SourcePosition): string[] {
   const first = Math.max(1, line - CONTEXT);
   const last = Math.min(lines.length, line + CONTEXT);
   const width = String(last).length;

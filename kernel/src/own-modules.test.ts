@@ -1,0 +1,203 @@
+/** Cells that import the notebook's own files: types, JSON, reloading, errors, interrupts. */
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import test, { after, before } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { ending, TestNotebook, type Ran } from "./testing.js";
+
+let notebook: TestNotebook;
+before(() => {
+  notebook = new TestNotebook();
+});
+after(() => notebook.close());
+
+let clock = Date.now() / 1000;
+
+/** Writes a file into the notebook's folder; its time of change differs from that of every earlier version. */
+function write(name: string, text: string): void {
+  const path = join(notebook.folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  clock += 1;
+  utimesSync(path, clock, clock);
+}
+
+async function result(code: string): Promise<string | undefined> {
+  const ran = await notebook.run(code);
+  assert.equal(ending(ran), "ok", shown(ran));
+  return ran.result;
+}
+
+function shown({ outcome }: Ran): string {
+  return outcome.status === "ok" ? "" : stripVTControlCharacters(outcome.traceback.join("\n"));
+}
+
+test("a file beside the notebook is imported under each of its names, with its types", async () => {
+  write("one.ts", "export const one: number = 1; export type One = typeof one; export default 'uno';");
+  write("dir/index.ts", "export const inDir = 2;");
+  write("module.mts", "export const m = 3;");
+  assert.equal(
+    await result('import uno, { one, type One } from "./one.ts"; const o: One = one; [uno, o]'),
+    "[ 'uno', 1 ]",
+  );
+  assert.equal(await result('import { one as b } from "./one.js"; import { one as c } from "./one"; b + c'), "2");
+  assert.equal(await result('import { inDir } from "./dir"; inDir'), "2");
+  assert.equal(await result('import { m } from "./module.mts"; m'), "3");
+  assert.match(
+    ending(await notebook.run('import { one } from "./one.ts"; one.length')),
+    /'length' does not exist on type 'number'/,
+  );
+});
+
+test("files import each other, packages, Node's modules and JSON, also in a circle", async () => {
+  write(
+    "even.ts",
+    'import { odd } from "./odd.ts";\nexport function even(n: number): boolean { return n === 0 || odd(n - 1) }',
+  );
+  write(
+    "odd.ts",
+    'import { even } from "./even.js";\nexport const odd = (n: number): boolean => n !== 0 && even(n - 1);',
+  );
+  write("data.json", '{ "a": [1, 2] }');
+  write(
+    "mixed.ts",
+    'import { join } from "node:path"; import os from "os"; import data from "./data.json";\nexport const path = join("a", "b"), cpus = typeof os.cpus, a = data.a; export * as odds from "./odd.ts"; export * from "./even.ts";',
+  );
+  assert.equal(await result('import { even } from "./even.ts"; [even(10), even(7)]'), "[ true, false ]");
+  assert.equal(
+    await result('import { path, cpus, a, odds, even as e } from "./mixed"; [path, cpus, a, odds.odd(3), e(2)]'),
+    "[ 'a/b', 'function', [ 1, 2 ], true, true ]",
+  );
+});
+
+test("JSON is imported with and without attributes, and anew when it has changed", async () => {
+  write("conf.json", '{ "n": 1 }');
+  assert.equal(
+    await result(
+      'import conf from "./conf.json"; import again from "./conf.json" with { type: "json" }; [conf.n, again === conf]',
+    ),
+    "[ 1, true ]",
+  );
+  write("conf.json", '{ "n": "two" }');
+  assert.equal(await result('import conf from "./conf.json"; conf.n.length'), "3");
+  assert.equal(await result('(await import("./conf.json")).default.n'), "'two'");
+});
+
+test("a dynamic import loads own files too, from cells and from files", async () => {
+  write("lazy.ts", "export const lazy = 'loaded';");
+  write("loads.ts", 'export const load = async () => (await import("./lazy.ts")).lazy;');
+  assert.equal(await result('(await import("./lazy")).lazy'), "'loaded'");
+  assert.equal(await result('import { load } from "./loads.ts"; await load()'), "'loaded'");
+});
+
+test("a changed file is loaded again, with its new types; an unchanged one keeps its state", async () => {
+  write("state.ts", "export const counter = { n: 0 };");
+  write("logic.ts", 'import { counter } from "./state.ts";\nexport function step() { return ++counter.n }');
+  write("user.ts", 'import { step } from "./logic.ts";\nexport const use = () => step();');
+  assert.equal(await result('import { use } from "./user.ts"; use()'), "1");
+  assert.equal(await result('import { use } from "./user.ts"; use()'), "2");
+  write("logic.ts", 'import { counter } from "./state.ts";\nexport function step() { return `n${++counter.n}` }');
+  assert.equal(await result('import { use } from "./user.ts"; use().length && use()'), "'n4'");
+  assert.equal(await result('import { counter } from "./state.ts"; counter.n'), "4");
+});
+
+test("exports are live between files", async () => {
+  write("live.ts", "export let n = 0; export function add() { n++ }");
+  write(
+    "reads.ts",
+    'import { n, add } from "./live.ts"; export { n as again } from "./live.ts";\nexport function both() { add(); return n }',
+  );
+  assert.equal(
+    await result('import * as reads from "./reads.ts"; [reads.both(), reads.again, reads.both(), reads.again]'),
+    "[ 1, 1, 2, 2 ]",
+  );
+});
+
+test("an error in an imported file is shown with its name and line, and the cell does not run", async () => {
+  write("wrong.ts", "const fine = 1;\nexport const wrong: number = 'text';\n");
+  write("above.ts", 'export * from "./wrong.ts";');
+  const ran = await notebook.run('import { wrong } from "./above.ts"; console.log("ran")');
+  assert.match(ending(ran), /^TypeScriptError: Type 'string' is not assignable to type 'number'/);
+  assert.match(shown(ran), /^wrong\.ts:2:14 - error TS2322:[^]*2 export const wrong: number = 'text';\n {15}~~~~~/);
+  assert.equal(ran.stdout, "");
+  write("wrong.ts", "export const wrong: number = ;\n");
+  assert.match(shown(await notebook.run('import "./above.ts"')), /^wrong\.ts:1:30 - error TS1109/);
+  write("wrong.ts", "export const wrong = 5;\n");
+  assert.equal(await result('import { wrong } from "./above.ts"; wrong'), "5");
+});
+
+test("a file that is not there is named, and found once it is written", async () => {
+  assert.match(shown(await notebook.run('import { later } from "./later.ts"')), /Cannot find module '\.\/later\.ts'/);
+  write("later.ts", 'export { much } from "./much-later";');
+  assert.match(
+    shown(await notebook.run('import { much } from "./later.ts"')),
+    /^later\.ts:1:22 - error TS2307: Cannot find module '\.\/much-later'/,
+  );
+  write("much-later.ts", "export const much = 1;");
+  assert.equal(await result('import { much } from "./later.ts"; much'), "1");
+  rmSync(join(notebook.folder, "much-later.ts"));
+  assert.match(shown(await notebook.run('import { much } from "./later.ts"')), /much-later/);
+});
+
+test("a traceback through a file shows the line of its TypeScript", async () => {
+  write(
+    "throws.ts",
+    "interface Gone { x: number }\n\nexport async function throws(value: any) {\n  await null;\n  return value.inner.x;\n}\n",
+  );
+  const text = shown(await notebook.run('import { throws } from "./throws.ts"\nawait throws({})'));
+  assert.match(
+    text,
+    /^TypeError: Cannot read properties of undefined[^]*throws\.ts:5:22\n[^]*❯ 5 │ {3}return value\.inner\.x;/,
+  );
+  assert.match(text, /at throws \(throws\.ts:5:22\)\n {2}at (async )?In \[\d+\]:2:1$/);
+});
+
+test("a file that throws while it is loaded is loaded again by the next import", async () => {
+  write(
+    "fails.ts",
+    "const g = globalThis as { tries?: number };\ng.tries = (g.tries ?? 0) + 1;\nif (g.tries < 2) throw new Error('not yet');\nexport const tries = g.tries;",
+  );
+  const ran = await notebook.run('import { tries } from "./fails.ts"');
+  assert.equal(ending(ran), "Error: not yet");
+  assert.match(shown(ran), /fails\.ts:3:24/);
+  assert.equal(await result('import { tries } from "./fails.ts"; tries'), "2");
+});
+
+for (const [kind, wait] of Object.entries({ awaits: "await new Promise(() => {});", loops: "while (true) {}" })) {
+  test(`an interrupt of a file that ${kind} for ever keeps variables, and the file can be loaded again`, async () => {
+    write(
+      `${kind}.ts`,
+      `const g = globalThis as { waited?: boolean };\nif (!g.waited) { g.waited = true; ${wait} }\nexport const ok = 1;`,
+    );
+    await notebook.run("delete (globalThis as { waited?: boolean }).waited; let dear = 'kept'");
+    const running = notebook.run(`import { ok } from "./${kind}.ts"; ok`);
+    setTimeout(() => {
+      notebook.interrupt();
+    }, 500);
+    assert.match(ending(await running), /^KeyboardInterrupt/);
+    assert.equal(await result(`import { ok } from "./${kind}.ts"; [ok, dear]`), "[ 1, 'kept' ]");
+  });
+}
+
+test("import.meta of a file is its own; await at its top level works", async () => {
+  write("deep/meta.ts", "await null; export const { url, filename, dirname } = import.meta;");
+  assert.equal(
+    await result(
+      'import * as meta from "./deep/meta.ts"; [meta.url.endsWith("/deep/meta.ts"), meta.filename.endsWith("/deep/meta.ts"), meta.dirname.endsWith("/deep")]',
+    ),
+    "[ true, true, true ]",
+  );
+});
+
+test("a fresh session gets the files again", async () => {
+  assert.equal(await result('import { one } from "./one.ts"; one'), "1");
+  assert.match(ending(await notebook.run("process.exit(0)")), /^SessionEnded/);
+  assert.equal(await result('import { one } from "./one.ts"; one'), "1");
+});
+
+test("a file may use what cells have without an import", async () => {
+  write("shows.ts", "export const show = (text: string) => display.html(text);");
+  const ran = await notebook.run('import { show } from "./shows.ts"; show("<b>x</b>"); 1');
+  assert.equal(ending(ran), "ok", shown(ran));
+});

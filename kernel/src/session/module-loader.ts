@@ -1,0 +1,194 @@
+/**
+ * Loads the notebook's own TypeScript and JSON files, and loads them anew when they have changed.
+ *
+ * They come compiled, as `System.register` calls, with the cell that imports them (`language/own-modules.ts`). Node's loader
+ * never lets go of a module that it has loaded, and `System.register` is the form of a module that plain functions can
+ * load: with live bindings, cycles, and `await` at the top level.
+ */
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { compileFunction } from "node:vm";
+import type { CompiledModule } from "../session-protocol.js";
+import { rememberSource } from "./cells.js";
+
+/** `import()` as it works for what is not the notebook's own: packages, Node's modules, plain JavaScript. */
+export type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
+
+type Namespace = Record<string, unknown>;
+
+/** What a compiled module declares of itself. */
+interface Declaration {
+  readonly setters: readonly ((namespace: unknown) => void)[];
+  readonly execute: () => unknown;
+}
+
+type Export = (name: string | Namespace, value?: unknown) => unknown;
+type Register = (dependencies: readonly string[], declare: (exports: Export, context: object) => Declaration) => void;
+
+/** A module that is being, or has been, evaluated. */
+interface Instance {
+  readonly module: CompiledModule;
+  readonly namespace: Namespace;
+  /** Called when an export has changed: modules that export it again pass it on. */
+  readonly listeners: Set<() => void>;
+  /** Modules whose evaluation this one waits for. */
+  readonly waitsFor: Set<Instance>;
+  state: "evaluating" | "done" | "failed";
+  evaluated: Promise<void>;
+}
+
+export class ModuleLoader {
+  readonly #importFrom: (filename: string) => Import;
+  /** The newest version of each file that the front has sent. */
+  readonly #known = new Map<string, CompiledModule>();
+  readonly #instances = new Map<string, Instance>();
+  /** How often a path has been evaluated: V8 is to tell the versions apart. */
+  readonly #evaluations = new Map<string, number>();
+
+  /** @param importFrom makes the `import()` of a file that is not one of these modules */
+  constructor(importFrom: (filename: string) => Import) {
+    this.#importFrom = importFrom;
+  }
+
+  /** Takes new versions of files; they are used from the next import on. */
+  add(modules: readonly CompiledModule[]): void {
+    for (const module of modules) this.#known.set(module.path, module);
+  }
+
+  /** Forgets modules whose evaluation an interrupt has stopped: the next import begins anew. */
+  dropUnfinished(): void {
+    for (const instance of this.#instances.values()) if (instance.state === "evaluating") instance.state = "failed";
+  }
+
+  /** Imports a file: the module at hand if neither it nor what it imports has changed. */
+  async import(path: string): Promise<unknown> {
+    this.#dropStale(path);
+    const instance = this.#instance(path);
+    await instance.evaluated;
+    return instance.namespace;
+  }
+
+  /** Drops the modules, of those that `root` needs, that have changed or import what has changed. */
+  #dropStale(root: string): void {
+    const importers = new Map<string, string[]>([[root, []]]);
+    for (const path of importers.keys()) {
+      for (const imported of Object.values(this.#known.get(path)?.imports ?? {})) {
+        if (!importers.has(imported)) importers.set(imported, []);
+        importers.get(imported)?.push(path);
+      }
+    }
+    const stale = [...importers.keys()].filter((path) => {
+      const instance = this.#instances.get(path);
+      return instance?.module.version !== this.#known.get(path)?.version || instance?.state === "failed";
+    });
+    const seen = new Set(stale);
+    for (const path of seen) {
+      this.#instances.delete(path);
+      for (const importer of importers.get(path) ?? []) seen.add(importer);
+    }
+  }
+
+  #instance(path: string): Instance {
+    const present = this.#instances.get(path);
+    if (present !== undefined) return present;
+    const module = this.#known.get(path);
+    if (module === undefined) throw new Error(`${path} was not compiled; run the cell that imports it again`);
+    const instance: Instance = {
+      module,
+      namespace: Object.defineProperty(Object.create(null) as Namespace, Symbol.toStringTag, { value: "Module" }),
+      listeners: new Set(),
+      waitsFor: new Set(),
+      state: "evaluating",
+      evaluated: Promise.resolve(),
+    };
+    this.#instances.set(path, instance);
+    instance.evaluated = this.#evaluate(instance).then(
+      () => void (instance.state = "done"),
+      (error: unknown) => {
+        instance.state = "failed";
+        throw error;
+      },
+    );
+    // Whoever imports it hears of the failure.
+    instance.evaluated.catch(() => undefined);
+    return instance;
+  }
+
+  async #evaluate(instance: Instance): Promise<void> {
+    const { module, namespace } = instance;
+    if (module.kind === "json") {
+      namespace["default"] = JSON.parse(module.javascript) as unknown;
+      return;
+    }
+    const [dependencies, declare] = register(module, this.#url(module));
+    const outside = this.#importFrom(module.path);
+    const { setters, execute } = declare(exporter(instance), {
+      id: module.path,
+      meta: { url: pathToFileURL(module.path).href, filename: module.path, dirname: dirname(module.path) },
+      import: (specifier: string, options?: ImportCallOptions) => {
+        const own = module.imports[specifier];
+        return own === undefined ? outside(specifier, options) : this.import(own);
+      },
+    });
+    for (const [i, specifier] of dependencies.entries()) {
+      const set = setters[i] ?? ((): void => undefined);
+      const own = module.imports[specifier];
+      if (own === undefined) {
+        set(await outside(specifier));
+        continue;
+      }
+      const imported = this.#instance(own);
+      const update = (): void => {
+        set(imported.namespace);
+      };
+      imported.listeners.add(update);
+      update();
+      // In a circle somebody has to begin: who is waited for does not wait.
+      if (reaches(imported, instance)) continue;
+      instance.waitsFor.add(imported);
+      await imported.evaluated;
+      instance.waitsFor.delete(imported);
+      update();
+    }
+    await execute();
+  }
+
+  #url(module: CompiledModule): string {
+    const count = (this.#evaluations.get(module.path) ?? 0) + 1;
+    this.#evaluations.set(module.path, count);
+    const url = count === 1 ? module.path : `${module.path}?${count}`;
+    rememberSource(url, module);
+    return url;
+  }
+}
+
+/** Runs the script of a module, which does no more than to declare what it is. */
+function register(module: CompiledModule, url: string): Parameters<Register> {
+  let declared: Parameters<Register> | undefined;
+  const System: { register: Register } = { register: (...args) => void (declared = args) };
+  (compileFunction(module.javascript, ["System"], { filename: url }) as (system: typeof System) => void)(System);
+  if (declared === undefined) throw new Error(`${module.label} was compiled to no module`);
+  return declared;
+}
+
+/** What a module calls to export: a name with its value, or several. */
+function exporter({ namespace, listeners }: Instance): Export {
+  return (name, value) => {
+    const entries = typeof name === "string" ? [[name, value] as const] : Object.entries(name);
+    let changed = false;
+    for (const [key, exported] of entries) {
+      if (key in namespace && Object.is(namespace[key], exported)) continue;
+      namespace[key] = exported;
+      changed = true;
+    }
+    if (changed) for (const listener of listeners) listener();
+    return value;
+  };
+}
+
+function reaches(from: Instance, to: Instance, seen = new Set<Instance>()): boolean {
+  if (from === to) return true;
+  if (seen.has(from)) return false;
+  seen.add(from);
+  return [...from.waitsFor].some((next) => reaches(next, to, seen));
+}
