@@ -113,7 +113,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     const packed = this.#packedTypes(literal.text);
     if (packed !== undefined) {
       const resolvedModule = { resolvedFileName: packed, extension: ts.Extension.Dts, isExternalLibraryImport: true };
-      return { resolvedModule } as ts.ResolvedModuleWithFailedLookupLocations;
+      return { resolvedModule };
     }
     const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
     const from = (file: string): ts.ResolvedModuleWithFailedLookupLocations =>
