@@ -17,6 +17,9 @@ const CANDIDATES = ["python3", "python", "python3.13", "python3.12", "python3.11
 /** The labextension inside the plotly package that draws the figures; older plotly packages have none. */
 const RENDERER = join("share", "jupyter", "labextensions", "jupyterlab-plotly");
 
+/** The labextension that draws widgets; the ipywidgets package brings it. */
+const WIDGETS = join("share", "jupyter", "labextensions", "@jupyter-widgets", "jupyterlab-manager");
+
 /**
  * @typedef {object} PythonEnvironment
  * @property {string} prefix its folder
@@ -89,6 +92,7 @@ export async function whatItLacks(prefix, forTests) {
   if (!missing.includes("plotly") && !existsSync(join(prefix, RENDERER))) {
     lacks.push("plotly's renderer for JupyterLab (plotly 6 or newer)");
   }
+  if (!existsSync(join(prefix, WIDGETS))) lacks.push("widgets for JupyterLab (ipywidgets 8)");
   return lacks;
 }
 

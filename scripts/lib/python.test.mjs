@@ -54,9 +54,12 @@ test("what an active environment lacks is named", async (t) => {
     "Python 3.10 or newer",
     "nbclient",
     "plotly's renderer for JupyterLab (plotly 6 or newer)",
+    "widgets for JupyterLab (ipywidgets 8)",
   ]);
   const complete = pretendPython(t, { version: [3, 13], missing: [] });
-  mkdirSync(join(complete.prefix, "share/jupyter/labextensions/jupyterlab-plotly"), { recursive: true });
+  for (const extension of ["jupyterlab-plotly", "@jupyter-widgets/jupyterlab-manager"]) {
+    mkdirSync(join(complete.prefix, "share/jupyter/labextensions", extension), { recursive: true });
+  }
   assert.deepEqual(await whatItLacks(complete.prefix, true), []);
 });
 

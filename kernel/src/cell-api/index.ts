@@ -2,3 +2,4 @@
 export { Comm, comms, type CommMessage, type CommOptions } from "./comm.js";
 export { display, DisplayHandle, type Display, type Displayable, type MimeBundle, type TableRow } from "./display.js";
 export { progress, type ProgressOptions } from "./progress.js";
+export { ui, type Ui } from "./ui/index.js";

@@ -42,6 +42,11 @@ export function allowInterrupts(task: number, interrupted: () => void): () => vo
   };
 }
 
+/** Whether a task was interrupted: what it had begun may have been dropped in its middle. */
+export function wasInterrupted(task: number): boolean {
+  return stopped.has(task) || running.get(task)?.reason !== undefined;
+}
+
 /**
  * `value`, to be awaited: rejects with a KeyboardInterrupt when the cell that awaits it is interrupted. The awaits of its
  * `finally` blocks then go on as ever, but once the cell is over what still runs of it stops at its next await.
