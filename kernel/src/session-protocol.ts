@@ -1,12 +1,15 @@
 /**
  * What the front and the session say to each other.
  *
- * Three pipes beside the session's own stdin, stdout and stderr: commands (front to session), frames (session to front,
- * written synchronously so that they leave while a cell runs), and interrupts (read by a thread of the session's own, so
- * that they arrive while a cell runs). Each carries packets: a 32-bit little-endian length, a type byte, the payload.
+ * Four pipes beside the session's own stdin, stdout and stderr: commands (front to session), frames (session to front,
+ * written synchronously so that they leave while a cell runs), interrupts (read by a thread of the session's own, so that
+ * they arrive while a cell runs), and answers to a `prompt()`, which blocks the session until it can read one. Each of the
+ * first three carries packets: a 32-bit little-endian length, a type byte, the payload. Answers are lines of JSON: a reader
+ * that was terminated in the midst of one finds the next.
  */
+
 /** File descriptors of the pipes in the session process. */
-export const PIPE = { stdin: 0, stdout: 1, stderr: 2, commands: 3, frames: 4, interrupts: 5 } as const;
+export const PIPE = { stdin: 0, stdout: 1, stderr: 2, commands: 3, frames: 4, interrupts: 5, input: 6 } as const;
 
 export type StreamName = "stdout" | "stderr";
 
@@ -71,8 +74,36 @@ export interface CommCommand extends CommContent {
   readonly id: number;
 }
 
+/** What became of a question. */
+export type InputAnswer =
+  | { readonly status: "ok"; readonly value: string }
+  /** The client takes no questions, or is not there. */
+  | { readonly status: "not-allowed" }
+  | { readonly status: "interrupted" };
+
+/** The answer to a question: as a command, or, where the session is blocked until it comes, as a line of the input pipe. */
+export interface InputReply {
+  readonly type: "input-reply";
+  readonly serial: number;
+  readonly answer: InputAnswer;
+}
+
 /** Front to session. */
-export type Command = RunCommand | CommCommand;
+export type Command = RunCommand | CommCommand | InputReply;
+
+/** A question to the client of a cell. */
+export interface InputFrame {
+  readonly type: "input";
+  readonly cell: number;
+  /** What an interrupt of the question is an interrupt of: the cell, or a comm message that a handler of it handles. */
+  readonly task: number;
+  /** Number of the question within the session. */
+  readonly serial: number;
+  readonly prompt: string;
+  readonly password: boolean;
+  /** Whether the session is blocked until it has the answer. */
+  readonly sync: boolean;
+}
 
 /** A comm message of a cell, or, where `message` is given, of the handler of that client's message. */
 export interface CommFrame extends CommContent {
@@ -108,6 +139,7 @@ export type Frame =
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
   | CommFrame
+  | InputFrame
   | { readonly type: "exit" }
   /** A cell, or the handling of a client's message, has ended. */
   | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };

@@ -35,6 +35,10 @@ export function ending({ outcome }: Ran): string {
 export class TestNotebook {
   readonly folder = mkdtempSync(join(tmpdir(), "metastate-kernel-test-"));
   readonly log: string[] = [];
+  /** The `input_request`s of cells, oldest first. */
+  readonly questions: { readonly id: string; readonly content: Json }[] = [];
+  /** What is answered to them at once; null for a client that has no stdin socket. A question beyond these waits. */
+  readonly answers: (string | null)[] = [];
   readonly #language: LanguageClient;
   readonly #execution: Execution;
   readonly #outputs = new Map<string, Published[]>();
@@ -47,15 +51,19 @@ export class TestNotebook {
       session: { folder: this.folder, preloads: [] },
       language: this.#language,
       publish: (type, content, parent, more) => this.#outputs.get(parent.msg_id)?.push({ type, content, ...more }),
+      ask: (content) => this.#ask(content),
       log: (line) => this.log.push(line),
     });
   }
 
-  async run(source: string): Promise<Ran> {
+  async run(source: string, { allowStdin = true } = {}): Promise<Ran> {
     const parent: Header = makeHeader("execute_request");
     const messages: Published[] = [];
     this.#outputs.set(parent.msg_id, messages);
-    const outcome = await this.#execution.execute({ source, silent: false, executionCount: ++this.#count, parent });
+    const client = { identities: [], allowStdin };
+    const outcome = await this.#execution.execute({
+      ...{ source, silent: false, executionCount: ++this.#count, parent, client },
+    });
     const stream = (name: string): string =>
       messages
         .flatMap(({ type, content }) => (type === "stream" && content["name"] === name ? [content["text"]] : []))
@@ -68,6 +76,24 @@ export class TestNotebook {
       result: result?.["text/plain"] as string | undefined,
       messages,
     };
+  }
+
+  #ask(content: Json): { id: string; sent: Promise<boolean> } {
+    const { msg_id: id } = makeHeader("input_request");
+    const answer = this.answers.shift();
+    this.questions.push({ id, content });
+    if (typeof answer === "string")
+      queueMicrotask(() => {
+        this.reply(answer, id);
+      });
+    return { id, sent: Promise.resolve(answer !== null) };
+  }
+
+  /** Answers the question of this id; without one, as a client that does not say what its answer is for. */
+  reply(value: string, id?: string): void {
+    const parent_header = id === undefined ? {} : { msg_id: id };
+    const message = { identities: [], header: makeHeader("input_reply"), metadata: {}, buffers: [] };
+    this.#execution.input.reply({ ...message, parent_header, content: { value } });
   }
 
   /** Sends a client's comm message; resolves, when it has been handled, to what was published in answer to it. */

@@ -9,11 +9,13 @@ import type {
   CompiledCell,
   ErrorReport,
   Frame,
+  InputFrame,
   MimeBundle,
   Outcome,
   StreamName,
 } from "../session-protocol.js";
 import { Comms } from "./comms.js";
+import { Input, type Client, type SendQuestion } from "./input.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
 
@@ -30,6 +32,8 @@ export interface ExecutionOptions {
   readonly session: SessionOptions;
   readonly language: LanguageClient;
   readonly publish: Publish;
+  /** Sends an `input_request` to the client of the request with this header. */
+  readonly ask: (content: Json, parent: Header, client: Client) => ReturnType<SendQuestion>;
   readonly log: (line: string) => void;
 }
 
@@ -41,6 +45,8 @@ export interface ExecutionRequest {
   readonly executionCount: number;
   /** Header of the request: outputs name it as their parent. */
   readonly parent: Header;
+  /** Who may be asked for input. */
+  readonly client?: Client;
   /** Called when the session has been given the cell: messages from then on find it running. */
   readonly given?: () => void;
 }
@@ -82,6 +88,8 @@ export class Execution {
   readonly #messages = new Map<number, ClientMessage>();
   /** The comms that cells and clients have opened. */
   readonly comms: Comms;
+  /** The questions of cells that wait for an answer. */
+  readonly input = new Input();
   /** What a preload wrote to stderr before there was a cell to show it. */
   #early = "";
   #closed = false;
@@ -167,6 +175,7 @@ export class Execution {
     if (ids.length === 0) return;
     const session = this.#session;
     session?.interrupt(ids);
+    this.input.interrupt(ids);
     setTimeout(() => {
       if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
       this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
@@ -186,7 +195,7 @@ export class Execution {
     this.#ready = false;
     this.#killed = undefined;
     session.on("frame", (frame) => {
-      this.#onFrame(frame);
+      this.#onFrame(frame, session);
     });
     session.on("raw", (name, text) => {
       this.#stream(this.#lastCell, name, text);
@@ -197,7 +206,7 @@ export class Execution {
     return session;
   }
 
-  #onFrame(frame: Frame): void {
+  #onFrame(frame: Frame, session: SessionProcess): void {
     switch (frame.type) {
       case "ready":
         this.#ready = true;
@@ -233,6 +242,9 @@ export class Execution {
       case "comm":
         this.#comm(frame);
         break;
+      case "input":
+        this.#ask(frame, session);
+        break;
       case "exit":
         break;
       case "done":
@@ -247,6 +259,7 @@ export class Execution {
     const report = endReport(end, this.#killed);
     this.#options.log(`session ${session.pid ?? "?"} ended: ${report.evalue}`);
     this.#session = undefined;
+    this.input.forget();
     if (!this.#ready) this.#failedStarts++;
     // The new session knows nothing of the old one's variables, and so must the type checker.
     this.#options.language.ask("reset").catch((error: unknown) => {
@@ -264,6 +277,15 @@ export class Execution {
     const message = frame.message === undefined ? undefined : this.#messages.get(frame.message);
     const parent = message?.parent ?? this.#parents.get(frame.cell)?.parent ?? this.#running?.request.parent;
     if (parent !== undefined) this.comms.fromSession(frame, parent);
+  }
+
+  #ask(frame: InputFrame, session: SessionProcess): void {
+    const { parent, client } = this.#parents.get(frame.cell) ?? {};
+    const mayAsk = parent !== undefined && client?.allowStdin === true;
+    const send: SendQuestion | undefined = mayAsk ? (content) => this.#options.ask(content, parent, client) : undefined;
+    this.input.ask(frame, send, (answer) => {
+      session.answer(frame, answer);
+    });
   }
 
   #handled(id: number): void {

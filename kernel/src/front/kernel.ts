@@ -72,6 +72,7 @@ export class Kernel {
       session: { folder: options.folder, preloads: options.preloads },
       language: this.#language,
       publish: (msgType, content, parent, more) => void this.#sockets.publish(msgType, content, parent, more),
+      ask: (content, parent, { identities }) => this.#sockets.ask("input_request", content, parent, identities),
       log: options.log,
     });
   }
@@ -89,11 +90,19 @@ export class Kernel {
     const closed = new Promise<void>((resolve) => (kernel.#closed = resolve));
     void kernel.#serve("shell");
     void kernel.#serve("control");
+    void kernel.#takeInput();
     await closed;
   }
 
   async #serve(channel: RequestChannel): Promise<void> {
     for await (const message of this.#sockets.requests(channel)) this.#dispatch(message, channel);
+  }
+
+  async #takeInput(): Promise<void> {
+    for await (const message of this.#sockets.requests("stdin")) {
+      if (message.header.msg_type === "input_reply") this.#execution.input.reply(message);
+      else this.#log(`a message of unknown type ${message.header.msg_type} on stdin was not answered`);
+    }
   }
 
   /** Cells queue; all else is answered at once, also while a cell runs. */
@@ -206,7 +215,10 @@ export class Kernel {
     const outcome: Outcome =
       question !== undefined || source.trim() === ""
         ? { status: "ok" }
-        : await this.#execution.execute({ source, silent, executionCount, parent: message.header, given: this.#given });
+        : await this.#execution.execute({
+            ...{ source, silent, executionCount, parent: message.header, given: this.#given },
+            client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
+          });
     const reply =
       outcome.status === "ok"
         ? { status: "ok", execution_count: executionCount, user_expressions: {}, payload }

@@ -10,6 +10,9 @@ import {
   PIPE,
   type Command,
   type Frame,
+  type InputAnswer,
+  type InputFrame,
+  type InputReply,
   type RunCommand,
   type StreamName,
 } from "../session-protocol.js";
@@ -73,7 +76,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     const flags = ["--disable-warning=ExperimentalWarning", "--no-force-async-hooks-checks"];
     this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
       cwd: options.folder,
-      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
       // A process group of its own: what cells start ends with the session, and a cell's kill(0) does not reach Jupyter.
       detached: GROUPS,
       // Colours are asked for by a terminal, and this is none.
@@ -89,7 +92,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       };
     }
     this.#readFrames(this.#pipe(PIPE.frames) as Readable);
-    for (const fd of [PIPE.commands, PIPE.frames, PIPE.interrupts]) {
+    for (const fd of [PIPE.commands, PIPE.frames, PIPE.interrupts, PIPE.input]) {
       const pipe = this.#pipe(fd) as Duplex;
       // A write to a session that has just died; its end is reported by itself.
       pipe.on("error", () => undefined);
@@ -127,6 +130,13 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     const modules = command.modules.filter(({ path, version }) => this.#sentModules.get(path) !== version);
     for (const { path, version } of modules) this.#sentModules.set(path, version);
     return { ...command, modules };
+  }
+
+  /** Answers a question. */
+  answer({ serial, sync }: InputFrame, answer: InputAnswer): void {
+    const reply: InputReply = { type: "input-reply", serial, answer };
+    if (sync) (this.#pipe(PIPE.input) as Writable).write(`${JSON.stringify(reply)}\n`);
+    else this.send(reply);
   }
 
   /** Interrupts the cells, and the handling of comm messages, of these ids. */

@@ -13,7 +13,7 @@ export class Sockets {
   readonly #iopub: zmq.XPublisher;
   readonly #heartbeat: zmq.Reply;
   /** Sends on one socket must not overlap: each waits for the one before. */
-  readonly #lastSend = new Map<zmq.Writable<never>, Promise<void>>();
+  readonly #lastSend = new Map<zmq.Writable<never>, Promise<boolean>>();
   readonly #log: (line: string) => void;
 
   private constructor(info: ConnectionInfo, log: (line: string) => void) {
@@ -21,7 +21,9 @@ export class Sockets {
     this.#log = log;
     // A high-water mark of 0 means no limit: a router drops, and a publisher loses, what goes over it.
     const router = () => new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 });
-    this.#routers = { shell: router(), control: router(), stdin: router() };
+    // Who is asked for input must be there; a reply to a client that has gone may get lost.
+    const stdin = new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000, mandatory: true });
+    this.#routers = { shell: router(), control: router(), stdin };
     this.#iopub = new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: "allSubs" });
     this.#heartbeat = new zmq.Reply({ linger: 0 });
   }
@@ -85,8 +87,8 @@ export class Sockets {
   }
 
   /** Sends a reply to the sender of `request`. */
-  reply(channel: RequestChannel, msgType: string, content: Json, request: Message): Promise<void> {
-    return this.#send(this.#routers[channel], {
+  async reply(channel: RequestChannel, msgType: string, content: Json, request: Message): Promise<void> {
+    await this.#send(this.#routers[channel], {
       identities: request.identities,
       header: makeHeader(msgType),
       parent_header: request.header,
@@ -96,14 +98,29 @@ export class Sockets {
     });
   }
 
+  /**
+   * Asks a client on its stdin socket.
+   * @returns the `msg_id` of the request, and whether the client has a stdin socket that takes it
+   */
+  ask(
+    msgType: string,
+    content: Json,
+    parent: Header,
+    identities: readonly Buffer[],
+  ): { id: string; sent: Promise<boolean> } {
+    const header = makeHeader(msgType);
+    const message = { identities, header, parent_header: parent, metadata: {}, content, buffers: [] };
+    return { id: header.msg_id, sent: this.#send(this.#routers.stdin, message) };
+  }
+
   /** Publishes on iopub. */
-  publish(
+  async publish(
     msgType: string,
     content: Json,
     parent: Header | Json,
     options: { topic?: Buffer; metadata?: Json; buffers?: readonly Uint8Array[] } = {},
   ): Promise<void> {
-    return this.#send(this.#iopub, {
+    await this.#send(this.#iopub, {
       identities: [options.topic ?? Buffer.from(msgType)],
       header: makeHeader(msgType),
       parent_header: parent,
@@ -113,15 +130,20 @@ export class Sockets {
     });
   }
 
-  #send(socket: zmq.Router | zmq.XPublisher, message: Message): Promise<void> {
+  /** Whether it could be sent. */
+  #send(socket: zmq.Router | zmq.XPublisher, message: Message): Promise<boolean> {
     const frames = this.#wire.serialise(message);
     const key = socket as unknown as zmq.Writable<never>;
-    const sent = (this.#lastSend.get(key) ?? Promise.resolve())
-      .then(() => (socket.closed ? undefined : socket.send(frames)))
-      .catch((error: unknown) => {
+    const sent = (this.#lastSend.get(key) ?? Promise.resolve(true)).then(async () => {
+      try {
+        if (!socket.closed) await socket.send(frames);
+        return true;
+      } catch (error) {
         // A client that has gone away is no reason to stop serving the others.
         this.#log(`a ${message.header.msg_type} could not be sent: ${String(error)}`);
-      });
+        return false;
+      }
+    });
     this.#lastSend.set(key, sent);
     return sent;
   }

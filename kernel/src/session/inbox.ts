@@ -1,9 +1,10 @@
 /** The order in which the session takes up what the front asks of it. */
-import type { Command, CommCommand, RunCommand } from "../session-protocol.js";
+import type { Command, CommCommand, InputReply, RunCommand } from "../session-protocol.js";
 
 export interface InboxHandlers {
   readonly run: (command: RunCommand) => Promise<void>;
   readonly comm: (command: CommCommand) => Promise<void>;
+  readonly answer: (command: InputReply) => void;
 }
 
 /**
@@ -15,7 +16,7 @@ export interface InboxHandlers {
  */
 export class Inbox {
   readonly #handlers: InboxHandlers;
-  readonly #waiting: Command[] = [];
+  readonly #waiting: (RunCommand | CommCommand)[] = [];
   #cells = Promise.resolve();
 
   constructor(handlers: InboxHandlers) {
@@ -24,6 +25,10 @@ export class Inbox {
 
   push(commands: readonly Command[]): void {
     for (const command of commands) {
+      if (command.type === "input-reply") {
+        this.#handlers.answer(command);
+        continue;
+      }
       // The usual case: a cell, and nothing that waits before it.
       if (command.type === "run" && this.#waiting.length === 0) this.#start(command);
       else if (this.#waiting.push(command) === 1) setImmediate(this.#next);
@@ -36,7 +41,7 @@ export class Inbox {
     if (command !== undefined) this.#start(command);
   };
 
-  #start(command: Command): void {
+  #start(command: RunCommand | CommCommand): void {
     if (command.type === "run") this.#cells = this.#cells.then(() => this.#handlers.run(command));
     else void this.#handlers.comm(command);
   }

@@ -12,6 +12,7 @@ import { captureConsole } from "./console.js";
 import { runAsCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
 import { Inbox } from "./inbox.js";
+import { takeAnswer } from "./input.js";
 import { listenForInterrupts } from "./interrupts.js";
 import { Runner } from "./runner.js";
 import { Tasks } from "./tasks.js";
@@ -51,7 +52,11 @@ const tasks = new Tasks(nonce, () => {
   for (const hook of hooks) hook.afterInterrupt?.();
 });
 const runner = new Runner(helpers, tasks);
-const inbox = new Inbox({ run: (command) => runner.run(command), comm: (command) => handleComm(command, tasks) });
+const inbox = new Inbox({
+  run: (command) => runner.run(command),
+  comm: (command) => handleComm(command, tasks),
+  answer: takeAnswer,
+});
 const reader = new PacketReader<Command>();
 const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });
 commands.on("data", (chunk) => {
