@@ -120,7 +120,10 @@ export interface ErrorReport {
 }
 
 /** How a cell ended. */
-export type Outcome = { readonly status: "ok" } | ({ readonly status: "error" } & ErrorReport);
+export type Outcome =
+  /** `payload` is what the protocol's `execute_reply` has under that name. */
+  | { readonly status: "ok"; readonly payload?: readonly Readonly<Record<string, unknown>>[] }
+  | ({ readonly status: "error" } & ErrorReport);
 
 /** Session to front. `cell` is the id of the cell that made the output. */
 export type Frame =

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Execution } from "./front/execution.js";
 import { LanguageClient } from "./language/client.js";
+import type { Completions } from "./language/completion.js";
 import { makeHeader, type Header, type Json } from "./protocol/message.js";
 import type { Outcome } from "./session-protocol.js";
 
@@ -112,6 +113,11 @@ export class TestNotebook {
   /** The comms that are open, by id. */
   get comms(): Json {
     return this.#execution.comms.info(undefined)["comms"] as Json;
+  }
+
+  /** What may stand at the end of a text. */
+  complete(text: string): Promise<Completions> {
+    return this.#language.ask("complete", text, text.length);
   }
 
   interrupt(): void {

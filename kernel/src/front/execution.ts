@@ -114,6 +114,7 @@ export class Execution {
     if (compiled.warning !== undefined && !silent) {
       this.#options.publish("stream", { name: "stderr", text: compiled.warning }, request.parent);
     }
+    if (compiled.reset === true) this.#reset(request);
     if (!compiled.ok) return this.#failed(request, compiled.errors);
     const id = (this.#lastCell = ++this.#lastId);
     const { javascript, sourceMap, imports, modules } = compiled;
@@ -129,6 +130,7 @@ export class Execution {
       if (this.#interruptPending) this.interrupt();
     });
     this.#running = undefined;
+    if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
     return outcome.status === "error" ? this.#failed(request, outcome) : outcome;
   }
 
@@ -181,6 +183,19 @@ export class Execution {
       this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
       session?.kill();
     }, INTERRUPT_MS).unref();
+  }
+
+  /** `%reset`: the cell runs in a fresh session. */
+  #reset({ parent, silent }: ExecutionRequest): void {
+    const old = this.#session;
+    // What its end would say is known already.
+    this.#session = undefined;
+    old?.kill();
+    this.#start();
+    this.comms.closeAll(parent);
+    for (const id of this.#messages.keys()) this.#handled(id);
+    const text = "A fresh session has been started: all variables are gone.\n";
+    if (!silent) this.#options.publish("stream", { name: "stdout", text }, parent);
   }
 
   /** Ends the session. */

@@ -221,7 +221,12 @@ export class Kernel {
           });
     const reply =
       outcome.status === "ok"
-        ? { status: "ok", execution_count: executionCount, user_expressions: {}, payload }
+        ? {
+            status: "ok",
+            execution_count: executionCount,
+            user_expressions: {},
+            payload: [...payload, ...(outcome.payload ?? [])],
+          }
         : { ...outcome, execution_count: executionCount, user_expressions: {}, payload: [] };
     await this.#sockets.reply(channel, "execute_reply", reply, message);
     if (outcome.status === "error" && content["stop_on_error"] !== false) this.#abortQueue();

@@ -11,6 +11,7 @@
  * - `await` and `for await` go through the session, so that an interrupt can reject them.
  */
 import ts from "typescript";
+import { CommandCalls, type CellCommands } from "./commands/calls.js";
 import { boundNames, isVarList } from "./declared-names.js";
 import { HELPERS } from "./helpers-name.js";
 import { helperCall, interruptible } from "./interruptible.js";
@@ -18,21 +19,24 @@ import { helperCall, interruptible } from "./interruptible.js";
 /** Start of the names of stand-ins for `var` inside blocks: they are there for the declarations, not for the script. */
 export const NESTED_VAR = "__nested_var_";
 
-/** The transformer, for the `after` stage of TypeScript's emit. */
-export const cellTransform: ts.TransformerFactory<ts.SourceFile> = (context) => (file) =>
-  new CellTransform(context).transform(file);
+/** The transformer, for the `after` stage of TypeScript's emit. `commands` tells of the cell that is being compiled. */
+export function cellTransform(commands: () => CellCommands | undefined): ts.TransformerFactory<ts.SourceFile> {
+  return (context) => (file) => new CellTransform(context, commands()).transform(file);
+}
 
 class CellTransform {
   readonly #context: ts.TransformationContext;
   readonly #factory: ts.NodeFactory;
+  readonly #commands: CommandCalls | undefined;
   /** Names that a hoisted `let` declares at the start of the script. */
   readonly #hoisted = new Set<string>();
   /** Names declared by top-level statements in place. */
   readonly #declared = new Set<string>();
 
-  constructor(context: ts.TransformationContext) {
+  constructor(context: ts.TransformationContext, commands: CellCommands | undefined) {
     this.#context = context;
     this.#factory = context.factory;
+    if (commands !== undefined) this.#commands = new CommandCalls(context.factory, commands);
   }
 
   transform(file: ts.SourceFile): ts.SourceFile {
@@ -44,17 +48,36 @@ class CellTransform {
     for (const statement of statements) {
       if (ts.isImportDeclaration(statement)) imports.push(this.#import(statement));
       else if (ts.isFunctionDeclaration(statement)) functions.push(this.#function(statement));
+      else if (this.#commands !== undefined) body.push(...this.#besideCommands(this.#commands, statement, last));
       else if (!ts.isExportDeclaration(statement)) body.push(...this.#statement(statement, statement === last));
     }
+    if (this.#commands !== undefined) body.push(...this.#commands.rest());
     const hoisted = [...this.#hoisted].filter((name) => !this.#declared.has(name));
     const script = [
       this.#factory.createExpressionStatement(this.#factory.createStringLiteral("use strict")),
+      ...(this.#commands?.start() ?? []),
       ...(hoisted.length > 0 ? [this.#let(hoisted.map((name) => this.#factory.createVariableDeclaration(name)))] : []),
       ...imports,
       ...functions,
       ...body,
     ];
     return this.#factory.updateSourceFile(file, this.#factory.createNodeArray(script));
+  }
+
+  /** A statement after the commands that stand before it; one that is timed, or that holds values for the shell, is wrapped. */
+  #besideCommands(commands: CommandCalls, statement: ts.Statement, last: ts.Statement | undefined): ts.Statement[] {
+    const { calls, timed, shell } = commands.before(statement);
+    if (ts.isExportDeclaration(statement)) return calls;
+    const isLast = statement === last && !commands.isFollowed;
+    if (shell !== undefined && ts.isExpressionStatement(statement)) {
+      return [...calls, commands.shell(shell, this.#visit(statement.expression))];
+    }
+    if (!timed) return [...calls, ...this.#statement(statement, isLast)];
+    if (!ts.isExpressionStatement(statement))
+      return [...calls, ...commands.timedStatement(this.#statement(statement, false))];
+    const value = commands.timedValue(this.#visit(statement.expression));
+    const result = isLast ? this.#helper("result", [value]) : value;
+    return [...calls, ts.setTextRange(this.#factory.createExpressionStatement(result), statement)];
   }
 
   #statement(statement: ts.Statement, isLast: boolean): ts.Statement[] {

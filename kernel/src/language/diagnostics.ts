@@ -5,7 +5,7 @@ import { isPackage, packageOf } from "../package-name.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
-  readonly ename: "SyntaxError" | "TypeScriptError" | "KernelError";
+  readonly ename: "SyntaxError" | "TypeScriptError" | "CommandError" | "KernelError";
   /** The first error in one line. */
   readonly evalue: string;
   /** Lines with ANSI colours. */
@@ -71,7 +71,7 @@ function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
   if (diagnostic.code === 2307 || diagnostic.code === 2792) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
     return isPackage(name)
-      ? `Install it in the notebook's folder: npm install ${packageOf(name)}`
+      ? `Install it in the notebook's folder: %npm install ${packageOf(name)}`
       : "Is the path right, seen from the notebook's folder?";
   }
   if (diagnostic.code === 2304 || diagnostic.code === 2552) {

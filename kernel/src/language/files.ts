@@ -52,6 +52,11 @@ export class CellFiles {
     return [...this.#used.map((slot) => slot.path).reverse(), this.preludePath];
   }
 
+  /** The declarations of earlier cells, oldest first, with the names that no later cell has declared again. */
+  get declared(): readonly { readonly path: string; readonly names: ReadonlySet<string> }[] {
+    return this.#used;
+  }
+
   get(path: string): VirtualFile | undefined {
     return this.#files.get(path);
   }

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import ts from "typescript";
 import { isPackage, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
+import type { CellCommands } from "./commands/calls.js";
 import type { CellFiles } from "./files.js";
 import type { OwnModulesHost } from "./own-modules.js";
 import type { NotebookConfig } from "./tsconfig.js";
@@ -25,6 +26,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #folder: string;
   readonly #roots: readonly string[];
   readonly #disk = new Map<string, DiskFile>();
+  /** Files that are looked at again, though they are taken not to change. */
+  readonly #doubted = new Set<string>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
   readonly #globals: readonly string[];
   readonly #packed: readonly string[];
@@ -32,6 +35,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /** Files of the notebook's own that a file imports, by specifier. */
   readonly #own = new Map<string, Map<string, string>>();
   #lookingAgain = false;
+  /** Commands of the cell that is being compiled. */
+  commands: CellCommands | undefined;
 
   /**
    * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold
@@ -55,7 +60,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   }
 
   getCompilationSettings = (): ts.CompilerOptions => this.#config.options;
-  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform] });
+  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform(() => this.commands)] });
   getCurrentDirectory = (): string => this.#folder;
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
   getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
@@ -156,6 +161,12 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     return ts.ScriptKind.Unknown;
   }
 
+  /** Forgets what was read of packages, and where: they have been installed, changed or removed; `look` resolves them anew. */
+  forgetPackages<T>(look: () => T): T {
+    for (const path of this.#disk.keys()) this.#doubted.add(path);
+    return this.lookAgain(look);
+  }
+
   /** The one file that holds a package's declarations, where there is such a file. */
   #packedTypes(specifier: string): string | undefined {
     if (!isPackage(specifier) || packageOf(specifier) !== specifier) return undefined;
@@ -176,7 +187,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /** A file of the user's own is read again when it has changed. */
   #onDisk(path: string): DiskFile | undefined {
     const cached = this.#disk.get(path);
-    if (cached !== undefined && !this.#mayChange(path)) return cached;
+    if (cached !== undefined && !this.#doubted.delete(path) && !this.#mayChange(path)) return cached;
     const modified = ts.sys.getModifiedTime?.(path)?.getTime();
     if (modified === undefined) return undefined;
     if (cached?.modified === modified) return cached;

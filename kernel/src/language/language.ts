@@ -1,5 +1,8 @@
 /** Cells through the stock TypeScript language service: compile, complete, inspect. */
 import ts from "typescript";
+import { declaredIn, type DeclaredName } from "./commands/declared.js";
+import { formatProblem } from "./commands/problem.js";
+import { rewriteCommands, type Rewritten } from "./commands/rewrite.js";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
 import { formatDiagnostics, type CellErrors, type UserText } from "./diagnostics.js";
@@ -14,6 +17,8 @@ import { NotebookConfig } from "./tsconfig.js";
 export type CompileResult = {
   /** What is to be said before the cell runs; lines for stderr. */
   readonly warning?: string;
+  /** The cell asks for a fresh session to run in, `%reset`; what earlier cells declared is forgotten already. */
+  readonly reset?: boolean;
 } & (
   | {
       readonly ok: true;
@@ -23,6 +28,8 @@ export type CompileResult = {
       readonly imports: Readonly<Record<string, string>>;
       /** Those files, and what they import. */
       readonly modules: readonly CompiledModule[];
+      /** The cell may change which packages there are: `lookAgain` is to be called after it. */
+      readonly changesPackages?: boolean;
     }
   | { readonly ok: false; readonly errors: CellErrors }
 );
@@ -43,6 +50,8 @@ export class Language {
   readonly #host: CellHost;
   readonly #own: OwnModules;
   #service: ts.LanguageService;
+  /** `%notype on` and `%notype off`. */
+  #checkTypes = true;
 
   constructor(options: LanguageOptions) {
     // TypeScript speaks of paths with forward slashes.
@@ -60,15 +69,20 @@ export class Language {
   compile(source: string, label: string): CompileResult {
     this.#heedConfig();
     const problems = this.#config.takeProblems();
-    const result = this.#compile(source, label);
+    const cell = rewriteCommands(source);
+    const { reset = false } = cell;
+    if (reset) this.reset();
+    const result = { ...this.#compile(source, cell, label), reset };
     if (problems.length === 0) return result;
     const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
     return { ...result, warning: `${traceback.join("\n")}\nThe options of before are used.\n` };
   }
 
-  #compile(source: string, label: string): CompileResult {
+  #compile(source: string, cell: Rewritten, label: string): CompileResult {
+    if (cell.problem !== undefined) return { ok: false, errors: formatProblem(cell.problem, label, source) };
+    if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
-    const parsed = ts.createSourceFile(this.#files.cellPath, source, ts.ScriptTarget.ES2023, false, kind);
+    const parsed = ts.createSourceFile(this.#files.cellPath, cell.text, ts.ScriptTarget.ES2023, false, kind);
     const { direct, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
     const exports = [
@@ -79,7 +93,7 @@ export class Language {
     // the transformer drops) has the variable's type: a function's view of it is not narrowed to its last value.
     const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
-    const text = `${source}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
+    const text = `${cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
     const path = this.#files.cellPath;
     let { program, file } = this.#open(text);
     const syntactic = program.getSyntacticDiagnostics(file);
@@ -99,13 +113,20 @@ export class Language {
     }
     // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
     // name is of no concern between cells.
-    const semantic = program
-      .getSemanticDiagnostics(file)
+    const checked = this.#checkTypes && cell.untyped !== true;
+    const semantic = (checked ? program.getSemanticDiagnostics(file) : [])
       .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
       .filter((d) => (d.start ?? 0) <= source.length);
-    const wrong = [...this.#own.diagnostics(program, own), ...semantic];
+    const inOwn = this.#own.diagnostics(program, own).filter(({ code }) => checked || code < 2000);
+    const wrong = [...inOwn, ...semantic];
     if (wrong.length > 0) return errors(wrong);
+    const { commands, timed } = cell;
+    if (commands.length > 0 || timed === true) {
+      const declared = commands.some(({ name }) => name === "who") ? this.#declared(program, file) : [];
+      this.#host.commands = { commands, timed, declared };
+    }
     const { outputFiles } = this.#service.getEmitOutput(path, false, true);
+    this.#host.commands = undefined;
     const output = (extension: string): string => outputFiles.find(({ name }) => name.endsWith(extension))?.text ?? "";
     this.#files.commit([...direct, ...nested], output(".d.ts").replaceAll(NESTED_VAR, ""));
     return {
@@ -114,6 +135,7 @@ export class Language {
       sourceMap: output(".map"),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
+      changesPackages: commands.some(({ name, args }) => name === "npm" || PACKAGE_MANAGER.test(args.join(""))),
     };
   }
 
@@ -122,10 +144,26 @@ export class Language {
     this.#files.reset();
   }
 
+  /** Packages may have come or gone: forgets what is known of them. */
+  lookAgain(): void {
+    this.#host.forgetPackages(() => this.#service.getProgram());
+  }
+
+  /** What the cells so far, and the one at hand, declare. */
+  #declared(program: ts.Program, cell: ts.SourceFile): DeclaredName[] {
+    const own = declaredIn(program, cell, () => true, true);
+    const here = new Set(own.map(({ name }) => name));
+    const earlier = this.#files.declared.flatMap(({ path, names }) => {
+      const file = program.getSourceFile(path);
+      return file === undefined ? [] : declaredIn(program, file, (name) => names.has(name) && !here.has(name), false);
+    });
+    return [...earlier, ...own];
+  }
+
   /** Runs `query` with the language service on a text that is being edited. */
   edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T {
     this.#heedConfig();
-    this.#open(text);
+    this.#open(rewriteCommands(text).text);
     return query(this.#service, this.#files.cellPath);
   }
 
@@ -189,6 +227,9 @@ export class Language {
     return `${imports.join("")}export {};\n`;
   }
 }
+
+/** Programs that install packages, in a line for the shell. */
+const PACKAGE_MANAGER = /\b(npm|npx|pnpm|yarn|bun)\b/;
 
 /** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
 const SESSION_HOOKS = "sessionHooks";

@@ -1,6 +1,8 @@
 /** The thread in which the language service lives, so that the front answers while TypeScript thinks. */
 import { parentPort, workerData } from "node:worker_threads";
 import { complete } from "./completion.js";
+import { completeCommand } from "./commands/completion.js";
+import { rewriteCommands } from "./commands/rewrite.js";
 import { completeness } from "./completeness.js";
 import { inspect } from "./inspection.js";
 import { Language, type LanguageOptions } from "./language.js";
@@ -12,6 +14,7 @@ export interface LanguageRequests {
   inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
   completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
   reset: { args: []; result: void };
+  lookAgain: { args: []; result: void };
 }
 
 export interface LanguageRequest {
@@ -23,17 +26,21 @@ export interface LanguageRequest {
 export type LanguageReply =
   { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
 
-const language = new Language(workerData as LanguageOptions);
+const options = workerData as LanguageOptions;
+const language = new Language(options);
 
 const methods: {
   [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
 } = {
   compile: (source, label) => language.compile(source, label),
-  complete: (text, cursor) => complete(language, text, cursor),
+  complete: (text, cursor) => completeCommand(text, cursor, options.folder) ?? complete(language, text, cursor),
   inspect: (text, cursor) => inspect(language, text, cursor),
-  completeness: (text) => completeness(text),
+  completeness: (text) => completeness(rewriteCommands(text).text),
   reset: () => {
     language.reset();
+  },
+  lookAgain: () => {
+    language.lookAgain();
   },
 };
 

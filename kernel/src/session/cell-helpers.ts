@@ -7,7 +7,9 @@ import { HELPERS } from "../language/helpers-name.js";
 import { isPackage } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
+import { noteImport } from "./loaded-packages.js";
 import { ModuleLoader, type Import } from "./module-loader.js";
+import { Timer } from "./timer.js";
 
 /** A file that is not there, in the notebook's folder: what cells import is resolved as from this. */
 function placeOfCells(folder: string): string {
@@ -27,6 +29,7 @@ function importFrom(filename: string): Import {
 /** A package that is not found from the notebook's folder may be one that a preload module brings. */
 function importWithFallback(first: Import, others: readonly Import[]): Import {
   return async (specifier, options) => {
+    noteImport(specifier);
     try {
       return await first(specifier, options);
     } catch (error) {
@@ -54,6 +57,10 @@ export class CellHelpers {
   /** Paths of the notebook's own files by the specifiers that cells use for them. */
   readonly #own = new Map<string, string>();
   #result: unknown;
+  /** Of `%time`. */
+  readonly #timer = new Timer();
+  /** Of `%%time`. */
+  readonly cellTimer = new Timer();
 
   private constructor(folder: string, preloads: readonly string[]) {
     const filename = placeOfCells(folder);
@@ -90,6 +97,26 @@ export class CellHelpers {
     });
     return helpers;
   }
+
+  /** Carries out a command: `language/commands/calls.ts` puts the calls in. */
+  command = async (name: string, ...args: readonly unknown[]): Promise<void> => {
+    const { runCommand } = await import("./commands/index.js");
+    await runCommand(name, args);
+  };
+
+  startTimer = (): void => {
+    this.#timer.start();
+  };
+
+  /** Shows the time since `startTimer`; gives back the value that was timed. */
+  stopTimer = <T>(_started?: unknown, value?: T): T | undefined => {
+    this.#timer.stop();
+    return value;
+  };
+
+  timeCell = (): void => {
+    this.cellTimer.start();
+  };
 
   /** Takes the value of a cell's last expression. */
   result = <T>(value: T): T => {

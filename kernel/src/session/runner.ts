@@ -9,6 +9,7 @@ import { evaluate } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
 import { interruptible, KeyboardInterrupt } from "./interrupts.js";
 import { mimeBundle } from "./mime-bundle.js";
+import { takePayload } from "./payload.js";
 import type { Tasks } from "./tasks.js";
 
 export class Runner {
@@ -28,12 +29,14 @@ export class Runner {
     const outcome = await runAsCell(cell.id, async () => {
       const result = await this.#tasks.untilInterrupted(cell.id, true, () => this.#evaluate(cell, silent));
       this.#helpers.takeResult();
+      this.#helpers.cellTimer.clear();
       // Rejections that nobody handles, and immediates, belong before the cell's end.
       await nextTurn();
       flushUpdates(cell.id);
       return result;
     });
-    this.#tasks.end(cell.id, outcome);
+    const payload = takePayload();
+    this.#tasks.end(cell.id, outcome.status === "ok" && payload !== undefined ? { ...outcome, payload } : outcome);
   }
 
   async #evaluate(cell: RunCommand["cell"], silent: boolean): Promise<void> {
@@ -41,6 +44,7 @@ export class Runner {
     if (evaluation.status === "terminated") throw new KeyboardInterrupt();
     if (evaluation.status === "thrown") throw evaluation.error;
     const value = await interruptible(this.#helpers.takeResult());
+    this.#helpers.cellTimer.stop();
     flushUpdates(cell.id);
     if (value === undefined || silent) return;
     const data = await mimeBundle(value);

@@ -1,0 +1,56 @@
+/** Completion in a line with a command: names of commands, and paths after `%load` and in a line for the shell. */
+import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Completions } from "../completion.js";
+import { endingOf } from "./statement-end.js";
+import { rewriteCommands } from "./rewrite.js";
+import { CELL_COMMANDS, LINE_COMMANDS } from "./table.js";
+
+const NAME = /^[ \t]*(%%?)([\w-]*)$/;
+const PATH = /^[ \t]*(?:%load[ \t]+|!.*?)([^\s"'`=<>|;&(){}]*)$/;
+
+/** What may stand at `cursor`, where it stands in a command; undefined where it stands in TypeScript. */
+export function completeCommand(text: string, cursor: number, folder: string): Completions | undefined {
+  const lineStart = text.lastIndexOf("\n", cursor - 1) + 1;
+  const line = text.slice(lineStart, cursor);
+  const [, mark, name = ""] = NAME.exec(line) ?? [];
+  if (mark !== undefined) {
+    const before = rewriteCommands(text.slice(0, lineStart)).text;
+    if (endingOf(before) === "open") return undefined;
+    const first = before.trim() === "";
+    const start = cursor - name.length - mark.length;
+    const names = [
+      ...(mark === "%" ? Object.keys(LINE_COMMANDS).map((word) => `%${word}`) : []),
+      ...(first ? Object.keys(CELL_COMMANDS).map((word) => `%%${word}`) : []),
+    ].filter((command) => command.replace(/^%+/, "").startsWith(name));
+    return {
+      items: names.map((command) => ({ text: command, type: "keyword", start, end: cursor })),
+      start,
+      end: cursor,
+    };
+  }
+  const [, path] = PATH.exec(line) ?? [];
+  if (path === undefined) return undefined;
+  const { commands } = rewriteCommands(text);
+  const here = commands.find(({ start, end }) => start < cursor && cursor <= end);
+  // After an open brace an expression begins.
+  if (here === undefined || /[^$]\{[^}]*$/.test(line)) return undefined;
+  const slash = path.lastIndexOf("/") + 1;
+  const start = cursor - path.length;
+  const items = entries(resolve(folder, path.slice(0, slash)), path.slice(slash)).map((entry) => ({
+    ...{ text: path.slice(0, slash) + entry, type: entry.endsWith("/") ? "folder" : "file", start, end: cursor },
+  }));
+  return { items, start, end: cursor };
+}
+
+/** The entries of a folder that begin so; hidden ones only where a dot is asked for. */
+function entries(folder: string, prefix: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter(({ name }) => name.startsWith(prefix) && (prefix.startsWith(".") || !name.startsWith(".")))
+      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+      .sort();
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Takes the commands out of a cell: `%time f()`, `!ls`.
+ *
+ * What is left is TypeScript of the same length, with blanks where the commands were, so that every position in it is one in
+ * the cell: errors, completions and tracebacks need no translation. The calls that carry the commands out are put in when the
+ * cell is compiled (`calls.ts`).
+ */
+import { interpolations } from "./interpolation.js";
+import { endingOf, isWhole } from "./statement-end.js";
+import { isCellCommand, isLineCommand, nearestCommand, type LineCommand } from "./table.js";
+
+/** A command that runs in its place among the statements of a cell. */
+export interface Command {
+  readonly name: "time" | "shell" | Exclude<LineCommand, "time" | "reset" | "notype">;
+  /** Of the command's text in the cell; `end` is after it. */
+  readonly start: number;
+  readonly end: number;
+  /**
+   * What follows the name. Of a line for the shell: the pieces of text around the values that are put in; where there are
+   * such values, they stand as a statement of an array at the command's place.
+   */
+  readonly args: readonly string[];
+}
+
+/** Why a cell's commands cannot be carried out. */
+export interface CommandProblem {
+  readonly start: number;
+  readonly length: number;
+  readonly message: string;
+}
+
+/** A cell without its commands. */
+export interface Rewritten {
+  /** TypeScript; as long as the cell, with the same lines. */
+  readonly text: string;
+  readonly commands: readonly Command[];
+  /** The first mistake in a command. */
+  readonly problem?: CommandProblem;
+  /** `%%time` */
+  readonly timed?: boolean;
+  /** `%notype` on the first line, or `%%notype` */
+  readonly untyped?: boolean;
+  /** `%notype on` (false: types are not checked) or `%notype off` (true), for this cell and the later ones. */
+  readonly checkTypes?: boolean;
+  /** `%reset` */
+  readonly reset?: boolean;
+}
+
+/** A cell that has no such line has no command. What `!` stands before, beside a command, is TypeScript's. */
+const CANDIDATE = /^[ \t]*(?:%%?[A-Za-z]|!(?![\s!=([]|$))/m;
+const PERCENT = /^([ \t]*)(%%?)([A-Za-z][\w-]*)(?:[ \t]+(.*?))?[ \t]*$/;
+
+/** Takes the commands out of a cell. */
+export function rewriteCommands(source: string): Rewritten {
+  return CANDIDATE.test(source) ? new Rewriter(source).run() : { text: source, commands: [] };
+}
+
+class Rewriter {
+  readonly #source: string;
+  #text: string;
+  readonly #commands: Command[] = [];
+  #flags: Partial<Pick<Rewritten, "timed" | "untyped" | "checkTypes" | "reset">> = {};
+  #problem: CommandProblem | undefined;
+  /** Where the statements begin that are still to be looked at: after the last command. */
+  #from = 0;
+  /** Whether anything but blank lines, comments and commands about the whole cell has been met. */
+  #begun = false;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#text = source;
+  }
+
+  run(): Rewritten {
+    for (let start = 0; start < this.#source.length && this.#problem === undefined;) {
+      const end = this.#lineEnd(start);
+      const line = this.#source.slice(start, end);
+      const next = CANDIDATE.test(line) ? this.#line(start, line) : end;
+      start = next + 1;
+    }
+    return {
+      ...{ text: this.#text, commands: this.#commands, ...this.#flags },
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+    };
+  }
+
+  /** Looks at a line that may be a command; returns where the lines end that it has dealt with. */
+  #line(start: number, line: string): number {
+    const end = start + line.length;
+    const before = this.#text.slice(this.#from, start);
+    const ending = endingOf(before);
+    if (ending === "open") return end;
+    if (line.trimStart().startsWith("!")) {
+      this.#begun = true;
+      return this.#shell(start + line.indexOf("!"));
+    }
+    const [, indent = "", mark, name = "", rest = ""] = PERCENT.exec(line) ?? [];
+    const cell = mark === "%%";
+    const known = cell ? isCellCommand(name) : isLineCommand(name);
+    // `a` on one line and `% b` on the next is a remainder.
+    if (ending === "expression" && (known ? indent !== "" : isWhole(before + line))) return end;
+    const at = start + indent.length;
+    const first = !this.#begun && isBlank(before);
+    if (!known) this.#unknown(at, line.slice(indent.length));
+    else if (cell) this.#cellCommand(at, name, rest, first);
+    else this.#lineCommand(at, end, name as LineCommand, rest, first);
+    return end;
+  }
+
+  #lineCommand(at: number, end: number, name: LineCommand, rest: string, first: boolean): void {
+    const width = name.length + 1;
+    switch (name) {
+      case "time":
+        this.#begun = true;
+        if (rest === "")
+          return this.#wrong(at, width, "%time needs something to time: %time f(x), or %%time for a whole cell.");
+        this.#blank(at, at + width);
+        this.#commands.push({ name, start: at, end: at + width, args: [] });
+        this.#from = at;
+        return;
+      case "reset":
+        if (!first)
+          return this.#wrong(at, width, "%reset stands on the first line of a cell: what is above it would be lost.");
+        this.#flags = { ...this.#flags, reset: true };
+        break;
+      case "notype":
+        if (rest === "on" || rest === "off") this.#flags = { ...this.#flags, checkTypes: rest === "off" };
+        else if (rest !== "") return this.#wrong(at, width, "%notype is followed by on, by off, or by nothing.");
+        else if (!first) return this.#wrong(at, width, "%notype stands on the first line of a cell.");
+        else this.#flags = { ...this.#flags, untyped: true };
+        break;
+      case "load":
+        if (rest === "") return this.#wrong(at, width, "%load needs the path of a file: %load helpers.ts");
+        this.#begun = true;
+        this.#commands.push({ name, start: at, end, args: [rest.replace(/^(["'])(.*)\1$/, "$2")] });
+        break;
+      default:
+        this.#begun = true;
+        this.#commands.push({ name, start: at, end, args: rest === "" ? [] : [rest] });
+    }
+    this.#blank(at, end);
+    this.#from = end;
+  }
+
+  #cellCommand(at: number, name: string, rest: string, first: boolean): void {
+    const width = name.length + 2;
+    if (!first) return this.#wrong(at, width, `%%${name} is about a whole cell: it stands on the first line.`);
+    if (rest !== "") {
+      return this.#wrong(
+        at,
+        width,
+        `%%${name} stands alone on its line; for one statement there is ${name === "time" ? "%time" : "no such command"}.`,
+      );
+    }
+    this.#flags = { ...this.#flags, ...(name === "time" ? { timed: true } : { untyped: true }) };
+    const end = this.#lineEnd(at);
+    this.#blank(at, end);
+    this.#from = end;
+  }
+
+  /** A line for the shell goes on in the next where it ends in a backslash. */
+  #shell(at: number): number {
+    let end = this.#lineEnd(at);
+    while (this.#source[end - 1] === "\\" && end < this.#source.length) end = this.#lineEnd(end + 1);
+    const line = this.#source.slice(at + 1, end);
+    const values = interpolations(line).map((place) => ({ start: place.start + at + 1, end: place.end + at + 1 }));
+    const kept = values.map((place) => this.#source.slice(place.start + 1, place.end));
+    const args: string[] = [];
+    let last = at + 1;
+    for (const place of values) {
+      args.push(this.#source.slice(last, place.start));
+      last = place.end + 1;
+    }
+    args.push(this.#source.slice(last, end));
+    this.#blank(at, end);
+    for (const [i, place] of values.entries()) {
+      const open = i === 0 ? "[" : " ";
+      const close = i === values.length - 1 ? "]" : ",";
+      this.#put(place.start, `${open}${kept[i] ?? ""}${close}`);
+    }
+    this.#commands.push({ name: "shell", start: at, end, args });
+    this.#from = end;
+    return end;
+  }
+
+  #unknown(at: number, text: string): void {
+    const [, mark = "%", name = ""] = /^(%%?)([\w-]*)/.exec(text) ?? [];
+    const near = nearestCommand(mark as "%" | "%%", name);
+    const hint = near === undefined ? "" : ` Did you mean ${near}?`;
+    this.#wrong(at, mark.length + name.length, `There is no command ${mark}${name}.${hint} %help lists all of them.`);
+  }
+
+  #wrong(start: number, length: number, message: string): void {
+    this.#problem ??= { start, length, message };
+  }
+
+  /** Blanks, and a semicolon that ends what is above: `a` and, in the next line, `f()` after `%time` are two statements. */
+  #blank(start: number, end: number): void {
+    this.#put(start, `;${this.#source.slice(start + 1, end).replace(/[^\n\r]/g, " ")}`);
+  }
+
+  #put(start: number, text: string): void {
+    this.#text = this.#text.slice(0, start) + text + this.#text.slice(start + text.length);
+  }
+
+  #lineEnd(from: number): number {
+    const end = this.#source.indexOf("\n", from);
+    if (end < 0) return this.#source.length;
+    return this.#source[end - 1] === "\r" ? end - 1 : end;
+  }
+}
+
+/** Whether there is nothing in a text but blanks and comments (and the semicolons that commands leave). */
+function isBlank(text: string): boolean {
+  return text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "").replace(/[;\s]/g, "") === "";
+}
