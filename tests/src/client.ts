@@ -87,20 +87,25 @@ export class KernelClient {
   readonly #listeners = new Set<(message: Message) => void>();
   /** What the kernel's process wrote to its standard error: for the message of a test that fails. */
   log = "";
+  /** From the start of the process to its first answer, in milliseconds. */
+  readyAfter = NaN;
 
   private constructor(process: ChildProcess, folder: string, key: string, ports: readonly number[]) {
     this.#process = process;
     this.#folder = folder;
     this.#key = key;
     const [shell, iopub, , control, heartbeat] = ports;
-    this.#dealers = { shell: new zmq.Dealer({ linger: 0 }), control: new zmq.Dealer({ linger: 0 }) };
-    this.#iopub = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 0 });
+    // ZeroMQ would try ten times a second to reach a kernel that starts; that is too coarse to tell how long it took.
+    const dealer = () => new zmq.Dealer({ linger: 0, reconnectInterval: 10 });
+    this.#dealers = { shell: dealer(), control: dealer() };
+    this.#iopub = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 0, reconnectInterval: 10 });
     this.#dealers.shell.connect(`tcp://127.0.0.1:${shell}`);
     this.#dealers.control.connect(`tcp://127.0.0.1:${control}`);
     this.#iopub.connect(`tcp://127.0.0.1:${iopub}`);
     this.#iopub.subscribe();
     this.#heartbeat = new zmq.Request({ linger: 0, receiveTimeout: PATIENCE, sendTimeout: PATIENCE });
     this.#heartbeat.connect(`tcp://127.0.0.1:${heartbeat}`);
+    process.setMaxListeners(0); // each request listens for its end
     process.stderr?.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     void this.#receive(this.#dealers.shell, (message) => this.#answer(message));
     void this.#receive(this.#dealers.control, (message) => this.#answer(message));
@@ -132,9 +137,11 @@ export class KernelClient {
       env: surroundings({ ...env, JPY_PARENT_PID: String(ownPid), ...extra }),
       stdio: ["ignore", "ignore", "pipe"],
     });
+    const started = performance.now();
     const client = new KernelClient(process, folder, key, ports);
     try {
       await client.#untilReady();
+      client.readyAfter -= started;
     } catch (error) {
       await client.stop();
       throw error;
@@ -206,6 +213,19 @@ export class KernelClient {
     }
   }
 
+  /** All that iopub brings while `body` runs, whatever it belongs to. */
+  async whileListening(body: () => Promise<unknown>): Promise<readonly Message[]> {
+    const messages: Message[] = [];
+    const listener = (message: Message) => messages.push(message);
+    this.#listeners.add(listener);
+    try {
+      await body();
+    } finally {
+      this.#listeners.delete(listener);
+    }
+    return messages;
+  }
+
   /** Interrupts the cell that runs, as Jupyter does for a kernelspec with `interrupt_mode: message`. */
   async interrupt(): Promise<void> {
     await this.request("control", "interrupt_request");
@@ -234,6 +254,7 @@ export class KernelClient {
     const ask = setInterval(() => void this.request("shell", "kernel_info_request").catch(() => undefined), 200);
     try {
       await this.request("shell", "kernel_info_request");
+      this.readyAfter = performance.now();
       await this.#within(heard, PATIENCE, "a first message on iopub");
     } finally {
       clearInterval(ask);
@@ -251,16 +272,20 @@ export class KernelClient {
     if (message.parent !== undefined) this.#waiting.get(message.parent)?.(message);
   }
 
+  /** Waits, but not for a kernel that has ended: what it had sent has then come a second later. */
   async #within<T>(promise: Promise<T>, timeout: number, what: string): Promise<T> {
     const { promise: late, reject } = withResolvers<never>();
-    const timer = setTimeout(() => {
-      const ended = this.#process.exitCode === null ? "it runs" : `it ended with status ${this.#process.exitCode}`;
-      reject(new Error(`the kernel did not send ${what} within ${timeout} ms (${ended}); its log:\n${this.log}`));
-    }, timeout);
+    const giveUp = (why: string) => reject(new Error(`the kernel did not send ${what}: ${why}; its log:\n${this.log}`));
+    const timer = setTimeout(() => giveUp(`${timeout} ms have passed, and it runs`), timeout);
+    const onExit = (code: number | null, signal: string | null) =>
+      setTimeout(() => giveUp(`it ended with status ${code ?? signal}`), 1_000);
+    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.once("exit", onExit);
+    else onExit(this.#process.exitCode, this.#process.signalCode);
     try {
       return await Promise.race([promise, late]);
     } finally {
       clearTimeout(timer);
+      this.#process.off("exit", onExit);
     }
   }
 
