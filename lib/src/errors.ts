@@ -33,6 +33,24 @@ export class TokenError extends Error {
   override readonly name = "TokenError";
 }
 
+/** A file of data (text, JSONL, vocabulary, tokenizer) is not what its format promises. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+
+  /**
+   * @param file the file as the caller named it
+   * @param line its line, from 1; `null` when no line can be named
+   */
+  constructor(
+    readonly file: string,
+    readonly line: number | null,
+    detail: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}${line === null ? "" : `, line ${line}`}: ${detail}`, options);
+  }
+}
+
 /** Training left the finite numbers; the parameters are those of the step before. */
 export class DivergenceError extends Error {
   override readonly name = "DivergenceError";

@@ -5,7 +5,7 @@ import { split } from "./data/split.js";
 import { lossPlot } from "./plots/loss.js";
 import { stateHeatmap } from "./plots/state-heatmap.js";
 
-export { ConfigurationError, DivergenceError, ShapeError, TokenError } from "./errors.js";
+export { ConfigurationError, DataError, DivergenceError, ShapeError, TokenError } from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
 export { Random, type RandomState } from "./random.js";
 
@@ -41,7 +41,15 @@ export { generate, type GeneratedPiece, type GenerateOptions } from "./generatio
 export { sampleToken, type SamplingOptions } from "./generation/sampling.js";
 
 export { type Batch, type BatchesOptions } from "./data/batches.js";
-export { byteTokenizer, type TokenDecoder, type TokenIds, type Tokenizer } from "./data/byte-tokenizer.js";
+
+export { tokenizers } from "./tokenizers/tokenizers.js";
+export { type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizers/tokenizer.js";
+export { BpeTokenizer } from "./tokenizers/bpe-tokenizer.js";
+export { type BpeProgress, type TrainBpeOptions } from "./tokenizers/bpe-training.js";
+export { ByteTokenizer, byteTokenizer } from "./tokenizers/byte-tokenizer.js";
+export { CharacterTokenizer, type CharacterTokenizerOptions } from "./tokenizers/character-tokenizer.js";
+export { HuggingFaceTokenizer, type HuggingFaceTokenizerOptions } from "./tokenizers/hugging-face-tokenizer.js";
+export { WorldTokenizer } from "./tokenizers/world-tokenizer.js";
 
 export { Figure } from "./plots/figure.js";
 export { type LossPlotOptions, type LossPoint } from "./plots/loss.js";

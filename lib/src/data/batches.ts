@@ -2,7 +2,7 @@
 import { ConfigurationError } from "../errors.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
-import type { TokenIds } from "./byte-tokenizer.js";
+import type { TokenIds } from "../tokenizers/tokenizer.js";
 
 /** Inputs, and at each position the token that follows: both int32 `[B, T]`, plain data. */
 export interface Batch {

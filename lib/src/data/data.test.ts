@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { Random } from "../random.js";
 import { batches } from "./batches.js";
-import { byteTokenizer } from "./byte-tokenizer.js";
+import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { mobyDick } from "./moby-dick.js";
 import { split } from "./split.js";
 

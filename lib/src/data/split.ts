@@ -1,6 +1,6 @@
 /** Cutting a token sequence into what is learned from and what is held out. */
 import { ConfigurationError } from "../errors.js";
-import type { TokenIds } from "./byte-tokenizer.js";
+import type { TokenIds } from "../tokenizers/tokenizer.js";
 
 /**
  * The last part is held out: neighbouring passages resemble each other, so a random choice would leak.

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 
 import * as tf from "@tensorflow/tfjs-core";
 
-import type { Tokenizer } from "../data/byte-tokenizer.js";
+import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/model.js";
 import type { ModelState } from "../model/state.js";

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
-import { byteTokenizer } from "../data/byte-tokenizer.js";
+import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { createModel, type LanguageModel, type Model } from "../model/model.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";

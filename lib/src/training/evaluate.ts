@@ -1,7 +1,7 @@
 /** The loss of a model on data it does not learn from. */
 import * as tf from "@tensorflow/tfjs-core";
 
-import type { TokenIds } from "../data/byte-tokenizer.js";
+import type { TokenIds } from "../tokenizers/tokenizer.js";
 import type { LanguageModel } from "../model/model.js";
 import { crossEntropy } from "../ops/cross-entropy/cross-entropy.js";
 

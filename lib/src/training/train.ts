@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batches.js";
-import type { TokenIds } from "../data/byte-tokenizer.js";
+import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { ConfigurationError, DivergenceError } from "../errors.js";
 import type { LanguageModel } from "../model/model.js";
 import { AdamW, parameterGroups } from "./adamw.js";

@@ -1,0 +1,64 @@
+/** What every tokenizer can do, and what they share: from tokens' bytes to text. */
+import { TokenError } from "../errors.js";
+
+/** Token ids in a typed array. */
+export type TokenIds = Uint8Array | Uint16Array | Int32Array;
+
+/** Turns tokens that come one by one into text, without ever showing half a character. */
+export interface TokenDecoder {
+  /** The text that this token completes; empty while a character is incomplete. */
+  push(token: number): string;
+  /** What is left when no more tokens come: incomplete characters, as U+FFFD. All that was pushed, and this, is `decode`. */
+  end(): string;
+}
+
+/**
+ * Text to tokens and back. Tokens stand for UTF-8, which has no lone surrogates (halves of a character that JavaScript's
+ * strings may hold): each becomes U+FFFD on the way in. Any other text comes back as it was, unless a tokenizer says
+ * otherwise.
+ */
+export interface Tokenizer {
+  readonly name: string;
+  /** V: ids are 0 … V − 1 */
+  readonly vocabSize: number;
+  /** the id that stands between documents, where the vocabulary has one */
+  readonly endOfText?: number;
+  encode(text: string): TokenIds;
+  /** @throws TokenError when an id is not in the vocabulary */
+  decode(tokens: ArrayLike<number>): string;
+  decoder(): TokenDecoder;
+}
+
+/** Decodes tokens that each stand for some bytes of UTF-8. Bytes that are not UTF-8 become U+FFFD. */
+export class BytesDecoder implements TokenDecoder {
+  // With ignoreBOM the mark stays in the text.
+  private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  /** @param bytesOf the bytes of an id; throws when there is no such id */
+  constructor(private readonly bytesOf: (token: number) => Uint8Array) {}
+
+  push(token: number): string {
+    return this.decoder.decode(this.bytesOf(token), { stream: true });
+  }
+
+  end(): string {
+    return this.decoder.decode();
+  }
+
+  /** The text of all tokens at once. */
+  static decode(tokens: ArrayLike<number>, bytesOf: (token: number) => Uint8Array): string {
+    const parts = Array.from(tokens, bytesOf);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.concat(parts));
+  }
+}
+
+/** Ids in the smallest array that can hold every id of the vocabulary. */
+export function tokenIds(ids: ArrayLike<number>, vocabSize: number): TokenIds {
+  if (vocabSize <= 2 ** 8) return Uint8Array.from(ids);
+  return vocabSize <= 2 ** 16 ? Uint16Array.from(ids) : Int32Array.from(ids);
+}
+
+/** The error for an id that a vocabulary lacks. */
+export function unknownToken(tokenizer: string, token: number, wanted: string): TokenError {
+  return new TokenError(`${tokenizer}: token ${token} is not in the vocabulary, wanted ${wanted}`);
+}
