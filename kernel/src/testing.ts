@@ -51,7 +51,9 @@ export class TestNotebook {
     this.#execution = new Execution({
       session: { folder: this.folder, preloads: [] },
       language: this.#language,
-      publish: (type, content, parent, more) => this.#outputs.get(parent.msg_id)?.push({ type, content, ...more }),
+      publish: (type, content, parent, more) => {
+        this.#outputs.get(parent.msg_id)?.push({ type, content, ...more });
+      },
       ask: (content) => this.#ask(content),
       log: (line) => this.log.push(line),
     });

@@ -4,7 +4,7 @@
  */
 import type { Header, Json, Message } from "../protocol/message.js";
 import type { CommContent } from "../session-protocol.js";
-import type { Publish } from "./execution.js";
+import type { Publish } from "./outputs.js";
 
 export class Comms {
   readonly #publish: Publish;
@@ -38,12 +38,12 @@ export class Comms {
     if (action === "comm_open") this.#targets.set(comm, target);
     if (action === "comm_close") this.#targets.delete(comm);
     const content = { comm_id: comm, data, ...(action === "comm_open" ? { target_name: target } : {}) };
-    this.#publish(action, content, parent, { metadata, buffers });
+    void this.#publish(action, content, parent, { metadata, buffers });
   }
 
   /** Tells the clients that all comms are gone, with the session whose they were. */
   closeAll(parent: Header): void {
-    for (const comm of this.#targets.keys()) this.#publish("comm_close", { comm_id: comm, data: {} }, parent);
+    for (const comm of this.#targets.keys()) void this.#publish("comm_close", { comm_id: comm, data: {} }, parent);
     this.#targets.clear();
   }
 }

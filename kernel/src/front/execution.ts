@@ -16,17 +16,9 @@ import type {
 } from "../session-protocol.js";
 import { Comms } from "./comms.js";
 import { Input, type Client, type SendQuestion } from "./input.js";
+import { Outputs, type Publish } from "./outputs.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
-
-/** Publishes a message as an output of the request with this header. */
-export type Publish = (msgType: string, content: Json, parent: Header, more?: PublishOptions) => void;
-
-/** What else than content an iopub message may carry. */
-export interface PublishOptions {
-  readonly metadata?: Json;
-  readonly buffers?: readonly Uint8Array[];
-}
 
 export interface ExecutionOptions {
   readonly session: SessionOptions;
@@ -68,6 +60,8 @@ interface ClientMessage {
 const MOST_PARENTS = 1000;
 /** Time for a cell, or a preload module that a cell waits for, to react to an interrupt before its session is ended. */
 const INTERRUPT_MS = 5000;
+/** Time for an interrupt to reach a cell that waits because clients are slow, in milliseconds. */
+const LET_THROUGH_MS = 1000;
 /** Sessions that died before they were ready; after so many in a row the next cell starts one, not the front itself. */
 const MOST_FAILED_STARTS = 2;
 
@@ -84,6 +78,7 @@ export class Execution {
   /** The numbers of cells and of comm messages are from one row. */
   #lastId = 0;
   #lastCell = 0;
+  readonly #outputs: Outputs;
   readonly #parents = new Map<number, ExecutionRequest>();
   readonly #messages = new Map<number, ClientMessage>();
   /** The comms that cells and clients have opened. */
@@ -96,7 +91,13 @@ export class Execution {
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
-    this.comms = new Comms(options.publish);
+    this.#outputs = new Outputs({
+      publish: options.publish,
+      hold: (held) => this.#session?.hold(held),
+    });
+    this.comms = new Comms((msgType, content, parent, more) => {
+      this.#outputs.publish(parent, msgType, content, more);
+    });
     this.#start();
   }
 
@@ -130,6 +131,7 @@ export class Execution {
       if (this.#interruptPending) this.interrupt();
     });
     this.#running = undefined;
+    this.#outputs.flush();
     if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
     return outcome.status === "error" ? this.#failed(request, outcome) : outcome;
   }
@@ -178,6 +180,7 @@ export class Execution {
     const session = this.#session;
     session?.interrupt(ids);
     this.input.interrupt(ids);
+    this.#outputs.letThrough(LET_THROUGH_MS);
     setTimeout(() => {
       if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
       this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
@@ -296,6 +299,7 @@ export class Execution {
 
   #ask(frame: InputFrame, session: SessionProcess): void {
     const { parent, client } = this.#parents.get(frame.cell) ?? {};
+    this.#outputs.flush();
     const mayAsk = parent !== undefined && client?.allowStdin === true;
     const send: SendQuestion | undefined = mayAsk ? (content) => this.#options.ask(content, parent, client) : undefined;
     this.input.ask(frame, send, (answer) => {
@@ -305,12 +309,13 @@ export class Execution {
 
   #handled(id: number): void {
     const message = this.#messages.get(id);
+    this.#outputs.flush();
     message?.finish?.();
     if (message !== undefined) message.finish = undefined;
   }
 
   #failed(request: ExecutionRequest, { ename, evalue, traceback }: ErrorReport): Outcome {
-    if (!request.silent) this.#options.publish("error", { ename, evalue, traceback }, request.parent);
+    if (!request.silent) this.#outputs.publish(request.parent, "error", { ename, evalue, traceback });
     return { status: "error", ename, evalue, traceback };
   }
 
@@ -320,18 +325,22 @@ export class Execution {
   }
 
   #stream(cell: number, name: StreamName, text: string): void {
-    this.#publish(cell, "stream", { name, text });
+    const request = this.#requestOf(cell);
+    if (request === undefined) this.#beforeFirstCell(name, text);
+    else if (!request.silent) this.#outputs.stream(request.parent, name, text);
   }
 
   #publish(cell: number, msgType: string, content: Json): void {
-    const request = this.#parents.get(cell) ?? this.#running?.request;
-    if (request === undefined) this.#beforeFirstCell(content);
-    else if (!request.silent) this.#options.publish(msgType, content, request.parent);
+    const request = this.#requestOf(cell);
+    if (request !== undefined && !request.silent) this.#outputs.publish(request.parent, msgType, content);
+  }
+
+  #requestOf(cell: number): ExecutionRequest | undefined {
+    return this.#parents.get(cell) ?? this.#running?.request;
   }
 
   /** Warnings wait for the first cell; the rest is for the server's log. */
-  #beforeFirstCell({ name, text }: Json): void {
-    if (typeof text !== "string") return;
+  #beforeFirstCell(name: StreamName, text: string): void {
     if (name === "stderr") this.#early += text;
     else this.#options.log(text.trimEnd());
   }

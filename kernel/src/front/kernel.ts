@@ -71,7 +71,7 @@ export class Kernel {
     this.#execution = new Execution({
       session: { folder: options.folder, preloads: options.preloads },
       language: this.#language,
-      publish: (msgType, content, parent, more) => void this.#sockets.publish(msgType, content, parent, more),
+      publish: (msgType, content, parent, more) => this.#sockets.publish(msgType, content, parent, more),
       ask: (content, parent, { identities }) => this.#sockets.ask("input_request", content, parent, identities),
       log: options.log,
     });

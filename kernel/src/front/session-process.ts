@@ -58,10 +58,12 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   readonly #child: ChildProcess;
   readonly #reader = new PacketReader<Frame>();
   readonly #raw: Record<StreamName, RawStream>;
-  /** Frames are handed on in order, each after the fences of the cell ends before it. */
-  #queue: Promise<void> = Promise.resolve();
+  /** Frames that came while the fences of a cell's end were waited for; they are handed on in order after these. */
+  #waiting: Frame[] | undefined;
+  #afterWait: (() => void) | undefined;
   /** Versions of the notebook's own files that the session has, by path. */
   readonly #sentModules = new Map<string, string>();
+  #paused = false;
   #nonce = "";
   #exited = false;
   #ended = false;
@@ -111,7 +113,9 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     });
     this.#child.on("exit", (code, signal) => {
       this.#killGroup();
-      setTimeout(() => {
+      const drained = setInterval(() => {
+        if (this.#paused) return;
+        clearInterval(drained);
         this.#end(code, signal);
       }, DRAIN_MS).unref();
     });
@@ -175,21 +179,27 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
 
   #readFrames(pipe: Readable): void {
     pipe.on("data", (chunk: Buffer) => {
-      for (const frame of mergeStreams(this.#reader.push(chunk))) this.#handle(frame);
+      for (const frame of this.#reader.push(chunk)) this.#handle(frame);
     });
   }
 
   #handle(frame: Frame): void {
     if (frame.type === "ready") this.#nonce = frame.nonce;
     if (frame.type === "exit") this.#exited = true;
-    if (frame.type === "done") {
-      const mark = fence(this.#nonce, frame.cell);
-      const fences = Promise.all([this.#raw.stdout.passed(mark), this.#raw.stderr.passed(mark)]);
-      this.#queue = this.#queue.then(() => fences).then(() => undefined);
-    }
-    this.#queue = this.#queue.then(() => {
-      this.emit("frame", frame);
-    });
+    if (this.#waiting !== undefined) this.#waiting.push(frame);
+    else if (frame.type === "done") void this.#handleAfterFences(frame);
+    else this.emit("frame", frame);
+  }
+
+  async #handleAfterFences(frame: Frame & { type: "done" }): Promise<void> {
+    this.#waiting = [];
+    const mark = fence(this.#nonce, frame.cell);
+    await Promise.all([this.#raw.stdout.passed(mark), this.#raw.stderr.passed(mark)]);
+    this.emit("frame", frame);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const next of waiting) this.#handle(next);
+    if (this.#waiting === undefined) this.#afterWait?.();
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null): void {
@@ -197,33 +207,21 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     this.#ended = true;
     // A fence that has not come by now never will.
     for (const stream of Object.values(this.#raw)) stream.close();
-    void this.#queue.then(() => {
+    this.#afterWait = () => {
       this.emit("end", { code, signal, exited: this.#exited, lastWords: this.#lastWords, cutOff: this.#cutOff });
-    });
+    };
+    if (this.#waiting === undefined) this.#afterWait();
   }
-}
 
-/** Joins neighbouring pieces of one stream: a loop that prints is then shown in a few messages, not in thousands. */
-function mergeStreams(frames: readonly Frame[]): Frame[] {
-  const merged: Frame[] = [];
-  let run: { cell: number; name: StreamName; texts: string[] } | undefined;
-  const endRun = (): void => {
-    if (run !== undefined) merged.push({ type: "stream", cell: run.cell, name: run.name, text: run.texts.join("") });
-    run = undefined;
-  };
-  for (const frame of frames) {
-    if (frame.type !== "stream") {
-      endRun();
-      merged.push(frame);
-    } else if (run?.cell === frame.cell && run.name === frame.name) {
-      run.texts.push(frame.text);
-    } else {
-      endRun();
-      run = { cell: frame.cell, name: frame.name, texts: [frame.text] };
+  /** Stops reading what the session writes, so that it waits at its next output; or reads on. */
+  hold(held: boolean): void {
+    this.#paused = held;
+    for (const pipe of [this.#pipe(PIPE.frames), this.#child.stdout, this.#child.stderr] as Readable[]) {
+      if (held) pipe.pause();
+      else pipe.resume();
     }
+    for (const name of ["stdout", "stderr"] as const) this.#raw[name].held = held;
   }
-  endRun();
-  return merged;
 }
 
 /** The real stdout or stderr of the session, with fences taken out. */
@@ -235,9 +233,13 @@ class RawStream {
   readonly #passed = new Set<string>();
   readonly #waiting = new Map<string, () => void>();
   #closed = false;
+  /** Whether reading has been stopped for a while: a fence that does not come is then no sign of anything. */
+  held = false;
+  #chunks = 0;
 
   constructor(pipe: Readable) {
     pipe.on("data", (chunk: Buffer) => {
+      this.#chunks++;
       this.#read(this.#decoder.decode(chunk, { stream: true }));
     });
     pipe.on("close", () => {
@@ -256,13 +258,17 @@ class RawStream {
     if (this.#closed || this.#passed.delete(mark)) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         this.#waiting.delete(mark);
         this.#passed.delete(mark);
         resolve();
       };
-      // User code may have closed the descriptor, or its child may hold it: the cell's reply does not wait for ever.
-      const timer = setTimeout(done, FENCE_MS);
+      // User code may have closed the descriptor: the cell's reply does not wait for ever.
+      let seen = this.#chunks;
+      const timer = setInterval(() => {
+        if (!this.held && seen === this.#chunks) done();
+        seen = this.#chunks;
+      }, FENCE_MS);
       this.#waiting.set(mark, done);
     });
   }

@@ -2,6 +2,7 @@
 import * as zmq from "zeromq";
 import { address, type ConnectionInfo } from "./connection.js";
 import { makeHeader, type Header, type Json, type Message } from "./message.js";
+import { Publisher, SUBSCRIBER_QUEUE } from "./publisher.js";
 import { Wire, WireError } from "./wire.js";
 
 export type RequestChannel = "shell" | "control";
@@ -11,6 +12,7 @@ export class Sockets {
   readonly #wire: Wire;
   readonly #routers: Record<RequestChannel | "stdin", zmq.Router>;
   readonly #iopub: zmq.XPublisher;
+  readonly #publisher: Publisher;
   readonly #heartbeat: zmq.Reply;
   /** Sends on one socket must not overlap: each waits for the one before. */
   readonly #lastSend = new Map<zmq.Writable<never>, Promise<boolean>>();
@@ -19,12 +21,14 @@ export class Sockets {
   private constructor(info: ConnectionInfo, log: (line: string) => void) {
     this.#wire = new Wire(info.key, info.signature_scheme);
     this.#log = log;
-    // A high-water mark of 0 means no limit: a router drops, and a publisher loses, what goes over it.
+    // A high-water mark of 0 means no limit: a router drops what goes over it.
     const router = () => new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 });
     // Who is asked for input must be there; a reply to a client that has gone may get lost.
     const stdin = new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000, mandatory: true });
     this.#routers = { shell: router(), control: router(), stdin };
-    this.#iopub = new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: "allSubs" });
+    this.#iopub = new zmq.XPublisher({ sendHighWaterMark: SUBSCRIBER_QUEUE, linger: 1000, verbosity: "allSubs" });
+    this.#iopub.noDrop = true;
+    this.#publisher = new Publisher(this.#iopub, { log });
     this.#heartbeat = new zmq.Reply({ linger: 0 });
   }
 
@@ -113,14 +117,14 @@ export class Sockets {
     return { id: header.msg_id, sent: this.#send(this.#routers.stdin, message) };
   }
 
-  /** Publishes on iopub. */
-  async publish(
+  /** Publishes on iopub; resolves when there is room for it in the queue of every client, see publisher.ts. */
+  publish(
     msgType: string,
     content: Json,
     parent: Header | Json,
     options: { topic?: Buffer; metadata?: Json; buffers?: readonly Uint8Array[] } = {},
   ): Promise<void> {
-    await this.#send(this.#iopub, {
+    const frames = this.#wire.serialise({
       identities: [options.topic ?? Buffer.from(msgType)],
       header: makeHeader(msgType),
       parent_header: parent,
@@ -128,10 +132,11 @@ export class Sockets {
       content,
       buffers: options.buffers ?? [],
     });
+    return this.#publisher.send(frames);
   }
 
   /** Whether it could be sent. */
-  #send(socket: zmq.Router | zmq.XPublisher, message: Message): Promise<boolean> {
+  #send(socket: zmq.Router, message: Message): Promise<boolean> {
     const frames = this.#wire.serialise(message);
     const key = socket as unknown as zmq.Writable<never>;
     const sent = (this.#lastSend.get(key) ?? Promise.resolve(true)).then(async () => {
@@ -150,7 +155,7 @@ export class Sockets {
 
   /** Waits for what is being sent, then closes all sockets. */
   async close(): Promise<void> {
-    await Promise.all(this.#lastSend.values());
+    await Promise.all([...this.#lastSend.values(), this.#publisher.close()]);
     for (const socket of [...Object.values(this.#routers), this.#iopub, this.#heartbeat]) socket.close();
   }
 }

@@ -15,8 +15,8 @@ export function sendFrame(frame: Frame): void {
   writeAll(PIPE.frames, encodePacket(frame));
 }
 
-/** Writes all of a buffer to a file descriptor. */
-function writeAll(fd: number, buffer: Buffer): void {
+/** Writes all of a buffer to a file descriptor, unless it is closed. */
+export function writeAll(fd: number, buffer: Buffer): void {
   let written = 0;
   while (written < buffer.length) {
     try {
@@ -25,7 +25,8 @@ function writeAll(fd: number, buffer: Buffer): void {
       const code = (error as NodeJS.ErrnoException).code;
       // A pipe that something has made non-blocking says "again" when it is full.
       if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-      // The front is gone: so will this process be, as soon as it reads its closed pipes.
+      // The front is gone, and so will this process be, as soon as it reads its closed pipes; or user code has closed the
+      // descriptor, and the front does not wait for it for long.
       else if (code === "EPIPE" || code === "EBADF") return;
       else throw error;
     }

@@ -1,8 +1,7 @@
 /** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
-import { writeSync } from "node:fs";
 import { fence, PIPE, type Outcome } from "../session-protocol.js";
 import { abandonEvaluation } from "./evaluate.js";
-import { sendFrame } from "./frames.js";
+import { sendFrame, writeAll } from "./frames.js";
 import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
 import { errorReport } from "./traceback.js";
 
@@ -61,13 +60,7 @@ export class Tasks {
 
   /** Tells the front that a task has ended, after all that it has written. */
   end(id: number, outcome: Outcome): void {
-    for (const fd of [PIPE.stdout, PIPE.stderr]) {
-      try {
-        writeSync(fd, fence(this.#nonce, id));
-      } catch {
-        // User code has closed the descriptor; the front does not wait for it for long.
-      }
-    }
+    for (const fd of [PIPE.stdout, PIPE.stderr]) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
     sendFrame({ type: "done", cell: id, outcome });
   }
 }
