@@ -113,7 +113,7 @@ export class Execution {
     this.#interruptPending = false;
     const compiled = await this.#compile(source, label);
     if (compiled.warning !== undefined && !silent) {
-      this.#options.publish("stream", { name: "stderr", text: compiled.warning }, request.parent);
+      this.#outputs.stream(request.parent, "stderr", compiled.warning);
     }
     if (compiled.reset === true) this.#reset(request);
     if (!compiled.ok) return this.#failed(request, compiled.errors);
