@@ -198,7 +198,7 @@ export class Execution {
     this.comms.closeAll(parent);
     for (const id of this.#messages.keys()) this.#handled(id);
     const text = "A fresh session has been started: all variables are gone.\n";
-    if (!silent) this.#options.publish("stream", { name: "stdout", text }, parent);
+    if (!silent) this.#outputs.stream(parent, "stdout", text);
   }
 
   /** Ends the session. */
