@@ -22,6 +22,20 @@ export default tseslint.config(
     rules: { "@typescript-eslint/no-floating-promises": "off" },
   },
   {
+    // Imported as if it were an ES module, TypeScript's 9 MB are searched for names: half a second of each start.
+    files: ["kernel/src/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-require-imports": ["error", { allowAsImport: true }],
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: 'ImportDeclaration[importKind!="type"][source.value="typescript"]',
+          message: 'Write import ts = require("typescript"): it loads in a fraction of the time.',
+        },
+      ],
+    },
+  },
+  {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: { globals: globals.node },
   },

@@ -10,7 +10,7 @@
  * - the value of the last expression is handed to the session;
  * - `await` and `for await` go through the session, so that an interrupt can reject them.
  */
-import ts from "typescript";
+import ts = require("typescript");
 import { CommandCalls, type CellCommands } from "./commands/calls.js";
 import { boundNames, isVarList } from "./declared-names.js";
 import { HELPERS } from "./helpers-name.js";

@@ -1,5 +1,5 @@
 /** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
-import ts from "typescript";
+import ts = require("typescript");
 
 export type Completeness =
   { readonly status: "complete" | "invalid" | "unknown" } | { readonly status: "incomplete"; readonly indent: string };

@@ -1,5 +1,5 @@
 /** Completion of a text at a cursor. */
-import ts from "typescript";
+import ts = require("typescript");
 import type { Language } from "./language.js";
 
 /** One completion, as `_jupyter_types_experimental` carries it. Offsets are in UTF-16 code units. */

@@ -1,5 +1,5 @@
 /** Which names a cell declares at its top level. */
-import ts from "typescript";
+import ts = require("typescript");
 
 /** Names that a cell brings into being for later cells, each once. */
 export interface DeclaredNames {

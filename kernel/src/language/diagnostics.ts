@@ -1,5 +1,5 @@
 /** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
-import ts from "typescript";
+import ts = require("typescript");
 import { ansi } from "../ansi.js";
 import { isPackage, packageOf } from "../package-name.js";
 

@@ -1,6 +1,6 @@
 /** What the language service asks of its surroundings: texts, versions, and where modules are. */
 import { dirname, join } from "node:path";
-import ts from "typescript";
+import ts = require("typescript");
 import { isPackage, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";

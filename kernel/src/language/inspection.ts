@@ -1,5 +1,5 @@
 /** What a person learns of the name at the cursor: signature, types, documentation. */
-import ts from "typescript";
+import ts = require("typescript");
 import type { Language } from "./language.js";
 
 export interface Inspection {

@@ -1,5 +1,5 @@
 /** `await` and `for await` go through the session, so that an interrupt can reject them. */
-import ts from "typescript";
+import ts = require("typescript");
 import { HELPERS } from "./helpers-name.js";
 
 /** A call of one of the helpers that the session offers to compiled code. */

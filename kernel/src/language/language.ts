@@ -1,5 +1,5 @@
 /** Cells through the stock TypeScript language service: compile, complete, inspect. */
-import ts from "typescript";
+import ts = require("typescript");
 import { declaredIn, type DeclaredName } from "./commands/declared.js";
 import { formatProblem } from "./commands/problem.js";
 import { rewriteCommands, type Rewritten } from "./commands/rewrite.js";

@@ -1,5 +1,5 @@
 /** Compiler options of cells. */
-import ts from "typescript";
+import ts = require("typescript");
 
 /** Strict, modern, for Node: the defaults where a notebook says nothing else. */
 export const CELL_OPTIONS: ts.CompilerOptions = {

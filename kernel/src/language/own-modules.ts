@@ -1,7 +1,7 @@
 /** The notebook's own files that a cell imports: which they are, what is wrong with them, and their JavaScript. */
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
-import ts from "typescript";
+import ts = require("typescript");
 import type { CompiledModule } from "../session-protocol.js";
 import { interruptibleTransform } from "./interruptible.js";
 import { IGNORED_ERRORS } from "./options.js";

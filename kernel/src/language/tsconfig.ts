@@ -4,7 +4,7 @@
  * What says how code is written is honoured. What says where output goes, or what form modules have, means nothing here.
  */
 import { dirname } from "node:path";
-import ts from "typescript";
+import ts = require("typescript");
 import { CELL_OPTIONS } from "./options.js";
 
 /** Options that a notebook can have of its own. */

@@ -1,5 +1,5 @@
 /** Puts the calls that carry out a cell's commands among its statements. */
-import ts from "typescript";
+import ts = require("typescript");
 import { HELPERS } from "../helpers-name.js";
 import type { DeclaredName } from "./declared.js";
 import type { Command, Rewritten } from "./rewrite.js";

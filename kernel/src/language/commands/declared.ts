@@ -1,5 +1,5 @@
 /** What cells have declared, with types: what `%who` shows. */
-import ts from "typescript";
+import ts = require("typescript");
 
 /** A name that cells have declared. */
 export interface DeclaredName {

@@ -1,5 +1,5 @@
 /** Whether a line is the start of a statement, by TypeScript's own parser: only there is a `%` or `!` a command. */
-import ts from "typescript";
+import ts = require("typescript");
 
 /** How the text before a line ends. */
 export type Ending =
