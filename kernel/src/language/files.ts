@@ -7,20 +7,17 @@
  * has changed is built anew from the ground, and one whose files only changed their text is not.
  */
 
+import { takeApart } from "./declarations.js";
+import { Scope, type Segment } from "./scope.js";
+
 /** Folder and stem of the virtual files; no file of that name is expected on disk. */
 const STEM = ".notebook";
 const EMPTY = "export {};\n";
-const FIRST_SLOTS = 32;
+const FIRST_SLOTS = 64;
 
 interface VirtualFile {
   text: string;
   version: number;
-}
-
-interface Slot {
-  readonly path: string;
-  /** Names that the cell in this slot declared and that no later cell has declared again. */
-  readonly names: Set<string>;
 }
 
 export class CellFiles {
@@ -28,9 +25,8 @@ export class CellFiles {
   readonly cellPath: string;
   readonly #folder: string;
   readonly #files = new Map<string, VirtualFile>();
+  readonly #scope: Scope;
   readonly #free: string[] = [];
-  /** Slots in use, oldest first. */
-  #used: Slot[] = [];
   #slotCount = 0;
 
   constructor(folder: string) {
@@ -39,6 +35,7 @@ export class CellFiles {
     this.cellPath = `${folder}/${STEM}-cell.ts`;
     this.set(this.preludePath, EMPTY);
     this.set(this.cellPath, EMPTY);
+    this.#scope = new Scope(() => this.#takeSlot());
     this.#addSlots(FIRST_SLOTS);
   }
 
@@ -49,12 +46,19 @@ export class CellFiles {
 
   /** The files that names are looked up in after the cell itself, nearest first. */
   get scope(): string[] {
-    return [...this.#used.map((slot) => slot.path).reverse(), this.preludePath];
+    return [...this.#scope.segments.map(({ id }) => this.#slotPath(id)).reverse(), this.preludePath];
   }
 
   /** The declarations of earlier cells, oldest first, with the names that no later cell has declared again. */
   get declared(): readonly { readonly path: string; readonly names: ReadonlySet<string> }[] {
-    return this.#used;
+    const later = new Set<string>();
+    const found = this.#scope.segments.toReversed().map(({ id, declarations }) => {
+      const own = declarations.flatMap(({ names }) => names);
+      const names = new Set(own.filter((name) => !later.has(name)));
+      for (const name of own) later.add(name);
+      return { path: this.#slotPath(id), names };
+    });
+    return found.reverse();
   }
 
   get(path: string): VirtualFile | undefined {
@@ -71,57 +75,51 @@ export class CellFiles {
   }
 
   /** Keeps a cell's declarations for the cells that follow. */
-  commit(names: readonly string[], declarations: string): void {
-    if (names.length === 0) return;
-    for (const slot of this.#used) for (const name of names) slot.names.delete(name);
-    if (this.#free.length === 0) this.#addSlots(this.#slotCount);
-    const path = this.#free.pop() ?? "";
-    this.set(path, declarations);
-    this.#used.push({ path, names: new Set(names) });
-    this.#release();
+  commit(declarations: string): void {
+    const before = [...this.#scope.segments];
+    this.#scope.add(takeApart(declarations));
+    this.#write(before);
   }
 
   /** Forgets all cells. */
   reset(): void {
-    for (const slot of this.#used) this.#empty(slot);
-    this.#used = [];
+    const before = [...this.#scope.segments];
+    this.#scope.clear();
+    this.#write(before);
   }
 
-  /**
-   * Frees the slots whose every name has been declared again, unless a later declaration still speaks of one of their
-   * types. That is looked for as text, so a slot may be kept without need, but is never freed in use.
-   */
-  #release(): void {
-    const kept: Slot[] = [];
-    let laterText = "";
-    for (const slot of this.#used.toReversed()) {
-      const text = this.#files.get(slot.path)?.text ?? "";
-      const stem = slot.path.slice(this.#folder.length + 1, -".d.ts".length);
-      const declared = [
-        ...text.matchAll(/\b(?:class|interface|type|enum|namespace)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu),
-      ];
-      const mentioned =
-        laterText.includes(stem) || declared.some(([, name]) => name !== undefined && laterText.includes(name));
-      if (slot.names.size === 0 && !mentioned) {
-        this.#empty(slot);
-      } else {
-        kept.unshift(slot);
-        laterText += text;
-      }
+  /** Brings the slots up to date with the scope. */
+  #write(before: readonly Segment[]): void {
+    const after = new Map(this.#scope.segments.map((segment) => [segment.id, segment]));
+    for (const { id } of before) {
+      if (after.has(id)) continue;
+      this.set(this.#slotPath(id), EMPTY);
+      this.#free.push(id);
     }
-    this.#used = kept;
+    const known = new Set(before);
+    for (const segment of after.values()) {
+      if (known.has(segment)) continue;
+      const texts = segment.declarations.map(({ text }) => `${text}\n`);
+      // Types without a name of their own are referred to by file and export.
+      const names = segment.declarations.flatMap((declaration) => declaration.names);
+      this.set(this.#slotPath(segment.id), `${texts.join("")}export { ${names.join(", ")} };\n`);
+    }
   }
 
-  #empty(slot: Slot): void {
-    this.set(slot.path, EMPTY);
-    this.#free.push(slot.path);
+  #slotPath(id: string): string {
+    return `${this.#folder}/${id}.d.ts`;
+  }
+
+  #takeSlot(): string {
+    if (this.#free.length === 0) this.#addSlots(this.#slotCount);
+    return this.#free.pop() ?? "";
   }
 
   #addSlots(count: number): void {
     for (let i = 0; i < count; i++) {
-      const path = `${this.#folder}/${STEM}-scope-${this.#slotCount++}.d.ts`;
-      this.set(path, EMPTY);
-      this.#free.push(path);
+      const id = `${STEM}-scope-${this.#slotCount++}`;
+      this.set(this.#slotPath(id), EMPTY);
+      this.#free.push(id);
     }
   }
 }

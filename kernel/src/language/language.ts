@@ -128,7 +128,7 @@ export class Language {
     const { outputFiles } = this.#service.getEmitOutput(path, false, true);
     this.#host.commands = undefined;
     const output = (extension: string): string => outputFiles.find(({ name }) => name.endsWith(extension))?.text ?? "";
-    this.#files.commit([...direct, ...nested], output(".d.ts").replaceAll(NESTED_VAR, ""));
+    this.#files.commit(output(".d.ts").replaceAll(NESTED_VAR, ""));
     return {
       ok: true,
       javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
