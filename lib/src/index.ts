@@ -37,8 +37,18 @@ export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } fro
 export { evaluate, type EvaluateOptions, type Evaluation } from "./training/evaluate.js";
 export { type ScheduleName } from "./training/schedules.js";
 
-export { generate, type GeneratedPiece, type GenerateOptions } from "./generation/generate.js";
-export { sampleToken, type SamplingOptions } from "./generation/sampling.js";
+export { generate, type GenerateOptions, type Prompt } from "./generation/generate.js";
+export { Generation, type GeneratedText } from "./generation/generation.js";
+export { type AllowedTokens, type GeneratedPiece, type GenerationEnd } from "./generation/generated-row.js";
+export { type TokenLogProbability } from "./generation/log-probabilities.js";
+export { type PenaltyOptions, type TokenHistory } from "./generation/penalties.js";
+export {
+  sampleToken,
+  tokenDistribution,
+  type SamplingOptions,
+  type SamplingPlace,
+  type TokenDistribution,
+} from "./generation/sampling.js";
 
 export { type Batch, type BatchesOptions } from "./data/batches.js";
 

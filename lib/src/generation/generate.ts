@@ -1,95 +1,220 @@
 /** Text from a model, as it comes. */
-import { setImmediate } from "node:timers/promises";
-
-import * as tf from "@tensorflow/tfjs-core";
-
-import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, TokenError } from "../errors.js";
 import type { LanguageModel } from "../model/model.js";
 import type { ModelState } from "../model/state.js";
-import { Random } from "../random.js";
-import { checkSampling, sampleToken, type SamplingOptions } from "./sampling.js";
-import { StopFilter } from "./stop-filter.js";
+import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
+import { GeneratedRow, type AllowedTokens, type GeneratedPiece, type RowOptions } from "./generated-row.js";
+import { Generation } from "./generation.js";
+import { forward, prefill } from "./prefill.js";
+import { checkSampling, type SamplingOptions } from "./sampling.js";
+import { joinRows, selectRows } from "./state-rows.js";
+
+/** What to go on from: a text, or tokens; at least one token. */
+export type Prompt = string | TokenIds | readonly number[];
 
 /** What {@link generate} is asked for. */
 export interface GenerateOptions extends SamplingOptions {
-  /** the text to go on from; at least one token */
-  prompt: string;
-  tokenizer: Tokenizer;
-  /** how many tokens to generate at most; default 256 */
+  /** one prompt or several, of any lengths, which then run as one batch */
+  prompt: Prompt | readonly Prompt[];
+  /** needed for text: as a prompt, in the pieces, in `stop` */
+  tokenizer?: Tokenizer;
+  /** how many tokens to generate at most, of each prompt; default 256 */
   tokens?: number;
-  /** decides every choice; default 0 */
+  /** decides every choice; row i of a batch has the seed `seed + i`. Default 0 */
   seed?: number;
   /** texts that end the output; they are not part of it */
   stop?: string | readonly string[];
-  /** the state before the prompt; left out, the beginning of a text. It is not changed and stays the caller's */
+  /** tokens that end the output; default the tokenizer's `endOfText`, if it has one */
+  endTokens?: readonly number[];
+  /** the tokens to choose from, or a function that gives them for what a row has generated so far; default all */
+  allowed?: AllowedTokens;
+  /** adds to each piece the log-probability of its token, and this many of the most likely ones (0: none) */
+  logProbabilities?: number;
+  /**
+   * the state before the prompt, of one row for all or a row a prompt; left out, the beginning of a text. It is not
+   * changed and stays the caller's
+   */
   state?: ModelState;
+  /** whether {@link Generation.state} is there at the end; then dispose of it. Default no */
+  keepState?: boolean;
+  /** how many tokens of a prompt run at once; bounds the memory that long prompts take. Default 256 */
+  prefillChunk?: number;
   /** ends between tokens; the iterator then throws the signal's reason */
   signal?: AbortSignal;
 }
 
-/** A generated token and the text that became certain with it: whole characters, none of a stop sequence. */
-export interface GeneratedPiece {
-  readonly token: number;
-  readonly text: string;
+/**
+ * Streams tokens. Prompts run in parallel form, then one token at a time from the state: time and memory a token do not
+ * grow. With several prompts, each step gives a piece of each row that has not ended, in order. Leaving the loop early
+ * frees everything.
+ *
+ * @throws ConfigurationError when an option makes no sense, a prompt is empty, or the tokenizer's tokens exceed the model's
+ */
+export function generate(model: LanguageModel, options: GenerateOptions): Generation {
+  const { vocabSize } = model.configuration;
+  const { tokenizer, state, keepState = false, prefillChunk = 256, signal } = options;
+  const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
+  checkOptions(options, vocabSize, stop);
+  const prompts = promptTokens(options.prompt, tokenizer);
+  if (state && state.batchSize !== 1 && state.batchSize !== prompts.length) {
+    throw new ConfigurationError(
+      `generate: the state has ${state.batchSize} rows, wanted 1 or as many as prompts, ${prompts.length}`,
+    );
+  }
+  const endOfText = tokenizer?.endOfText;
+  const rowOptions: RowOptions = {
+    sampling: options,
+    tokenizer,
+    tokens: options.tokens ?? 256,
+    seed: options.seed ?? 0,
+    stop,
+    endTokens: new Set(options.endTokens ?? (endOfText === undefined ? [] : [endOfText])),
+    // An iterator would be empty at the second token.
+    allowed: typeof options.allowed === "object" ? [...options.allowed] : options.allowed,
+    logProbabilities: options.logProbabilities,
+  };
+  const rows = prompts.map((prompt, row) => new GeneratedRow(row, prompt, rowOptions));
+  return new Generation(rows.length, (keep) =>
+    run(model, rows, prompts, { state, chunk: prefillChunk, signal, keep: keepState ? keep : undefined }),
+  );
 }
 
-/**
- * Streams tokens. The prompt runs at once in parallel form, then one token at a time from the state: time and memory a
- * token do not grow. Leaving the loop early frees everything.
- *
- * @throws ConfigurationError when an option makes no sense, the prompt is empty, or the tokenizer's tokens exceed the model's
- */
-export async function* generate(
+interface RunOptions {
+  readonly state: ModelState | undefined;
+  readonly chunk: number;
+  readonly signal: AbortSignal | undefined;
+  /** takes the state after every row's last token, in the order of the rows */
+  readonly keep: ((state: ModelState) => void) | undefined;
+}
+
+async function* run(
   model: LanguageModel,
-  options: GenerateOptions,
+  all: readonly GeneratedRow[],
+  prompts: readonly TokenIds[],
+  { state: initial, chunk, signal, keep }: RunOptions,
 ): AsyncGenerator<GeneratedPiece, void, undefined> {
-  const { prompt, tokenizer, tokens = 256, seed = 0, stop = [], signal } = options;
+  const tiled =
+    initial && initial.batchSize < all.length
+      ? selectRows(
+          initial,
+          all.map(() => 0),
+        )
+      : undefined;
+  let ahead = await prefill(model, prompts, tiled ?? initial, { chunk, signal }).finally(() => tiled?.dispose());
+  let rows = all;
+  /** states of rows that have ended, when they are kept */
+  const ended = new Map<GeneratedRow, ModelState>();
+  let failed = false;
+  try {
+    while (rows.some(({ end }) => end === undefined)) {
+      signal?.throwIfAborted();
+      for (let i = 0; i < rows.length; i++) yield rows[i]!.choose(ahead.logits[i]!);
+      const going = rows.filter(({ end }) => end === undefined);
+      if (keep) {
+        // The state is to hold every token, the last ones too.
+        ahead = await advance(model, rows, ahead.state);
+        for (const row of rows) if (row.end) ended.set(row, selectRows(ahead.state, [rows.indexOf(row)]));
+      }
+      if (going.length === 0) break;
+      if (going.length < rows.length) {
+        const places = going.map((row) => rows.indexOf(row));
+        const selected = selectRows(ahead.state, places);
+        ahead.state.dispose();
+        ahead = { logits: keep ? places.map((place) => ahead.logits[place]!) : [], state: selected };
+      }
+      rows = going;
+      if (!keep) ahead = await advance(model, rows, ahead.state);
+    }
+  } catch (error) {
+    failed = true;
+    throw error;
+  } finally {
+    if (keep && !failed) keep(await finalState(model, all, rows, ahead.state, ended));
+    ahead.state.dispose();
+    for (const state of ended.values()) state.dispose();
+  }
+}
+
+/** Runs the rows' new tokens; the state before is freed, unless it fails. */
+async function advance(model: LanguageModel, rows: readonly GeneratedRow[], state: ModelState) {
+  const ahead = await forward(
+    model,
+    rows.map(({ pending }) => [pending!]),
+    state,
+  );
+  state.dispose();
+  for (const row of rows) row.pending = undefined;
+  return ahead;
+}
+
+/** One state of all rows, also when the caller left in the middle of a step: after all tokens that it has seen. */
+async function finalState(
+  model: LanguageModel,
+  all: readonly GeneratedRow[],
+  rows: readonly GeneratedRow[],
+  state: ModelState,
+  ended: ReadonlyMap<GeneratedRow, ModelState>,
+): Promise<ModelState> {
+  const parts: ModelState[] = [];
+  for (const row of all) {
+    const place = rows.indexOf(row);
+    const known = ended.get(row);
+    let part = known ? known.clone() : selectRows(state, [place]);
+    if (row.pending !== undefined) part = (await advance(model, [row], part)).state;
+    parts.push(part);
+  }
+  const joined = joinRows(parts);
+  for (const part of parts) part.dispose();
+  return joined;
+}
+
+function checkOptions(options: GenerateOptions, vocabSize: number, stop: readonly string[]): void {
   checkSampling(options);
-  const { vocabSize } = model.configuration;
-  if (tokenizer.vocabSize > vocabSize) {
+  const { tokenizer, tokens = 256, prefillChunk = 256, logProbabilities = 0, endTokens = [] } = options;
+  const whole = (name: string, value: number, least: number): void => {
+    if (Number.isInteger(value) && value >= least) return;
+    throw new ConfigurationError(`generate: ${name} is ${value}, wanted an integer of ${least} or more`);
+  };
+  if (tokens !== Infinity) whole("tokens", tokens, 0);
+  whole("prefillChunk", prefillChunk, 1);
+  whole("logProbabilities", logProbabilities, 0);
+  if (tokenizer && tokenizer.vocabSize > vocabSize) {
     throw new ConfigurationError(
       `generate: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocabSize is ${vocabSize}`,
     );
   }
-  const ids = tokenizer.encode(prompt);
-  if (ids.length === 0) throw new ConfigurationError("generate: the prompt is empty, wanted at least one token");
-  const random = new Random(seed);
-  const decoder = tokenizer.decoder();
-  const filter = new StopFilter(typeof stop === "string" ? [stop] : stop);
-
-  let { logits, state } = advance(model, Int32Array.from(ids), options.state);
-  try {
-    for (let count = 1; count <= tokens; count++) {
-      signal?.throwIfAborted();
-      const token = sampleToken(logits, random, options);
-      let text = filter.push(decoder.push(token));
-      const last = filter.done || count === tokens;
-      if (last) text += filter.end();
-      yield { token, text };
-      if (last) return;
-      const before = state;
-      ({ logits, state } = advance(model, Int32Array.of(token), before));
-      before.dispose();
-      await setImmediate();
-    }
-  } finally {
-    state.dispose();
+  if (!tokenizer && stop.length > 0) throw new ConfigurationError("generate: stop needs a tokenizer: pass tokenizer");
+  const wrong = endTokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabSize));
+  if (wrong !== undefined) {
+    throw new ConfigurationError(`generate: endTokens has ${wrong}, wanted tokens from 0 to ${vocabSize - 1}`);
   }
 }
 
-/** The logits after the last of the tokens, and the state there. */
-function advance(
-  model: LanguageModel,
-  ids: Int32Array,
-  state?: ModelState,
-): { logits: Float32Array; state: ModelState } {
-  const result = model.forward({ data: ids, shape: [1, ids.length] }, state);
-  const last = tf.tidy(() => {
-    const [, time, vocabulary] = result.logits.shape;
-    return tf.slice(result.logits, [0, time - 1, 0], [1, 1, vocabulary]);
+function promptTokens(prompt: GenerateOptions["prompt"], tokenizer: Tokenizer | undefined): TokenIds[] {
+  const prompts = isOnePrompt(prompt) ? [prompt] : prompt;
+  if (prompts.length === 0) throw new ConfigurationError("generate: there is no prompt, wanted at least one");
+  return prompts.map((one, row) => {
+    if (typeof one === "string" && !tokenizer) {
+      throw new ConfigurationError(
+        "generate: the prompt is a text, which needs a tokenizer: pass tokenizer, or tokens",
+      );
+    }
+    const ids = typeof one === "string" ? tokenizer!.encode(one) : one;
+    if (ids.length === 0) {
+      const which = prompts.length > 1 ? `prompt ${row}` : "the prompt";
+      throw new ConfigurationError(`generate: ${which} is empty, wanted at least one token`);
+    }
+    if (!isTokenArray(ids)) return ids;
+    const wrong = ids.find((id) => !Number.isInteger(id));
+    if (wrong !== undefined) throw new TokenError(`generate: the prompt has the token ${wrong}, wanted integers`);
+    return Int32Array.from(ids);
   });
-  const logits = last.dataSync<"float32">();
-  tf.dispose([last, result.logits]);
-  return { logits, state: result.state };
+}
+
+function isTokenArray(ids: TokenIds | readonly number[]): ids is readonly number[] {
+  return Array.isArray(ids);
+}
+
+function isOnePrompt(prompt: GenerateOptions["prompt"]): prompt is Prompt {
+  return !Array.isArray(prompt) || typeof prompt[0] === "number";
 }

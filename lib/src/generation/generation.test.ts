@@ -5,10 +5,8 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { createModel, type LanguageModel, type Model } from "../model/model.js";
-import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
 import { generate, type GenerateOptions } from "./generate.js";
-import { sampleToken } from "./sampling.js";
 import { StopFilter } from "./stop-filter.js";
 
 const tokenizer = byteTokenizer();
@@ -130,26 +128,6 @@ test("the stop filter holds back what may become a stop text, and lets go of it"
   assert.equal(filter.end(), "");
 });
 
-test("sampling follows the probabilities", () => {
-  const random = new Random(1);
-  const logits = Float32Array.from([0.5, 0.3, 0.2].map(Math.log));
-  const count = (options: Parameters<typeof sampleToken>[2]): number[] => {
-    const counts = [0, 0, 0];
-    for (let i = 0; i < 20000; i++) counts[sampleToken(logits, random, options)]!++;
-    return counts.map((n) => n / 20000);
-  };
-  const near = (actual: number[], expected: number[]): void =>
-    // Four standard deviations of a share of 20,000 draws: 4 √(0.25 / 20000) = 0.014.
-    actual.forEach((share, i) => assert.ok(Math.abs(share - expected[i]!) < 0.015, `${actual.join()}`));
-  near(count({}), [0.5, 0.3, 0.2]);
-  near(count({ temperature: 0.5 }), [0.25 / 0.38, 0.09 / 0.38, 0.04 / 0.38]);
-  near(count({ topK: 2 }), [0.625, 0.375, 0]);
-  near(count({ topP: 0.6 }), [0.625, 0.375, 0]);
-  near(count({ topP: 0.4 }), [1, 0, 0]);
-  near(count({ topK: 1 }), [1, 0, 0]);
-  near(count({ temperature: 0 }), [1, 0, 0]);
-});
-
 test("options that make no sense are refused by name", async () => {
   await useBackend("cpu");
   const model = smallModel();
@@ -158,6 +136,24 @@ test("options that make no sense are refused by name", async () => {
   await refused({ temperature: -1 }, /temperature is -1/);
   await refused({ topK: 0 }, /topK is 0/);
   await refused({ topP: 2 }, /topP is 2/);
+  await refused({ minP: 2 }, /minP is 2/);
+  await refused({ repetitionPenalty: 0 }, /repetitionPenalty is 0, wanted a positive number/);
+  await refused({ presencePenalty: NaN }, /presencePenalty is NaN/);
+  await refused({ tokens: -1 }, /tokens is -1/);
+  await refused({ prefillChunk: 0 }, /prefillChunk is 0/);
+  await refused({ logProbabilities: 1.5 }, /logProbabilities is 1.5/);
+  await refused({ endTokens: [256] }, /endTokens has 256, wanted tokens from 0 to 255/);
+  await refused({ allowed: [] }, /allowed has no token/);
+  await refused({ allowed: [300] }, /allowed has the token 300/);
   await refused({ prompt: "" }, /the prompt is empty/);
+  await refused({ prompt: ["a", ""] }, /prompt 1 is empty/);
+  await refused({ prompt: [] }, /there is no prompt/);
+  await refused({ tokenizer: undefined }, /needs a tokenizer/);
+  await refused({ tokenizer: undefined, prompt: [1], stop: "x" }, /stop needs a tokenizer/);
+  const states = model.initialState(2);
+  await refused({ state: states }, /the state has 2 rows, wanted 1/);
+  states.dispose();
+  await assert.rejects(collect(model, { prompt: [1.5] }), { name: "TokenError", message: /token 1.5/ });
+  await assert.rejects(collect(model, { prompt: [999] }), { name: "TokenError" });
   await assert.rejects(collect(createModel({ vocabSize: 100, width: 16, layers: 1, headSize: 8 })), /vocabSize is 100/);
 });
