@@ -7,7 +7,6 @@ import type { Header, Json, Message } from "../protocol/message.js";
 import type {
   CommFrame,
   CompiledCell,
-  ErrorReport,
   Frame,
   InputFrame,
   MimeBundle,
@@ -47,6 +46,8 @@ interface RunningCell {
   readonly id: number;
   readonly request: ExecutionRequest;
   readonly finish: (outcome: Outcome) => void;
+  /** Takes the result, which is otherwise published. */
+  readonly take: ((result: MimeBundle) => void) | undefined;
 }
 
 /** A client's comm message. */
@@ -108,15 +109,38 @@ export class Execution {
 
   /** Compiles and runs a cell; its outputs are published as they come. One at a time. */
   async execute(request: ExecutionRequest): Promise<Outcome> {
-    const { source, silent, executionCount } = request;
-    const label = `In [${executionCount}]`;
+    const outcome = await this.#run(request, request.source, `In [${request.executionCount}]`);
+    if (outcome.status === "error" && !request.silent) {
+      const { ename, evalue, traceback } = outcome;
+      this.#outputs.publish(request.parent, "error", { ename, evalue, traceback });
+    }
+    return outcome;
+  }
+
+  /** The value of one of a request's `user_expressions`, after its cell. What it prints is the cell's. */
+  async evaluate(request: ExecutionRequest, name: string, expression: string): Promise<Json> {
+    let data: MimeBundle = { "text/plain": "undefined" };
+    const take = (result: MimeBundle): void => void (data = result);
+    // The line break ends a comment at the end.
+    const outcome = await this.#run(request, `(${expression}\n)`, `user_expressions[${JSON.stringify(name)}]`, take);
+    return outcome.status === "ok" ? { status: "ok", data, metadata: {} } : { ...outcome };
+  }
+
+  /** @param take Called with the result, which is published where it is left out. */
+  async #run(
+    request: ExecutionRequest,
+    source: string,
+    label: string,
+    take?: (result: MimeBundle) => void,
+  ): Promise<Outcome> {
+    const { silent } = request;
     this.#interruptPending = false;
     const compiled = await this.#compile(source, label);
     if (compiled.warning !== undefined && !silent) {
       this.#outputs.stream(request.parent, "stderr", compiled.warning);
     }
     if (compiled.reset === true) this.#reset(request);
-    if (!compiled.ok) return this.#failed(request, compiled.errors);
+    if (!compiled.ok) return { status: "error", ...compiled.errors };
     const id = (this.#lastCell = ++this.#lastId);
     const { javascript, sourceMap, imports, modules } = compiled;
     const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
@@ -125,15 +149,15 @@ export class Execution {
     this.#early = "";
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
-      this.#running = { id, request, finish };
-      session.send({ type: "run", cell, modules, silent });
+      this.#running = { id, request, finish, take };
+      session.send({ type: "run", cell, modules, silent: silent && take === undefined });
       request.given?.();
       if (this.#interruptPending) this.interrupt();
     });
     this.#running = undefined;
     this.#outputs.flush();
     if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
-    return outcome.status === "error" ? this.#failed(request, outcome) : outcome;
+    return outcome;
   }
 
   async #compile(source: string, label: string): Promise<CompileResult> {
@@ -314,12 +338,12 @@ export class Execution {
     if (message !== undefined) message.finish = undefined;
   }
 
-  #failed(request: ExecutionRequest, { ename, evalue, traceback }: ErrorReport): Outcome {
-    if (!request.silent) this.#outputs.publish(request.parent, "error", { ename, evalue, traceback });
-    return { status: "error", ename, evalue, traceback };
-  }
-
   #result(cell: number, data: MimeBundle): void {
+    const { id, take } = this.#running ?? {};
+    if (id === cell && take !== undefined) {
+      take(data);
+      return;
+    }
     const count = this.#parents.get(cell)?.executionCount ?? 0;
     this.#publish(cell, "execute_result", { execution_count: count, data, metadata: {} });
   }

@@ -1,12 +1,12 @@
 /** The kernel: answers Jupyter's messages. What each does stands in the table of handlers. */
 import { LanguageClient } from "../language/client.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
-import type { Header, Json, Message } from "../protocol/message.js";
+import type { Header, Message } from "../protocol/message.js";
 import { Sockets, type RequestChannel } from "../protocol/sockets.js";
-import type { Outcome } from "../session-protocol.js";
+import { Execute, type Request } from "./execute.js";
 import { Execution } from "./execution.js";
 import { History } from "./history.js";
-import { inspectReply, pagePayload } from "./inspect-reply.js";
+import { inspectReply } from "./inspect-reply.js";
 import { kernelInfo } from "./kernel-info.js";
 import { toCodePoints, toCodeUnits } from "./offsets.js";
 
@@ -44,23 +44,13 @@ function codeOf({ content }: Message): string {
 
 type Handler = (message: Message, channel: RequestChannel) => Promise<void> | void;
 
-interface Queued {
-  readonly message: Message;
-  readonly channel: RequestChannel;
-}
-
 export class Kernel {
   readonly #sockets: Sockets;
   readonly #language: LanguageClient;
   readonly #execution: Execution;
   readonly #history: History;
   readonly #log: (line: string) => void;
-  readonly #queue: Queued[] = [];
-  #draining = false;
-  /** Settles when the latest cell has been given to the session, or has ended without; and what settles it. */
-  #cellGiven: Promise<void> | undefined;
-  #given: () => void = () => undefined;
-  #executionCount = 0;
+  readonly #execute: Execute;
   #closed: (() => void) | undefined;
 
   private constructor(sockets: Sockets, options: KernelOptions) {
@@ -75,6 +65,8 @@ export class Kernel {
       ask: (content, parent, { identities }) => this.#sockets.ask("input_request", content, parent, identities),
       log: options.log,
     });
+    const parts = { sockets, language: this.#language, execution: this.#execution, history: this.#history };
+    this.#execute = new Execute(parts, (request) => this.#handle(request));
   }
 
   /** Serves a connection until a client asks for shutdown. */
@@ -107,34 +99,17 @@ export class Kernel {
 
   /** Cells queue; all else is answered at once, also while a cell runs. */
   #dispatch(message: Message, channel: RequestChannel): void {
-    if (message.header.msg_type === "execute_request") {
-      this.#queue.push({ message, channel });
-      void this.#drain();
-    } else {
-      void this.#handle({ message, channel });
-    }
-  }
-
-  async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      let given: () => void = () => undefined;
-      this.#cellGiven = new Promise((resolve) => (given = resolve));
-      this.#given = given;
-      await this.#handle(next);
-      given();
-    }
-    this.#draining = false;
+    if (message.header.msg_type === "execute_request") this.#execute.push({ message, channel });
+    else void this.#handle({ message, channel });
   }
 
   /** The cell that has come before it and is being compiled may define what answers the message. */
   async #comm(message: Message): Promise<void> {
-    await this.#cellGiven;
+    await this.#execute.given;
     await this.#execution.deliver(message);
   }
 
-  async #handle({ message, channel }: Queued): Promise<void> {
+  async #handle({ message, channel }: Request): Promise<void> {
     const type = message.header.msg_type;
     const handler = this.#handlers[type];
     if (handler === undefined) {
@@ -167,7 +142,7 @@ export class Kernel {
 
   readonly #handlers: Readonly<Record<string, Handler>> = {
     kernel_info_request: (message, channel) => this.#sockets.reply(channel, "kernel_info_reply", kernelInfo(), message),
-    execute_request: (message, channel) => this.#execute(message, channel),
+    execute_request: (message, channel) => this.#execute.answer({ message, channel }),
     complete_request: (message, channel) => this.#complete(message, channel),
     inspect_request: (message, channel) => this.#inspect(message, channel),
     is_complete_request: async (message, channel) => {
@@ -186,7 +161,7 @@ export class Kernel {
     comm_msg: (message) => this.#comm(message),
     comm_close: (message) => this.#comm(message),
     interrupt_request: (message, channel) => {
-      this.#abortQueue();
+      this.#execute.abort();
       this.#execution.interrupt();
       return this.#sockets.reply(channel, "interrupt_reply", { status: "ok" }, message);
     },
@@ -198,53 +173,6 @@ export class Kernel {
       await this.#close();
     },
   };
-
-  async #execute(message: Message, channel: RequestChannel): Promise<void> {
-    const { content } = message;
-    const source = codeOf(message);
-    const silent = content["silent"] === true;
-    const stored = !silent && content["store_history"] !== false;
-    if (source.trim() !== "" && stored) this.#executionCount++;
-    const executionCount = this.#executionCount;
-    if (!silent) {
-      await this.#sockets.publish("execute_input", { code: source, execution_count: executionCount }, message.header);
-    }
-    if (stored && source.trim() !== "") this.#history.add(executionCount, source);
-    const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u.exec(source)?.[1];
-    const payload = question === undefined ? [] : await this.#page(question);
-    const outcome: Outcome =
-      question !== undefined || source.trim() === ""
-        ? { status: "ok" }
-        : await this.#execution.execute({
-            ...{ source, silent, executionCount, parent: message.header, given: this.#given },
-            client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
-          });
-    const reply =
-      outcome.status === "ok"
-        ? {
-            status: "ok",
-            execution_count: executionCount,
-            user_expressions: {},
-            payload: [...payload, ...(outcome.payload ?? [])],
-          }
-        : { ...outcome, execution_count: executionCount, user_expressions: {}, payload: [] };
-    await this.#sockets.reply(channel, "execute_reply", reply, message);
-    if (outcome.status === "error" && content["stop_on_error"] !== false) this.#abortQueue();
-  }
-
-  /** `name?` shows what `inspect` knows of a name. */
-  async #page(name: string): Promise<Json[]> {
-    return pagePayload(name, await this.#language.ask("inspect", name, name.length));
-  }
-
-  /** Requests that wait behind a failed cell are not run: they were sent in the belief that it would succeed. */
-  #abortQueue(): void {
-    for (const { message, channel } of this.#queue.splice(0)) {
-      void this.#status("busy", message.header);
-      void this.#sockets.reply(channel, "execute_reply", { status: "aborted" }, message);
-      void this.#status("idle", message.header);
-    }
-  }
 
   async #complete(message: Message, channel: RequestChannel): Promise<void> {
     const code = codeOf(message);

@@ -91,12 +91,18 @@ export class Sockets {
   }
 
   /** Sends a reply to the sender of `request`. */
-  async reply(channel: RequestChannel, msgType: string, content: Json, request: Message): Promise<void> {
+  async reply(
+    channel: RequestChannel,
+    msgType: string,
+    content: Json,
+    request: Message,
+    metadata: Json = {},
+  ): Promise<void> {
     await this.#send(this.#routers[channel], {
       identities: request.identities,
       header: makeHeader(msgType),
       parent_header: request.header,
-      metadata: {},
+      metadata,
       content,
       buffers: [],
     });

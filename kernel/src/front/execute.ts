@@ -1,0 +1,121 @@
+/** Answers `execute_request`s, one after the other. */
+import type { LanguageClient } from "../language/client.js";
+import type { Json, Message } from "../protocol/message.js";
+import type { RequestChannel, Sockets } from "../protocol/sockets.js";
+import type { Outcome } from "../session-protocol.js";
+import type { Execution, ExecutionRequest } from "./execution.js";
+import type { History } from "./history.js";
+import { pagePayload } from "./inspect-reply.js";
+
+export interface ExecuteOptions {
+  readonly sockets: Sockets;
+  readonly language: LanguageClient;
+  readonly execution: Execution;
+  readonly history: History;
+}
+
+/** A request, and where its reply goes. */
+export interface Request {
+  readonly message: Message;
+  readonly channel: RequestChannel;
+}
+
+/** `name?` asks what is known of a name. */
+const QUESTION = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u;
+
+export class Execute {
+  readonly #options: ExecuteOptions;
+  readonly #queue: Request[] = [];
+  readonly #handle: (request: Request) => Promise<void>;
+  #draining = false;
+  #executionCount = 0;
+  /** Settles when the latest cell has been given to the session, or has ended without; and what settles it. */
+  #given = Promise.resolve();
+  #giveUp: () => void = () => undefined;
+
+  /** @param handle Answers a request by {@link answer}, between `busy` and `idle`. */
+  constructor(options: ExecuteOptions, handle: (request: Request) => Promise<void>) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  /**
+   * Settles when no cell is about to start: a comm message that has come after a request to define what handles it then
+   * finds that defined.
+   */
+  get given(): Promise<void> {
+    return this.#given;
+  }
+
+  /** Has a request answered when those before it have been. */
+  push(request: Request): void {
+    this.#queue.push(request);
+    void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#given = new Promise((resolve) => (this.#giveUp = resolve));
+      await this.#handle(next);
+      this.#giveUp();
+    }
+    this.#draining = false;
+  }
+
+  /** Runs a cell, evaluates the `user_expressions`, and replies. */
+  async answer({ message, channel }: Request): Promise<void> {
+    const { sockets, execution, history } = this.#options;
+    const { header: parent, content } = message;
+    const source = typeof content["code"] === "string" ? content["code"] : "";
+    const silent = content["silent"] === true;
+    const empty = source.trim() === "";
+    const stored = !silent && !empty && content["store_history"] !== false;
+    const executionCount = stored ? ++this.#executionCount : this.#executionCount;
+    const started = new Date().toISOString();
+    if (!silent) {
+      await sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
+    }
+    if (stored) history.add(executionCount, source);
+    const request: ExecutionRequest = {
+      ...{ source, silent, executionCount, parent, given: this.#giveUp },
+      client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
+    };
+    const question = QUESTION.exec(source)?.[1];
+    const outcome: Outcome =
+      question !== undefined
+        ? { status: "ok", payload: await this.#page(question) }
+        : empty
+          ? { status: "ok" }
+          : await execution.execute(request);
+    const user_expressions = outcome.status === "ok" ? await this.#evaluate(request, content["user_expressions"]) : {};
+    const payload = outcome.status === "ok" ? (outcome.payload ?? []) : [];
+    const reply = { ...outcome, execution_count: executionCount, user_expressions, payload };
+    await sockets.reply(channel, "execute_reply", reply, message, { started });
+    if (outcome.status === "error" && !silent && content["stop_on_error"] !== false) this.abort();
+  }
+
+  /** Requests that wait behind a failed cell are not run: they were sent in the belief that it would succeed. */
+  abort(): void {
+    const { sockets } = this.#options;
+    for (const { message, channel } of this.#queue.splice(0)) {
+      void sockets.publish("status", { execution_state: "busy" }, message.header);
+      void sockets.reply(channel, "execute_reply", { status: "aborted" }, message);
+      void sockets.publish("status", { execution_state: "idle" }, message.header);
+    }
+  }
+
+  async #page(name: string): Promise<Json[]> {
+    return pagePayload(name, await this.#options.language.ask("inspect", name, name.length));
+  }
+
+  async #evaluate(request: ExecutionRequest, expressions: unknown): Promise<Json> {
+    const values: Json = {};
+    if (expressions === null || typeof expressions !== "object") return values;
+    for (const [name, expression] of Object.entries(expressions)) {
+      values[name] = await this.#options.execution.evaluate(request, name, String(expression));
+    }
+    return values;
+  }
+}
