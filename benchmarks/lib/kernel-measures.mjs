@@ -53,7 +53,7 @@ export class Contender {
   /** @param {Record<string, string>} [env] */
   async start(env) {
     await this.stop();
-    const client = await this.#KernelClient.start({ spec: this.kernel.spec, env: env ?? {} });
+    const client = await this.#KernelClient.start({ spec: this.kernel.spec, env: env ?? {}, validate: false });
     this.#client = client;
     return client;
   }

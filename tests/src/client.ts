@@ -1,29 +1,19 @@
 /**
  * A Jupyter client of our own, for tests from the outside: starts a kernel from its kernelspec as Jupyter would, and
- * speaks the messaging protocol (version 5.4) with it over ZeroMQ. It shares no code with the kernel, so that a mistake
- * in the kernel's signing or framing is not made twice.
+ * speaks the messaging protocol with it. Every message of the kernel is held against the protocol's schemas: a test that
+ * uses this client fails, when it stops it, if one was wrong.
  */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as zmq from "zeromq";
+import { Connection, type ConnectionOptions, type Json, type Message, type Outgoing } from "./connection.js";
 import { kernelspec, surroundings, type Kernelspec } from "./environment.js";
 
-/** A JSON object off the wire. */
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A message as it came, its signature checked. */
-export interface Message {
-  readonly type: string;
-  /** `msg_id` of the request that it answers or belongs to. */
-  readonly parent: string | undefined;
-  readonly content: Json;
-}
+export { freePorts, type Json, type Message } from "./connection.js";
 
 /** What a cell left behind. */
 export interface Execution {
@@ -53,13 +43,16 @@ export interface ExecuteOptions {
   readonly silent?: boolean;
   readonly storeHistory?: boolean;
   readonly stopOnError?: boolean;
+  readonly userExpressions?: Json;
+  /** Answers an `input_request`; left out, the request says that there is nobody to ask. */
+  readonly onInput?: (request: Message) => void;
   /** Called with every output as it comes. */
   readonly onOutput?: (message: Message) => void;
   /** Milliseconds until the test fails; 30,000 unless told. */
   readonly timeout?: number;
 }
 
-export interface StartOptions {
+export interface StartOptions extends ConnectionOptions {
   /** Folder in which the kernel is started: the notebook's. A new one unless told. */
   readonly cwd?: string;
   /** What is started; the kernelspec of the environment unless told. */
@@ -70,7 +63,6 @@ export interface StartOptions {
 
 type Channel = "shell" | "control";
 
-const DELIMITER = "<IDS|MSG>";
 const PATIENCE = 30_000;
 const { pid: ownPid } = process;
 
@@ -78,11 +70,8 @@ const { pid: ownPid } = process;
 export class KernelClient {
   readonly #process: ChildProcess;
   readonly #folder: string;
-  readonly #key: string;
-  readonly #session = randomUUID();
-  readonly #dealers: Record<Channel, zmq.Dealer>;
-  readonly #iopub: zmq.Subscriber;
-  readonly #heartbeat: zmq.Request;
+  /** The sockets, for tests that send what a client would not. */
+  readonly connection: Connection;
   readonly #waiting = new Map<string, (message: Message) => void>();
   readonly #listeners = new Set<(message: Message) => void>();
   /** What the kernel's process wrote to its standard error: for the message of a test that fails. */
@@ -90,46 +79,28 @@ export class KernelClient {
   /** From the start of the process to its first answer, in milliseconds. */
   readyAfter = NaN;
 
-  private constructor(process: ChildProcess, folder: string, key: string, ports: readonly number[]) {
+  private constructor(process: ChildProcess, folder: string, connection: Connection) {
     this.#process = process;
     this.#folder = folder;
-    this.#key = key;
-    const [shell, iopub, , control, heartbeat] = ports;
-    // ZeroMQ would try ten times a second to reach a kernel that starts; that is too coarse to tell how long it took.
-    const dealer = () => new zmq.Dealer({ linger: 0, reconnectInterval: 10 });
-    this.#dealers = { shell: dealer(), control: dealer() };
-    this.#iopub = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 0, reconnectInterval: 10 });
-    this.#dealers.shell.connect(`tcp://127.0.0.1:${shell}`);
-    this.#dealers.control.connect(`tcp://127.0.0.1:${control}`);
-    this.#iopub.connect(`tcp://127.0.0.1:${iopub}`);
-    this.#iopub.subscribe();
-    this.#heartbeat = new zmq.Request({ linger: 0, receiveTimeout: PATIENCE, sendTimeout: PATIENCE });
-    this.#heartbeat.connect(`tcp://127.0.0.1:${heartbeat}`);
+    this.connection = connection;
     process.setMaxListeners(0); // each request listens for its end
     process.stderr?.setEncoding("utf8").on("data", (text: string) => (this.log += text));
-    void this.#receive(this.#dealers.shell, (message) => this.#answer(message));
-    void this.#receive(this.#dealers.control, (message) => this.#answer(message));
-    void this.#receive(this.#iopub, (message) => {
-      for (const listener of this.#listeners) listener(message);
+    connection.listen((message) => {
+      if (message.channel === "iopub" || message.channel === "stdin") {
+        for (const listener of this.#listeners) listener(message);
+      } else if (message.parent !== undefined) {
+        this.#waiting.get(message.parent)?.(message);
+      }
     });
   }
 
   /** Starts the kernel in `cwd` and waits until it answers on both shell and iopub. */
-  static async start({ cwd, spec = kernelspec(), env: extra = {} }: StartOptions = {}): Promise<KernelClient> {
+  static async start(options: StartOptions = {}): Promise<KernelClient> {
+    const { cwd, spec = kernelspec(), env: extra = {}, ...connectionOptions } = options;
     const folder = mkdtempSync(join(tmpdir(), "metastate-client-"));
-    const connectionFile = join(folder, "connection.json");
-    const key = randomUUID();
-    const ports = await freePorts(5);
-    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = ports;
-    writeFileSync(
-      connectionFile,
-      JSON.stringify({
-        ...{ shell_port, iopub_port, stdin_port, control_port, hb_port },
-        ...{ transport: "tcp", ip: "127.0.0.1", signature_scheme: "hmac-sha256", key, kernel_name: "metastate" },
-      }),
-    );
+    const connection = await Connection.open(folder, connectionOptions);
     const { argv, env } = spec;
-    const [command, ...args] = argv.map((part) => part.replace("{connection_file}", connectionFile));
+    const [command, ...args] = argv.map((part) => part.replace("{connection_file}", connection.file));
     assert.ok(command, "the kernelspec has no argv");
     const process = spawn(command, args, {
       cwd: cwd ?? folder,
@@ -138,7 +109,7 @@ export class KernelClient {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const started = performance.now();
-    const client = new KernelClient(process, folder, key, ports);
+    const client = new KernelClient(process, folder, connection);
     try {
       await client.#untilReady();
       client.readyAfter -= started;
@@ -166,48 +137,83 @@ export class KernelClient {
 
   /** Resolves when the heartbeat has come back. */
   async heartbeat(): Promise<void> {
-    await this.#heartbeat.send("beat");
-    await this.#heartbeat.receive();
+    await this.connection.heartbeat.send("beat");
+    await this.#within(this.connection.heartbeat.receive(), PATIENCE, "a heartbeat");
   }
 
   /** Asks and waits for the reply. */
   request(channel: Channel, type: string, content: Json = {}, timeout = PATIENCE): Promise<Message> {
     const id = randomUUID();
     const reply = this.#reply(id, type, timeout);
-    void this.#send(channel, type, id, content);
+    void this.connection.send(channel, type, content, { id });
     return reply;
+  }
+
+  /** Sends a message that has no reply, and waits for `idle`; resolves to what iopub brought for it, without the states. */
+  async tell(type: string, content: Json, outgoing: Outgoing = {}): Promise<readonly Message[]> {
+    const { id = randomUUID() } = outgoing;
+    const outputs: Message[] = [];
+    await this.#untilIdle(
+      id,
+      PATIENCE,
+      (message) => outputs.push(message),
+      async () => {
+        await this.connection.send("shell", type, content, { ...outgoing, id });
+      },
+    );
+    return outputs;
+  }
+
+  /** Answers an `input_request`. */
+  async answer(request: Message, value: string): Promise<void> {
+    await this.connection.send("stdin", "input_reply", { value }, { parent: request.header });
   }
 
   /** Runs a cell, and waits for its reply and for `idle`. */
   async execute(code: string, options: ExecuteOptions = {}): Promise<Execution> {
-    const { silent = false, storeHistory = true, stopOnError = true, onOutput, timeout = PATIENCE } = options;
+    const { silent = false, storeHistory = true, stopOnError = true, timeout = PATIENCE } = options;
     const id = randomUUID();
     const outputs: Message[] = [];
+    const take = (message: Message) => {
+      if (message.channel === "stdin") return options.onInput?.(message);
+      outputs.push(message);
+      options.onOutput?.(message);
+    };
+    const started = performance.now();
+    const content = await this.#untilIdle(id, timeout, take, async () => {
+      const reply = this.#reply(id, "execute_request", timeout);
+      const request = {
+        ...{ code, silent, store_history: storeHistory, user_expressions: options.userExpressions ?? {} },
+        ...{ allow_stdin: options.onInput !== undefined, stop_on_error: stopOnError },
+      };
+      await this.connection.send("shell", "execute_request", request, { id });
+      return (await reply).content;
+    });
+    const duration = performance.now() - started;
+    return {
+      ...{ reply: content, outputs, duration, error: errorIn(outputs) },
+      ...{ stdout: streamIn(outputs, "stdout"), stderr: streamIn(outputs, "stderr") },
+    };
+  }
+
+  /** Hands on what the kernel says for a message on iopub and stdin, until it is idle again; `send` sends the message. */
+  async #untilIdle<T>(
+    id: string,
+    timeout: number,
+    take: (message: Message) => void,
+    send: () => Promise<T>,
+  ): Promise<T> {
     const { promise: idle, resolve } = withResolvers<void>();
     const listener = (message: Message) => {
       if (message.parent !== id) return;
-      if (message.type === "status") {
-        if (message.content["execution_state"] === "idle") resolve();
-        return;
-      }
-      outputs.push(message);
-      onOutput?.(message);
+      if (message.type !== "status") take(message);
+      else if (message.content["execution_state"] === "idle") resolve();
     };
     this.#listeners.add(listener);
-    const started = performance.now();
     try {
-      const reply = this.#reply(id, "execute_request", timeout);
-      await this.#send("shell", "execute_request", id, {
-        ...{ code, silent, store_history: storeHistory, user_expressions: {} },
-        ...{ allow_stdin: false, stop_on_error: stopOnError },
-      });
-      const { content } = await reply;
+      const sent = await send();
       await this.#within(idle, timeout, "status idle");
-      const duration = performance.now() - started;
-      return {
-        ...{ reply: content, outputs, duration, error: errorIn(outputs) },
-        ...{ stdout: streamIn(outputs, "stdout"), stderr: streamIn(outputs, "stderr") },
-      };
+      return sent;
     } finally {
       this.#listeners.delete(listener);
     }
@@ -242,9 +248,10 @@ export class KernelClient {
         clearTimeout(force);
       }
     } finally {
-      for (const socket of [...Object.values(this.#dealers), this.#iopub, this.#heartbeat]) socket.close();
+      this.connection.close();
       rmSync(this.#folder, { recursive: true, force: true });
     }
+    assert.deepEqual(this.connection.problems, [], "every message is as the protocol has it");
   }
 
   /** A subscription stands only some time after it was asked for, so what the first cells print could be missed. */
@@ -268,14 +275,15 @@ export class KernelClient {
     return this.#within(promise, timeout, `a reply to ${type}`).finally(() => this.#waiting.delete(id));
   }
 
-  #answer(message: Message): void {
-    if (message.parent !== undefined) this.#waiting.get(message.parent)?.(message);
-  }
-
   /** Waits, but not for a kernel that has ended: what it had sent has then come a second later. */
   async #within<T>(promise: Promise<T>, timeout: number, what: string): Promise<T> {
     const { promise: late, reject } = withResolvers<never>();
-    const giveUp = (why: string) => reject(new Error(`the kernel did not send ${what}: ${why}; its log:\n${this.log}`));
+    const giveUp = (why: string) =>
+      reject(
+        new Error(
+          `the kernel did not send ${what}: ${why}; its log:\n${this.log}\n${this.connection.problems.join("\n")}`,
+        ),
+      );
     const timer = setTimeout(() => giveUp(`${timeout} ms have passed, and it runs`), timeout);
     const onExit = (code: number | null, signal: string | null) =>
       setTimeout(() => giveUp(`it ended with status ${code ?? signal}`), 1_000);
@@ -287,38 +295,6 @@ export class KernelClient {
       clearTimeout(timer);
       this.#process.off("exit", onExit);
     }
-  }
-
-  async #send(channel: Channel, type: string, id: string, content: Json): Promise<void> {
-    const header = {
-      ...{ msg_id: id, msg_type: type, session: this.#session, username: "test" },
-      ...{ date: new Date().toISOString(), version: "5.4" },
-    };
-    const frames = [header, {}, {}, content].map((part) => JSON.stringify(part));
-    await this.#dealers[channel].send([DELIMITER, this.#sign(frames), ...frames]);
-  }
-
-  async #receive(socket: zmq.Dealer | zmq.Subscriber, take: (message: Message) => void): Promise<void> {
-    for await (const frames of socket as AsyncIterable<Buffer[]>) take(this.#parse(frames));
-  }
-
-  #parse(frames: readonly Buffer[]): Message {
-    const at = frames.findIndex((frame) => frame.toString("utf8") === DELIMITER);
-    const [signature, ...parts] = frames.slice(at + 1).map((frame) => frame.toString("utf8"));
-    const [header, parent, , content] = parts;
-    assert.ok(at >= 0 && header && parent && content, "a message has its delimiter and four parts");
-    assert.equal(signature, this.#sign(parts.slice(0, 4)), "a message is signed with the connection's key");
-    return {
-      type: (JSON.parse(header) as { msg_type: string }).msg_type,
-      parent: (JSON.parse(parent) as { msg_id?: string }).msg_id,
-      content: JSON.parse(content) as Json,
-    };
-  }
-
-  #sign(frames: readonly string[]): string {
-    const hmac = createHmac("sha256", this.#key);
-    for (const frame of frames) hmac.update(frame);
-    return hmac.digest("hex");
   }
 }
 
@@ -340,15 +316,6 @@ function errorIn(outputs: readonly Message[]): CellError | undefined {
 export function withoutColours(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text.replace(/\x1b\[[\d;]*m/g, "");
-}
-
-/** Ports that nobody listens on. They are held until all are found, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
 
 // Promise.withResolvers came with Node.js 22.
