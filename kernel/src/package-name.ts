@@ -9,3 +9,28 @@ export function isPackage(specifier: string): boolean {
 export function packageOf(specifier: string): string {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }
+
+/**
+ * A specifier as Node understands it: Deno's `npm:lodash@4/fp` is `lodash/fp`, and `jsr:@std/assert@1` is what
+ * `npx jsr add` installs, `@std/assert`. The version is that which is installed.
+ */
+export function nodeSpecifier(specifier: string): string {
+  const [, name, path = ""] = /^(?:npm|jsr):\/?((?:@[^/]+\/)?[^/@]+)(?:@[^/]*)?(\/.*)?$/.exec(specifier) ?? [];
+  return name === undefined ? specifier : name + path;
+}
+
+/** What to do about an import that was not found. */
+export function importRemedy(specifier: string): string {
+  const name = packageOf(nodeSpecifier(specifier));
+  if (specifier.startsWith("jsr:")) return `Packages of JSR come by way of npm: !npx jsr add ${name}`;
+  if (/^https?:/.test(specifier)) {
+    return "There are no imports from URLs: install the package with %npm install, or put the file beside the notebook.";
+  }
+  if (specifier.startsWith("npm:")) {
+    const version = /^npm:\/?(?:@[^/]+\/)?[^/@]+(@[^/]+)/.exec(specifier)?.[1] ?? "";
+    return `Install it in the notebook's folder: %npm install ${name}${version}`;
+  }
+  return isPackage(specifier)
+    ? `Install it in the notebook's folder: %npm install ${name}`
+    : "Is the path right, seen from the notebook's folder?";
+}

@@ -112,6 +112,16 @@ export interface CommFrame extends CommContent {
   readonly message?: number;
 }
 
+/** A message to all clients, of any type. */
+export interface PublishFrame {
+  readonly type: "publish";
+  readonly cell: number;
+  readonly msgType: string;
+  readonly content: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
 /** An error as a notebook shows it. */
 export interface ErrorReport {
   readonly ename: string;
@@ -142,6 +152,7 @@ export type Frame =
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }
   | CommFrame
+  | PublishFrame
   | InputFrame
   | { readonly type: "exit" }
   /** A cell, or the handling of a client's message, has ended. */
@@ -166,7 +177,8 @@ export function encodePacket(message: Command | Frame | InterruptRequest): Buffe
     packet.write(message.text, 10, "utf8");
     return packet;
   }
-  if (message.type === "comm" && message.buffers.length > 0) return encodeWithBuffers(message);
+  if ((message.type === "comm" || message.type === "publish") && message.buffers.length > 0)
+    return encodeWithBuffers(message);
   const json = JSON.stringify(message);
   const bytes = Buffer.byteLength(json);
   const packet = Buffer.allocUnsafe(HEADER_BYTES + bytes);
@@ -177,7 +189,7 @@ export function encodePacket(message: Command | Frame | InterruptRequest): Buffe
 }
 
 /** Length of the JSON, the JSON with the lengths of the buffers in their place, the buffers. */
-function encodeWithBuffers({ buffers, ...message }: CommCommand | CommFrame): Buffer {
+function encodeWithBuffers({ buffers, ...message }: CommCommand | CommFrame | PublishFrame): Buffer {
   const json = Buffer.from(JSON.stringify({ ...message, buffers: buffers.map(({ byteLength }) => byteLength) }));
   const header = Buffer.allocUnsafe(HEADER_BYTES + 4);
   const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, 4 + json.length);

@@ -15,7 +15,7 @@ import type {
 } from "../session-protocol.js";
 import { Comms } from "./comms.js";
 import { Input, type Client, type SendQuestion } from "./input.js";
-import { Outputs, type Publish } from "./outputs.js";
+import { Outputs, type Publish, type PublishOptions } from "./outputs.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
 
@@ -218,6 +218,7 @@ export class Execution {
     // What its end would say is known already.
     this.#session = undefined;
     old?.kill();
+    this.input.forget();
     this.#start();
     this.comms.closeAll(parent);
     for (const id of this.#messages.keys()) this.#handled(id);
@@ -280,6 +281,9 @@ export class Execution {
         break;
       case "late-error":
         this.#publish(frame.cell, "error", { ...frame.error });
+        break;
+      case "publish":
+        this.#publish(frame.cell, frame.msgType, frame.content, { metadata: frame.metadata, buffers: frame.buffers });
         break;
       case "comm":
         this.#comm(frame);
@@ -354,9 +358,9 @@ export class Execution {
     else if (!request.silent) this.#outputs.stream(request.parent, name, text);
   }
 
-  #publish(cell: number, msgType: string, content: Json): void {
+  #publish(cell: number, msgType: string, content: Json, more?: PublishOptions): void {
     const request = this.#requestOf(cell);
-    if (request !== undefined && !request.silent) this.#outputs.publish(request.parent, msgType, content);
+    if (request !== undefined && !request.silent) this.#outputs.publish(request.parent, msgType, content, more);
   }
 
   #requestOf(cell: number): ExecutionRequest | undefined {

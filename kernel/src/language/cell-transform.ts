@@ -202,6 +202,9 @@ class CellTransform {
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), "meta");
       }
+      if (ts.isIdentifier(node) && isDeno(node)) {
+        return factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), node);
+      }
       if (ts.isAwaitExpression(node) || ts.isForOfStatement(node)) {
         const visited = children(node);
         return interruptible(factory, visited) ?? visited;
@@ -247,6 +250,17 @@ class CellTransform {
     const all = rest.reduce<ts.Expression>((left, right) => factory.createComma(left, right), first);
     return factory.createParenthesizedExpression(all);
   }
+}
+
+/** The `Deno` of `Deno.jupyter`, and of `const { jupyter } = Deno`: no global, so that no package takes this for Deno. */
+function isDeno(node: ts.Identifier): boolean {
+  if (node.text !== "Deno") return false;
+  const original = ts.getOriginalNode(node);
+  const parent = original.parent as ts.Node | undefined;
+  if (parent === undefined) return false;
+  if (ts.isPropertyAccessExpression(parent)) return parent.expression === original && parent.name.text === "jupyter";
+  if (!ts.isVariableDeclaration(parent) || !ts.isObjectBindingPattern(parent.name)) return false;
+  return parent.name.elements.some(({ name, propertyName = name }) => propertyName.getText() === "jupyter");
 }
 
 function isStandIn(statement: ts.Statement): boolean {

@@ -1,7 +1,7 @@
 /** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
 import ts = require("typescript");
 import { ansi } from "../ansi.js";
-import { isPackage, packageOf } from "../package-name.js";
+import { importRemedy } from "../package-name.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
@@ -70,9 +70,7 @@ function message(diagnostic: ts.Diagnostic): string {
 function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
   if (diagnostic.code === 2307 || diagnostic.code === 2792) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
-    return isPackage(name)
-      ? `Install it in the notebook's folder: %npm install ${packageOf(name)}`
-      : "Is the path right, seen from the notebook's folder?";
+    return importRemedy(name);
   }
   if (diagnostic.code === 2304 || diagnostic.code === 2552) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";

@@ -1,7 +1,8 @@
 /** What the language service asks of its surroundings: texts, versions, and where modules are. */
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import ts = require("typescript");
-import { isPackage, packageOf } from "../package-name.js";
+import { isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
 import type { CellFiles } from "./files.js";
@@ -10,6 +11,9 @@ import type { NotebookConfig } from "./tsconfig.js";
 
 /** Extensions of files that are the notebook's own when they lie outside of packages. */
 const OWN: ReadonlySet<string> = new Set([".ts", ".tsx", ".mts", ".cts", ".json"]);
+
+/** Declarations of the module that stands for tslab where tslab is not installed. */
+const TSLAB = fileURLToPath(new URL("../session/compat/tslab-display.d.ts", import.meta.url)).replaceAll("\\", "/");
 
 interface DiskFile {
   readonly modified: number;
@@ -115,18 +119,22 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     options: ts.CompilerOptions,
     sourceFile: ts.SourceFile,
   ): ts.ResolvedModuleWithFailedLookupLocations {
-    const packed = this.#packedTypes(literal.text);
+    const specifier = nodeSpecifier(literal.text);
+    const packed = this.#packedTypes(specifier);
     if (packed !== undefined) {
       const resolvedModule = { resolvedFileName: packed, extension: ts.Extension.Dts, isExternalLibraryImport: true };
       return { resolvedModule };
     }
     const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
     const from = (file: string): ts.ResolvedModuleWithFailedLookupLocations =>
-      ts.resolveModuleName(literal.text, file, options, this, this.#resolution, redirected, mode);
+      ts.resolveModuleName(specifier, file, options, this, this.#resolution, redirected, mode);
     const found = from(containingFile);
-    if (found.resolvedModule !== undefined || !isPackage(literal.text)) return found;
+    if (found.resolvedModule !== undefined || !isPackage(specifier)) return found;
     // As in `session/cell-helpers.ts`: a package that a preload module brings can be imported in any folder.
-    return this.#globals.map(from).find(({ resolvedModule }) => resolvedModule !== undefined) ?? found;
+    const brought = this.#globals.map(from).find(({ resolvedModule }) => resolvedModule !== undefined);
+    if (brought !== undefined || specifier !== "tslab") return brought ?? found;
+    // As in `session/compat/tslab.ts`.
+    return { resolvedModule: { resolvedFileName: TSLAB, extension: ts.Extension.Dts, isExternalLibraryImport: true } };
   }
 
   /** A file that is not a package's, and that Node could not run as it is. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
 import { HELPERS } from "../language/helpers-name.js";
-import { isPackage } from "../package-name.js";
+import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
@@ -27,13 +27,22 @@ function importFrom(filename: string): Import {
 }
 
 /** A package that is not found from the notebook's folder may be one that a preload module brings. */
-function importWithFallback(first: Import, others: readonly Import[]): Import {
-  return async (specifier, options) => {
+function importWithFallback(places: readonly string[]): Import {
+  const [first, ...others] = places.map(importFrom);
+  return async (asked, options) => {
+    const specifier = nodeSpecifier(asked);
     noteImport(specifier);
+    if (specifier === "tslab")
+      return (await import("./compat/tslab.js")).importTslab(places, importFrom(places[0] ?? ""));
     try {
-      return await first(specifier, options);
+      return await first?.(specifier, options);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND" || !isPackage(specifier)) throw error;
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      if (code === "ERR_UNSUPPORTED_ESM_URL_SCHEME") throw notFound(asked);
+      // A package may also lack one that it needs itself.
+      const lacks =
+        code === "ERR_MODULE_NOT_FOUND" && isPackage(specifier) && message.includes(`'${packageOf(specifier)}'`);
+      if (!lacks) throw error;
       for (const other of others) {
         try {
           return await other(specifier, options);
@@ -41,9 +50,15 @@ function importWithFallback(first: Import, others: readonly Import[]): Import {
           // Nor is it there; what is told is that the notebook's folder lacks it.
         }
       }
-      throw error;
+      throw notFound(asked);
     }
   };
+}
+
+function notFound(specifier: string): Error {
+  const error: NodeJS.ErrnoException = new Error(`Cannot find '${specifier}'. ${importRemedy(specifier)}`);
+  error.code = "ERR_MODULE_NOT_FOUND";
+  return error;
 }
 
 export class CellHelpers {
@@ -62,11 +77,14 @@ export class CellHelpers {
   /** Of `%%time`. */
   readonly cellTimer = new Timer();
 
-  private constructor(folder: string, preloads: readonly string[]) {
+  /** `Deno`, as cells see it. */
+  readonly Deno: unknown;
+
+  private constructor(folder: string, preloads: readonly string[], deno: unknown) {
+    this.Deno = deno;
     const filename = placeOfCells(folder);
     this.meta = { url: pathToFileURL(filename).href, dirname: folder, filename };
-    const fallbacks = preloads.map(importFrom);
-    const withFallback = (file: string): Import => importWithFallback(importFrom(file), fallbacks);
+    const withFallback = (file: string): Import => importWithFallback([file, ...preloads]);
     this.#modules = new ModuleLoader(withFallback);
     const outside = withFallback(filename);
     this.import = (specifier, options) => {
@@ -87,8 +105,8 @@ export class CellHelpers {
   }
 
   /** Puts the helpers, and `require`, where cells find them. */
-  static install(folder: string, preloads: readonly string[]): CellHelpers {
-    const helpers = new CellHelpers(folder, preloads);
+  static install(folder: string, preloads: readonly string[], deno: unknown): CellHelpers {
+    const helpers = new CellHelpers(folder, preloads, deno);
     Object.defineProperty(globalThis, HELPERS, { value: helpers });
     Object.defineProperty(globalThis, "require", {
       value: createRequire(placeOfCells(folder)),

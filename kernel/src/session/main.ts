@@ -34,14 +34,16 @@ process.on("exit", () => {
   sendFrame({ type: "exit" });
 });
 
-Object.assign(globalThis, cellApi);
-const helpers = CellHelpers.install(process.cwd(), preloads);
+// The name is for cells alone, see cell-api/deno.ts.
+const { Deno, ...globals } = cellApi;
+Object.assign(globalThis, globals);
+const helpers = CellHelpers.install(process.cwd(), preloads, Deno);
 const hooks: SessionHooks[] = [];
 for (const path of preloads) {
   try {
-    const { sessionHooks, ...globals } = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    const { sessionHooks, ...exports } = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
     if (sessionHooks !== undefined) hooks.push(sessionHooks as SessionHooks);
-    Object.assign(globalThis, globals);
+    Object.assign(globalThis, exports);
   } catch (error) {
     sendFrame({ type: "preload-failed", error: errorReport(error) });
   }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 export interface Output {
+  readonly name?: string;
   readonly output_type: "stream" | "display_data" | "execute_result" | "error";
   readonly text?: string | readonly string[];
   readonly data?: Readonly<Record<string, unknown>>;
