@@ -1,0 +1,226 @@
+/** What a person meets in a notebook cell by cell: editing help, errors, progress, interrupts, widgets. */
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Locator } from "playwright-core";
+import { findChromium } from "./chromium.js";
+import { LiveNotebook } from "./live-notebook.js";
+
+// Where CI runs, a browser that is missing is a fault of the set-up, not a reason to skip.
+const skip =
+  findChromium() === undefined && !process.env["CI"]
+    ? "no Chromium or Chrome is installed (Debian: apt install chromium), or name one in METASTATE_CHROMIUM"
+    : false;
+/** What a slow machine may take for anything that is seen, in milliseconds. */
+const PATIENCE = 60_000;
+
+const options = { skip, timeout: 2 * PATIENCE };
+
+let notebook: LiveNotebook;
+if (skip === false) {
+  before(async () => {
+    notebook = await LiveNotebook.open();
+    notebook.page.setDefaultTimeout(PATIENCE);
+  });
+  after(() => notebook?.close());
+}
+
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  for (const giveUp = Date.now() + PATIENCE; !(await condition()); await sleep(50))
+    assert.ok(Date.now() < giveUp, what);
+}
+
+/** Waits until the output of a cell is like this. */
+async function shows(cell: Locator, pattern: RegExp): Promise<void> {
+  let seen = "";
+  for (const giveUp = Date.now() + PATIENCE; ; await sleep(50)) {
+    seen = await notebook.output(cell).catch(() => "");
+    if (pattern.test(seen)) return;
+    assert.ok(Date.now() < giveUp, `not like ${String(pattern)}: ${seen}`);
+  }
+}
+
+/** Drags the handle of a slider over a number of pixels. */
+async function drag(slider: Locator, pixels: number): Promise<void> {
+  const box = (await slider.locator(".noUi-handle").boundingBox())!;
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const { mouse } = notebook.page;
+  await mouse.move(x, y);
+  await mouse.down();
+  for (let i = 1; i <= 10; i++) await mouse.move(x + (pixels * i) / 10, y);
+  await mouse.up();
+}
+
+test("Tab completes, with the kind of each name", options, async () => {
+  await notebook.run(
+    'const optimizer = { name: "adam", rate: 1e-3, /** One step. */ step(loss: number) { return loss; } };',
+  );
+  const cell = await notebook.write("");
+  await cell.locator(".cm-content").click();
+  await notebook.page.keyboard.type("optimizer.");
+  await notebook.page.keyboard.press("Tab");
+  const popup = notebook.page.locator(".jp-Completer");
+  await popup.locator(".jp-Completer-item").first().waitFor();
+  const names = await popup.locator(".jp-Completer-match").allInnerTexts();
+  assert.deepEqual(names.slice().sort(), ["name", "rate", "step"]);
+  const kinds = await popup.locator(".jp-Completer-typeExtended").allInnerTexts();
+  assert.deepEqual([...new Set(kinds)].sort(), ["method", "property"]);
+  await notebook.picture("completion", cell.locator(".jp-Cell-inputWrapper"), popup);
+  await popup.locator(".jp-Completer-item", { hasText: "step" }).click();
+  assert.match(await cell.locator(".cm-content").innerText(), /optimizer\.step/);
+});
+
+test("Shift+Tab shows signature and documentation", options, async () => {
+  await notebook.run(
+    "/**\n * The mean of some numbers.\n * @param values At least one.\n */\nfunction mean(values: readonly number[]) {\n" +
+      "  return values.reduce((sum, x) => sum + x, 0) / values.length;\n}",
+  );
+  const cell = await notebook.write("");
+  await cell.locator(".cm-content").click();
+  await notebook.page.keyboard.type("mean");
+  await notebook.page.keyboard.press("Shift+Tab");
+  const tooltip = notebook.page.locator(".jp-Tooltip");
+  await tooltip.getByText("The mean of some numbers").waitFor();
+  const text = await tooltip.innerText();
+  assert.match(text, /function mean\(values: readonly number\[\]\): number/);
+  assert.match(text, /At least one/);
+  await notebook.picture("tooltip", cell.locator(".jp-Cell-inputWrapper"), tooltip);
+  await notebook.page.keyboard.press("Escape");
+});
+
+test("an error points at the line of the TypeScript, in colours", options, async () => {
+  const cell = await notebook.run(
+    'async function load(path: string): Promise<number[]> {\n  if (!path.endsWith(".bin"))\n' +
+      '    throw new RangeError(`${path} is no tensor file`);\n  return [];\n}\n\nconst weights = await load("model.txt");',
+  );
+  await shows(cell, /RangeError: model\.txt is no tensor file/);
+  const text = await notebook.output(cell);
+  assert.match(text, /In \[\d+\]:3/);
+  assert.match(text, /throw new RangeError/);
+  assert.match(text, /In \[\d+\]:7/);
+  assert.ok((await cell.locator(".jp-Cell-outputArea [class*='ansi-']").count()) > 0, "nothing is coloured");
+  assert.doesNotMatch(text, /node:internal|kernel\/dist/);
+  await notebook.picture("traceback", cell);
+});
+
+test("a progress bar moves while the cell runs", options, async () => {
+  const cell = await notebook.start(
+    "const batches = Array.from({ length: 1000 }, (_, i) => i);\n" +
+      'for (const batch of progress(batches, { label: "training" })) {\n' +
+      "  await new Promise((done) => setTimeout(done, 10));\n}",
+  );
+  const bar = cell.locator("progress");
+  await bar.waitFor();
+  const value = async (): Promise<number> => Number((await bar.getAttribute("value")) ?? 0);
+  await until(async () => (await value()) > 150, "the bar moves");
+  await notebook.picture("progress", cell);
+  assert.ok((await value()) < 1000, "the cell still runs");
+  await notebook.command("notebook:interrupt-kernel");
+  await shows(cell, /stopped/);
+});
+
+test("the interrupt button stops an endless loop; variables are kept", options, async () => {
+  const cell = await notebook.start("let rounds = 0;\nwhile (true) rounds++;");
+  await notebook.page.locator(".jp-Notebook-ExecutionIndicator[data-status='busy']").waitFor();
+  // The loop must have begun, not only its compilation.
+  await sleep(500);
+  await notebook.page
+    .locator('[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"]')
+    .first()
+    .click();
+  await shows(cell, /KeyboardInterrupt/);
+  await notebook.picture("interrupt", cell);
+  const next = await notebook.run("rounds > 1000");
+  await shows(next, /true/);
+});
+
+test("prompt and input ask in the cell", options, async () => {
+  const cell = await notebook.start(
+    'const name = prompt("Name of the run?", "first");\nconst note = await input("Note: ");\n`${name}: ${note}`',
+  );
+  const box = cell.locator(".jp-Stdin-input");
+  await box.waitFor();
+  await notebook.picture("prompt", cell);
+  await box.fill("baseline");
+  await box.press("Enter");
+  await cell.locator(".jp-Stdin-prompt", { hasText: "Note:" }).waitFor();
+  await box.fill("two layers");
+  await box.press("Enter");
+  await shows(cell, /'baseline: two layers'/);
+});
+
+test("a slider that is dragged changes the value in the kernel and a figure on the page", options, async () => {
+  const cell = await notebook.run(
+    "const frequency = ui.slider({ min: 1, max: 20, value: 3 });\n" +
+      "const damped = ui.checkbox();\n\n" +
+      "ui.interact({ frequency, damped }, ({ frequency, damped }) => {\n" +
+      "  const x = Array.from({ length: 400 }, (_, i) => i / 400);\n" +
+      "  const y = x.map((t) => Math.sin(2 * Math.PI * frequency * t) * (damped ? Math.exp(-3 * t) : 1));\n" +
+      "  display.plotly([{ x, y }], { height: 260, margin: { t: 20, b: 30, l: 40, r: 20 } });\n" +
+      "});",
+  );
+  const curve = cell.locator(".js-plotly-plot .scatterlayer path.js-line");
+  await curve.waitFor();
+  const path = (): Promise<string> =>
+    curve
+      .getAttribute("d")
+      .then((d) => d ?? "")
+      .catch(() => "");
+  const first = await path();
+  await drag(cell.locator(".widget-slider"), 40);
+  await until(async () => ![first, ""].includes(await path()), "the figure follows the slider");
+  const value = await notebook.run("frequency.value > 3");
+  await shows(value, /true/);
+  const second = await path();
+  await cell.locator("input[type=checkbox]").click();
+  await until(async () => ![second, ""].includes(await path()), "the figure follows the checkbox");
+  await sleep(500);
+  await notebook.picture("interact", cell);
+});
+
+test("dropdown, text, button, output and boxes work together", options, async () => {
+  const cell = await notebook.run(
+    "const options = {\n" +
+      '  optimizer: ui.dropdown({ options: ["adam", "sgd"], label: "optimizer" }),\n' +
+      '  rate: ui.slider({ scale: "log", min: 1e-5, max: 1e-1, value: 1e-3, label: "rate" }),\n' +
+      '  prompt: ui.text({ label: "prompt", placeholder: "type here" }),\n' +
+      "};\n" +
+      'const bar = ui.progress({ max: 20, label: "steps" });\n' +
+      "const log = ui.output();\n" +
+      "const train = ui.button({\n" +
+      '  label: "Train",\n' +
+      '  style: "primary",\n' +
+      "  onClick: () =>\n" +
+      "    log.capture(async () => {\n" +
+      "      for (bar.value = 0; bar.value < bar.max; bar.value++)\n" +
+      "        await new Promise((done) => setTimeout(done, 10));\n" +
+      "      console.log(options.optimizer.value, options.prompt.value);\n" +
+      "    }),\n" +
+      "});\n" +
+      'ui.vbox([...Object.values(options), bar, ui.hbox([train, ui.button({ label: "Stop" })]), log])',
+  );
+  await cell.locator(".widget-dropdown select").selectOption("sgd");
+  await cell.locator(".widget-text input").fill("hello");
+  await cell.getByRole("button", { name: "Train" }).click();
+  await shows(cell, /sgd hello/);
+  await notebook.page.mouse.move(0, 0);
+  await notebook.picture("widgets", cell);
+  assert.equal(await cell.locator(".progress-bar-success").count(), 1, "the bar is full");
+});
+
+test("what the program sets is seen on the page", options, async () => {
+  const cell = await notebook.run("const told = ui.slider({ max: 50, label: 'told' });\ntold");
+  await notebook.run("told.value = 37;");
+  await until(async () => (await cell.locator(".widget-readout").innerText()) === "37", "the new value");
+});
+
+test("widgets live on when the page is loaded anew", options, async () => {
+  await notebook.run("const kept = ui.slider({ max: 50, value: 12, label: 'kept' });\nkept");
+  await notebook.reload();
+  const slider = notebook.page.locator(".widget-slider", { hasText: "kept" });
+  await slider.waitFor();
+  await until(async () => (await slider.locator(".widget-readout").innerText()) === "12", "the value as it was");
+  await drag(slider, 30);
+  const value = await notebook.run("kept.value > 12");
+  await shows(value, /true/);
+});

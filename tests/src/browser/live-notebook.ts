@@ -1,0 +1,151 @@
+/** A notebook in a browser that tests write cell by cell: JupyterLab, page and kernel are started once for all of them. */
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Locator, Page } from "playwright-core";
+import { kernelName, results } from "../environment.js";
+import { findChromium, startChromium } from "./chromium.js";
+import { startJupyterLab, type JupyterLab } from "./jupyterlab.js";
+import { notebookIsOpen } from "./notebook-page.js";
+
+/** What is used of JupyterLab's own objects in the page; see notebook-page.ts. */
+interface PageGlobals {
+  jupyterapp: {
+    readonly commands: { execute(id: string): Promise<unknown> };
+    readonly shell: {
+      readonly currentWidget: {
+        readonly content: {
+          readonly widgets: readonly unknown[];
+          activeCellIndex: number;
+          readonly activeCell: { readonly model: { readonly sharedModel: { setSource(source: string): void } } };
+          scrollToItem(index: number, align: string): Promise<void>;
+        };
+      };
+    };
+  };
+}
+
+const FILE = "live.ipynb";
+/** Where pictures are put: into docs/ only by `npm run screenshots`. */
+const pictures = process.env["METASTATE_PICTURES"] ?? join(results, "kernel");
+
+export class LiveNotebook {
+  readonly page: Page;
+  readonly #browser: Browser;
+  readonly #lab: JupyterLab;
+
+  private constructor(page: Page, browser: Browser, lab: JupyterLab) {
+    this.page = page;
+    this.#browser = browser;
+    this.#lab = lab;
+  }
+
+  /** Starts JupyterLab, and a browser on an empty notebook in it. */
+  static async open(): Promise<LiveNotebook> {
+    const program = findChromium();
+    assert.ok(program, "no Chromium or Chrome is installed, and CI must have one: see .ci/run");
+    const folder = join(results, "live");
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    mkdirSync(pictures, { recursive: true });
+    writeFileSync(join(folder, FILE), JSON.stringify(emptyNotebook()));
+    const lab = await startJupyterLab(folder);
+    const browser = await startChromium(program).catch(async (error: unknown) => {
+      await lab.stop();
+      throw error;
+    });
+    const page = await browser.newPage({ viewport: { width: 920, height: 900 }, deviceScaleFactor: 1.5 });
+    const notebook = new LiveNotebook(page, browser, lab);
+    try {
+      page.on("dialog", (dialog) => void dialog.accept());
+      await page.goto(lab.address(FILE));
+      await notebookIsOpen(page, FILE);
+      // Pictures show the notebook, not the list of files and the buttons around it.
+      await notebook.command("application:toggle-left-area");
+    } catch (error) {
+      await notebook.close();
+      throw error;
+    }
+    return notebook;
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    await this.#lab.stop();
+  }
+
+  /** Runs a command of JupyterLab's. */
+  async command(id: string): Promise<void> {
+    await this.page.evaluate(async (name) => {
+      await (globalThis as unknown as PageGlobals).jupyterapp.commands.execute(name);
+    }, id);
+  }
+
+  /** Adds a cell with this text at the end of the notebook, and gives what holds its input and output. */
+  async write(source: string): Promise<Locator> {
+    const index = await this.page.evaluate(async (text) => {
+      const { commands, shell } = (globalThis as unknown as PageGlobals).jupyterapp;
+      const { content } = shell.currentWidget;
+      content.activeCellIndex = content.widgets.length - 1;
+      await commands.execute("notebook:insert-cell-below");
+      content.activeCell.model.sharedModel.setSource(text);
+      await content.scrollToItem(content.activeCellIndex, "start");
+      return content.activeCellIndex;
+    }, source);
+    return this.page.locator(`.jp-Notebook .jp-Cell[data-windowed-list-index="${index}"]`);
+  }
+
+  /** Adds a cell and runs it, to its end. */
+  async run(source: string): Promise<Locator> {
+    const cell = await this.write(source);
+    await this.command("notebook:run-cell");
+    return cell;
+  }
+
+  /** Adds a cell and starts it. */
+  async start(source: string): Promise<Locator> {
+    const cell = await this.write(source);
+    await this.page.evaluate(() => {
+      void (globalThis as unknown as PageGlobals).jupyterapp.commands.execute("notebook:run-cell");
+    });
+    return cell;
+  }
+
+  /** What is below a cell, as text. */
+  async output(cell: Locator): Promise<string> {
+    return (await cell.locator(".jp-Cell-outputArea").innerText()).trim();
+  }
+
+  /** Loads the page anew, with the notebook as it is. */
+  async reload(): Promise<void> {
+    await this.command("docmanager:save");
+    await this.page.reload();
+    await notebookIsOpen(this.page, FILE);
+  }
+
+  /** Takes a picture of some elements, cut to what they fill. */
+  async picture(name: string, ...elements: readonly Locator[]): Promise<void> {
+    await this.page.mouse.move(0, 0);
+    const boxes = (await Promise.all(elements.map((element) => element.boundingBox()))).filter((box) => box !== null);
+    const left = Math.min(...boxes.map(({ x }) => x)) - 8;
+    const top = Math.min(...boxes.map(({ y }) => y)) - 4;
+    const right = Math.max(...boxes.map(({ x, width }) => x + width)) + 8;
+    const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + 4;
+    await this.page.screenshot({
+      path: join(pictures, `${name}.png`),
+      clip: { x: Math.max(0, left), y: Math.max(0, top), width: right - left, height: bottom - top },
+      caret: "hide",
+      // Nor are a cell's own buttons, and the bar that marks it, what a picture is about.
+      style: ".jp-cell-toolbar, .jp-Collapser, .jp-Cell::after { visibility: hidden; border: none !important }",
+    });
+  }
+}
+
+function emptyNotebook(): object {
+  return {
+    cells: [{ cell_type: "code", id: "first", metadata: {}, outputs: [], execution_count: null, source: "" }],
+    metadata: { kernelspec: { name: kernelName, display_name: "TypeScript (metastate)", language: "typescript" } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  };
+}
