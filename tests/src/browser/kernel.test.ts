@@ -1,6 +1,6 @@
 /** What a person meets in a notebook cell by cell: editing help, errors, progress, interrupts, widgets. */
 import assert from "node:assert/strict";
-import test, { after, before } from "node:test";
+import test, { after, afterEach, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator } from "playwright-core";
 import { findChromium } from "./chromium.js";
@@ -22,6 +22,8 @@ if (skip === false) {
     notebook = await LiveNotebook.open();
     notebook.page.setDefaultTimeout(PATIENCE);
   });
+  // A cell that a failed test has left running would keep all others waiting.
+  afterEach(() => notebook.command("notebook:interrupt-kernel"));
   after(() => notebook?.close());
 }
 
@@ -32,9 +34,8 @@ async function until(condition: () => Promise<boolean>, what: string): Promise<v
 
 /** Waits until the output of a cell is like this. */
 async function shows(cell: Locator, pattern: RegExp): Promise<void> {
-  let seen = "";
   for (const giveUp = Date.now() + PATIENCE; ; await sleep(50)) {
-    seen = await notebook.output(cell).catch(() => "");
+    const seen = await notebook.output(cell).catch(() => "");
     if (pattern.test(seen)) return;
     assert.ok(Date.now() < giveUp, `not like ${String(pattern)}: ${seen}`);
   }
@@ -144,8 +145,8 @@ test("prompt and input ask in the cell", options, async () => {
   await box.fill("baseline");
   await box.press("Enter");
   await cell.locator(".jp-Stdin-prompt", { hasText: "Note:" }).waitFor();
-  await box.fill("two layers");
-  await box.press("Enter");
+  await box.last().fill("two layers");
+  await box.last().press("Enter");
   await shows(cell, /'baseline: two layers'/);
 });
 
@@ -211,15 +212,16 @@ test("dropdown, text, button, output and boxes work together", options, async ()
 test("what the program sets is seen on the page", options, async () => {
   const cell = await notebook.run("const told = ui.slider({ max: 50, label: 'told' });\ntold");
   await notebook.run("told.value = 37;");
-  await until(async () => (await cell.locator(".widget-readout").innerText()) === "37", "the new value");
+  await until(async () => (await cell.locator(".widget-readout").textContent()) === "37", "the new value");
 });
 
 test("widgets live on when the page is loaded anew", options, async () => {
   await notebook.run("const kept = ui.slider({ max: 50, value: 12, label: 'kept' });\nkept");
   await notebook.reload();
   const slider = notebook.page.locator(".widget-slider", { hasText: "kept" });
-  await slider.waitFor();
-  await until(async () => (await slider.locator(".widget-readout").innerText()) === "12", "the value as it was");
+  await slider.waitFor({ state: "attached" });
+  await slider.scrollIntoViewIfNeeded();
+  await until(async () => (await slider.locator(".widget-readout").textContent()) === "12", "the value as it was");
   await drag(slider, 30);
   const value = await notebook.run("kept.value > 12");
   await shows(value, /true/);

@@ -22,7 +22,7 @@ const LONGEST_NARROW_LABEL = 10;
 export function commonState({ label = "", tooltip, width, disabled = false }: CommonOptions): WidgetState {
   return {
     description: label,
-    tooltip: tooltip ?? null,
+    tooltip: tooltip ?? "",
     disabled,
     layout: width === undefined ? null : new Layout({ width }),
     style: label.length > LONGEST_NARROW_LABEL ? new LabelStyle("initial") : null,
