@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { canEncrypt } from "./protocol/connection.js";
 
 /** Name under which Jupyter knows the kernel. */
 export const KERNEL_NAME = "metastate";
@@ -66,7 +67,7 @@ function kernelspec(preloads: readonly string[]): object {
     display_name: DISPLAY_NAME,
     language: "typescript",
     interrupt_mode: "message",
-    metadata: { debugger: false },
+    metadata: { debugger: false, ...(canEncrypt() && { supported_encryption: "curve" }) },
   };
 }
 

@@ -64,6 +64,7 @@ export class Connection {
   readonly #dealers: Readonly<Record<ClientChannel, zmq.Dealer>>;
   readonly #iopub: zmq.Subscriber;
   readonly #validate: boolean;
+  readonly #shellAddress: string;
 
   /** Writes the connection file into `folder`, and connects to a kernel that is yet to listen. */
   static async open(folder: string, options: ConnectionOptions = {}): Promise<Connection> {
@@ -89,6 +90,7 @@ export class Connection {
       }),
     );
     const address = (port?: number) => (transport === "tcp" ? `tcp://${ip}:${port}` : `ipc://${ip}-${port}`);
+    this.#shellAddress = address(shell_port);
     const own = encrypted ? zmq.curveKeyPair() : undefined;
     const curve = {
       ...(own && { curvePublicKey: own.publicKey, curveSecretKey: own.secretKey }),
@@ -143,6 +145,13 @@ export class Connection {
     const hmac = createHmac("sha256", this.#key);
     for (const part of parts) hmac.update(part);
     return hmac.digest("hex");
+  }
+
+  /** A client without keys, on the kernel's shell. */
+  stranger(): zmq.Dealer {
+    const dealer = new zmq.Dealer({ linger: 0 });
+    dealer.connect(this.#shellAddress);
+    return dealer;
   }
 
   close(): void {

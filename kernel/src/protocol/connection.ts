@@ -1,5 +1,6 @@
 /** The connection file: how a Jupyter client tells a kernel where to listen. */
 import { readFileSync } from "node:fs";
+import * as zmq from "zeromq";
 
 /** Contents of a connection file, by the Jupyter messaging specification ("Connection files"). */
 export interface ConnectionInfo {
@@ -14,9 +15,20 @@ export interface ConnectionInfo {
   readonly key: string;
   readonly signature_scheme: string;
   readonly kernel_name?: string;
+  /** Keys of the kernel's end where the sockets are to be encrypted by CurveZMQ, both in Z85. */
+  readonly curve_publickey?: string;
+  readonly curve_secretkey?: string;
 }
 
 const PORTS = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"] as const;
+
+const CURVE_KEYS = ["curve_publickey", "curve_secretkey"] as const;
+const CURVE_KEY_LENGTH = 40;
+
+/** Whether the ZeroMQ at hand can encrypt. */
+export function canEncrypt(): boolean {
+  return zmq.capability.curve === true;
+}
 
 /** Thrown for a connection file that cannot be used; the message names the file and what is wrong with it. */
 export class ConnectionFileError extends Error {
@@ -55,6 +67,18 @@ export function readConnectionFile(path: string): ConnectionInfo {
   const scheme = raw.signature_scheme ?? "hmac-sha256";
   if (!/^hmac-[a-z0-9]+$/.test(scheme)) {
     throw new ConnectionFileError(`The connection file ${path} asks for signature scheme "${scheme}": use hmac-sha256`);
+  }
+  for (const key of CURVE_KEYS) {
+    const given: unknown = raw[key];
+    if (given !== undefined && (typeof given !== "string" || given.length !== CURVE_KEY_LENGTH)) {
+      throw new ConnectionFileError(`The connection file ${path} has a "${key}" that is no CurveZMQ key in Z85`);
+    }
+  }
+  if (raw.curve_secretkey !== undefined && !canEncrypt()) {
+    throw new ConnectionFileError(
+      `The connection file ${path} asks for encryption, which this build of ZeroMQ lacks: ` +
+        'start Jupyter without, c.KernelManager.transport_encryption = "disabled"',
+    );
   }
   return {
     ...(raw as ConnectionInfo),

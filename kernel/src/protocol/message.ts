@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { userInfo } from "node:os";
 
 /** The version of the messaging protocol that the kernel speaks. */
-export const PROTOCOL_VERSION = "5.4";
+export const PROTOCOL_VERSION = "5.5";
 
 /** A JSON object. */
 export type Json = Record<string, unknown>;

@@ -21,15 +21,20 @@ export class Sockets {
   private constructor(info: ConnectionInfo, log: (line: string) => void) {
     this.#wire = new Wire(info.key, info.signature_scheme);
     this.#log = log;
+    const { curve_secretkey: curveSecretKey } = info;
+    const common = { linger: 1000, ...(curveSecretKey !== undefined && { curveServer: true, curveSecretKey }) };
     // A high-water mark of 0 means no limit: a router drops what goes over it.
-    const router = () => new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 });
-    // Who is asked for input must be there; a reply to a client that has gone may get lost.
-    const stdin = new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000, mandatory: true });
-    this.#routers = { shell: router(), control: router(), stdin };
-    this.#iopub = new zmq.XPublisher({ sendHighWaterMark: SUBSCRIBER_QUEUE, linger: 1000, verbosity: "allSubs" });
+    const router = { ...common, sendHighWaterMark: 0, receiveHighWaterMark: 0 };
+    this.#routers = {
+      shell: new zmq.Router(router),
+      control: new zmq.Router(router),
+      // Who is asked for input must be there; a reply to a client that has gone may get lost.
+      stdin: new zmq.Router({ ...router, mandatory: true }),
+    };
+    this.#iopub = new zmq.XPublisher({ ...common, sendHighWaterMark: SUBSCRIBER_QUEUE, verbosity: "allSubs" });
     this.#iopub.noDrop = true;
     this.#publisher = new Publisher(this.#iopub, { log });
-    this.#heartbeat = new zmq.Reply({ linger: 0 });
+    this.#heartbeat = new zmq.Reply({ ...common, linger: 0 });
   }
 
   /** Binds all five sockets. */

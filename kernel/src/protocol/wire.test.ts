@@ -46,6 +46,14 @@ test("a message with any frame changed, or signed with another key, is refused",
   assert.throws(() => wire.parse(frames(message({}), new Wire("", "hmac-sha256"))), /signature does not match/);
 });
 
+test("a message is taken once", () => {
+  const sent = frames(message({ code: "1" }));
+  wire.parse(sent);
+  assert.throws(() => wire.parse(sent), /has come before/);
+  const open = new Wire("", "hmac-sha256");
+  assert.deepEqual(open.parse(frames(message({}), open)).content, open.parse(frames(message({}), open)).content);
+});
+
 test("without a key messages are neither signed nor checked", () => {
   const open = new Wire("", "hmac-sha256");
   assert.equal(frames(message({}), open)[2]?.length, 0);

@@ -7,7 +7,10 @@ import type { Header, Json, Message } from "./message.js";
 
 const DELIMITER = Buffer.from("<IDS|MSG>");
 
-/** A message that is dropped: unsigned, wrongly signed, or malformed. */
+/** Signatures that are remembered, as many as jupyter_client does: a message that comes a second time is not from its sender. */
+const MOST_REMEMBERED = 65_536;
+
+/** A message that is dropped: unsigned, wrongly signed, sent a second time, or malformed. */
 export class WireError extends Error {
   override name = "WireError";
 }
@@ -16,6 +19,8 @@ export class WireError extends Error {
 export class Wire {
   readonly #key: string;
   readonly #algorithm: string;
+  /** Signatures of the latest messages. */
+  readonly #seen = new Set<string>();
 
   constructor(key: string, signatureScheme: string) {
     this.#key = key;
@@ -29,6 +34,14 @@ export class Wire {
     return hmac.digest("hex");
   }
 
+  #remember(signature: string): void {
+    if (this.#seen.has(signature)) throw new WireError("it has come before");
+    this.#seen.add(signature);
+    if (this.#seen.size <= MOST_REMEMBERED) return;
+    const [oldest = ""] = this.#seen;
+    this.#seen.delete(oldest);
+  }
+
   /** Frames to send. */
   serialise(message: Message): (Uint8Array | string)[] {
     const json = [message.header, message.parent_header, message.metadata, message.content].map((part) =>
@@ -39,7 +52,8 @@ export class Wire {
 
   /**
    * Parses received frames.
-   * @throws {WireError} when the signature does not match (compared in constant time) or the frames are no message.
+   * @throws {WireError} when the signature does not match (compared in constant time) or has come before, or when the frames
+   *   are no message.
    */
   parse(frames: readonly Buffer[]): Message {
     const at = frames.findIndex((frame) => frame.equals(DELIMITER));
@@ -52,6 +66,7 @@ export class Wire {
       const wanted = Buffer.from(this.#sign(json));
       if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
         throw new WireError("the signature does not match");
+      this.#remember(wanted.toString("latin1"));
     }
     const [header, parent, metadata, content] = json.map(parseObject);
     if (typeof header?.["msg_type"] !== "string" || typeof header["msg_id"] !== "string") {

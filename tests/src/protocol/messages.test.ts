@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KernelClient, type Execution, type Json, type Message } from "../client.js";
 import { bareKernel } from "../environment.js";
 
@@ -229,6 +230,8 @@ describe("the protocol", { timeout: 300_000 }, () => {
     await kernel.connection.send("shell", "no_such_request", {});
     await kernel.connection.send("stdin", "input_reply", { value: "unasked" });
     await kernel.request("shell", "kernel_info_request");
+    // The log comes by another way.
+    for (let i = 0; i < 100 && !kernel.log.includes("no_such_request"); i++) await sleep(50);
     assert.match(kernel.log, /no_such_request/);
   });
 
