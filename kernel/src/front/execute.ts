@@ -2,7 +2,7 @@
 import type { LanguageClient } from "../language/client.js";
 import type { Json, Message } from "../protocol/message.js";
 import type { RequestChannel, Sockets } from "../protocol/sockets.js";
-import type { Outcome } from "../session-protocol.js";
+import type { MimeBundle, Outcome } from "../session-protocol.js";
 import type { Execution, ExecutionRequest } from "./execution.js";
 import type { History } from "./history.js";
 import { pagePayload } from "./inspect-reply.js";
@@ -82,13 +82,16 @@ export class Execute {
       ...{ source, silent, executionCount, parent, given: this.#giveUp },
       client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
     };
+    const onResult = ({ "text/plain": text }: MimeBundle): void => {
+      if (stored && typeof text === "string") history.addOutput(executionCount, text);
+    };
     const question = QUESTION.exec(source)?.[1];
     const outcome: Outcome =
       question !== undefined
         ? { status: "ok", payload: await this.#page(question) }
         : empty
           ? { status: "ok" }
-          : await execution.execute(request);
+          : await execution.execute({ ...request, onResult });
     const user_expressions = outcome.status === "ok" ? await this.#evaluate(request, content["user_expressions"]) : {};
     const payload = outcome.status === "ok" ? (outcome.payload ?? []) : [];
     const reply = { ...outcome, execution_count: executionCount, user_expressions, payload };

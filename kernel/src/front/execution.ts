@@ -38,6 +38,8 @@ export interface ExecutionRequest {
   readonly parent: Header;
   /** Who may be asked for input. */
   readonly client?: Client;
+  /** Called with the result. */
+  readonly onResult?: (data: MimeBundle) => void;
   /** Called when the session has been given the cell: messages from then on find it running. */
   readonly given?: () => void;
 }
@@ -348,8 +350,9 @@ export class Execution {
       take(data);
       return;
     }
-    const count = this.#parents.get(cell)?.executionCount ?? 0;
-    this.#publish(cell, "execute_result", { execution_count: count, data, metadata: {} });
+    const request = this.#parents.get(cell);
+    request?.onResult?.(data);
+    this.#publish(cell, "execute_result", { execution_count: request?.executionCount ?? 0, data, metadata: {} });
   }
 
   #stream(cell: number, name: StreamName, text: string): void {

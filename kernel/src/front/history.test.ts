@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { afterEach, beforeEach } from "node:test";
+import { globMatcher } from "./glob.js";
 import { History } from "./history.js";
 
 const { XDG_DATA_HOME } = process.env;
@@ -50,6 +51,91 @@ test("a range is of one session, this one by default, up to but not with its end
     [1, 1, "x1"],
     [1, 2, "x2"],
   ]);
+});
+
+test("lines of this session may be counted from its end, and 0 is no end", () => {
+  kernel("/a", "x1", "x2", "x3");
+  const history = kernel("/a", "y1", "y2", "y3");
+  const inputs = (request: object): unknown[] =>
+    history.answer({ hist_access_type: "range", ...request }).map(([, , input]) => input);
+  assert.deepEqual(inputs({ session: 0, start: -2 }), ["y2", "y3"]);
+  assert.deepEqual(inputs({ session: 0, start: 1, stop: -1 }), ["y1", "y2"]);
+  assert.deepEqual(inputs({ session: 2, start: 0, stop: 0 }), ["y1", "y2", "y3"]);
+  assert.deepEqual(inputs({ session: 1, start: 2, stop: null }), ["x2", "x3"]);
+  assert.deepEqual(inputs({ session: -5 }), []);
+});
+
+test("outputs of this kernel's cells are kept", () => {
+  kernel("/a", "one");
+  const history = kernel("/a", "one + one", "let a");
+  history.addOutput(1, "2");
+  assert.deepEqual(history.answer({ hist_access_type: "tail", n: 3, output: true }), [
+    [1, 1, ["one", null]],
+    [2, 1, ["one + one", "2"]],
+    [2, 2, ["let a", null]],
+  ]);
+});
+
+test("kernels that run at the same time have numbers of their own, and see each other's cells", () => {
+  const [a, b] = [new History("/a", () => undefined), new History("/a", () => undefined)];
+  assert.deepEqual(
+    [a, b].map((history) => history.answer({ hist_access_type: "tail" })),
+    [[], []],
+  );
+  a.add(1, "a1");
+  b.add(1, "b1");
+  a.add(2, "a2 ä🙂");
+  const all = [
+    [1, 1, "a1"],
+    [1, 2, "a2 ä🙂"],
+    [2, 1, "b1"],
+  ];
+  for (const history of [a, b]) assert.deepEqual(history.answer({ hist_access_type: "tail" }), all);
+  assert.deepEqual(b.answer({ hist_access_type: "range", session: 0 }), [[2, 1, "b1"]]);
+  assert.deepEqual(b.answer({ hist_access_type: "range", session: -1 }), all.slice(0, 2));
+});
+
+test("a file that has grown large is replaced, and the one before it is still read", () => {
+  const long = "x".repeat(100);
+  for (let i = 0; i < 5; i++) new History("/a", () => undefined, { largestFile: 150 }).add(1, `${long}${i}`);
+  const ends = kernel("/a")
+    .answer({ hist_access_type: "tail" })
+    .map(([session, , input]) => [session, String(input).slice(100)]);
+  assert.deepEqual(ends, [
+    [3, "2"],
+    [4, "3"],
+    [5, "4"],
+  ]);
+});
+
+test("of equal inputs a unique search has the latest, at its place", () => {
+  const history = kernel("/a", "a", "b", "a", "c");
+  assert.deepEqual(history.answer({ hist_access_type: "search", pattern: "?", unique: true }), [
+    [1, 2, "b"],
+    [1, 3, "a"],
+    [1, 4, "c"],
+  ]);
+});
+
+test("patterns are those of SQLite's GLOB", () => {
+  for (const [pattern, text, wanted] of [
+    ["a*c", "abbc", true],
+    ["a*c", "a\nc", true],
+    ["a?c", "a🙂c", true],
+    ["a?c", "ac", false],
+    ["[a-c]x", "bx", true],
+    ["[^a-c]x", "bx", false],
+    ["[]]", "]", true],
+    ["[a-]", "-", true],
+    ["a.c", "abc", false],
+    ["(a)+$1", "(a)+$1", true],
+    ["[z-a]", "z", false],
+    ["[", "[", true],
+    ["b", "abc", false],
+    ["", "", true],
+  ] as const) {
+    assert.equal(globMatcher(pattern)(text), wanted, `${pattern} on ${text}`);
+  }
 });
 
 test("a search matches whole inputs by glob, newest last, each once when asked", () => {

@@ -1,9 +1,22 @@
-/** What was run: this kernel's cells and, from disk, those of earlier kernels in the same folder. */
+/** What was run: this kernel's cells and, from disk, those of the other kernels in the same folder, earlier or at the same time. */
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Json } from "../protocol/message.js";
+import { globMatcher } from "./glob.js";
 
 interface Entry {
   readonly session: number;
@@ -11,99 +24,228 @@ interface Entry {
   readonly input: string;
 }
 
-/** An entry as the protocol has it: the input, or, where outputs are asked for, input and output. Outputs are not kept. */
-type HistoryItem = [session: number, line: number, input: string | [input: string, output: null]];
+/** An entry as the protocol has it: the input, or, where outputs are asked for, input and output. */
+type HistoryItem = [session: number, line: number, input: string | [input: string, output: string | null]];
 
-/** Entries read from disk at most. */
+export interface HistoryOptions {
+  /** Size of the file from which on a new one is begun, and the one before the old is forgotten; in bytes. */
+  readonly largestFile?: number;
+}
+
+/** Entries at most, of those read from disk and of this kernel's own. */
 const MOST_KEPT = 10_000;
+const LARGEST_FILE = 16_000_000;
+/** Outputs are kept in memory only, for the latest cells, and cut. */
+const MOST_OUTPUTS = 1000;
+const LONGEST_OUTPUT = 10_000;
 
+/**
+ * The file has a line of JSON for each cell. Kernels append to it without knowing of each other; each has a number of its own, for which it makes
+ * an empty file beside it.
+ */
 export class History {
-  readonly #file: string;
-  #earlier: Entry[] | undefined;
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #largestFile: number;
+  /** This kernel's number, from its first cell on. */
+  #session: number | undefined;
   readonly #own: Entry[] = [];
+  readonly #outputs = new Map<number, string>();
+  #onDisk: Entry[] | undefined;
+  /** How much of the file has been read, and the beginning of a line at the end of that. */
+  #read = { bytes: 0, rest: "" };
+  #logged = false;
   readonly #log: (line: string) => void;
 
   /** @param folder The notebook's folder; each has a history of its own. */
-  constructor(folder: string, log: (line: string) => void) {
+  constructor(folder: string, log: (line: string) => void, { largestFile = LARGEST_FILE }: HistoryOptions = {}) {
     const data = process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share");
-    const name = createHash("sha256").update(folder).digest("hex").slice(0, 16);
-    this.#file = join(data, "metastate-kernel", "history", `${name}.jsonl`);
+    this.#name = createHash("sha256").update(folder).digest("hex").slice(0, 16);
+    this.#folder = join(data, "metastate-kernel", "history");
+    this.#largestFile = largestFile;
     this.#log = log;
   }
 
+  /** Keeps a cell. */
   add(line: number, input: string): void {
+    this.#session ??= this.#claimSession();
     const entry = { session: this.#session, line, input };
     this.#own.push(entry);
-    try {
-      if (this.#own.length === 1) mkdirSync(join(this.#file, ".."), { recursive: true });
-      appendFileSync(this.#file, `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      // A read-only home is no reason not to run cells.
-      if (this.#own.length === 1) this.#log(`history is not kept on disk: ${String(error)}`);
-    }
+    if (this.#own.length > MOST_KEPT) this.#own.shift();
+    this.#try(() => {
+      // What cells say is nobody else's business.
+      appendFileSync(this.#file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+    });
+  }
+
+  /** Keeps the text of a cell's result. */
+  addOutput(line: number, output: string): void {
+    this.#outputs.set(line, output.slice(0, LONGEST_OUTPUT));
+    const [oldest] = this.#outputs.keys();
+    if (oldest !== undefined && this.#outputs.size > MOST_OUTPUTS) this.#outputs.delete(oldest);
   }
 
   /** Answers a `history_request`. */
   answer(request: Json): HistoryItem[] {
-    const withOutput = request["output"] === true;
-    return this.#wanted(request).map(({ session, line, input }) => [session, line, withOutput ? [input, null] : input]);
+    const output = ({ session, line }: Entry): string | null =>
+      session === this.#session ? (this.#outputs.get(line) ?? null) : null;
+    return this.#wanted(request).map((entry) => {
+      const { session, line, input } = entry;
+      return [session, line, request["output"] === true ? [input, output(entry)] : input];
+    });
   }
 
   #wanted(request: Json): Entry[] {
-    const unique = request["unique"] === true;
-    const n = typeof request["n"] === "number" && request["n"] > 0 ? request["n"] : undefined;
+    const { n, pattern } = request;
+    const count = typeof n === "number" && n > 0 ? n : Infinity;
     switch (request["hist_access_type"]) {
       case "range":
-        return this.#range(Number(request["session"] ?? 0), Number(request["start"] ?? 0), request["stop"]);
+        return this.#range(integer(request["session"]), integer(request["start"]), integer(request["stop"]));
       case "search": {
-        const matches = globMatcher(typeof request["pattern"] === "string" ? request["pattern"] : "*");
-        return last(
-          only(
-            this.#all().filter(({ input }) => matches(input)),
-            unique,
-          ),
-          n,
-        );
+        const matches = globMatcher(typeof pattern === "string" ? pattern : "*");
+        const found = this.#all().filter(({ input }) => matches(input));
+        return last(request["unique"] === true ? unique(found) : found, count);
       }
       default:
-        return last(this.#all(), n);
+        return last(this.#all(), count);
     }
   }
 
-  /** Number of this kernel's session: one more than the last on disk. */
-  get #session(): number {
-    return (this.#read().at(-1)?.session ?? 0) + 1;
+  /**
+   * As IPython has it: a session that is 0 or negative is counted back from this one, and so, in this one, are lines from the next
+   * one's number; `stop` is not included, and 0 stands for no end.
+   */
+  #range(session: number, start: number, stop: number): Entry[] {
+    const own = this.#session ?? this.#lastSession() + 1;
+    const wanted = session > 0 ? session : own + session;
+    const entries = wanted === own ? this.#own : this.#all().filter((entry) => entry.session === wanted);
+    const next = (entries.at(-1)?.line ?? 0) + 1;
+    const fromEnd = (line: number): number => (wanted === own && line < 0 ? line + next : line);
+    const [from, to] = [fromEnd(start), stop === 0 ? Infinity : fromEnd(stop)];
+    return entries.filter(({ line }) => line >= from && line < to);
   }
 
+  /** All entries, by session. */
   #all(): Entry[] {
-    return [...this.#read(), ...this.#own];
+    const others = this.#readDisk().filter(({ session }) => session !== this.#session);
+    return [...others, ...this.#own].sort((a, b) => a.session - b.session);
   }
 
-  /** A session is given by number, or, when 0 or negative, counted back from this one. */
-  #range(session: number, start: number, stop: unknown): Entry[] {
-    const wanted = session > 0 ? session : this.#session + session;
-    const end = typeof stop === "number" ? stop : Infinity;
-    return this.#all().filter((entry) => entry.session === wanted && entry.line >= start && entry.line < end);
+  get #file(): string {
+    return join(this.#folder, `${this.#name}.jsonl`);
   }
 
-  #read(): Entry[] {
-    if (this.#earlier !== undefined) return this.#earlier;
-    this.#earlier = [];
-    let text = "";
+  get #oldFile(): string {
+    return join(this.#folder, `${this.#name}.old.jsonl`);
+  }
+
+  /** A number that no other kernel has: whoever creates the file of that number has it. */
+  #claimSession(): number {
+    let session = 1;
+    this.#try(() => {
+      mkdirSync(this.#folder, { recursive: true });
+      this.#startNewFile();
+      session = this.#lastSession() + 1;
+      for (; ; session++) {
+        try {
+          closeSync(openSync(this.#claim(session), "wx"));
+          break;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        }
+      }
+      for (const earlier of this.#claims()) if (earlier < session) rmSync(this.#claim(earlier), { force: true });
+    });
+    return session;
+  }
+
+  #claim(session: number): string {
+    return join(this.#folder, `${this.#name}.session-${session}`);
+  }
+
+  #claims(): number[] {
+    const prefix = `${this.#name}.session-`;
+    const names = readdirSync(this.#folder).filter((name) => name.startsWith(prefix));
+    return names.map((name) => Number(name.slice(prefix.length)));
+  }
+
+  #lastSession(): number {
+    let claims: number[] = [];
     try {
-      text = readFileSync(this.#file, "utf8");
+      claims = this.#claims();
+    } catch {
+      // There is no folder yet.
+    }
+    if (claims.length > 0) return Math.max(...claims);
+    return this.#readDisk().reduce((most, { session }) => Math.max(most, session), 0);
+  }
+
+  #startNewFile(): void {
+    const { size } = statSync(this.#file, { throwIfNoEntry: false }) ?? { size: 0 };
+    if (size > this.#largestFile) renameSync(this.#file, this.#oldFile);
+  }
+
+  /** What is on disk, with what other kernels have added since it was read before. */
+  #readDisk(): Entry[] {
+    if (this.#onDisk === undefined) {
+      this.#onDisk = [];
+      try {
+        this.#take(readFileSync(this.#oldFile, "utf8"));
+      } catch {
+        // There is none.
+      }
+    }
+    let text: string;
+    try {
+      text = this.#readOn();
     } catch {
       // There is none yet.
+      return this.#onDisk;
     }
-    for (const line of text.split("\n").slice(-MOST_KEPT)) {
+    this.#read.rest = this.#take(this.#read.rest + text);
+    if (this.#onDisk.length > MOST_KEPT) this.#onDisk.splice(0, this.#onDisk.length - MOST_KEPT);
+    return this.#onDisk;
+  }
+
+  #readOn(): string {
+    const file = openSync(this.#file, "r");
+    try {
+      const { size } = fstatSync(file);
+      // Another kernel has begun a new file.
+      if (size < this.#read.bytes) this.#read = { bytes: 0, rest: "" };
+      const bytes = Buffer.alloc(size - this.#read.bytes);
+      const length = readSync(file, bytes, 0, bytes.length, this.#read.bytes);
+      // Up to a line's end, so that no character is cut.
+      const whole = bytes.subarray(0, length).lastIndexOf("\n") + 1;
+      this.#read.bytes += whole;
+      return bytes.toString("utf8", 0, whole);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Takes whole lines; returns what is left. A line that is none, because a kernel was killed in its midst, is left out. */
+  #take(text: string): string {
+    const lines = text.split("\n");
+    const rest = lines.pop() ?? "";
+    for (const line of lines) {
       const entry = parseEntry(line);
-      if (entry !== undefined) this.#earlier.push(entry);
+      if (entry !== undefined) this.#onDisk?.push(entry);
     }
-    return this.#earlier;
+    return rest;
+  }
+
+  /** A read-only home is no reason not to run cells. */
+  #try(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      if (!this.#logged) this.#log(`history is not kept on disk: ${String(error)}`);
+      this.#logged = true;
+    }
   }
 }
 
-/** A line that another kernel is just writing may be cut; it is left out. */
 function parseEntry(line: string): Entry | undefined {
   try {
     const entry = JSON.parse(line) as Partial<Entry>;
@@ -114,21 +256,17 @@ function parseEntry(line: string): Entry | undefined {
   }
 }
 
-function last<T>(entries: T[], n: number | undefined): T[] {
-  return n === undefined ? entries : entries.slice(-n);
+function integer(value: unknown): number {
+  return Number.isInteger(value) ? (value as number) : 0;
+}
+
+function last<T>(entries: T[], n: number): T[] {
+  return n === Infinity ? entries : entries.slice(-n);
 }
 
 /** Of equal inputs, the latest. */
-function only(entries: Entry[], unique: boolean): Entry[] {
-  return unique ? [...new Map(entries.map((entry) => [entry.input, entry])).values()] : entries;
-}
-
-/** Shell patterns as IPython has them: `*` any text, `?` one character; the whole input must match. */
-function globMatcher(pattern: string): (input: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", "[^]*")
-    .replaceAll("?", "[^]");
-  const regex = new RegExp(`^${source}$`);
-  return (input) => regex.test(input);
+function unique(entries: readonly Entry[]): Entry[] {
+  const seen = new Set<string>();
+  const latest = entries.toReversed().filter(({ input }) => !seen.has(input) && seen.add(input));
+  return latest.reverse();
 }

@@ -210,6 +210,22 @@ describe("the protocol", { timeout: 300_000 }, () => {
     assert.equal((page.reply["payload"] as Json[])[0]?.["source"], "page");
   });
 
+  it("tells the history: range, tail and search, with outputs, each once where that is asked", async () => {
+    const mark = `h${Date.now()}`;
+    for (const code of [`"${mark}a"`, `"${mark}b"`, `"${mark}a"`]) await kernel.execute(code);
+    await kernel.execute(`"${mark}c"`, { storeHistory: false });
+    const history = async (request: Json) => {
+      const { content } = await kernel.request("shell", "history_request", { raw: true, output: false, ...request });
+      return (content["history"] as [number, number, unknown][]).map(([, , input]) => input);
+    };
+    const search = { hist_access_type: "search", pattern: `"${mark}*` };
+    assert.deepEqual(await history({ hist_access_type: "tail", n: 2 }), [`"${mark}b"`, `"${mark}a"`]);
+    assert.deepEqual(await history(search), [`"${mark}a"`, `"${mark}b"`, `"${mark}a"`]);
+    assert.deepEqual(await history({ ...search, unique: true }), [`"${mark}b"`, `"${mark}a"`]);
+    assert.deepEqual(await history({ ...search, n: 1, output: true }), [[`"${mark}a"`, `'${mark}a'`]]);
+    assert.deepEqual(await history({ hist_access_type: "range", session: 0, start: -1 }), [`"${mark}a"`]);
+  });
+
   it("takes requests of the wrong types for what they may mean", async () => {
     for (const content of [{}, { code: 1, cursor_pos: "a" }, { code: null, user_expressions: [], silent: "yes" }]) {
       for (const type of ["complete", "inspect", "is_complete", "execute", "history", "comm_info"]) {
