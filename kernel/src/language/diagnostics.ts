@@ -14,6 +14,9 @@ export interface CellErrors {
 
 const MOST_SHOWN = 10;
 
+/** Errors that say that a module was not found. */
+export const MISSING_MODULE: ReadonlySet<number> = new Set([2307, 2792, 2882]);
+
 /** A text as the user knows it: a cell, or a file. */
 export interface UserText {
   readonly label: string;
@@ -61,14 +64,20 @@ function position(offset: number, lines: readonly string[]): { line: number; col
   return { line: lines.length - 1, column: lines.at(-1)?.length ?? 0 };
 }
 
+/** What TypeScript adds to an error: where the parameter is that lacks its argument, say. */
+const MOST_RELATED = 3;
+
 function message(diagnostic: ts.Diagnostic): string {
   const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+  const related = (diagnostic.relatedInformation ?? []).slice(0, MOST_RELATED);
   const hint = remedy(diagnostic, text);
-  return hint === undefined ? text : `${text}\n${hint}`;
+  return [text, ...related.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n")), hint]
+    .filter((line) => line !== undefined)
+    .join("\n");
 }
 
 function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
-  if (diagnostic.code === 2307 || diagnostic.code === 2792) {
+  if (MISSING_MODULE.has(diagnostic.code)) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
     return importRemedy(name);
   }

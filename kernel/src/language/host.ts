@@ -5,6 +5,7 @@ import ts = require("typescript");
 import { isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
+import { MISSING_MODULE } from "./diagnostics.js";
 import type { CellFiles } from "./files.js";
 import type { OwnModulesHost } from "./own-modules.js";
 import type { NotebookConfig } from "./tsconfig.js";
@@ -148,7 +149,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
 
   /** Whether a module that the file imports was not found. */
   lacksModule(program: ts.Program, file: ts.SourceFile): boolean {
-    return program.getSemanticDiagnostics(file).some(({ code }) => code === 2307 || code === 2792);
+    return program.getSemanticDiagnostics(file).some(({ code }) => MISSING_MODULE.has(code));
   }
 
   /** Forgets where modules were not, and were, found; `look` resolves them anew. */

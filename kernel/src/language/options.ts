@@ -3,7 +3,8 @@ import ts = require("typescript");
 
 /** Strict, modern, for Node: the defaults where a notebook says nothing else. */
 export const CELL_OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2023,
+  // Node 20 knows the syntax of ES2024 (the flag `v` of regular expressions), but not all of its library.
+  target: ts.ScriptTarget.ES2024,
   lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
   module: ts.ModuleKind.Preserve,
   moduleResolution: ts.ModuleResolutionKind.Bundler,

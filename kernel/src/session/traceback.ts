@@ -1,14 +1,19 @@
 /** Errors as a notebook shows them: at the user's own line, without the kernel's own frames. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
 
 /** Lines shown before and after the line of an error. */
 const CONTEXT = 2;
-const MOST_CAUSES = 5;
+/** Errors shown of one that has causes and parts. */
+const MOST_ERRORS = 10;
+/** Characters shown of a message. */
+const MOST_TEXT = 10_000;
+/** What is shown of an error in other ways. */
+const SHOWN: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors", "error", "suppressed"]);
 
 const KERNEL_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -25,7 +30,11 @@ export function mapStackTraces(): void {
     for (const site of sites) {
       // A script that the inspector evaluates has no file name, but the URL at its end.
       const file = site.getFileName() || site.getScriptNameOrSourceURL();
-      if (isHidden(file)) continue;
+      if (isHidden(file)) {
+        // Without a file, and not evaluated: JavaScript's own, as in `Array.map`.
+        if (!file && !site.isEval()) nodes.push(`    at ${(site as { toString(): string }).toString()}`);
+        continue;
+      }
       const place = originalPosition(file, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);
       if (place === undefined) {
         (file.startsWith("node:") ? nodes : lines).push(`    at ${(site as { toString(): string }).toString()}`);
@@ -64,34 +73,58 @@ function header(error: Error): string {
 
 /** Anything that was thrown, as the protocol's `error` carries it. */
 export function errorReport(thrown: unknown): ErrorReport {
-  if (!(thrown instanceof Error)) {
-    const evalue = typeof thrown === "string" ? thrown : inspect(thrown, { depth: 2 });
+  try {
+    if (isError(thrown)) {
+      return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
+    }
+    const evalue = cut(typeof thrown === "string" ? thrown : inspect(thrown, { depth: 2 }));
     return { ename: "Thrown", evalue, traceback: [`${ansi.red}${ansi.bold}Thrown${ansi.reset}: ${evalue}`] };
+  } catch {
+    // Its parts throw when they are looked at.
+    const evalue = "a value that cannot be shown";
+    return { ename: "Thrown", evalue, traceback: [`Thrown: ${evalue}`] };
   }
-  return { ename: errorName(thrown), evalue: thrown.message, traceback: traceback(thrown) };
+}
+
+/** Errors of another realm (a `vm` context) are no instances of this one's. */
+function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || value instanceof Error;
 }
 
 function errorName(error: Error): string {
-  return typeof error.name === "string" && error.name !== "" ? error.name : "Error";
+  const { name } = error as { name: unknown };
+  if (typeof name !== "string" || name === "") return "Error";
+  // A class that gives its errors no name of their own.
+  const own = (error as { constructor?: { name?: unknown } }).constructor?.name;
+  return name === "Error" && typeof own === "string" && own !== "" ? own : name;
 }
 
-function traceback(error: Error): string[] {
+function errorMessage(error: Error): string {
+  const { message } = error as { message: unknown };
+  return typeof message === "string" ? message : inspect(message);
+}
+
+function cut(text: string): string {
+  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}… (${text.length} characters in all)` : text;
+}
+
+/** An error, what caused it, and what it is made of; each once. */
+function traceback(error: Error, seen = new Set<unknown>()): string[] {
+  seen.add(error);
   const lines = describe(error);
-  let cause: unknown = error.cause;
-  for (let depth = 0; cause !== undefined && cause !== null && depth < MOST_CAUSES; depth++) {
-    lines.push("", `${ansi.grey}caused by${ansi.reset}`);
-    if (!(cause instanceof Error)) {
-      lines.push(inspect(cause, { depth: 2 }));
-      break;
-    }
-    lines.push(...describe(cause));
-    cause = cause.cause;
+  const add = (title: string, part: unknown): void => {
+    if (seen.has(part) || seen.size >= MOST_ERRORS) return;
+    lines.push("", `${ansi.grey}${title}${ansi.reset}`);
+    lines.push(...(isError(part) ? traceback(part, seen) : [cut(inspect(part, { depth: 2 }))]));
+  };
+  if (error.cause !== undefined && error.cause !== null) add("caused by", error.cause);
+  const { errors, error: latest, suppressed } = error as Error & Record<"errors" | "error" | "suppressed", unknown>;
+  if (Array.isArray(errors)) {
+    for (const [i, part] of errors.entries()) add(`error ${i + 1} of ${errors.length}`, part);
   }
-  if (error instanceof AggregateError) {
-    for (const [i, part] of error.errors.slice(0, MOST_CAUSES).entries()) {
-      lines.push("", `${ansi.grey}error ${i + 1} of ${error.errors.length}${ansi.reset}`);
-      lines.push(...(part instanceof Error ? describe(part) : [inspect(part, { depth: 2 })]));
-    }
+  if (isError(latest) && isError(suppressed)) {
+    add("while disposing", latest);
+    add("after", suppressed);
   }
   return lines;
 }
@@ -99,13 +132,39 @@ function traceback(error: Error): string[] {
 function describe(error: Error): string[] {
   // Reading the stack is what writes it, and what finds the place.
   const stack = typeof error.stack === "string" ? error.stack : "";
-  const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
+  const frames = folded(
+    stack.split("\n").filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER)),
+  );
   const place = places.get(error);
+  const message = cut(errorMessage(error));
   return [
-    `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${error.message === "" ? "" : `: ${error.message}`}`,
+    `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${message === "" ? "" : `: ${message}`}`,
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
     ...(frames.length === 0 ? [] : ["", ...frames.map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
+    ...more(error),
   ];
+}
+
+/** What an error carries besides: the code of Node's errors, what a library has put there. */
+function more(error: Error): string[] {
+  const entries = Object.entries(error).filter(([key]) => !SHOWN.has(key));
+  if (entries.length === 0 || error.name === "AssertionError") return [];
+  return ["", cut(inspect(Object.fromEntries(entries), { depth: 2 }))];
+}
+
+/** A recursion that has no end fills the stack with one frame. */
+function folded(frames: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < frames.length;) {
+    const frame = frames[i] ?? "";
+    let end = i + 1;
+    while (frames[end] === frame) end++;
+    lines.push(frame);
+    if (end - i > 2) lines.push(`      … and ${end - i - 1} more of it`);
+    else if (end - i === 2) lines.push(frame);
+    i = end;
+  }
+  return lines;
 }
 
 /** The lines around a place, with an arrow at its line and a caret under its column. */

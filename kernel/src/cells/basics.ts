@@ -1,19 +1,7 @@
 /** What cells do, cell after cell: a table of short notebooks, each naming what it shows. */
-import assert from "node:assert/strict";
-import test, { after, before } from "node:test";
-import { ending, TestNotebook } from "./testing.js";
+import type { CellTable } from "./table.js";
 
-/** A cell and what is to be seen of it; what is left out is not looked at. */
-interface Cell {
-  readonly code: string;
-  /** text of the result; null: there is none */
-  readonly result?: string | null;
-  readonly stdout?: string;
-  /** how it ends; `ok` when left out */
-  readonly ends?: string | RegExp;
-}
-
-const notebooks: Readonly<Record<string, readonly Cell[]>> = {
+export const basics: CellTable = {
   "the value of the last expression is shown": [{ code: "1 + 1", result: "2" }],
   "a string result is quoted": [{ code: "'a' + 'b'", result: "'ab'" }],
   "a declaration has no result": [{ code: "const a1 = 5", result: null }],
@@ -306,22 +294,3 @@ const notebooks: Readonly<Record<string, readonly Cell[]>> = {
     },
   ],
 };
-
-let notebook: TestNotebook;
-before(() => {
-  notebook = new TestNotebook();
-});
-after(() => notebook.close());
-
-for (const [name, cells] of Object.entries(notebooks)) {
-  test(name, async () => {
-    for (const { code, result, stdout, ends = "ok" } of cells) {
-      const ran = await notebook.run(code);
-      const told = `${code}\n${ran.stderr}`;
-      if (typeof ends === "string") assert.equal(ending(ran), ends, told);
-      else assert.match(ending(ran), ends, told);
-      if (result !== undefined) assert.equal(ran.result ?? null, result, told);
-      if (stdout !== undefined) assert.equal(ran.stdout, stdout, told);
-    }
-  });
-}

@@ -1,0 +1,4 @@
+import { basics } from "./basics.js";
+import { testCells } from "./table.js";
+
+testCells(basics);

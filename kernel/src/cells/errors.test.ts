@@ -1,0 +1,4 @@
+import { errors } from "./errors.js";
+import { testCells } from "./table.js";
+
+testCells(errors);

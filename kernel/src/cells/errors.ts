@@ -1,0 +1,277 @@
+/** What goes wrong in cells, and what is shown of it. */
+import type { CellTable } from "./table.js";
+
+const thrower = "function thrower(): never {\n  throw new Error('deep');\n}";
+
+export const errors: CellTable = {
+  "an error shows its line, with an arrow and a caret": [
+    {
+      code: "const a = 1;\nconst b = null as any;\nb.x;",
+      ends: /^TypeError: Cannot read properties of null/,
+      traceback: /In \[\d+\]:3:3\n {2}1 │ const a = 1;\n {2}2 │ const b = null as any;\n❯ 3 │ b\.x;\n {4}│ {3}\^/,
+    },
+  ],
+  "an error in a function of an earlier cell shows both cells": [
+    { code: thrower },
+    {
+      code: "\nthrower()",
+      ends: "Error: deep",
+      traceback: /throw new Error\('deep'\)[^]*at thrower \(In \[\d+\]:2:9\)\n {2}at In \[\d+\]:2:1$/,
+    },
+  ],
+  "through await": [
+    { code: "async function aw() {\n  await null;\n  thrower();\n}" },
+    {
+      code: "await aw()",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at (async )?aw \(In \[\d+\]:3:3\)[^]*at (async )?In \[\d+\]:1:1$/,
+    },
+  ],
+  "through a callback of a built-in": [
+    {
+      code: "[1].map(() => thrower())",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at In \[\d+\]:1:15\n {2}at Array\.map[^]*at In \[\d+\]:1:5$/,
+    },
+  ],
+  "through a timer": [
+    {
+      code: "await new Promise((_, reject) => setTimeout(() => { try { thrower() } catch (e) { reject(e) } }, 1))",
+      ends: "Error: deep",
+      traceback: /at thrower \(In/,
+    },
+  ],
+  "through a promise's then": [
+    {
+      code: "await Promise.resolve(1).then(() => thrower())",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at In \[\d+\]:1:37/,
+    },
+  ],
+  "through a generator": [
+    {
+      code: "function* gen1() {\n  yield 1;\n  thrower();\n}\n[...gen1()]",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at gen1\.next|at thrower[^]*at gen1 /,
+    },
+  ],
+  "through an async generator": [
+    {
+      code: "async function* agen() {\n  yield 1;\n  thrower();\n}\nfor await (const _ of agen()) {}",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at (async )?agen/,
+    },
+  ],
+  "through a method, a getter, a constructor, a static block": [
+    {
+      code: "class Th { m() { thrower() } get g() { return thrower() } static s() { new Th().m() } }\nTh.s()",
+      ends: "Error: deep",
+      traceback: /at Th\.m \(In[^]*at (Function|Th)\.s/,
+    },
+    { code: "new Th().g", ends: "Error: deep", traceback: /at (get )?(Th\.)?(get )?g / },
+    { code: "new (class Ctor { constructor() { thrower() } })()", ends: "Error: deep", traceback: /at new Ctor/ },
+    { code: "class Sb2 { static { thrower() } }", ends: "Error: deep", traceback: /at thrower/ },
+  ],
+  "through sort, replace, JSON.parse and Array.from": [
+    { code: "[2, 1].sort(() => thrower())", ends: "Error: deep", traceback: /at Array\.sort/ },
+    { code: "'a'.replace(/a/, () => thrower())", ends: "Error: deep", traceback: /at thrower/ },
+    { code: "JSON.parse('{bad')", ends: /^SyntaxError: Expected property name/, traceback: /❯ 1 │ JSON\.parse/ },
+    { code: "JSON.parse('1', () => thrower())", ends: "Error: deep", traceback: /at JSON\.parse/ },
+  ],
+  "frames of the kernel and of Node's inside are hidden": [
+    {
+      code: "thrower()",
+      traceback: /^(?![^]*(node:internal|session\/|runner|__cell__|evaluate|inspector))[^]*$/,
+      ends: "Error: deep",
+    },
+  ],
+  "an error of Node's own shows the user's line": [
+    {
+      code: 'require("node:fs").readFileSync("/no/such/file")',
+      ends: /^Error: ENOENT/,
+      traceback: /❯ 1 │ require\("node:fs"\)/,
+    },
+  ],
+  "an error of a promise of Node's": [
+    { code: 'import { readFile } from "node:fs/promises"; await readFile("/no/such")', ends: /^Error: ENOENT/ },
+  ],
+  "what an error carries besides its message": [
+    {
+      code: "throw Object.assign(new Error('with more'), { code: 'E_MINE', details: { n: 1 } })",
+      ends: "Error: with more",
+      traceback: /\n\{ code: 'E_MINE', details: \{ n: 1 \} \}$/,
+    },
+  ],
+  "a cause, and the cause of a cause": [
+    {
+      code: "throw new Error('a', { cause: new TypeError('b', { cause: 'c' }) })",
+      ends: "Error: a",
+      traceback: /Error: a[^]*caused by\nTypeError: b[^]*caused by\n'c'/,
+    },
+  ],
+  "a cause that is an object": [
+    {
+      code: "throw new Error('a', { cause: { status: 404 } })",
+      ends: "Error: a",
+      traceback: /caused by\n\{ status: 404 \}/,
+    },
+  ],
+  "a cause that goes round in a circle": [
+    { code: "const round = new Error('round'); round.cause = round; throw round", ends: "Error: round" },
+  ],
+  "an aggregate of causes": [
+    {
+      code: "throw new AggregateError([new Error('x'), 'y'], 'both')",
+      ends: "AggregateError: both",
+      traceback: /error 1 of 2\nError: x[^]*error 2 of 2\n'y'/,
+    },
+  ],
+  "an aggregate as a cause": [
+    {
+      code: "throw new Error('top', { cause: new AggregateError([new Error('inside')], 'agg') })",
+      ends: "Error: top",
+      traceback: /caused by\nAggregateError: agg[^]*error 1 of 1\nError: inside/,
+    },
+  ],
+  "an error of one's own class, with its name by default": [
+    { code: "class NoName extends Error {}\nthrow new NoName('n')", ends: /^(NoName|Error): n$/ },
+  ],
+  "an error from another realm": [
+    { code: 'require("node:vm").runInNewContext("throw new RangeError(\'far\')")', ends: "RangeError: far" },
+  ],
+  "an error of DOMException": [
+    { code: "AbortSignal.abort().throwIfAborted()", ends: /^AbortError: This operation was aborted/ },
+  ],
+  "a stack overflow": [
+    {
+      code: "function deep(): number { return deep() + 1 }\ndeep()",
+      ends: "RangeError: Maximum call stack size exceeded",
+      traceback: /at deep \(In \[\d+\]:1:34\)\n {4}… and \d+ more of it$/,
+    },
+    { code: "1", result: "1" },
+  ],
+  "a huge message is cut": [
+    { code: "throw new Error('m'.repeat(1_000_000))", ends: /^Error: m+…/, traceback: /^Error: m{1000,20000}…/ },
+  ],
+  "a message of many lines": [
+    {
+      code: "throw new Error('one\\ntwo\\nthree')",
+      ends: "Error: one\ntwo\nthree",
+      traceback: /^Error: one\ntwo\nthree/,
+    },
+  ],
+  "a message that looks like a stack": [
+    { code: "throw new Error('    at fake (place:1:1)')", ends: /fake/, traceback: /❯ 1 │ throw/ },
+  ],
+  "thrown primitives and null": [
+    { code: "throw null", ends: "Thrown: null" },
+    { code: "throw Symbol('s')", ends: "Thrown: Symbol(s)" },
+    { code: "throw 1.5", ends: "Thrown: 1.5" },
+    { code: "throw true", ends: "Thrown: true" },
+    { code: "throw () => 1", ends: /^Thrown: \[Function/ },
+    { code: "throw ['a']", ends: "Thrown: [ 'a' ]" },
+    { code: "throw NaN", ends: "Thrown: NaN" },
+  ],
+  "thrown by await": [
+    { code: "await Promise.reject('text')", ends: "Thrown: text" },
+    { code: "await Promise.reject(undefined)", ends: "Thrown: undefined" },
+  ],
+  "an error whose parts throw": [
+    { code: "throw { get message() { throw new Error('inner') } }", ends: /^Thrown: / },
+    { code: "throw new Proxy({}, { get() { throw new Error('trap') } })", ends: /^Thrown: |^Error: / },
+  ],
+  "an error with a name or a stack that is none": [
+    {
+      code: "const oddE = new Error('odd'); (oddE as any).name = 5; (oddE as any).stack = 7; throw oddE",
+      ends: /: odd$/,
+    },
+  ],
+  "an error with message that is no text": [
+    { code: "const oddM = new Error(); (oddM as any).message = { a: 1 }; throw oddM", ends: /^Error/ },
+  ],
+  "an error that was made in one cell and thrown in another": [
+    { code: "const made = new Error('made here')" },
+    { code: "throw made", ends: "Error: made here", traceback: /const made = new Error/ },
+  ],
+  "finally runs before the error is shown": [
+    { code: "try { thrower() } finally { console.log('finally') }", ends: "Error: deep", stdout: "finally\n" },
+  ],
+  "output before an error is kept": [
+    { code: "console.log('before'); thrower()", ends: "Error: deep", stdout: "before\n" },
+  ],
+  "an error in a display hook of the result": [
+    { code: "({ [Symbol.for('Jupyter.display')]() { thrower() } })", ends: "Error: deep" },
+  ],
+  "a type error names place, number and the line": [
+    {
+      code: "const ok1 = 1;\nconst bad1: string = ok1;",
+      ends: "TypeScriptError: Type 'number' is not assignable to type 'string'.",
+      traceback:
+        /^In \[\d+\]:2:7 - error TS2322: Type 'number' is not assignable to type 'string'\.\n\n2 const bad1: string = ok1;\n {8}~~~~/,
+    },
+  ],
+  "several type errors are all shown": [
+    { code: "const e1: string = 1;\nconst e2: number = 'a';", ends: /\(and 1 more\)$/, traceback: /:1:7[^]*:2:7/ },
+  ],
+  "many type errors are cut": [
+    {
+      code: Array.from({ length: 30 }, (_, i) => `const me${i}: string = ${i};`).join("\n"),
+      ends: /\(and 29 more\)$/,
+      traceback: /… and 20 more errors/,
+    },
+  ],
+  "a type error spells out what differs": [
+    {
+      code: "const pt: { x: number; y: { z: string } } = { x: 1, y: { z: 2 } }",
+      ends: /^TypeScriptError: Type 'number' is not assignable to type 'string'/,
+    },
+  ],
+  "a member that is misspelt is suggested": [{ code: "[1].lenght", ends: /Did you mean 'length'\?/ }],
+  "a missing argument tells where the parameter is": [
+    { code: "function needs(first: number, second: string) {}" },
+    { code: "needs(1)", ends: /Expected 2 arguments, but got 1/, traceback: /second/ },
+  ],
+  "a syntax error names its place": [
+    { code: "let x1 = ;\n", ends: "SyntaxError: Expression expected.", traceback: /:1:10 - error TS1109/ },
+  ],
+  "a bracket that is not closed": [{ code: "foo(1, [2", ends: /^SyntaxError: / }],
+  "a string that is not closed": [{ code: "const s = 'open", ends: "SyntaxError: Unterminated string literal." }],
+  "a template that is not closed": [{ code: "const s = `open ${1", ends: /^SyntaxError: / }],
+  "a comment that is not closed": [{ code: "1 /* open", ends: "SyntaxError: '*/' expected." }],
+  "two declarations of a name in one cell": [
+    { code: "let twice = 1; let twice = 2", ends: /Cannot redeclare block-scoped variable 'twice'/ },
+  ],
+  "await in a function that is not async": [
+    { code: "function notAsync() { await 1 }", ends: /'await' expressions are only allowed within async functions/ },
+  ],
+  "an unknown character": [{ code: "let a = 1 # 2", ends: /^SyntaxError: / }],
+  "a duplicate import": [
+    { code: 'import { sep } from "path"; import { sep } from "path"', ends: /Duplicate identifier 'sep'/ },
+  ],
+  "ts-ignore, ts-expect-error and ts-nocheck are honoured": [
+    { code: "// @ts-expect-error\nconst wrong5: number = 'text'; wrong5", result: "'text'" },
+    { code: "// @ts-expect-error\nconst right5: number = 5", ends: /Unused '@ts-expect-error' directive/ },
+    { code: "// @ts-ignore\nnotDeclared8.x", ends: "ReferenceError: notDeclared8 is not defined" },
+  ],
+  "process.on of an error is not needed for a caught rejection": [
+    { code: "const pr5 = Promise.reject(new Error('handled')); pr5.catch(() => {}); 1", result: "1" },
+  ],
+  "error.stack names cells": [
+    {
+      code: "let stack5 = ''; try { thrower() } catch (e) { stack5 = (e as Error).stack ?? '' }\nstack5.split('\\n')[1]!.trim().replace(/\\d+/g, 'N')",
+      result: "'at thrower (In [N]:N:N)'",
+    },
+  ],
+  "Error.captureStackTrace and prepareStackTrace of one's own": [
+    { code: "const o5: { stack?: string } = {}; Error.captureStackTrace(o5); typeof o5.stack", result: "'string'" },
+  ],
+  "console.error of an error shows its place": [
+    { code: "console.log(String(new Error('shown').stack).split('\\n')[0])", stdout: "Error: shown\n" },
+  ],
+  "an assertion of node:assert": [
+    {
+      code: 'import assert from "node:assert/strict"; assert.equal(1, 2)',
+      ends: /^AssertionError: Expected values to be strictly equal/,
+    },
+  ],
+};

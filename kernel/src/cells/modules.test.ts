@@ -1,0 +1,4 @@
+import { modules } from "./modules.js";
+import { testCells } from "./table.js";
+
+testCells(modules);

@@ -1,0 +1,4 @@
+import { names } from "./names.js";
+import { testCells } from "./table.js";
+
+testCells(names);

@@ -1,0 +1,4 @@
+import { syntax } from "./syntax.js";
+import { testCells } from "./table.js";
+
+testCells(syntax);
