@@ -156,7 +156,8 @@ test("a slider that is dragged changes the value in the kernel and a figure on t
       "const damped = ui.checkbox();\n\n" +
       "ui.interact({ frequency, damped }, ({ frequency, damped }) => {\n" +
       "  const x = Array.from({ length: 400 }, (_, i) => i / 400);\n" +
-      "  const y = x.map((t) => Math.sin(2 * Math.PI * frequency * t) * (damped ? Math.exp(-3 * t) : 1));\n" +
+      "  const decay = damped ? 3 : 0;\n" +
+      "  const y = x.map((t) => Math.sin(2 * Math.PI * frequency * t) * Math.exp(-decay * t));\n" +
       "  display.plotly([{ x, y }], { height: 260, margin: { t: 20, b: 30, l: 40, r: 20 } });\n" +
       "});",
   );
@@ -198,7 +199,8 @@ test("dropdown, text, button, output and boxes work together", options, async ()
       "      console.log(options.optimizer.value, options.prompt.value);\n" +
       "    }),\n" +
       "});\n" +
-      'ui.vbox([...Object.values(options), bar, ui.hbox([train, ui.button({ label: "Stop" })]), log])',
+      'const stop = ui.button({ label: "Stop" });\n' +
+      "ui.vbox([...Object.values(options), bar, ui.hbox([train, stop]), log])",
   );
   await cell.locator(".widget-dropdown select").selectOption("sgd");
   await cell.locator(".widget-text input").fill("hello");
