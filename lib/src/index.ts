@@ -1,7 +1,14 @@
 /** The library's one public entrance. */
 import { batches } from "./data/batches.js";
+import { bytesPerToken, corpus } from "./data/corpus.js";
+import { epochs } from "./data/epochs.js";
+import { interleave } from "./data/interleave.js";
 import { mobyDick } from "./data/moby-dick.js";
+import { padded } from "./data/padded.js";
 import { split } from "./data/split.js";
+import { stateOfTheUnion, stateOfTheUnionAddresses } from "./data/state-of-the-union.js";
+import { streams } from "./data/streams.js";
+import { jsonLines, lines, textFile } from "./data/text-files.js";
 import { lossPlot } from "./plots/loss.js";
 import { stateHeatmap } from "./plots/state-heatmap.js";
 
@@ -34,7 +41,7 @@ export { type SseContext, type SseParameter, type SseVariant, type TimeMixCoeffi
 export { sseVariants } from "./sse/registry.js";
 
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
-export { evaluate, type EvaluateOptions, type Evaluation } from "./training/evaluate.js";
+export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
 export { type ScheduleName } from "./training/schedules.js";
 
 export { generate, type GenerateOptions, type Prompt } from "./generation/generate.js";
@@ -50,7 +57,21 @@ export {
   type TokenDistribution,
 } from "./generation/sampling.js";
 
-export { type Batch, type BatchesOptions } from "./data/batches.js";
+export { type Batch, type BatchSizeOptions, type PositionMask } from "./data/batch.js";
+export { type BatchesOptions } from "./data/batches.js";
+export { Corpus, type CorpusOptions } from "./data/corpus.js";
+export { type EpochBatches, type EpochsOptions } from "./data/epochs.js";
+export { type InterleaveOptions } from "./data/interleave.js";
+export { type PaddedOptions } from "./data/padded.js";
+export { type Address, type StateOfTheUnionOptions } from "./data/state-of-the-union.js";
+export { type StreamsOptions } from "./data/streams.js";
+export { tasks } from "./tasks/tasks.js";
+export { defineTask, type Task, type TaskDefinition, type TaskExample } from "./tasks/task.js";
+export { type AssociativeRecallOptions } from "./tasks/associative-recall.js";
+export { type CopyingOptions, type SelectiveCopyingOptions } from "./tasks/copying.js";
+export { type InductionOptions } from "./tasks/induction.js";
+export { type PermutationsOptions } from "./tasks/permutations.js";
+export { type RegressionOptions } from "./tasks/regression.js";
 
 export { tokenizers } from "./tokenizers/tokenizers.js";
 export { type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizers/tokenizer.js";
@@ -69,10 +90,32 @@ export { type StateHeatmapOptions } from "./plots/state-heatmap.js";
 export const data = {
   /** Herman Melville's Moby-Dick, about 1.2 million characters. */
   mobyDick,
-  /** Cuts tokens into a part to learn from and a held-out last part. */
+  /** The State of the Union addresses as one text, about 10.7 million characters. */
+  stateOfTheUnion,
+  /** The same, a document each, with year and president. */
+  stateOfTheUnionAddresses,
+  /** A text file, whole. */
+  textFile,
+  /** The lines of a text file, streamed. */
+  lines,
+  /** The texts of a JSONL file, streamed. */
+  jsonLines,
+  /** Documents as one token sequence that knows where each begins. */
+  corpus,
+  /** How many bytes of text a token stands for. */
+  bytesPerToken,
+  /** Cuts data into a part to learn from and a held-out last part. */
   split,
   /** Endless batches of passages drawn by a seed. */
   batches,
+  /** Batches that show every passage once before any comes again. */
+  epochs,
+  /** Batches with a document a row, of their own lengths. */
+  padded,
+  /** Batches whose rows go on from batch to batch. */
+  streams,
+  /** Several sources of batches as one. */
+  interleave,
 };
 
 /** Plotly figures that display themselves; each is a pure function of data. */

@@ -33,6 +33,18 @@ export class Random {
     }
   }
 
+  /**
+   * One of many generators of a seed, by its number: batch 1,000 can be made without the 999 before it.
+   *
+   * @param index an integer from 0 to 2^32 − 1
+   */
+  static at(seed: number, index: number): Random {
+    const [a, b, c, counter] = new Random(seed).state;
+    const random = new Random([a, b ^ index, c ^ Math.imul(index, 0x9e3779b9), counter]);
+    for (let i = 0; i < 15; i++) random.word();
+    return random;
+  }
+
   /** The state now; `new Random(state)` continues with the same numbers (a spare normal is dropped). */
   get state(): RandomState {
     return [this.a, this.b, this.c, this.counter];
@@ -58,6 +70,15 @@ export class Random {
   /** Uniform over the integers 0 … bound − 1. */
   integer(bound: number): number {
     return Math.floor(this.uniform() * bound);
+  }
+
+  /** The items in an order that is as likely as any other (Fisher and Yates), in place. */
+  shuffle<T extends { readonly length: number; [index: number]: unknown }>(items: T): T {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      [items[i], items[j]] = [items[j], items[i]];
+    }
+    return items;
   }
 
   /** Normal with mean 0 and standard deviation 1 (Marsaglia's polar method). */

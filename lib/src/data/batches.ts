@@ -1,55 +1,52 @@
-/** Batches of passages from one long token sequence. */
+/** Batches of passages drawn from anywhere in a long token sequence. */
 import { ConfigurationError } from "../errors.js";
-import type { TokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
-
-/** Inputs, and at each position the token that follows: both int32 `[B, T]`, plain data. */
-export interface Batch {
-  readonly inputs: TokenMatrix;
-  readonly targets: TokenMatrix;
-}
+import { batchOf, checkIntegers, type Batch, type BatchSizeOptions } from "./batch.js";
+import { passageOf, tokensOf, type Corpus } from "./corpus.js";
 
 /** The size and the order of batches. */
-export interface BatchesOptions {
-  /** B: passages a batch */
-  batchSize: number;
-  /** T: tokens a passage */
-  length: number;
-  /** the same seed gives the same batches; default 0 */
-  seed?: number;
+export interface BatchesOptions extends BatchSizeOptions {
+  /** T: tokens a passage; of several, each batch draws one */
+  length: number | readonly number[];
 }
 
 /**
  * An endless iterator of batches whose passages start anywhere, drawn uniformly by the seed. Each call starts anew.
  *
+ * @param source tokens, or a corpus, whose document boundaries the batches then carry
  * @throws ConfigurationError when the data are shorter than one passage and its next token
  */
 export function batches(
-  tokens: TokenIds,
-  { batchSize, length, seed = 0 }: BatchesOptions,
+  source: TokenIds | Corpus,
+  { batchSize, length, seed = 0, start = 0 }: BatchesOptions,
 ): IterableIterator<Batch, never> {
-  if (!(batchSize >= 1 && length >= 1) || !Number.isInteger(batchSize) || !Number.isInteger(length)) {
-    throw new ConfigurationError(`batches: batchSize is ${batchSize}, length ${length}, wanted positive integers`);
+  const lengths = typeof length === "number" ? [length] : length;
+  if (lengths.length === 0) throw new ConfigurationError("batches: length is an empty list, wanted at least one");
+  for (const one of lengths) {
+    checkIntegers("batches", { batchSize, length: one }, { start });
+    const { length: available } = tokensOf(source);
+    if (available <= one) {
+      throw new ConfigurationError(
+        `batches: ${available} tokens are too few for passages of ${one} and the token after; lower length`,
+      );
+    }
   }
-  if (tokens.length <= length) {
-    throw new ConfigurationError(
-      `batches: ${tokens.length} tokens are too few for passages of ${length} and the token after; lower length`,
-    );
-  }
-  return passages(tokens, batchSize, length, new Random(seed));
+  return passages(source, batchSize, lengths, start, new Random(seed));
 }
 
-function* passages(tokens: TokenIds, batchSize: number, length: number, random: Random): Generator<Batch, never> {
-  const shape = [batchSize, length] as const;
-  for (;;) {
-    const inputs = new Int32Array(batchSize * length);
-    const targets = new Int32Array(batchSize * length);
-    for (let row = 0; row < batchSize; row++) {
-      const start = random.integer(tokens.length - length);
-      inputs.set(tokens.subarray(start, start + length), row * length);
-      targets.set(tokens.subarray(start + 1, start + length + 1), row * length);
-    }
-    yield { inputs: { data: inputs, shape }, targets: { data: targets, shape } };
+function* passages(
+  source: TokenIds | Corpus,
+  batchSize: number,
+  lengths: readonly number[],
+  start: number,
+  random: Random,
+): Generator<Batch, never> {
+  const available = tokensOf(source).length;
+  for (let number = 0; ; number++) {
+    const length = lengths.length === 1 ? lengths[0]! : lengths[random.integer(lengths.length)]!;
+    const offsets = Array.from({ length: batchSize }, () => random.integer(available - length));
+    // Batches before the first wanted are drawn, not made.
+    if (number >= start) yield batchOf(offsets.map((offset) => passageOf(source, offset, length)));
   }
 }

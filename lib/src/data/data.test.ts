@@ -3,7 +3,6 @@ import test from "node:test";
 
 import { Random } from "../random.js";
 import { batches } from "./batches.js";
-import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { mobyDick } from "./moby-dick.js";
 import { split } from "./split.js";
 
@@ -12,16 +11,6 @@ test("Moby-Dick is there, once", () => {
   assert.ok(text.startsWith("CHAPTER 1. Loomings."));
   assert.equal(text.match(/Call me Ishmael/g)?.length, 1);
   assert.equal(Buffer.byteLength(text), 1204997);
-});
-
-test("bytes round-trip any text, and incomplete characters wait", () => {
-  const tokenizer = byteTokenizer();
-  const text = "plain, né, 鯨, 🐳, \ufeffmark, e\u0301";
-  const ids = tokenizer.encode(text);
-  assert.equal(tokenizer.decode(ids), text);
-  const decoder = tokenizer.decoder();
-  assert.equal(Array.from(ids, (id) => decoder.push(id)).join(""), text);
-  assert.throws(() => tokenizer.decode([256]), { name: "TokenError" });
 });
 
 test("the last part is held out", () => {
@@ -51,6 +40,7 @@ test("targets are the tokens after the inputs, from everywhere in the data, by t
   assert.notDeepEqual(first(1), first(2));
   assert.throws(() => batches(tokens, { batchSize: 1, length: 40 }), /40 tokens are too few/);
   assert.throws(() => batches(tokens, { batchSize: 0, length: 4 }), /batchSize is 0/);
+  assert.throws(() => batches(tokens, { batchSize: 1, length: [] }), /length is an empty list/);
 });
 
 test("random numbers repeat by seed, continue from a state, and are spread as promised", () => {
@@ -70,4 +60,19 @@ test("random numbers repeat by seed, continue from a state, and are spread as pr
   // Four standard errors: 4/√40000 = 0.02, and √2 times that for the variance.
   assert.ok(Math.abs(mean) < 0.02 && Math.abs(variance - 1) < 0.03, `${mean}, ${variance}`);
   assert.throws(() => new Random(NaN), RangeError);
+});
+
+test("generators of a seed are apart by number, and an order is as likely as any other", () => {
+  const first = (index: number): number => Random.at(3, index).word();
+  assert.equal(first(5), first(5));
+  assert.equal(new Set(Array.from({ length: 1000 }, (_, index) => first(index))).size, 1000);
+  const counts = new Map<string, number>();
+  const random = new Random(1);
+  for (let i = 0; i < 6000; i++) {
+    const order = random.shuffle(["a", "b", "c"]).join("");
+    counts.set(order, (counts.get(order) ?? 0) + 1);
+  }
+  assert.equal(counts.size, 6);
+  // Five standard deviations of a count with mean 1000: 5 √(6000 · 1/6 · 5/6) = 144.
+  for (const [order, count] of counts) assert.ok(Math.abs(count - 1000) < 144, `${order}: ${count}`);
 });

@@ -1,21 +1,38 @@
-/** Cutting a token sequence into what is learned from and what is held out. */
+/** Cutting data into what is learned from and what is held out. */
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
+import { Corpus } from "./corpus.js";
 
 /**
  * The last part is held out: neighbouring passages resemble each other, so a random choice would leak.
  *
- * @param tokens of any typed array; the parts are views of it, not copies
+ * @param source tokens, whose parts are views and not copies; or a corpus, of which whole documents are held out, so
+ *   many that the portion is met or passed
  * @param options `validation`: the held-out portion, in (0, 1); default a tenth
- * @throws ConfigurationError when the portion is not in (0, 1)
+ * @throws ConfigurationError when the portion is not in (0, 1), or a corpus has a single document
  */
-export function split<T extends TokenIds>(
-  tokens: T,
+export function split<T extends TokenIds | Corpus>(
+  source: T,
   { validation = 0.1 }: { validation?: number } = {},
 ): { train: T; validation: T } {
   if (!(validation > 0 && validation < 1)) {
     throw new ConfigurationError(`split: validation is ${validation}, wanted a portion between 0 and 1`);
   }
-  const at = Math.round(tokens.length * (1 - validation));
-  return { train: tokens.subarray(0, at) as T, validation: tokens.subarray(at) as T };
+  if (source instanceof Corpus) return splitCorpus(source, validation) as { train: T; validation: T };
+  const at = Math.round(source.length * (1 - validation));
+  return { train: source.subarray(0, at) as T, validation: source.subarray(at) as T };
+}
+
+function splitCorpus(corpus: Corpus, validation: number): { train: Corpus; validation: Corpus } {
+  if (corpus.documents < 2) {
+    throw new ConfigurationError("split: the corpus is a single document: split its tokens, or cut the text before");
+  }
+  const documents = [...corpus.starts.keys()];
+  const limit = corpus.tokens.length * (1 - validation);
+  // At least one document stays on each side.
+  const at = Math.max(
+    1,
+    corpus.starts.findLastIndex((start) => start <= limit),
+  );
+  return { train: corpus.select(documents.slice(0, at)), validation: corpus.select(documents.slice(at)) };
 }

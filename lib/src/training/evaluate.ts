@@ -1,11 +1,19 @@
-/** The loss of a model on data it does not learn from. */
+/** How well a model does on data it does not learn from. */
 import * as tf from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import type { TokenIds } from "../tokenizers/tokenizer.js";
+import { batchOf, type Batch } from "../data/batch.js";
+import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
+import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/model.js";
-import { crossEntropy } from "../ops/cross-entropy/cross-entropy.js";
+import { tokenTensor } from "../model/tokens.js";
+import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
+import { batchLoss, countedPositions } from "./loss.js";
 
-/** How {@link evaluate} cuts the data. */
+/** Tokens or a corpus, which are cut into sequences; or batches as they are, of a task for instance. */
+export type EvaluationData = TokenIds | Corpus | Iterable<Batch> | AsyncIterable<Batch>;
+
+/** How {@link evaluate} goes through the data. */
 export interface EvaluateOptions {
   /** T: tokens a sequence; each starts from an empty state */
   length?: number;
@@ -13,65 +21,125 @@ export interface EvaluateOptions {
   batchSize?: number;
   /** at most so many tokens, in sequences spread evenly over the data; all when left out */
   tokens?: number;
+  /** of batches: how many are taken at most; default 8. The iterator is left where it is */
+  batches?: number;
+  /** of tokens: what they came from, for bits per byte; a corpus knows */
+  tokenizer?: Tokenizer;
   /** stops between batches */
   signal?: AbortSignal;
 }
 
-/** A loss and how much it was measured on. */
+/** Means over all positions that count. */
 export interface Evaluation {
   /** mean cross-entropy, nats a token */
   readonly loss: number;
-  /** bits a token: of a byte tokenizer, bits per byte */
+  /** bits a token */
   readonly bits: number;
   /** e^loss */
   readonly perplexity: number;
-  /** tokens predicted */
+  /** the portion of positions whose most likely token is the target */
+  readonly accuracy: number;
+  /** bits a token / bytes a token, which tokenizers can be compared by; of a corpus, or when the tokenizer was given */
+  readonly bitsPerByte?: number;
+  /** tokens predicted that count */
   readonly tokens: number;
 }
 
 /**
- * Cuts the data into sequences without overlap and averages the loss over all their tokens. Yields to the event loop
- * after each batch.
+ * Measures a model. Tokens and a corpus are cut into sequences without overlap. Masks say what counts. Yields to the event
+ * loop after each batch.
  *
- * @throws RangeError when the data are too short for one sequence
+ * @throws RangeError when the data are too short for one sequence, or hold no batch
  */
 export async function evaluate(
   model: LanguageModel,
-  data: TokenIds,
-  { length = 128, batchSize = 8, tokens = Infinity, signal }: EvaluateOptions = {},
+  data: EvaluationData,
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const available = Math.floor((data.length - 1) / length);
-  if (available < 1) {
-    throw new RangeError(`evaluate: ${data.length} tokens, wanted at least ${length + 1}: pass a smaller length`);
-  }
-  const count = Math.max(1, Math.min(available, Math.floor(tokens / length)));
-  let total = 0;
-  for (let first = 0; first < count; first += batchSize) {
+  const { length = 128, batchSize = 8, tokens = Infinity, batches = 8, tokenizer, signal } = options;
+  const bytes =
+    data instanceof Corpus
+      ? data.bytesPerToken
+      : isTokens(data) && tokenizer
+        ? bytesPerToken(data, tokenizer)
+        : undefined;
+  const isText = data instanceof Corpus || isTokens(data);
+  const source = isText ? sequences(data, length, batchSize, tokens) : first(data, batches);
+  let loss = 0;
+  let correct = 0;
+  let count = 0;
+  for await (const batch of source) {
     signal?.throwIfAborted();
-    const rows = Math.min(batchSize, count - first);
-    const starts = Array.from({ length: rows }, (_, i) => Math.floor(((first + i) * available) / count) * length);
-    total += rows * batchLoss(model, data, starts, length);
+    const measured = await measure(model, batch);
+    loss += measured.loss * measured.count;
+    correct += measured.correct;
+    count += measured.count;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const loss = total / count;
-  return { loss, bits: loss / Math.LN2, perplexity: Math.exp(loss), tokens: count * length };
+  if (count === 0) throw new RangeError("evaluate: there was no batch; the iterator has ended: make a new one");
+  const mean = loss / count;
+  const bits = mean / Math.LN2;
+  return {
+    loss: mean,
+    bits,
+    perplexity: Math.exp(mean),
+    accuracy: correct / count,
+    ...(bytes !== undefined && { bitsPerByte: bits / bytes }),
+    tokens: count,
+  };
 }
 
-function batchLoss(model: LanguageModel, data: TokenIds, starts: readonly number[], length: number): number {
-  const inputs = new Int32Array(starts.length * length);
-  const targets = new Int32Array(starts.length * length);
-  starts.forEach((start, row) => {
-    for (let t = 0; t < length; t++) {
-      inputs[row * length + t] = data[start + t]!;
-      targets[row * length + t] = data[start + t + 1]!;
-    }
+function isTokens(data: EvaluationData): data is TokenIds {
+  return ArrayBuffer.isView(data);
+}
+
+function* sequences(
+  data: TokenIds | Corpus,
+  length: number,
+  batchSize: number,
+  tokens: number,
+): Generator<Batch, void> {
+  const { length: all } = tokensOf(data);
+  const available = Math.floor((all - 1) / length);
+  if (!(available >= 1)) {
+    throw new RangeError(`evaluate: ${all} tokens, wanted at least ${length + 1}: pass a smaller length`);
+  }
+  const count = Math.max(1, Math.min(available, Math.floor(tokens / length)));
+  for (let from = 0; from < count; from += batchSize) {
+    const numbers = Array.from({ length: Math.min(batchSize, count - from) }, (_, i) => from + i);
+    const rows = numbers.map((number) => passageOf(data, Math.floor((number * available) / count) * length, length));
+    yield batchOf(rows);
+  }
+}
+
+/** Not a for-await over the caller's iterator: that would close it. */
+async function* first(data: Iterable<Batch> | AsyncIterable<Batch>, count: number): AsyncGenerator<Batch, void> {
+  if (!(Number.isInteger(count) && count >= 1)) {
+    throw new ConfigurationError(`evaluate: batches is ${count}, wanted an integer of 1 or more`);
+  }
+  const iterator = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
+  for (let taken = 0; taken < count; taken++) {
+    const next = await iterator.next();
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
+async function measure(model: LanguageModel, batch: Batch): Promise<{ loss: number; correct: number; count: number }> {
+  const { inputs, mask } = batch;
+  const [loss, best] = tf.tidy((): [Scalar, Tensor] => {
+    const targets = tokenTensor("evaluate (targets)", batch.targets, model.configuration.vocabSize);
+    const { logits } = model.forward(inputs);
+    return [batchLoss(logits, targets, mask), tf.argMax(logits, -1)];
   });
-  const shape = [starts.length, length] as const;
-  const loss = tf.tidy(() => {
-    const { logits } = model.forward({ data: inputs, shape });
-    return crossEntropy(logits, tf.tensor2d(targets, [...shape], "int32"));
-  });
-  const [value] = loss.dataSync<"float32">();
-  loss.dispose();
-  return value!;
+  const [[value], predictions] = await Promise.all([loss.data<"float32">(), best.data<"int32">()]);
+  tf.dispose([loss, best]);
+  const counted = mask ? countedPositions(mask, inputs.shape) : predictions.keys();
+  let correct = 0;
+  let count = 0;
+  for (const i of counted) {
+    count++;
+    if (predictions[i] === batch.targets.data[i]) correct++;
+  }
+  return { loss: value!, correct, count };
 }

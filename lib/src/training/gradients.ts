@@ -2,11 +2,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import type { Batch } from "../data/batches.js";
+import type { Batch } from "../data/batch.js";
 import type { LanguageModel } from "../model/model.js";
 import { tokenTensor } from "../model/tokens.js";
 import { globalNorm } from "../ops/adamw/adamw.js";
-import { crossEntropy } from "../ops/cross-entropy/cross-entropy.js";
+import { batchLoss } from "./loss.js";
 
 /** The tensors of one step; the caller disposes of them. */
 export interface LossGradients {
@@ -17,7 +17,7 @@ export interface LossGradients {
   readonly norm: Scalar;
 }
 
-/** Runs the model forward and back on a batch. */
+/** Runs the model forward and back on a batch; the loss is of the positions that its mask counts. */
 export function lossGradients(model: LanguageModel, batch: Batch): LossGradients {
   const entries = [...model.parameters];
   const engine = tf.engine();
@@ -27,7 +27,7 @@ export function lossGradients(model: LanguageModel, batch: Batch): LossGradients
       () =>
         tf.tidy(() => {
           const targets = tokenTensor("train (targets)", batch.targets, model.configuration.vocabSize);
-          return crossEntropy(model.forward(batch.inputs).logits, targets);
+          return batchLoss(model.forward(batch.inputs).logits, targets, batch.mask);
         }),
       entries.map(([, variable]) => variable),
       undefined,

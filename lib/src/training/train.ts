@@ -3,23 +3,24 @@ import { setImmediate } from "node:timers/promises";
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import type { Batch } from "../data/batches.js";
-import type { TokenIds } from "../tokenizers/tokenizer.js";
+import type { Batch } from "../data/batch.js";
 import { ConfigurationError, DivergenceError } from "../errors.js";
 import type { LanguageModel } from "../model/model.js";
 import { AdamW, parameterGroups } from "./adamw.js";
-import { evaluate } from "./evaluate.js";
+import { evaluate, type EvaluationData } from "./evaluate.js";
 import { disposeGradients, lossGradients, type LossGradients } from "./gradients.js";
 import { scheduleFactor, type ScheduleName } from "./schedules.js";
 
 /** Measuring the loss on held-out data now and then. */
 export interface TrainEvaluation {
-  /** held-out tokens */
-  data: TokenIds;
+  /** held-out tokens, a corpus, or batches (of a task) */
+  data: EvaluationData;
   /** every so many steps, and after the last */
   every: number;
   /** tokens a sequence; default: as the training batches */
   length?: number;
+  /** of batches: how many each time; default 8 */
+  batches?: number;
   /** at most so many tokens each time, spread over the data; default 16,384 */
   tokens?: number;
 }

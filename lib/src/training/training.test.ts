@@ -3,7 +3,8 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
-import { batches, type Batch } from "../data/batches.js";
+import type { Batch } from "../data/batch.js";
+import { batches } from "../data/batches.js";
 import { createModel, type Model } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { AdamW, parameterGroups } from "./adamw.js";

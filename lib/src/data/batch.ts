@@ -1,0 +1,70 @@
+/** What training takes: tokens, what should come after them, and which of that counts. */
+import { ConfigurationError } from "../errors.js";
+import type { TokenMatrix } from "../model/tokens.js";
+
+/** One byte a position, 0 or 1, row-major `[B, T]`. */
+export interface PositionMask {
+  readonly data: Uint8Array;
+  readonly shape: readonly [batch: number, time: number];
+}
+
+/** Inputs, and at each position the token wanted there (in text: the one that follows): int32 `[B, T]`, plain data. */
+export interface Batch {
+  readonly inputs: TokenMatrix;
+  readonly targets: TokenMatrix;
+  /** 1 where the target counts in loss and accuracy; left out, all count */
+  readonly mask?: PositionMask;
+  /** 1 where an input is the first token of a document; left out, documents are not told apart */
+  readonly starts?: PositionMask;
+}
+
+/** What loaders and tasks want to know of batches. */
+export interface BatchSizeOptions {
+  /** B: sequences a batch */
+  batchSize: number;
+  /** the same seed gives the same batches; default 0 */
+  seed?: number;
+  /** the number of the batch to begin with, from 0: what a training that goes on passes to get the same ones. Default 0 */
+  start?: number;
+}
+
+/**
+ * Throws unless all are integers, positive or from 0.
+ *
+ * @throws ConfigurationError naming what asked, and the option
+ */
+export function checkIntegers(what: string, positive: Record<string, number>, fromZero: Record<string, number>): void {
+  const check = (values: Record<string, number>, least: number): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (Number.isSafeInteger(value) && value >= least) continue;
+      throw new ConfigurationError(`${what}: ${name} is ${value}, wanted an integer of ${least} or more`);
+    }
+  };
+  check(positive, 1);
+  check(fromZero, 0);
+}
+
+/** Rows of a batch, put together. All have the same length. */
+export interface SequenceRow {
+  readonly inputs: ArrayLike<number>;
+  readonly targets: ArrayLike<number>;
+  readonly mask?: ArrayLike<number>;
+  readonly starts?: ArrayLike<number>;
+}
+
+/** A batch of rows. It has a mask, or starts, when its first row has. */
+export function batchOf(rows: readonly SequenceRow[]): Batch {
+  const shape = [rows.length, rows[0]!.inputs.length] as const;
+  const fill = <T extends Int32Array | Uint8Array>(data: T, part: keyof SequenceRow): T => {
+    rows.forEach((row, i) => data.set(row[part]!, i * shape[1]));
+    return data;
+  };
+  const size = shape[0] * shape[1];
+  const { mask, starts } = rows[0]!;
+  return {
+    inputs: { data: fill(new Int32Array(size), "inputs"), shape },
+    targets: { data: fill(new Int32Array(size), "targets"), shape },
+    ...(mask && { mask: { data: fill(new Uint8Array(size), "mask"), shape } }),
+    ...(starts && { starts: { data: fill(new Uint8Array(size), "starts"), shape } }),
+  };
+}

@@ -1,0 +1,115 @@
+/** What every procedural task offers: sequences by a seed, with answers that are exactly right. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { batchOf, checkIntegers, type Batch, type BatchSizeOptions, type SequenceRow } from "../data/batch.js";
+import { ShapeError } from "../errors.js";
+import type { TokenMatrix } from "../model/tokens.js";
+import { Random } from "../random.js";
+import { countedPositions } from "../training/loss.js";
+
+/** A sequence of a task: what goes in, what should come out, and where that is asked for. */
+export interface TaskExample extends SequenceRow {
+  readonly inputs: Int32Array;
+  /** the answer where the mask is 1; elsewhere the next input, where there is one, or 0 */
+  readonly targets: Int32Array;
+  /** 1 where the answer follows from the inputs so far */
+  readonly mask: Uint8Array;
+}
+
+/** A task. Its batches are for `ms.train` and `ms.evaluate`, whose accuracy is then that of the answers. */
+export interface Task {
+  readonly name: string;
+  /** V: what the model's vocabSize must be at least */
+  readonly vocabSize: number;
+  /** T: tokens a sequence */
+  readonly length: number;
+  /** the accuracy of guessing */
+  readonly chance: number;
+  /** One sequence. */
+  example(random: Random): TaskExample;
+  /** An endless iterator of batches; the same seed gives the same. Use another seed to measure than to train. */
+  batches(options: BatchSizeOptions): IterableIterator<Batch & { readonly mask: NonNullable<Batch["mask"]> }, never>;
+  /** Tokens as words that can be read, separated by spaces. */
+  decode(tokens: ArrayLike<number>): string;
+  /**
+   * The portion of a batch's answers that are right.
+   *
+   * @param predictions the token said at each position, `[B, T]`; or logits `[B, T, V]`, whose largest count
+   */
+  accuracy(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number;
+}
+
+/** What a task must say of itself; the rest is the same for all. */
+export interface TaskDefinition {
+  readonly name: string;
+  readonly vocabSize: number;
+  readonly length: number;
+  readonly chance: number;
+  example(random: Random): TaskExample;
+  /** a token as a word */
+  word(token: number): string;
+}
+
+/** A task from its definition. */
+export function defineTask(definition: TaskDefinition): Task {
+  const { name, vocabSize, length, chance } = definition;
+  return {
+    name,
+    vocabSize,
+    length,
+    chance,
+    example: (random) => definition.example(random),
+    batches({ batchSize, seed = 0, start = 0 }) {
+      checkIntegers(name, { batchSize }, { start });
+      return taskBatches(definition, batchSize, seed, start);
+    },
+    decode: (tokens) => Array.from(tokens, (token) => definition.word(token)).join(" "),
+    accuracy,
+  };
+}
+
+function* taskBatches(
+  definition: TaskDefinition,
+  batchSize: number,
+  seed: number,
+  start: number,
+): Generator<Batch & { readonly mask: NonNullable<Batch["mask"]> }, never> {
+  for (let number = start; ; number++) {
+    const random = Random.at(seed, number);
+    const batch = batchOf(Array.from({ length: batchSize }, () => definition.example(random)));
+    yield { ...batch, mask: batch.mask! };
+  }
+}
+
+function accuracy(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number {
+  const { inputs, targets } = batch;
+  const said = predictedTokens(predictions);
+  if (said.length !== targets.data.length) {
+    throw new ShapeError(
+      "accuracy",
+      "predictions",
+      `${said.length} tokens`,
+      `[${inputs.shape.join(", ")}], as the batch`,
+    );
+  }
+  const positions = batch.mask ? [...countedPositions(batch.mask, inputs.shape)] : [...targets.data.keys()];
+  return positions.filter((i) => said[i] === targets.data[i]).length / positions.length;
+}
+
+function predictedTokens(predictions: ArrayLike<number> | TokenMatrix | Tensor): ArrayLike<number> {
+  if (predictions instanceof tf.Tensor) {
+    return tf.tidy(() => (predictions.rank === 3 ? tf.argMax(predictions, -1) : predictions).dataSync<"int32">());
+  }
+  return "data" in predictions ? predictions.data : predictions;
+}
+
+/** A sequence in which each token is followed by the next, and the answers are tokens of it. */
+export function nextTokenExample(tokens: readonly number[], isAnswer: (position: number) => boolean): TaskExample {
+  const length = tokens.length - 1;
+  return {
+    inputs: Int32Array.from(tokens.slice(0, length)),
+    targets: Int32Array.from(tokens.slice(1)),
+    mask: Uint8Array.from({ length }, (_, i) => (isAnswer(i + 1) ? 1 : 0)),
+  };
+}
