@@ -70,3 +70,32 @@ export class DivergenceError extends Error {
     );
   }
 }
+
+/**
+ * A file of a model or of a state is not what it should be: cut short, damaged, hostile, or of a kind that the library
+ * does not read. Nothing that the file claims was allocated or executed.
+ */
+export class ModelFileError extends Error {
+  override readonly name = "ModelFileError";
+
+  /**
+   * @param path the file as the caller named it
+   * @param tensor the tensor concerned, by its name in the file; `null` when the file as a whole is concerned
+   * @param problem what is wrong, after "path: " or "path: tensor "x" "
+   * @param remedy what to do
+   */
+  constructor(
+    readonly path: string,
+    readonly tensor: string | null,
+    problem: string,
+    remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${path}: ${tensor === null ? "" : `tensor ${quoted(tensor)} `}${problem}. ${remedy}`, options);
+  }
+}
+
+/** Text out of a file, for a message: in quotes, control characters escaped, not longer than a line. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+}

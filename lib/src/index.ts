@@ -12,7 +12,7 @@ import { jsonLines, lines, textFile } from "./data/text-files.js";
 import { lossPlot } from "./plots/loss.js";
 import { stateHeatmap } from "./plots/state-heatmap.js";
 
-export { ConfigurationError, DataError, DivergenceError, ShapeError, TokenError } from "./errors.js";
+export { ConfigurationError, DataError, DivergenceError, ModelFileError, ShapeError, TokenError } from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
 export { Random, type RandomState } from "./random.js";
 
@@ -39,6 +39,13 @@ export { ModelState, type LayerState, type StatePart } from "./model/state.js";
 export { type TokenMatrix, type Tokens } from "./model/tokens.js";
 export { type SseContext, type SseParameter, type SseVariant, type TimeMixCoefficients } from "./sse/context.js";
 export { sseVariants } from "./sse/registry.js";
+
+export { loadModel, type LoadModelOptions } from "./io/load-model.js";
+export { saveModel, type SaveModelOptions } from "./io/save-model.js";
+export { fromRwkv7, type FromRwkv7Options } from "./model/from-rwkv7.js";
+export { inspectFile, type FileInspection } from "./io/inspect-file.js";
+export { loadState } from "./io/state-file.js";
+export { type FileProgress } from "./io/progress.js";
 
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";

@@ -53,6 +53,17 @@ export class ModelState implements Displayable {
     );
   }
 
+  /**
+   * Writes the state to a `.safetensors` file, atomically; `ms.loadState(path)` reads it.
+   *
+   * @throws ModelFileError when the file cannot be written
+   */
+  async save(path: string): Promise<void> {
+    // Only now: whoever does not save needs no file system.
+    const { saveState } = await import("../io/state-file.js");
+    await saveState(this, path);
+  }
+
   /** Frees the tensors. */
   dispose(): void {
     tf.dispose(this.tensors());

@@ -1,0 +1,91 @@
+/** What a file of tensors holds, without loading it. */
+import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { message } from "./random-access.js";
+import type { ModelConfiguration } from "../model/configuration.js";
+import { inferConfiguration } from "./infer-configuration.js";
+import { modelTensors, type Naming } from "./model-tensors.js";
+import { openModelFile } from "./open-model-file.js";
+import type { FileTensor, TensorFile } from "./tensor-file.js";
+
+/** A file's content. Displays itself as a table. */
+export class FileInspection implements Displayable {
+  constructor(
+    readonly path: string,
+    /** the kind of file */
+    readonly container: TensorFile["container"],
+    /** names, formats and shapes, in the file's order */
+    readonly tensors: readonly FileTensor[],
+    /** short texts that the file carries */
+    readonly metadata: ReadonlyMap<string, string>,
+    /** the model in it and how its tensors are named; or why it holds none that can be loaded */
+    readonly model:
+      { readonly configuration: ModelConfiguration; readonly naming: Naming } | { readonly reason: string },
+  ) {}
+
+  /** Bytes of all tensors. */
+  get bytes(): number {
+    return this.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  private summary(): string[][] {
+    const size = `${this.tensors.length} tensors, ${this.bytes.toLocaleString("en")} bytes`;
+    return [
+      [this.path, `${this.container}, ${size}`],
+      ...[...this.metadata].map(([name, text]) => [name, text.length > 200 ? `${text.slice(0, 199)}…` : text]),
+      ["model", this.describeModel()],
+    ];
+  }
+
+  private describeModel(): string {
+    if ("reason" in this.model) return this.model.reason;
+    const { sse, layers, width, heads, headSize, parameterTokens, vocabSize } = this.model.configuration;
+    return (
+      `${sse === "none" ? "RWKV-7" : `Meta-State (${sse})`}, ${layers} layers, width ${width}, ${heads} heads of ` +
+      `${headSize}, ${parameterTokens} parameter tokens, vocabulary ${vocabSize}` +
+      (this.model.naming === "fla" ? ", names of flash-linear-attention" : "")
+    );
+  }
+
+  private rows(): string[][] {
+    const rows = this.tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(", ")}]`]);
+    return [["tensor", "dtype", "shape"], ...rows];
+  }
+
+  toString(): string {
+    return `${textTable(this.summary())}\n\n${textTable(this.rows())}`;
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return { "text/html": htmlTable(this.summary()) + htmlTable(this.rows()), "text/plain": this.toString() };
+  }
+}
+
+/**
+ * Names, shapes, formats and metadata of a file, and which model it is. Reads headers only.
+ *
+ * @param path a file or a folder, as for {@link loadModel}
+ * @throws ModelFileError when it cannot be read as a file of tensors at all
+ */
+export async function inspectFile(path: string): Promise<FileInspection> {
+  const { file, config } = await openModelFile(path);
+  try {
+    const tensors = [...file.tensors.values()];
+    return new FileInspection(path, file.container, tensors, file.metadata, describe(file, config));
+  } finally {
+    await file.close();
+  }
+}
+
+function describe(
+  file: TensorFile,
+  config: { tied: boolean; metastate: string | undefined } | undefined,
+): FileInspection["model"] {
+  try {
+    const { naming, tensors } = modelTensors(file, config);
+    const declared = file.metadata.get("metastate") ?? config?.metastate;
+    return { configuration: inferConfiguration(file.path, tensors, declared).configuration, naming };
+  } catch (error) {
+    // Any file of tensors can be looked at.
+    return { reason: message(error).replace(`${file.path}: `, "") };
+  }
+}

@@ -1,0 +1,84 @@
+/** Models out of files. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Variable } from "@tensorflow/tfjs-core";
+
+import { Model } from "../model/model.js";
+import type { ModelConfiguration } from "../model/configuration.js";
+import { parameterSpecifications } from "../model/parameters.js";
+import { inferConfiguration, type SseChoice } from "./infer-configuration.js";
+import { modelTensors, readParameter, type ModelTensor } from "./model-tensors.js";
+import { openModelFile, type OpenModelFile } from "./open-model-file.js";
+import { ProgressCounter, type FileProgress } from "./progress.js";
+import type { TensorFile } from "./tensor-file.js";
+
+/** Options of {@link loadModel}. */
+export interface LoadModelOptions extends SseChoice {
+  /**
+   * the SSE variant that an RWKV-7 model gets, with zero gains, so that its outputs stay equal; for a Meta-State model it
+   * must be the file's own
+   */
+  sse?: string;
+  /** ρ, the portion of heads that carry the SSE, when an RWKV-7 model gets one; default 1 */
+  rho?: number;
+  /** whether the checksums in a `.pth` are compared; default true */
+  checksum?: boolean;
+  /** called while the file is read */
+  onProgress?: (progress: FileProgress) => void;
+  /** ends loading with its reason */
+  signal?: AbortSignal;
+}
+
+/**
+ * Loads a model: RWKV-7 or Meta-State, from `.safetensors`, RWKV's or our `.pth`, a folder in the layout of Hugging Face
+ * (flash-linear-attention), in shards or not. The format is told by the content, the sizes by the shapes. float16 and
+ * bfloat16 become float32 exactly.
+ *
+ * Reads by range: besides the parameters, no more than the largest of them is in memory.
+ *
+ * @param path a file or a folder
+ * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do
+ * @throws ConfigurationError when the options do not fit the file
+ */
+export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
+  const opened = await openModelFile(path, options);
+  try {
+    return await readModel(opened, options);
+  } finally {
+    await opened.file.close();
+  }
+}
+
+/** A model out of an open file, which stays open. */
+export async function readModel({ file, config }: OpenModelFile, options: LoadModelOptions = {}): Promise<Model> {
+  const { tensors } = modelTensors(file, config);
+  const declared = file.metadata.get("metastate") ?? config?.metastate;
+  const { configuration } = inferConfiguration(file.path, tensors, declared, options);
+  return new Model(configuration, await readParameters(file, tensors, configuration, options));
+}
+
+async function readParameters(
+  file: TensorFile,
+  tensors: ReadonlyMap<string, ModelTensor>,
+  configuration: ModelConfiguration,
+  { onProgress, signal }: LoadModelOptions,
+): Promise<ReadonlyMap<string, Variable>> {
+  const specifications = parameterSpecifications(configuration);
+  const total = specifications.reduce((sum, { name }) => sum + (tensors.get(name)?.tensor.byteLength ?? 0), 0);
+  const progress = new ProgressCounter(total, onProgress);
+  const parameters = new Map<string, Variable>();
+  try {
+    for (const { name, shape } of specifications) {
+      progress.parameter = name;
+      const found = tensors.get(name);
+      // The gains that an RWKV-7 model gets: with zeros its outputs stay what they are.
+      const values = found && (await readParameter(file, found, { onBytes: progress.add, signal }));
+      const tensor = values ? tf.tensor(values, [...shape], "float32") : tf.zeros([...shape]);
+      parameters.set(name, tf.variable(tensor));
+      tensor.dispose();
+    }
+    return parameters;
+  } catch (error) {
+    for (const variable of parameters.values()) variable.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+/** Models into files. */
+import { extname } from "node:path";
+
+import { ConfigurationError } from "../errors.js";
+import { attentionWidth } from "../model/configuration.js";
+import type { Model } from "../model/model.js";
+import { writeAtomically } from "./atomic-write.js";
+import type { SavedDtype } from "./float-formats.js";
+import { saveFolder } from "./huggingface/save-folder.js";
+import { ProgressCounter, type FileProgress } from "./progress.js";
+import { writePth } from "./pth/write.js";
+import { byteLength, writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
+
+/** Options of {@link saveModel}. */
+export interface SaveModelOptions {
+  /**
+   * `safetensors`: one file with RWKV-7's names. `pth`: what RWKV-LM and PyTorch load. `huggingface`: a folder with
+   * `config.json` and `model.safetensors` in flash-linear-attention's names. By default what the path ends in says, and
+   * a folder where it ends in neither `.safetensors` nor `.pth`.
+   */
+  format?: "safetensors" | "pth" | "huggingface";
+  /** rounds to nearest; default float32, which loses nothing */
+  dtype?: "float32" | "float16" | "bfloat16";
+  /** `huggingface`: the most bytes a file has, unless one parameter has more; default 5e9 */
+  maxShardBytes?: number;
+  /** called while the file is written */
+  onProgress?: (progress: FileProgress) => void;
+  /** ends saving with its reason; the old file stays */
+  signal?: AbortSignal;
+}
+
+const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
+
+/** A parameter to be written. */
+export type ParameterToWrite = TensorToWrite & { readonly dtype: SavedDtype };
+
+/** What a file says of the model in it, as JSON. */
+export function describeModel(model: Model): string {
+  return JSON.stringify({ version: 1, configuration: model.configuration });
+}
+
+/**
+ * Saves a model. The file is replaced at once when it is complete: whatever happens before, the old one stays whole.
+ *
+ * @param path the file, or for `huggingface` the folder, which is made when there is none; its other files stay
+ * @throws ConfigurationError when a value does not fit float16, or an option is unknown
+ */
+export async function saveModel(model: Model, path: string, options: SaveModelOptions = {}): Promise<void> {
+  const { format = formatOf(path), dtype: dtypeName = "float32", maxShardBytes = 5e9, onProgress, signal } = options;
+  const dtype = Object.hasOwn(dtypes, dtypeName) ? dtypes[dtypeName] : undefined;
+  if (!dtype) throw wrong("dtype", dtypeName, Object.keys(dtypes));
+  const held = [...model.parameters].map(([name, variable]): ParameterToWrite => ({
+    name,
+    dtype,
+    shape: variable.shape,
+    values: async () => {
+      progress.parameter = name;
+      return (await variable.data<"float32">()) as Float32Array<ArrayBuffer>;
+    },
+  }));
+  const parameters = format === "pth" ? withUnused(model, held) : held;
+  const total = parameters.reduce((sum, parameter) => sum + byteLength(parameter), 0);
+  const progress = new ProgressCounter(total, onProgress);
+  const writing = { onBytes: progress.add, signal };
+  const description = describeModel(model);
+  const metadata = { format: "pt", metastate: description };
+  switch (format) {
+    case "safetensors":
+      return writeAtomically(path, (sink) => writeSafetensors(sink, parameters, metadata, writing));
+    case "pth":
+      return writeAtomically(path, (sink) => writePth(sink, parameters, description, writing));
+    case "huggingface":
+      if (!(maxShardBytes > 0)) throw new ConfigurationError(`saveModel: maxShardBytes is ${maxShardBytes}`);
+      return saveFolder(path, model, parameters, { metadata, dtype: dtypeName, maxShardBytes, ...writing });
+    default:
+      throw wrong("format", format, ["safetensors", "pth", "huggingface"]);
+  }
+}
+
+function formatOf(path: string): NonNullable<SaveModelOptions["format"]> {
+  const ending = extname(path);
+  return ending === ".safetensors" ? "safetensors" : ending === ".pth" ? "pth" : "huggingface";
+}
+
+function wrong(option: string, given: unknown, wanted: readonly string[]): ConfigurationError {
+  return new ConfigurationError(`saveModel: ${option} is ${JSON.stringify(given)}, wanted ${wanted.join(", ")}`);
+}
+
+/**
+ * The parameters as RWKV-LM's training code wants them: it has a value residual in the first layer too, which nothing
+ * reads, and refuses a file without it.
+ */
+function withUnused(model: Model, parameters: readonly ParameterToWrite[]): readonly ParameterToWrite[] {
+  const { width, lowRank } = model.configuration;
+  const inner = attentionWidth(model.configuration);
+  const dtype = parameters[0]!.dtype;
+  const zeros = (name: string, shape: readonly number[]): ParameterToWrite => ({
+    name: `blocks.0.att.${name}`,
+    dtype,
+    shape,
+    values: () => Promise.resolve(new Float32Array(shape.reduce((product, size) => product * size, 1))),
+  });
+  const unused = [zeros("v0", [1, 1, inner]), zeros("v1", [width, lowRank.value]), zeros("v2", [lowRank.value, inner])];
+  const before = parameters.findIndex(({ name }) => name === "blocks.0.att.g1");
+  return [...parameters.slice(0, before), ...unused, ...parameters.slice(before)];
+}

@@ -1,0 +1,93 @@
+/** A model's state in a `.safetensors` file: `layers.0.wkv`, …, float32, so that it is the same when it comes back. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { ModelFileError } from "../errors.js";
+import { ModelState, type LayerState } from "../model/state.js";
+import { writeAtomically } from "./atomic-write.js";
+import { openTensorFile } from "./open-model-file.js";
+import { openFile, type RandomAccess } from "./random-access.js";
+import { writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
+import { toFloat32, type TensorFile } from "./tensor-file.js";
+
+const parts = ["attShift", "ffnShift", "wkv", "meta"] as const;
+type Part = (typeof parts)[number];
+
+/** Writes a state, atomically. */
+export async function saveState(state: ModelState, path: string): Promise<void> {
+  const tensors = state.layers.flatMap((layer, i) =>
+    parts.flatMap((part): TensorToWrite[] => {
+      const tensor = layer[part];
+      if (!tensor) return [];
+      const values = async () => (await tensor.data<"float32">()) as Float32Array<ArrayBuffer>;
+      return [{ name: `layers.${i}.${part}`, dtype: "F32", shape: tensor.shape, values }];
+    }),
+  );
+  await writeAtomically(path, (sink) => writeSafetensors(sink, tensors, { "metastate.state": "1" }));
+}
+
+/**
+ * Reads a state that `state.save` wrote. Whether it fits a model, `forward` says.
+ *
+ * @returns tensors of the caller's: dispose of it when it is no longer needed
+ * @throws ModelFileError when the file is damaged or holds something else
+ */
+export async function loadState(path: string): Promise<ModelState> {
+  return readState(await openFile(path));
+}
+
+/** Reads a state from bytes by position, and closes them. */
+export async function readState(access: RandomAccess): Promise<ModelState> {
+  const file = await openTensorFile(access);
+  const made: Tensor[] = [];
+  try {
+    const shapes = checkLayers(file);
+    const layers: LayerState[] = [];
+    for (const [i, present] of shapes.entries()) {
+      const layer: Partial<Record<Part, Tensor>> = {};
+      for (const part of present) {
+        const name = `layers.${i}.${part}`;
+        const values = toFloat32(file, name, await file.read(name));
+        made.push((layer[part] = tf.tensor(values, [...file.tensors.get(name)!.shape], "float32")));
+      }
+      layers.push(layer as unknown as LayerState);
+    }
+    return new ModelState(layers);
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The parts of each layer, after a check that all are of one state: same batch, width and head size everywhere. */
+function checkLayers(file: TensorFile): Part[][] {
+  const fail = (tensor: string | null, problem: string): never => {
+    throw new ModelFileError(file.path, tensor, problem, "Give a file that state.save(path) wrote.");
+  };
+  const shape = (name: string): readonly number[] =>
+    (file.tensors.get(name) ?? fail(name, "is missing: this is no state, or not a whole one")).shape;
+  const [batch, width] = shape("layers.0.attShift");
+  const size = shape("layers.0.wkv")[3];
+  const wanted: Record<Part, (found: readonly number[]) => boolean> = {
+    attShift: (found) => found.length === 2 && found[0] === batch && found[1] === width,
+    ffnShift: (found) => found.length === 2 && found[0] === batch && found[1] === width,
+    wkv: (found) => found.length === 4 && found[0] === batch && found[2] === size && found[3] === size,
+    meta: (found) => found.length === 4 && found[0] === batch && found[2] === size && found[3] === size,
+  };
+  const layers: Part[][] = [];
+  let known = 0;
+  while (file.tensors.has(`layers.${layers.length}.attShift`)) {
+    const present = parts.filter((part) => part !== "meta" || file.tensors.has(`layers.${layers.length}.meta`));
+    for (const part of present) {
+      const name = `layers.${layers.length}.${part}`;
+      const found = shape(name);
+      if (!wanted[part](found)) fail(name, `is [${found.join(", ")}], which does not fit the first layer's parts`);
+    }
+    known += present.length;
+    layers.push(present);
+  }
+  if (known !== file.tensors.size) fail(null, "holds tensors that are no part of a state");
+  return layers;
+}

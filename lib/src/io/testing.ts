@@ -1,0 +1,89 @@
+/** What the tests of files share. Not exported from the package. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import * as tf from "@tensorflow/tfjs-core";
+
+import { ModelFileError } from "../errors.js";
+import type { ModelOptions } from "../model/configuration.js";
+import { createModel, type Model } from "../model/model.js";
+import { Random } from "../random.js";
+import { randomTensor } from "../testing.js";
+import { decodeFloats, view, type FileDtype, type TensorData } from "./float-formats.js";
+import { memoryFile } from "./random-access.js";
+import { MemorySink, type FileSink } from "./atomic-write.js";
+import { openTensorFile } from "./open-model-file.js";
+import type { TensorFile } from "./tensor-file.js";
+
+/** A folder that is removed after the test. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "metastate-io-"));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A small model with parameters away from their initial zeros. */
+export function randomModel(options: Partial<ModelOptions> = {}, seed = 1): Model {
+  const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
+  const lowRank = { decay: 2, rate: 3, value: 2, gate: 3 };
+  const model = createModel({ ...sizes, lowRank, ...options }, { seed });
+  const random = new Random(seed);
+  for (const variable of model.parameters.values()) {
+    const noise = randomTensor(random, variable.shape, { scale: 0.4 });
+    const value: tf.Tensor = tf.add(variable, noise);
+    variable.assign(value);
+    tf.dispose([noise, value]);
+  }
+  return model;
+}
+
+/** All parameters' bits by name. */
+export function bitsOf(model: Model): Map<string, { shape: number[]; bits: number[] }> {
+  return new Map(
+    [...model.parameters].map(([name, variable]) => {
+      const values = variable.dataSync<"float32">();
+      const bits = [...new Uint32Array(values.buffer, values.byteOffset, values.length)];
+      return [name, { shape: variable.shape, bits }];
+    }),
+  );
+}
+
+/** Logits of a fixed input, as numbers. */
+export function logitsOf(model: Model): number[] {
+  return tf.tidy(() => [...model.forward([[1, 5, 2, 2, 6, 0]]).logits.dataSync()]);
+}
+
+/** Elements of a file as an array, F16 and BF16 as float32: as a {@link TensorFile} reads them. */
+export function decode(dtype: FileDtype, bytes: Uint8Array): TensorData {
+  const elements = Uint8Array.from(bytes);
+  if (dtype !== "F16" && dtype !== "BF16") return view(dtype, elements.buffer);
+  const values = new Float32Array(bytes.length / 2);
+  decodeFloats(dtype, elements, values);
+  return values;
+}
+
+/** The bytes that a writer writes. */
+export async function written(write: (sink: FileSink) => Promise<void>): Promise<Uint8Array> {
+  const sink = new MemorySink();
+  await write(sink);
+  return sink.bytes;
+}
+
+/** Opens bytes as a file. */
+export function open(bytes: Uint8Array, path = "memory"): Promise<TensorFile> {
+  return openTensorFile(memoryFile(bytes, path));
+}
+
+/** Fails unless the promise is refused with a {@link ModelFileError} whose message matches. */
+export async function refused(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
+  await assert.rejects(promise, (error: unknown) => {
+    assert.ok(error instanceof ModelFileError, String(error instanceof Error ? error.stack : error));
+    assert.match(error.message, pattern);
+    return true;
+  });
+}
