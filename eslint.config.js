@@ -39,5 +39,9 @@ export default tseslint.config(
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: { globals: globals.node },
   },
+  {
+    files: ["kernel/labextension/**/*.js"],
+    languageOptions: { globals: globals.browser },
+  },
   prettier,
 );

@@ -15,6 +15,7 @@ afterEach(() => {
 
 interface Spec {
   readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   readonly interrupt_mode: string;
   readonly language: string;
 }
@@ -32,6 +33,23 @@ test("the spec starts this kernel with this Node, and installing again replaces 
   assert.deepEqual(spec.argv.slice(2), ["run", "{connection_file}", "--preload", preload]);
   assert.equal(spec.interrupt_mode, "message");
   assert.equal(spec.language, "typescript");
+});
+
+test("the extension of JupyterLab for live figures lies beside the spec, which says so", () => {
+  const at = installKernelspec({ target: { kind: "prefix", prefix: folder }, preloads: [], name: "metastate" });
+  const spec = JSON.parse(readFileSync(join(at, "kernel.json"), "utf8")) as Spec;
+  assert.equal(spec.env["METASTATE_LIVE_FIGURES"], "1");
+  const extension = join(folder, "share", "jupyter", "labextensions", "metastate-live-figures");
+  const { name, jupyterlab } = JSON.parse(readFileSync(join(extension, "package.json"), "utf8")) as {
+    name: string;
+    jupyterlab: { _build: { load: string } };
+  };
+  // JupyterLab asks for the extension's files under its name, and knows its container by it.
+  assert.equal(name, "metastate-live-figures");
+  assert.match(
+    readFileSync(join(extension, jupyterlab._build.load), "utf8"),
+    /containers\["metastate-live-figures"\] =/,
+  );
 });
 
 test("a user's spec goes where their Jupyter looks", (t) => {

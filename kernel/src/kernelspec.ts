@@ -3,11 +3,14 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LIVE_FIGURES } from "./live-figures.js";
 import { canEncrypt } from "./protocol/connection.js";
 
 /** Name under which Jupyter knows the kernel. */
 export const KERNEL_NAME = "metastate";
 const DISPLAY_NAME = "TypeScript (metastate)";
+/** The extension of JupyterLab that lets figures change in place, see kernel/labextension. */
+const LAB_EXTENSION = "metastate-live-figures";
 const PACKAGE_FOLDER = fileURLToPath(new URL("..", import.meta.url));
 
 export interface InstallOptions {
@@ -41,6 +44,7 @@ export function installKernelspec({ target, preloads, name }: InstallOptions): s
     writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(preloads), undefined, 2)}\n`);
     const logos = join(PACKAGE_FOLDER, "resources");
     if (existsSync(logos)) cpSync(logos, fresh, { recursive: true });
+    cpSync(join(PACKAGE_FOLDER, "labextension"), join(base, "labextensions", LAB_EXTENSION), { recursive: true });
     rmSync(folder, { recursive: true, force: true });
     renameSync(fresh, folder);
   } catch (cause) {
@@ -67,6 +71,8 @@ function kernelspec(preloads: readonly string[]): object {
     display_name: DISPLAY_NAME,
     language: "typescript",
     interrupt_mode: "message",
+    // The extension is found by every JupyterLab that finds this kernelspec: it lies beside it.
+    env: { [LIVE_FIGURES]: "1" },
     metadata: { debugger: false, ...(canEncrypt() && { supported_encryption: "curve" }) },
   };
 }

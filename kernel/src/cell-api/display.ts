@@ -8,6 +8,7 @@ import { sendFrame } from "../session/frames.js";
 import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../session/mime-bundle.js";
 import { errorReport } from "../session/traceback.js";
 import type { MimeBundle } from "../session-protocol.js";
+import { LIVE_FIGURES } from "../live-figures.js";
 import { UpdateLimiter } from "./update-limiter.js";
 
 export type { Displayable, MimeBundle };
@@ -37,14 +38,14 @@ export class DisplayHandle implements Displayable {
   }
 
   /**
-   * Shows `value` in the place of what was shown. Updates that come faster than ten a second (plotly figures: than two and a
-   * half) are merged: the latest is shown, at the latest when the cell ends.
+   * Shows `value` in the place of what was shown. Updates that come faster than ten a second are merged: the latest is shown,
+   * at the latest when the cell ends.
    */
   update(value: unknown): void {
     this.#limiter.run(() => {
       send(value, this.#cell, this.id, true, (data) => {
         // A front end that draws a figure anew is seen to do so.
-        if (plotlyHeight(data) !== undefined) this.#limiter.interval = FIGURE_INTERVAL_MS;
+        if (!liveFigures && plotlyHeight(data) !== undefined) this.#limiter.interval = FIGURE_INTERVAL_MS;
       });
     });
   }
@@ -169,7 +170,7 @@ function send(
     sendFrame({ type: "display", cell, data, displayId, update });
   };
   const sendBundle = (data: MimeBundle): void => {
-    const height = update ? plotlyHeight(data) : undefined;
+    const height = update && !liveFigures ? plotlyHeight(data) : undefined;
     if (height !== undefined) sendData({ "text/html": `<div style="height: ${height}px"></div>` });
     sendData(data);
     sent(data);
@@ -184,15 +185,18 @@ function send(
   });
 }
 
-/** Least time between two updates of a figure, in milliseconds. */
+/** Whether JupyterLab has the extension by which figures change in place. */
+const liveFigures = process.env[LIVE_FIGURES] === "1";
+
+/** Least time between two updates of a figure that is drawn anew each time, in milliseconds. */
 const FIGURE_INTERVAL_MS = 400;
 
 /** Height of a plotly figure where it says none, in pixels, as JupyterLab's renderer has it. */
 const PLOTLY_HEIGHT = 360;
 
 /**
- * The height of a plotly figure, undefined where the data are none. JupyterLab's renderer of plotly figures draws the first
- * and never looks at another; something else shown in between, of the same height, makes JupyterLab take a new renderer.
+ * The height of a plotly figure, undefined where the data are none. Without our extension JupyterLab's renderer of plotly
+ * figures draws the first and never looks at another; something else shown in between, of the same height, makes JupyterLab take a new renderer.
  */
 function plotlyHeight(data: MimeBundle): number | undefined {
   const figure = data["application/vnd.plotly.v1+json"] as { layout?: { height?: number } } | undefined;

@@ -180,6 +180,34 @@ test("a slider that is dragged changes the value in the kernel and a figure on t
   await notebook.picture("interact", cell);
 });
 
+test("a figure that is updated changes in place, as often as it is updated", options, async () => {
+  const cell = await notebook.start(
+    "class Curve {\n" +
+      "  constructor(readonly n: number) {}\n" +
+      '  [Symbol.for("Jupyter.display")]() {\n' +
+      "    const layout = { height: 200, title: { text: `step ${this.n}` } };\n" +
+      '    return { "application/vnd.plotly.v1+json": { data: [{ y: [0, this.n, 1] }], layout } };\n' +
+      "  }\n" +
+      "}\n" +
+      "const live = display(new Curve(0));\n" +
+      "for (let n = 1; n < 40; n++) {\n" +
+      "  live.update(new Curve(n));\n" +
+      "  await new Promise((done) => setTimeout(done, 50));\n" +
+      "}",
+  );
+  const plot = cell.locator(".js-plotly-plot");
+  await plot.locator(".gtitle", { hasText: "step" }).waitFor();
+  // A figure that is drawn anew is another element.
+  await plot.evaluate((element) => {
+    (element as unknown as { marked: boolean }).marked = true;
+  });
+  await plot.locator(".gtitle", { hasText: "step 39" }).waitFor();
+  assert.ok(
+    await plot.evaluate((element) => (element as unknown as { marked?: boolean }).marked),
+    "the figure was drawn anew",
+  );
+});
+
 test("dropdown, text, button, output and boxes work together", options, async () => {
   const cell = await notebook.run(
     "const options = {\n" +
