@@ -65,6 +65,7 @@ export class Connection {
   readonly #iopub: zmq.Subscriber;
   readonly #validate: boolean;
   readonly #shellAddress: string;
+  readonly #iopubAddress: string;
 
   /** Writes the connection file into `folder`, and connects to a kernel that is yet to listen. */
   static async open(folder: string, options: ConnectionOptions = {}): Promise<Connection> {
@@ -91,6 +92,7 @@ export class Connection {
     );
     const address = (port?: number) => (transport === "tcp" ? `tcp://${ip}:${port}` : `ipc://${ip}-${port}`);
     this.#shellAddress = address(shell_port);
+    this.#iopubAddress = address(iopub_port);
     const own = encrypted ? zmq.curveKeyPair() : undefined;
     const curve = {
       ...(own && { curvePublicKey: own.publicKey, curveSecretKey: own.secretKey }),
@@ -145,6 +147,14 @@ export class Connection {
     const hmac = createHmac("sha256", this.#key);
     for (const part of parts) hmac.update(part);
     return hmac.digest("hex");
+  }
+
+  /** Another subscriber. */
+  subscriber(topic: string): zmq.Subscriber {
+    const subscriber = new zmq.Subscriber({ linger: 0, receiveTimeout: 30_000 });
+    subscriber.connect(this.#iopubAddress);
+    subscriber.subscribe(topic);
+    return subscriber;
   }
 
   /** A client without keys, on the kernel's shell. */

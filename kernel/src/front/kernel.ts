@@ -111,7 +111,7 @@ export class Kernel {
 
   async #handle({ message, channel }: Request): Promise<void> {
     const type = message.header.msg_type;
-    const handler = this.#handlers[type];
+    const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined;
     if (handler === undefined) {
       this.#log(`a message of unknown type ${type} was not answered`);
       return;

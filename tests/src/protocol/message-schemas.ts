@@ -142,17 +142,20 @@ const historyItem: Schema = {
 const comm = { comm_id: string, data: anyObject };
 const shutdownReply = reply({ restart: boolean });
 
+/** A request is answered where it was made: not only what belongs on control may be asked there, with ipykernel too. */
+const replies: readonly KernelChannel[] = ["shell", "control"];
+
 /** The content of each message, and the channels on which it may come. */
 const messages: Readonly<Record<string, readonly [channels: readonly KernelChannel[], content: Schema]>> = {
-  execute_reply: [["shell"], executeReply],
-  inspect_reply: [["shell"], reply({ found: boolean, ...display })],
+  execute_reply: [replies, executeReply],
+  inspect_reply: [replies, reply({ found: boolean, ...display })],
   complete_reply: [
-    ["shell"],
+    replies,
     reply({ matches: strings, cursor_start: natural, cursor_end: natural, metadata: completions }),
   ],
-  history_reply: [["shell"], reply({ history: { type: "array", items: historyItem } })],
+  history_reply: [replies, reply({ history: { type: "array", items: historyItem } })],
   is_complete_reply: [
-    ["shell"],
+    replies,
     {
       oneOf: [
         object({ status: { enum: ["complete", "invalid", "unknown"] } }),
@@ -162,13 +165,13 @@ const messages: Readonly<Record<string, readonly [channels: readonly KernelChann
     },
   ],
   comm_info_reply: [
-    ["shell", "control"],
+    replies,
     reply({ comms: { type: "object", additionalProperties: object({ target_name: string }) } }),
   ],
-  kernel_info_reply: [["shell", "control"], reply(kernelInfo)],
+  kernel_info_reply: [replies, reply(kernelInfo)],
   // ipykernel also publishes it, for the other clients.
   shutdown_reply: [["shell", "control", "iopub"], shutdownReply],
-  interrupt_reply: [["shell", "control"], reply({})],
+  interrupt_reply: [replies, reply({})],
   create_subshell_reply: [["control"], reply({ subshell_id: string })],
   delete_subshell_reply: [["control"], reply({})],
   list_subshell_reply: [["control"], reply({ subshell_id: strings })],
@@ -201,7 +204,7 @@ const validators = new Map<string, ValidateFunction>();
 /** What is wrong with a message, by the protocol; nothing where it is right. */
 export function problemsIn(channel: KernelChannel, parts: MessageParts): string[] {
   const type = (parts.header as { msg_type?: unknown }).msg_type;
-  const known = messages[String(type)];
+  const known = Object.hasOwn(messages, String(type)) ? messages[String(type)] : undefined;
   if (known === undefined) return [`there is no message of type ${String(type)}`];
   const [channels, schema] = known;
   let content = validators.get(String(type));
