@@ -64,6 +64,7 @@ export class Connection {
   readonly #dealers: Readonly<Record<ClientChannel, zmq.Dealer>>;
   readonly #iopub: zmq.Subscriber;
   readonly #validate: boolean;
+  #lastSend: Promise<void> = Promise.resolve();
   readonly #shellAddress: string;
   readonly #iopubAddress: string;
 
@@ -99,7 +100,14 @@ export class Connection {
       ...(server && { curveServerKey: server.publicKey }),
     };
     // The kernel asks on stdin whom it knows from shell: both have the same identity.
-    const dealer = () => new zmq.Dealer({ ...RECONNECT, ...curve, routingId: this.#session });
+    const dealer = () =>
+      new zmq.Dealer({
+        ...RECONNECT,
+        ...curve,
+        sendHighWaterMark: 0,
+        receiveHighWaterMark: 0,
+        routingId: this.#session,
+      });
     this.#dealers = { shell: dealer(), control: dealer(), stdin: dealer() };
     this.#iopub = new zmq.Subscriber({ ...RECONNECT, ...curve, receiveHighWaterMark: 0 });
     this.heartbeat = new zmq.Request({ linger: 0, ...curve });
@@ -127,7 +135,9 @@ export class Connection {
 
   /** Sends frames as they are, be they a message or not. */
   async sendFrames(channel: ClientChannel, frames: readonly (string | Uint8Array)[]): Promise<void> {
-    await this.#dealers[channel].send([...frames] as (string | Buffer)[]);
+    // Two sends on a socket must not overlap.
+    this.#lastSend = this.#lastSend.then(() => this.#dealers[channel].send([...frames] as (string | Buffer)[]));
+    await this.#lastSend;
   }
 
   /** The frames of a message: delimiter, signature, four parts, buffers. */

@@ -242,6 +242,23 @@ describe("the protocol", { timeout: 300_000 }, () => {
     assert.deepEqual((await kernel.request("shell", "comm_info_request")).content["comms"], {});
   });
 
+  it("answers a burst of 10,000 messages in full, cells in their order", { timeout: 250_000 }, async () => {
+    const counts: number[] = [];
+    const before = (await kernel.execute("0")).reply["execution_count"] as number;
+    const replies = Array.from({ length: 10_000 }, async (_, i) => {
+      const [type, content] =
+        i % 10 === 0 ? (["execute_request", { code: String(i) }] as const) : (["kernel_info_request", {}] as const);
+      const reply = await kernel.request("shell", type, content, 240_000);
+      assert.equal(reply.content["status"], "ok");
+      if (i % 10 === 0) counts.push(reply.content["execution_count"] as number);
+    });
+    await Promise.all(replies);
+    assert.deepEqual(
+      counts,
+      Array.from({ length: 1_000 }, (_, i) => before + i + 1),
+    );
+  });
+
   it("keeps quiet about messages that it does not know", async () => {
     await kernel.connection.send("shell", "no_such_request", {});
     await kernel.connection.send("stdin", "input_reply", { value: "unasked" });
