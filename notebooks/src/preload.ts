@@ -5,7 +5,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as ms from "metastate";
 import { addTensorMethods } from "./tensor-methods.js";
 
-export { ms, tf };
+// Not `export { ms, tf }`: TypeScript would look at every member of both for each completion.
+export * as tf from "@tensorflow/tfjs-core";
+export * as ms from "metastate";
 
 addTensorMethods();
 ms.registerKernels(nativeKernels);

@@ -1,5 +1,6 @@
 /** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
 import ts = require("typescript");
+import { parseErrors } from "./parse-errors.js";
 
 export type Completeness =
   { readonly status: "complete" | "invalid" | "unknown" } | { readonly status: "incomplete"; readonly indent: string };
@@ -14,11 +15,8 @@ const UNTERMINATED_STRING = 1002;
 
 /** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
 export function completeness(text: string): Completeness {
-  const { diagnostics = [] } = ts.transpileModule(text, {
-    reportDiagnostics: true,
-    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
-  });
-  const errors = diagnostics.filter(({ category, code }) => category === ts.DiagnosticCategory.Error && code < 2000);
+  const file = ts.createSourceFile("cell.ts", text, ts.ScriptTarget.ES2024);
+  const errors = parseErrors(file).filter(({ category }) => category === ts.DiagnosticCategory.Error);
   if (errors.length === 0) return { status: "complete" };
   // A string cannot go on in the next line.
   if (errors.some(({ code }) => code === UNTERMINATED_STRING)) return { status: "invalid" };

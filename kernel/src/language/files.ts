@@ -13,7 +13,7 @@ import { Scope, type Segment } from "./scope.js";
 /** Folder and stem of the virtual files; no file of that name is expected on disk. */
 const STEM = ".notebook";
 const EMPTY = "export {};\n";
-const FIRST_SLOTS = 64;
+const FIRST_SLOTS = 32;
 
 interface VirtualFile {
   text: string;

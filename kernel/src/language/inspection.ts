@@ -9,14 +9,16 @@ export interface Inspection {
   readonly documentation: string;
 }
 
+/** Overloads of a call that are shown. */
+const MOST_OVERLOADS = 5;
+
 /** The name under, or just before, `cursor`; or the call whose arguments the cursor stands in. */
 export function inspect(language: Language, text: string, cursor: number): Inspection | undefined {
   return language.edit(text, (service, path) => {
     const at = (offset: number): Inspection | undefined => {
       if (offset < 0) return undefined;
       const info = service.getQuickInfoAtPosition(path, offset);
-      // Of a name that means nothing TypeScript says that it is `any`, without saying what kind of thing it is.
-      if (info === undefined || info.kind === ts.ScriptElementKind.unknown) return undefined;
+      if (info === undefined) return undefined;
       return {
         signature: ts.displayPartsToString(info.displayParts),
         documentation: documentation(info.documentation ?? [], info.tags ?? []),
@@ -28,26 +30,88 @@ export function inspect(language: Language, text: string, cursor: number): Inspe
   });
 }
 
+/** A call, with the parameter that the cursor stands at. */
 function call(service: ts.LanguageService, path: string, cursor: number): Inspection | undefined {
   const help = service.getSignatureHelpItems(path, cursor, undefined);
   const item = help?.items[help.selectedItemIndex];
   if (help === undefined || item === undefined) return undefined;
-  const text = (parts: readonly ts.SymbolDisplayPart[]): string => ts.displayPartsToString([...parts]);
+  const others = help.items.filter((other) => other !== item);
+  const shown = others.slice(0, MOST_OVERLOADS - 1).map(signature);
+  const hidden = others.length - shown.length;
+  const more = hidden > 0 ? [`// and ${hidden} more overloads`] : [];
+  // A rest parameter takes all arguments that are left.
+  const last = item.parameters.at(-1);
+  const active = item.parameters[help.argumentIndex] ?? (item.isVariadic ? last : undefined);
+  return {
+    signature: [signature(item), ...shown, ...more].join("\n"),
+    documentation: [...(active === undefined ? [] : [parameter(active)]), documentation(item.documentation, item.tags)]
+      .filter((part) => part !== "")
+      .join("\n\n"),
+  };
+}
+
+function signature(item: ts.SignatureHelpItem): string {
   const parameters = item.parameters.map(({ displayParts }) => text(displayParts));
-  const signature =
-    text(item.prefixDisplayParts) + parameters.join(text(item.separatorDisplayParts)) + text(item.suffixDisplayParts);
-  const others = help.items.length > 1 ? `\n// and ${help.items.length - 1} more overloads` : "";
-  return { signature: signature + others, documentation: documentation(item.documentation, item.tags) };
+  return (
+    text(item.prefixDisplayParts) + parameters.join(text(item.separatorDisplayParts)) + text(item.suffixDisplayParts)
+  );
+}
+
+/** The parameter that is about to be given. */
+function parameter({ displayParts, documentation }: ts.SignatureHelpParameter): string {
+  const about = text(documentation);
+  return `▸ **\`${text(displayParts)}\`**${about === "" ? "" : ` — ${about}`}`;
+}
+
+function text(parts: readonly ts.SymbolDisplayPart[]): string {
+  return ts.displayPartsToString([...parts]);
 }
 
 function documentation(parts: readonly ts.SymbolDisplayPart[], tags: readonly ts.JSDocTagInfo[]): string {
-  const text = ts.displayPartsToString([...parts]);
-  const notes = tags.map((tag) => {
-    const body = ts.displayPartsToString(tag.text);
-    if (tag.name === "example")
+  return [prose(parts), ...tags.map(note)].filter((part) => part !== "").join("\n\n");
+}
+
+/** A tag of a comment, as Markdown. */
+function note({ name, text: parts = [] }: ts.JSDocTagInfo): string {
+  const body = prose(parts);
+  switch (name) {
+    case "example":
       return `*@example*\n${body.includes("```") ? body : `\`\`\`typescript\n${body}\n\`\`\``}`;
-    const [, name, rest = ""] = tag.name === "param" ? (/^(\S+)\s*-?\s*([^]*)$/.exec(body) ?? []) : [];
-    return name === undefined ? `*@${tag.name}* ${body}` : `*@param* \`${name}\` — ${rest}`;
-  });
-  return [text, ...notes].filter((part) => part !== "").join("\n\n");
+    case "param":
+    case "typeParam":
+    case "template":
+    case "property": {
+      const [, what, rest = ""] = /^(\S+)\s*-?\s*([^]*)$/.exec(body) ?? [];
+      if (what !== undefined) return `*@${name}* \`${what}\`${rest === "" ? "" : ` — ${rest}`}`;
+      break;
+    }
+    default:
+  }
+  return body === "" ? `*@${name}*` : `*@${name}* ${body}`;
+}
+
+/** Text of a comment; `{@link …}` becomes a link where it names an address, and code where it names a symbol. */
+function prose(parts: readonly ts.SymbolDisplayPart[]): string {
+  let link: { target: string; label: string } | undefined;
+  let out = "";
+  for (const part of parts) {
+    const kind = part.kind as keyof typeof ts.SymbolDisplayPartKind;
+    if (kind === "link") {
+      // The parts of a link stand between two of this kind: `{@link ` and `}`.
+      if (link === undefined) link = { target: "", label: "" };
+      else {
+        out += written(link);
+        link = undefined;
+      }
+    } else if (link !== undefined && kind === "linkName") link.target = part.text;
+    else if (link !== undefined && kind === "linkText") link.label += part.text;
+    else out += part.text;
+  }
+  return out;
+}
+
+function written({ target, label }: { target: string; label: string }): string {
+  const [address = "", ...words] = (target + label).trim().split(/\s*\|\s*|\s+/);
+  const title = words.join(" ") || address;
+  return /^https?:/.test(address) ? `[${title}](${address})` : `\`${title.replace(/^.* /, "")}\``;
 }

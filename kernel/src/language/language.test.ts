@@ -88,6 +88,73 @@ test("inspection at the end of a name, in a call's parentheses, and nowhere", ()
   assert.equal(inspect(language, "", 0), undefined);
 });
 
+test("inspection in a call names the parameter that comes, with what is said of it", () => {
+  assert.match(
+    inspect(language, "addition(", 9)?.documentation ?? "",
+    /^▸ \*\*`a: number`\*\* — the first\n\nAdds two numbers/,
+  );
+  assert.match(inspect(language, "addition(1, ", 12)?.documentation ?? "", /^▸ \*\*`b\?: number`\*\*\n/);
+  assert.match(
+    inspect(language, "paths.join('a', 'b', ", 21)?.documentation ?? "",
+    /^▸ \*\*`\.\.\.paths: string\[\]`\*\*/,
+  );
+  const overloads = inspect(language, "Array.from(", 11)?.signature.split("\n") ?? [];
+  assert.ok(overloads.length > 2 && overloads.every((line) => line.startsWith("from")), overloads.join("\n"));
+});
+
+test("inspection shows examples and links as Markdown", () => {
+  language.compile(
+    `/**
+ * Halves, see {@link https://example.com/half the page} and {@link addition}.
+ * @example
+ * half(4)
+ * @deprecated use shift
+ * @template T what kind
+ */
+function half<T extends number>(n: T) { return n / 2 }`,
+    "In [7]",
+  );
+  const { documentation } = inspect(language, "half", 2) ?? { documentation: "" };
+  assert.match(documentation, /^Halves, see \[the page\]\(https:\/\/example\.com\/half\) and `addition`\./);
+  assert.match(documentation, /\*@example\*\n```typescript\nhalf\(4\)\n```/);
+  assert.match(documentation, /\*@deprecated\* use shift/);
+  assert.match(documentation, /`T` — what kind/);
+});
+
+test("completion and inspection in the middle of broken code", () => {
+  assert.deepEqual(at("if (shape.wi| {\n  foo(").texts, ["widen", "width"]);
+  assert.deepEqual(at("const o = { a: shape.| , b: [").texts, ["height", "widen", "width"]);
+  assert.deepEqual(at("class { x = shape.he|").texts, ["height"]);
+  assert.deepEqual(at("`text ${shape.widt|").texts, ["width"]);
+  assert.match(inspect(language, "}}} shape.width +", 11)?.signature ?? "", /width: number/);
+  for (const text of [
+    "",
+    ".|",
+    "|",
+    "'|",
+    "/*|",
+    "import |",
+    "import { | } from 'node:path'",
+    "a.b.c.|",
+    "@|",
+    "\\u|",
+    "#|",
+  ]) {
+    const cursor = Math.max(0, text.indexOf("|"));
+    completeness(text);
+    complete(language, text.replace("|", ""), cursor);
+    inspect(language, text.replace("|", ""), cursor);
+  }
+});
+
+test("completion of names in an import, of paths of own files, and of keys in a string", () => {
+  writeFileSync(join(folder, "helpers.ts"), "export const helpful = 1;");
+  assert.ok(at('import { joi| } from "node:path"').texts.includes("join"));
+  assert.ok(at('import x from "./hel|"').texts.some((text) => text.startsWith("helpers")));
+  assert.ok(at('import { help| } from "./helpers"').texts.includes("helpful"));
+  assert.deepEqual(at('shape["wi|"]').texts, ["widen", "width"]);
+});
+
 test("inspection of what the kernel brings", () => {
   assert.match(inspect(language, "display.html", 10)?.documentation ?? "", /Shows HTML/);
   assert.match(inspect(language, "progress", 4)?.documentation ?? "", /shows a bar/);

@@ -11,6 +11,7 @@ import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { IGNORED_ERRORS } from "./options.js";
 import { OwnModules } from "./own-modules.js";
+import { parseErrors } from "./parse-errors.js";
 import { NotebookConfig } from "./tsconfig.js";
 
 /** JavaScript of a cell, or why there is none. */
@@ -82,7 +83,19 @@ export class Language {
     if (cell.problem !== undefined) return { ok: false, errors: formatProblem(cell.problem, label, source) };
     if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
-    const parsed = ts.createSourceFile(this.#files.cellPath, cell.text, ts.ScriptTarget.ES2023, false, kind);
+    const target = this.#config.options.target ?? ts.ScriptTarget.ES2024;
+    const parsed = ts.createSourceFile(this.#files.cellPath, cell.text, target, false, kind);
+    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => ({
+      ok: false,
+      errors: formatDiagnostics(diagnostics, (d) =>
+        d.file === undefined || d.file.fileName === this.#files.cellPath
+          ? { label, text: source }
+          : this.#fileText(d.file),
+      ),
+    });
+    // What cannot be read is not worth a program.
+    const unreadable = parseErrors(parsed);
+    if (unreadable.length > 0) return errors(unreadable);
     const { direct, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
     const exports = [
@@ -97,12 +110,6 @@ export class Language {
     const path = this.#files.cellPath;
     let { program, file } = this.#open(text);
     const syntactic = program.getSyntacticDiagnostics(file);
-    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => ({
-      ok: false,
-      errors: formatDiagnostics(diagnostics, (d) =>
-        d.file === undefined || d.file.fileName === path ? { label, text: source } : this.#fileText(d.file),
-      ),
-    });
     if (syntactic.length > 0) return errors(syntactic);
     let own = this.#ownFiles(program, file);
     const lacks = [file, ...own].some((each) => this.#host.lacksModule(program, each));
@@ -160,11 +167,18 @@ export class Language {
     return [...earlier, ...own];
   }
 
-  /** Runs `query` with the language service on a text that is being edited. */
-  edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T {
+  /**
+   * Runs `query` with the language service on a text that is being edited. Undefined where TypeScript fails at a text that
+   * is not whole yet, as it may: then nothing is known of it.
+   */
+  edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T | undefined {
     this.#heedConfig();
     this.#open(rewriteCommands(text).text);
-    return query(this.#service, this.#files.cellPath);
+    try {
+      return query(this.#service, this.#files.cellPath);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The notebook's own files that a cell needs. What cells find without an import they find too. */
