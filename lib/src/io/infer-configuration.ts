@@ -14,7 +14,7 @@ import { sseVariants } from "../sse/registry.js";
 import type { SseVariant } from "../sse/context.js";
 import { unknownTensor, type ModelTensor } from "./model-tensors.js";
 import { isObject, parseObject } from "./safetensors/header.js";
-import { message } from "./random-access.js";
+import { message, show } from "./random-access.js";
 
 /** What a caller may say of a file. */
 export interface SseChoice {
@@ -38,24 +38,24 @@ const unused = new Set(["blocks.0.att.v0", "blocks.0.att.v1", "blocks.0.att.v2"]
 /**
  * Finds the configuration and checks that the file has each of its parameters, in the right shape, and no others.
  *
- * @param declared our configuration as JSON, where the file has it
+ * @param declared our configuration where the file has it: JSON, as text or parsed
  * @throws ModelFileError naming the tensor that does not fit
  * @throws ConfigurationError when the caller's choice does not fit the file
  */
 export function inferConfiguration(
   path: string,
   tensors: ReadonlyMap<string, ModelTensor>,
-  declared: string | undefined,
+  declared: unknown,
   choice: SseChoice = {},
 ): InferredConfiguration {
-  const said = declared === undefined ? {} : parseDeclared(path, declared);
+  const said = parseDeclared(path, declared);
   const sizes = inferSizes(path, tensors, said);
   for (const name of ["vocabSize", "width", "layers", "heads", "headSize", "parameterTokens"] as const) {
     if (said[name] !== undefined && said[name] !== sizes[name]) {
       throw new ModelFileError(
         path,
         null,
-        `says its ${name} is ${JSON.stringify(said[name])?.slice(0, 80)}, but its tensors have ${sizes[name]}`,
+        `says its ${name} is ${show(said[name])}, but its tensors have ${sizes[name]}`,
         "Its tensors and its configuration are of different models: copy both again.",
       );
     }
@@ -76,8 +76,8 @@ export function inferConfiguration(
 
 type Sizes = Required<Omit<ModelOptions, "sse" | "rho">>;
 
-function parseDeclared(path: string, json: string): Partial<Record<string, unknown>> {
-  const said = parseObject(path, json);
+function parseDeclared(path: string, declared: unknown): Partial<Record<string, unknown>> {
+  const said = typeof declared === "string" ? parseObject(path, declared) : isObject(declared) ? declared : {};
   if (typeof said.version === "number" && said.version > 1) {
     throw new ModelFileError(path, null, "was written by a newer version of metastate", "Install that version.");
   }

@@ -2,10 +2,14 @@
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import { message } from "./random-access.js";
 import type { ModelConfiguration } from "../model/configuration.js";
+import type { HuggingFaceConfig } from "./huggingface/config.js";
 import { inferConfiguration } from "./infer-configuration.js";
 import { modelTensors, type Naming } from "./model-tensors.js";
 import { openModelFile } from "./open-model-file.js";
 import type { FileTensor, TensorFile } from "./tensor-file.js";
+
+/** Tensors in the table; `tensors` has all. */
+const mostRows = 2000;
 
 /** A file's content. Displays itself as a table. */
 export class FileInspection implements Displayable {
@@ -47,8 +51,10 @@ export class FileInspection implements Displayable {
   }
 
   private rows(): string[][] {
-    const rows = this.tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(", ")}]`]);
-    return [["tensor", "dtype", "shape"], ...rows];
+    const shown = this.tensors.slice(0, mostRows);
+    const rows = shown.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(", ")}]`]);
+    const more = this.tensors.length - shown.length;
+    return [["tensor", "dtype", "shape"], ...rows, ...(more > 0 ? [[`… and ${more} more`, "", ""]] : [])];
   }
 
   toString(): string {
@@ -76,10 +82,7 @@ export async function inspectFile(path: string): Promise<FileInspection> {
   }
 }
 
-function describe(
-  file: TensorFile,
-  config: { tied: boolean; metastate: string | undefined } | undefined,
-): FileInspection["model"] {
+function describe(file: TensorFile, config: HuggingFaceConfig | undefined): FileInspection["model"] {
   try {
     const { naming, tensors } = modelTensors(file, config);
     const declared = file.metadata.get("metastate") ?? config?.metastate;

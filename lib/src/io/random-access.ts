@@ -109,3 +109,14 @@ export async function readBytes(
 export function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** A value out of JSON, for a message: short, and whatever its depth. */
+export function show(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? "nothing";
+  } catch {
+    text = "nested too deeply to be shown";
+  }
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}

@@ -2,20 +2,20 @@
 import { ModelFileError } from "../../errors.js";
 import type { ModelConfiguration } from "../../model/configuration.js";
 import { attentionWidth } from "../../model/configuration.js";
-import { readBytes, type RandomAccess } from "../random-access.js";
+import { readBytes, show, type RandomAccess } from "../random-access.js";
 import { parseObject } from "../safetensors/header.js";
 
 /** The file's name in a model's folder. */
 export const configName = "config.json";
 
-const largestConfig = 16 * 1024 * 1024;
+const largestConfig = 1024 * 1024;
 
 /** What of a `config.json` concerns reading. */
 export interface HuggingFaceConfig {
   /** whether the head is the embedding */
   readonly tied: boolean;
-  /** our configuration as JSON, where the folder is of this library */
-  readonly metastate: string | undefined;
+  /** our configuration, where the folder is of this library */
+  readonly metastate: unknown;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function readConfig(file: RandomAccess): Promise<HuggingFaceConfig>
     throw new ModelFileError(
       file.path,
       null,
-      `describes a model of type ${JSON.stringify(kind)?.slice(0, 80)}`,
+      `describes a model of type ${show(kind)}`,
       'Models of type "rwkv7" (flash-linear-attention) and "metastate" can be loaded.',
     );
   }
@@ -55,13 +55,13 @@ export async function readConfig(file: RandomAccess): Promise<HuggingFaceConfig>
     throw new ModelFileError(
       file.path,
       null,
-      `has ${key} ${JSON.stringify(value)?.slice(0, 80)}, wanted ${JSON.stringify(right)} (${meaning})`,
+      `has ${key} ${show(value)}, wanted ${show(right)} (${meaning})`,
       "Such a model is not RWKV-7 as published, and the library has no layer for it.",
     );
   }
   return {
     tied: json.tie_word_embeddings === true,
-    metastate: json.metastate === undefined ? undefined : JSON.stringify(json.metastate),
+    metastate: json.metastate,
   };
 }
 

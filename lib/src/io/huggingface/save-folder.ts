@@ -5,10 +5,11 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { ModelFileError } from "../../errors.js";
 import type { Model } from "../../model/model.js";
 import { writeAtomically } from "../atomic-write.js";
 import { transpose } from "../model-tensors.js";
-import { openFile } from "../random-access.js";
+import { message, openFile } from "../random-access.js";
 import { indexName, readIndex } from "../safetensors/sharded.js";
 import { byteLength, writeSafetensors, type OnBytes, type TensorToWrite } from "../safetensors/write.js";
 import { configName, makeConfig } from "./config.js";
@@ -32,7 +33,10 @@ export async function saveFolder(
   parameters: readonly TensorToWrite[],
   { metadata, dtype, maxShardBytes, ...writing }: SaveFolderOptions,
 ): Promise<void> {
-  await mkdir(path, { recursive: true });
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    const remedy = "Give a path at which a folder can be made, or that ends in .safetensors or .pth.";
+    throw new ModelFileError(path, null, `cannot be made a folder (${message(error)})`, remedy, { cause: error });
+  });
   const shards = split(parameters.map(inFla), maxShardBytes);
   const before = await readdir(path);
   const oldShards = await shardsOf(path, before);

@@ -22,7 +22,12 @@ export class Tuple {
 
 /** Python's dict and OrderedDict. */
 export class Dictionary {
-  readonly items = new Map<string | number | boolean | null, PickleValue>();
+  private held: Map<string | number | boolean | null, PickleValue> | undefined;
+
+  /** In order. Made when first used: a pickle can make a million empty ones out of a million bytes. */
+  get items(): Map<string | number | boolean | null, PickleValue> {
+    return (this.held ??= new Map());
+  }
 }
 
 /** A class or function by its full name: a name and nothing more. */

@@ -40,6 +40,9 @@ export function readPickle(bytes: Uint8Array, world: PickleWorld): PickleValue {
 
 type Instruction = (machine: Machine) => void;
 
+/** A tensor takes about 30. Each may make an object of some hundred bytes, and a process must be able to hold them. */
+const mostInstructions = 4_000_000;
+
 /** Longer than any number a model's file holds; arithmetic on longer ones takes its time. */
 const longestInteger = 16;
 
@@ -60,7 +63,7 @@ class Machine {
   }
 
   run(): PickleValue {
-    for (;;) {
+    for (let count = 0; count < mostInstructions; count++) {
       const at = this.position;
       const code = this.take(1)[0]!;
       if (code === stop) return this.pop();
@@ -72,6 +75,7 @@ class Machine {
       }
       instruction(this);
     }
+    throw new PickleError(`has a pickle of more than ${mostInstructions} instructions, which no model needs`);
   }
 
   push(value: PickleValue): void {

@@ -177,6 +177,7 @@ const refusals: [what: string, data: Uint8Array, message: RegExp][] = [
   ["a mark that is not there", pickle(...proto, "t."), /ends a list which was not begun/],
   ["a memo that is not there", pickle(...proto, "h", 7, "."), /recalls value 7/],
   ["an integer of 4 GB", pickle(...proto, 0x8b, 0, 0, 0, 0x7f), /integer of 2130706432 bytes/],
+  ["five million dictionaries", new Uint8Array(5e6).fill(0x7d).with(0, 0x80).with(1, 2), /more than 4000000 instruct/],
   ["a name twice", pickle(...proto, "}", ...unicode("a"), "N", "s", ...unicode("a"), "N", "s."), /has "a" twice/],
   ["attributes of a tuple", pickle(...proto, ")}b."), /sets an item of something that is no dictionary/],
   ["a text in place of a dictionary", pickle(...proto, ...unicode("a"), "."), /holds no dictionary of tensors/],

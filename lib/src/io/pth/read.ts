@@ -15,7 +15,7 @@ import { readZip, type ZipEntry } from "./zip-reader.js";
 export const metadataEntry = "metastate.json";
 
 /** A pickle of 100,000 tensors has about 20 MB. */
-const largestPickle = 256 * 1024 * 1024;
+const largestPickle = 64 * 1024 * 1024;
 
 const again = "Copy or download it again.";
 

@@ -14,7 +14,7 @@ export interface ZipEntry {
 }
 
 /** A model of a hundred layers has some 3,000. */
-const mostEntries = 200_000;
+const mostEntries = 100_000;
 
 const again = "Copy or download it again.";
 

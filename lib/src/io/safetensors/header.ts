@@ -4,7 +4,7 @@
  */
 import { ModelFileError } from "../../errors.js";
 import { isFileDtype, itemSizes } from "../float-formats.js";
-import { message, readBytes, type RandomAccess } from "../random-access.js";
+import { message, readBytes, show, type RandomAccess } from "../random-access.js";
 import { elementCount, type FileTensor } from "../tensor-file.js";
 import { duplicateKey } from "./duplicate-key.js";
 
@@ -19,8 +19,11 @@ export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, PlacedTensor>;
 }
 
-/** The format's own limit; a header of a model with 10,000 tensors is about 1 MB. */
-export const largestHeader = 100_000_000;
+/**
+ * A header of a model with 10,000 tensors has about 1 MB. The format allows 100 MB; parsed, JSON takes up to twenty times
+ * its size, which a process must be able to hold.
+ */
+const largestHeader = 25_000_000;
 
 const again = "Copy or download it again.";
 const damaged = "The file is damaged or was not written by a safetensors library: write it again.";
@@ -100,28 +103,23 @@ function placed(path: string, name: string, entry: unknown, start: number): Plac
   const { dtype, shape, data_offsets: offsets } = entry;
   if (!isFileDtype(dtype)) {
     return fail(
-      `has dtype ${shorten(dtype)}, which is unknown`,
+      `has dtype ${show(dtype)}, which is unknown`,
       `Known are ${Object.keys(itemSizes).join(", ")}: save it in one of these.`,
     );
   }
   const count = Array.isArray(shape) ? elementCount(shape) : undefined;
-  if (count === undefined) return fail(`has shape ${shorten(shape)}, wanted a list of sizes`);
+  if (count === undefined) return fail(`has shape ${show(shape)}, wanted a list of sizes`);
   const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : [];
-  if (!isPosition(begin) || !isPosition(end)) return fail(`has offsets ${shorten(offsets)}, wanted a begin and an end`);
+  if (!isPosition(begin) || !isPosition(end)) return fail(`has offsets ${show(offsets)}, wanted a begin and an end`);
   const byteLength = count * itemSizes[dtype];
   if (end - begin !== byteLength) {
-    return fail(`has ${end - begin} bytes, but ${byteLength} are needed for shape ${shorten(shape)} of ${dtype}`);
+    return fail(`has ${end - begin} bytes, but ${byteLength} are needed for shape ${show(shape)} of ${dtype}`);
   }
   return { name, dtype, shape: shape as number[], byteLength, position: start + begin };
 }
 
 function isPosition(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-function shorten(value: unknown): string {
-  const text = JSON.stringify(value) ?? "none";
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
 /** The tensors must fill the rest of the file: no overlap, no gap, nothing behind. */

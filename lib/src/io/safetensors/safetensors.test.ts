@@ -107,7 +107,7 @@ test("a large tensor is converted in pieces and told as it goes", async () => {
 const refusals: [what: string, file: Uint8Array, message: RegExp][] = [
   ["an empty file", new Uint8Array(0), /^memory: is empty. Copy or download it again/],
   ["text", new TextEncoder().encode("no model at all"), /is neither a .safetensors nor a .pth file/],
-  ["a header of 10 GB", fileOf({}, 0, 10_000_000_000n), /claims a header of 10000000000 bytes, at most 100000000/],
+  ["a header of 10 GB", fileOf({}, 0, 10_000_000_000n), /claims a header of 10000000000 bytes, at most 25000000/],
   ["a header of 2^63 bytes", fileOf({}, 0, 1n << 63n), /claims a header of 92233720368547\d+ bytes/],
   ["a header longer than the file", fileOf({}, 0, 1000n), /claims a header of 1000 bytes, but has 2 after its length/],
   ["no JSON", fileOf("{,}", 0), /is not valid JSON/],
@@ -132,6 +132,11 @@ const refusals: [what: string, file: Uint8Array, message: RegExp][] = [
   ["an absurd shape", fileOf({ a: tensor(0, 4, [1e15, 1e15]) }, 4), /has shape \[1000000000000000,/],
   ["offsets backwards", fileOf({ a: tensor(8, 4, [1]) }, 8), /has -4 bytes, but 4 are needed/],
   ["offsets that are no integers", fileOf({ a: tensor(0.5, 4.5, [1]) }, 8), /has offsets \[0.5,4.5\]/],
+  [
+    "a shape nested 100,000 deep",
+    fileOf(`{"a":{"dtype":"F32","shape":${"[".repeat(1e5)}${"]".repeat(1e5)}}}`, 0),
+    /shape/,
+  ],
   ["metadata that is no text", fileOf({ __metadata__: { a: 1 } }, 0), /has metadata that is not text/],
   ["no description", fileOf({ a: null }, 0), /tensor "a" has no description/],
   ["Git LFS", new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\n"), /is a pointer of Git LFS/],

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 
 import { ModelFileError } from "../../errors.js";
-import { openFile, readBytes, type RandomAccess } from "../random-access.js";
+import { openFile, readBytes, show, type RandomAccess } from "../random-access.js";
 import type { FileTensor, ReadOptions, TensorFile } from "../tensor-file.js";
 import { isObject, parseObject } from "./header.js";
 import { openSafetensors } from "./read.js";
@@ -10,8 +10,8 @@ import { openSafetensors } from "./read.js";
 /** The index's name in a model's folder. */
 export const indexName = "model.safetensors.index.json";
 
-/** Enough for a million tensors. */
-const largestIndex = 100_000_000;
+/** Enough for 200,000 tensors. */
+const largestIndex = 25_000_000;
 
 const remedy = "Download the model's folder again.";
 
@@ -89,10 +89,7 @@ export async function readIndex(
   const places = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== "string" || !isPlainName(file)) {
-      fail(
-        tensor,
-        `is said to be in ${JSON.stringify(file)?.slice(0, 80)}, which is no name of a file beside the index`,
-      );
+      fail(tensor, `is said to be in ${show(file)}, which is no name of a file beside the index`);
     }
     places.set(tensor, file as string);
   }
