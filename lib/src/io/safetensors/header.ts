@@ -6,7 +6,7 @@ import { ModelFileError } from "../../errors.js";
 import { isFileDtype, itemSizes } from "../float-formats.js";
 import { message, readBytes, show, type RandomAccess } from "../random-access.js";
 import { elementCount, type FileTensor } from "../tensor-file.js";
-import { duplicateKey } from "./duplicate-key.js";
+import { depthOf, duplicateKey } from "./json-structure.js";
 
 /** A tensor and where its elements begin, in bytes from the beginning of the file. */
 export interface PlacedTensor extends FileTensor {
@@ -70,12 +70,16 @@ function decodeText(path: string, bytes: Uint8Array): string {
   }
 }
 
+/** Headers nest three deep, and `config.json` not much more. Parsing deeper ones takes a hundred times their size. */
+const deepest = 100;
+
 /**
  * A JSON object, with no name twice in any object of it: JSON.parse would keep the last and hide the first.
  *
  * @throws ModelFileError
  */
 export function parseObject(path: string, text: string): Record<string, unknown> {
+  if (depthOf(text) > deepest) throw new ModelFileError(path, null, "holds JSON that is nested too deeply", damaged);
   let value: unknown;
   try {
     value = JSON.parse(text);

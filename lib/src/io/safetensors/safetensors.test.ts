@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { encodeFloats, itemSizes, type FileDtype } from "../float-formats.js";
 import { memoryFile } from "../random-access.js";
 import { decode, open, refused, written } from "../testing.js";
-import { duplicateKey } from "./duplicate-key.js";
+import { depthOf, duplicateKey } from "./json-structure.js";
 import { openSharded } from "./sharded.js";
 import { writeSafetensors, type TensorToWrite } from "./write.js";
 
@@ -134,8 +134,8 @@ const refusals: [what: string, file: Uint8Array, message: RegExp][] = [
   ["offsets that are no integers", fileOf({ a: tensor(0.5, 4.5, [1]) }, 8), /has offsets \[0.5,4.5\]/],
   [
     "a shape nested 100,000 deep",
-    fileOf(`{"a":{"dtype":"F32","shape":${"[".repeat(1e5)}${"]".repeat(1e5)}}}`, 0),
-    /shape/,
+    fileOf(`{"a":{"shape":${"[".repeat(1e5)}${"]".repeat(1e5)}}}`, 0),
+    /nested too deeply/,
   ],
   ["metadata that is no text", fileOf({ __metadata__: { a: 1 } }, 0), /has metadata that is not text/],
   ["no description", fileOf({ a: null }, 0), /tensor "a" has no description/],
@@ -151,6 +151,10 @@ test("a name stands twice, at any depth, however it is written", () => {
   assert.equal(duplicateKey('{"a":1,"\\u0061":2}'), "a");
   assert.equal(duplicateKey('[{"x":{"y\\"":1,"z":",","y\\"":2}}]'), 'y"');
   assert.equal(duplicateKey('{"a":"a","b":"a,\\"a\\":"}'), undefined);
+});
+
+test("how deep JSON nests", () => {
+  assert.deepEqual(['{"a":[{}]}', '"[[["', '{"\\"[":1}', "]]]", '{"a'].map(depthOf), [3, 0, 1, 0, 1]);
 });
 
 test("a tensor may be called __proto__ or 7", async () => {

@@ -1,4 +1,4 @@
-/** Finds a name that stands twice in one object of a JSON text, which JSON.parse does not tell. */
+/** What JSON.parse does not tell of a JSON text: names that stand twice in one object, and how deep it nests. */
 
 /**
  * @param text valid JSON
@@ -51,4 +51,17 @@ function stringEnd(text: string, start: number): number {
     else if (text[i] === '"') return i + 1;
   }
   return text.length;
+}
+
+/** How many objects and arrays are open at most at one place of a text that may be JSON. */
+export function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '"') i = stringEnd(text, i) - 1;
+    else if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
+  }
+  return deepest;
 }
