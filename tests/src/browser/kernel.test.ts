@@ -121,10 +121,9 @@ test("a progress bar moves while the cell runs", options, async () => {
 });
 
 test("the interrupt button stops an endless loop; variables are kept", options, async () => {
-  const cell = await notebook.start("let rounds = 0;\nwhile (true) rounds++;");
-  await notebook.page.locator(".jp-Notebook-ExecutionIndicator[data-status='busy']").waitFor();
-  // The loop must have begun, not only its compilation.
-  await sleep(500);
+  const cell = await notebook.start('let rounds = 0;\nconsole.log("looping");\nwhile (true) rounds++;');
+  // The loop has begun, not only its compilation.
+  await shows(cell, /looping/);
   await notebook.page
     .locator('[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"]')
     .first()

@@ -30,7 +30,7 @@ export function chooser(kind: Kind, name: string): <const T>(options: ChoiceOpti
             throw new RangeError(`ui.${name}: ${inspect(value)} is none of its options: ${labels.join(", ")}`);
           return index;
         },
-        decode: (index) => values[index as number] ?? (values[0] as T),
+        decode: (index) => values[index as number] as T,
       },
       "value" in options && options.value !== undefined ? options.value : (values[0] as T),
       options,

@@ -118,9 +118,22 @@ export class Control<T> extends Labelled {
     return `[${this.#codec.name}${label}: ${typeof value === "string" ? value : JSON.stringify(value)}]`;
   }
 
+  protected override accepts(key: string): boolean {
+    return key === this.#codec.key;
+  }
+
   protected override received(changes: WidgetState): Promise<void> {
+    const { key } = this.#codec;
     const old = this.value;
+    let value = this.get(key);
     void super.received(changes);
+    // No control of the page sends what is no value of it, but any client may; the page is then told what holds.
+    try {
+      value = this.#codec.encode(this.value);
+    } catch {
+      // The value stays.
+    }
+    if (!isDeepStrictEqual(value, this.get(key))) this.set({ [key]: value });
     return this.#tell(old);
   }
 

@@ -28,7 +28,7 @@ const TEXT = {
     if (typeof value !== "string") throw new TypeError(`ui.text: the value must be a string, not ${String(value)}`);
     return value;
   },
-  decode: String,
+  decode: (state: unknown) => state as string,
 } as const;
 
 function textState({ placeholder, live = true }: TextOptions): { placeholder: string; continuous_update: boolean } {
@@ -63,7 +63,7 @@ class Checkbox extends Control<boolean> {
         if (typeof value === "boolean") return value;
         throw new TypeError(`ui.checkbox: the value must be true or false, not ${String(value)}`);
       },
-      decode: Boolean,
+      decode: (state: unknown) => state as boolean,
     };
     super({ model: "CheckboxModel", view: "CheckboxView" }, codec, options.value ?? false, options, { indent: false });
   }

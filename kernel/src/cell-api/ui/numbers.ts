@@ -45,7 +45,12 @@ export function slider(options: SliderOptions = {}): Control<number> {
   const { min, max, step, whole } = range;
   return new Control<number>(
     whole ? { model: "IntSliderModel", view: "IntSliderView" } : { model: "FloatSliderModel", view: "FloatSliderView" },
-    { key: "value", name: "slider", encode: (value) => within(range, "ui.slider", value), decode: Number },
+    {
+      key: "value",
+      name: "slider",
+      encode: (value) => within(range, "ui.slider", value),
+      decode: (state) => state as number,
+    },
     options.value ?? min,
     options,
     { min, max, step, ...readout(range), ...live(options) },
@@ -63,7 +68,7 @@ function logSlider(options: SliderOptions): Control<number> {
       key: "value",
       name: "slider",
       encode: (given) => within({ min, max, step, whole: false }, "ui.slider", given),
-      decode: Number,
+      decode: (state) => state as number,
     },
     value,
     options,
@@ -106,7 +111,12 @@ export function number(options: NumberOptions = {}): Control<number> {
   const bounded = min !== undefined || max !== undefined;
   return new Control<number>(
     { model: bounded ? "BoundedFloatTextModel" : "FloatTextModel", view: "FloatTextView" },
-    { key: "value", name: "number", encode: (given) => within(range, "ui.number", given), decode: Number },
+    {
+      key: "value",
+      name: "number",
+      encode: (given) => within(range, "ui.number", given),
+      decode: (state) => state as number,
+    },
     value,
     options,
     { step: step ?? null, ...(bounded && { min: range.min, max: range.max }) },

@@ -58,8 +58,4 @@ export class OutputWidget extends Widget {
   override toString(): string {
     return `[output: ${this.#list.outputs.length} ${this.#list.outputs.length === 1 ? "part" : "parts"}]`;
   }
-
-  protected override received(): void {
-    // What there is to be seen is known here; the page has nothing to say to it.
-  }
 }

@@ -164,6 +164,23 @@ test("text, textarea, number, checkbox, radio and toggles have typed values", as
   ]);
 });
 
+test("a client that sends nonsense changes no value, and is told the one that holds", async () => {
+  const cell = await run(
+    "const sane = [ui.slider({ value: 7 }), ui.dropdown({ options: ['a', 'b'], value: 'b' })] as const;\nui.hbox(sane)",
+  );
+  for (const [kind, nonsense] of [
+    ["IntSlider", { value: "seven", unknown: 1 }],
+    ["IntSlider", { value: null, max: {} }],
+    ["IntSlider", { _model_name: "Other" }],
+    ["Dropdown", { index: 17 }],
+  ] as const) {
+    const answers = await change(model(cell.messages, kind).id, nonsense);
+    assert.ok(answers.every(({ type }) => type === "comm_msg"));
+  }
+  await change(model(cell.messages, "IntSlider").id, { value: 7 });
+  assert.equal((await run("JSON.stringify(sane.map(({ value }) => value))")).result, `'[7,"b"]'`);
+});
+
 test("a button calls its listener for each click; an error in it is shown on the listener's cell", async () => {
   const cell = await run("let n = 0;\nconst b = ui.button({ label: 'go', onClick: () => { n++ } });\nb");
   const { id } = model(cell.messages, "Button");

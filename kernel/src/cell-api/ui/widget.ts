@@ -110,6 +110,11 @@ export abstract class Widget implements Displayable {
     this.#limiter.run(this.#sendUnsent);
   }
 
+  /** Whether the page may change this part of the state. @internal */
+  protected accepts(_key: string): boolean {
+    return false;
+  }
+
   /** Takes changes that were made in the page. @internal */
   protected received(changes: WidgetState): void | Promise<void> {
     Object.assign(this.#state, changes);
@@ -148,7 +153,7 @@ export abstract class Widget implements Displayable {
     } else if (method === "custom" && isObject(content)) {
       return this.receivedCustom(content);
     } else if (method === "update" && isObject(state)) {
-      const changes = Object.fromEntries(Object.entries(state).filter(([key]) => key in this.#state));
+      const changes = Object.fromEntries(Object.entries(state).filter(([key]) => this.accepts(key)));
       for (const key of Object.keys(changes)) this.#unsent.delete(key);
       // Other pages that show the notebook learn of the change in this way.
       comm.send({ method: "echo_update", state: changes, buffer_paths: [] });
