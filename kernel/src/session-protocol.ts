@@ -145,6 +145,8 @@ export type Frame =
       readonly type: "display";
       readonly cell: number;
       readonly data: MimeBundle;
+      /** By MIME type: the width of an image, say. */
+      readonly metadata?: MimeBundle;
       readonly displayId: string;
       readonly update: boolean;
     }

@@ -271,7 +271,7 @@ export class Execution {
       case "display":
         this.#publish(frame.cell, frame.update ? "update_display_data" : "display_data", {
           data: frame.data,
-          metadata: {},
+          metadata: frame.metadata ?? {},
           transient: { display_id: frame.displayId },
         });
         break;

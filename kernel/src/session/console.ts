@@ -4,20 +4,53 @@ import { Writable } from "node:stream";
 import type { StreamName } from "../session-protocol.js";
 import { currentCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
+import { hideAsyncIds } from "./plain-text.js";
 
 /** Width that tables and wrapped text assume. */
 const COLUMNS = 100;
+/** Spaces by which a group is indented. */
+const INDENT = "  ";
 
 /** Redirects what JavaScript writes. What native code writes is read by the front from the real pipes. */
 export function captureConsole(): void {
   redirect(process.stdout, "stdout");
   redirect(process.stderr, "stderr");
+  hideAsyncIds();
+  const original = globalThis.console;
   // Node's own console has kept the old stream's properties; a new one reads those of now.
-  globalThis.console = new Console({
+  const console = new Console({
     stdout: streamTo("stdout"),
     stderr: streamTo("stderr"),
     inspectOptions: { breakLength: COLUMNS, colors: false },
   });
+  // Those that only a debugger hears: console.profile, timeStamp and so on.
+  for (const [name, method] of Object.entries(original) as [string, unknown][])
+    if (!(name in console)) Object.assign(console, { [name]: method });
+  globalThis.console = Object.assign(console, groups(console), {
+    clear: () => {
+      sendFrame({ type: "clear", cell: currentCell(), wait: false });
+    },
+  });
+}
+
+/** The indentation of each cell that is within a group. A cell that fails there does not indent the next one. */
+const indents = new Map<number, string>();
+
+function groups(console: Console): Pick<Console, "group" | "groupCollapsed" | "groupEnd"> {
+  const group = (...label: unknown[]): void => {
+    if (label.length > 0) console.log(...label);
+    indents.set(currentCell(), indent() + INDENT);
+  };
+  const groupEnd = (): void => {
+    const outer = indent().slice(INDENT.length);
+    if (outer === "") indents.delete(currentCell());
+    else indents.set(currentCell(), outer);
+  };
+  return { group, groupCollapsed: group, groupEnd };
+}
+
+function indent(): string {
+  return indents.size === 0 ? "" : (indents.get(currentCell()) ?? "");
 }
 
 function redirect(stream: NodeJS.WriteStream, name: StreamName): void {
@@ -38,8 +71,9 @@ function redirect(stream: NodeJS.WriteStream, name: StreamName): void {
 /** A stream whose writes are done when they return: console.log is then seen while a loop still runs. */
 function streamTo(name: StreamName): Writable {
   const stream = new Writable();
-  stream.write = ((chunk: string | Uint8Array, encoding?: unknown) => {
-    send(name, chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
+  stream.write = ((text: string) => {
+    const spaces = indent();
+    send(name, spaces === "" ? text : text.replace(/^(?=.)/gm, spaces), "utf8");
     return true;
   }) as typeof stream.write;
   return stream;

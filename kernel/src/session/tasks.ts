@@ -3,6 +3,7 @@ import { fence, PIPE, type Outcome } from "../session-protocol.js";
 import { abandonEvaluation } from "./evaluate.js";
 import { sendFrame, writeAll } from "./frames.js";
 import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
+import { flushNativeOutput } from "./native-output.js";
 import { errorReport } from "./traceback.js";
 
 /** Time for the `finally` blocks of what was interrupted, in milliseconds. */
@@ -60,6 +61,7 @@ export class Tasks {
 
   /** Tells the front that a task has ended, after all that it has written. */
   end(id: number, outcome: Outcome): void {
+    flushNativeOutput();
     for (const fd of [PIPE.stdout, PIPE.stderr]) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
     sendFrame({ type: "done", cell: id, outcome });
   }

@@ -1,0 +1,117 @@
+/** Shows data below a cell, and changes them in place. */
+import { randomUUID } from "node:crypto";
+import { currentCell } from "../../session/current-cell.js";
+import { sendFrame } from "../../session/frames.js";
+import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../../session/mime-bundle.js";
+import { reportLateError } from "../../session/uncaught-errors.js";
+import { LIVE_FIGURES } from "../../live-figures.js";
+import type { MimeBundle } from "../../session-protocol.js";
+import { UpdateLimiter } from "../update-limiter.js";
+
+/** What goes with a display. */
+export interface DisplayOptions {
+  /** `value` is data by MIME type already, and shown as such. */
+  readonly raw?: boolean;
+  /** Metadata by MIME type, as the front end wants them: `{ "image/png": { width: 300 } }`, `{ "text/html": { isolated: true } }`. */
+  readonly metadata?: MimeBundle;
+}
+
+/** Data that were chosen by hand rather than found from a value. */
+export class Mime implements Displayable {
+  readonly #data: MimeBundle;
+  readonly metadata: MimeBundle | undefined;
+  constructor(data: MimeBundle, metadata?: MimeBundle) {
+    this.#data = data;
+    this.metadata = metadata;
+  }
+  [DISPLAY_HOOK](): MimeBundle {
+    return this.#data;
+  }
+}
+
+/** What was displayed, to be changed in place. */
+export class DisplayHandle implements Displayable {
+  readonly id: string;
+  readonly #cell: number;
+  readonly #limiter: UpdateLimiter;
+
+  /** @internal Cells get handles from `display`. */
+  constructor(id: string, cell: number) {
+    this.id = id;
+    this.#cell = cell;
+    this.#limiter = new UpdateLimiter(cell);
+  }
+
+  /**
+   * Shows `value` in the place of what was shown. Updates that come faster than ten a second are merged: the latest is shown,
+   * at the latest when the cell ends.
+   */
+  update(value: unknown, options: DisplayOptions = {}): void {
+    this.#limiter.run(() => {
+      send(value, options, this.#cell, this.id, true, (data) => {
+        // A front end that draws a figure anew is seen to do so.
+        if (!liveFigures && plotlyHeight(data) !== undefined) this.#limiter.interval = FIGURE_INTERVAL_MS;
+      });
+    });
+  }
+
+  /** A handle at the end of a cell shows nothing: what it stands for is on the screen already. */
+  [DISPLAY_HOOK](): MimeBundle {
+    return {};
+  }
+}
+
+/** Shows a value below the running cell. */
+export function show(value: unknown, options: DisplayOptions = {}): DisplayHandle {
+  const id = randomUUID();
+  const cell = currentCell();
+  send(value, options, cell, id, false);
+  return new DisplayHandle(id, cell);
+}
+
+function send(
+  value: unknown,
+  { raw = false, metadata: given }: DisplayOptions,
+  cell: number,
+  displayId: string,
+  update: boolean,
+  sent: (data: MimeBundle) => void = () => undefined,
+): void {
+  const metadata = given ?? (value instanceof Mime ? value.metadata : undefined);
+  const sendData = (data: MimeBundle): void => {
+    sendFrame({ type: "display", cell, data, ...(metadata !== undefined && { metadata }), displayId, update });
+  };
+  const sendBundle = (data: MimeBundle): void => {
+    const height = update && !liveFigures ? plotlyHeight(data) : undefined;
+    if (height !== undefined) sendData({ "text/html": `<div style="height: ${height}px"></div>` });
+    sendData(data);
+    sent(data);
+  };
+  const data = mimeBundle(raw ? new Mime(value as MimeBundle) : value);
+  if (!(data instanceof Promise)) {
+    sendBundle(data);
+    return;
+  }
+  data.then(sendBundle).catch((error: unknown) => {
+    reportLateError(error, cell);
+  });
+}
+
+/** Whether JupyterLab has the extension by which figures change in place. */
+const liveFigures = process.env[LIVE_FIGURES] === "1";
+
+/** Least time between two updates of a figure that is drawn anew each time, in milliseconds. */
+const FIGURE_INTERVAL_MS = 400;
+
+/** Height of a plotly figure where it says none, in pixels, as JupyterLab's renderer has it. */
+const PLOTLY_HEIGHT = 360;
+
+/**
+ * The height of a plotly figure, undefined where the data are none. Without our extension JupyterLab's renderer of plotly
+ * figures draws the first and never looks at another; something else shown in between, of the same height, makes JupyterLab
+ * take a new renderer.
+ */
+function plotlyHeight(data: MimeBundle): number | undefined {
+  const figure = data["application/vnd.plotly.v1+json"] as { layout?: { height?: number } } | undefined;
+  return figure === undefined ? undefined : (figure.layout?.height ?? PLOTLY_HEIGHT);
+}

@@ -1,0 +1,109 @@
+/** Any value as text of a bounded length, in a bounded time, whatever the value does when it is looked at. */
+import { inspect, types, type InspectOptions } from "node:util";
+
+/** Longest text of a value, in UTF-16 units. */
+const LONGEST_TEXT = 100_000;
+/** Longest string within a value. */
+const LONGEST_STRING = 20_000;
+const MOST_ELEMENTS = 200;
+const MOST_PROPERTIES = 500;
+const HOW_TO_SEE_ALL = "console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null })";
+
+const OPTIONS: InspectOptions = {
+  depth: 4,
+  maxArrayLength: MOST_ELEMENTS,
+  maxStringLength: LONGEST_STRING,
+  breakLength: 100,
+};
+
+/** A value as text. What is left out is said, and how to see it where the whole text was cut. */
+export function plainText(value: unknown): string {
+  const text = inspected(value);
+  if (text.length <= LONGEST_TEXT) return text;
+  const left = (text.length - LONGEST_TEXT).toLocaleString("en");
+  return `${text.slice(0, LONGEST_TEXT)}\n… ${left} more characters. To see all: ${HOW_TO_SEE_ALL}`;
+}
+
+function inspected(value: unknown): string {
+  try {
+    return withFewProperties(() => inspect(value, OPTIONS));
+  } catch (error) {
+    // A getter, a trap or a method of the value's own has thrown. Without its methods it can be looked at, as a rule.
+    const reason = `[its inspection failed: ${messageOf(error)}]`;
+    try {
+      return `${inspect(value, { ...OPTIONS, customInspect: false })} ${reason}`;
+    } catch {
+      return `[${types.isProxy(value) ? "Proxy" : typeof value}] ${reason}`;
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "unknown";
+  }
+}
+
+/**
+ * `inspect` has no option for the number of properties: an object used as a dictionary of a million words takes it many
+ * seconds. It asks each object for a method of this name first, so for the time of an inspection every object has one.
+ */
+function withFewProperties(body: () => string): string {
+  if (Object.getOwnPropertyDescriptor(Object.prototype, inspect.custom) !== undefined) return body();
+  if (!Object.isExtensible(Object.prototype)) return body();
+  Object.defineProperty(Object.prototype, inspect.custom, {
+    value: firstProperties,
+    configurable: true,
+    writable: true,
+  });
+  try {
+    return body();
+  } finally {
+    delete (Object.prototype as { [inspect.custom]?: unknown })[inspect.custom];
+  }
+}
+
+/**
+ * Up to Node 22 a promise made while AsyncLocalStorage is in use has properties of Node's own, which `inspect` shows. From
+ * here on they are hidden when a promise is looked at.
+ */
+export function hideAsyncIds(): void {
+  Reflect.defineProperty(Promise.prototype, inspect.custom, {
+    value(this: Promise<unknown>) {
+      if (types.isPromise(this)) {
+        for (const symbol of Object.getOwnPropertySymbols(this)) {
+          if (NODES_OWN.has(symbol.description)) Reflect.defineProperty(this, symbol, { enumerable: false });
+        }
+      }
+      return this;
+    },
+    configurable: true,
+    writable: true,
+  });
+}
+
+const NODES_OWN: ReadonlySet<string | undefined> = new Set([
+  "async_id_symbol",
+  "trigger_async_id_symbol",
+  "kResourceStore",
+  "destroyed",
+]);
+
+/** To return the object itself means: as without this method. */
+function firstProperties(this: object, depth: number, options: InspectOptions): object | string {
+  if (types.isProxy(this) || Array.isArray(this) || ArrayBuffer.isView(this) || depth < 0) return this;
+  const keys = Object.keys(this);
+  if (keys.length <= MOST_PROPERTIES) return this;
+  const first = Object.create(Object.getPrototypeOf(this) as object | null) as object;
+  for (const key of keys.slice(0, MOST_PROPERTIES)) {
+    Object.defineProperty(first, key, Object.getOwnPropertyDescriptor(this, key) ?? {});
+  }
+  const more = (keys.length - MOST_PROPERTIES).toLocaleString("en");
+  const text = inspect(first, { ...options, depth });
+  return text.replace(
+    /,?(\s*)\}$/,
+    (_, space: string) => `,${space === " " ? " " : `${space}  `}… ${more} more properties${space}}`,
+  );
+}
