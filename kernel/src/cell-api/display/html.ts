@@ -33,7 +33,7 @@ function valueHtml(value: unknown): string {
   if (value === undefined || value === null || value === false) return "";
   if (isElement(value)) return value.outerHTML;
   if (Array.isArray(value)) return value.map(valueHtml).join("");
-  return escapeHtml(String(value as string));
+  return escapeHtml(`${value as string}`);
 }
 
 /** Text of a tagged template as of a function call: `` md`a ${1}` `` is `md("a 1")`. */
