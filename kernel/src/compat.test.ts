@@ -50,19 +50,25 @@ test("Deno.jupyter.display formats a value as a result would be", async () => {
 
 test("Deno's tagged templates show Markdown, HTML and SVG with values put in", async () => {
   const result = async (code: string): Promise<unknown> => (await shown(code))[0];
-  assert.deepEqual(await result("Deno.jupyter.md`# ${6 * 7}\\n`"), ["execute_result", { "text/markdown": "# 42\n" }]);
-  assert.deepEqual(await result("Deno.jupyter.html`<b>${1}</b>`"), ["execute_result", { "text/html": "<b>1</b>" }]);
+  assert.deepEqual(await result("Deno.jupyter.md`# ${6 * 7}\\n`"), [
+    "execute_result",
+    { "text/markdown": "# 42\n", "text/plain": "# 42\n" },
+  ]);
+  assert.deepEqual(await result("Deno.jupyter.html`<b>${1}</b>`"), [
+    "execute_result",
+    { "text/html": "<b>1</b>", "text/plain": "[text/html]" },
+  ]);
   assert.deepEqual(await result("const { svg } = Deno.jupyter; svg`<svg/>`"), [
-    ...["execute_result", { "image/svg+xml": "<svg/>" }],
+    ...["execute_result", { "image/svg+xml": "<svg/>", "text/plain": "[image/svg+xml]" }],
   ]);
   assert.deepEqual(await result("const { jupyter } = Deno; jupyter.md`x`"), [
     "execute_result",
-    { "text/markdown": "x" },
+    { "text/markdown": "x", "text/plain": "x" },
   ]);
 });
 
 test("Deno.jupyter.image shows bytes and files", async () => {
-  const data = { "image/png": "iVBORwECAw==" };
+  const data = { "image/png": "iVBORwECAw==", "text/plain": "[image/png]" };
   assert.deepEqual(await shown(`Deno.jupyter.image(${PNG})`), [["execute_result", data]]);
   await run(`(await import("node:fs")).writeFileSync("one.png", ${PNG})`);
   assert.deepEqual(await shown(`Deno.jupyter.image("./one.png")`), [["execute_result", data]]);
@@ -122,7 +128,7 @@ test("tslab's display module is there, with its types, and shows things here", a
     place.text("second");`);
   const data = messages.map(({ content }) => content["data"]);
   assert.deepEqual(data.slice(0, 11), [
-    { "text/html": "<b>1</b>" },
+    { "text/html": "<b>1</b>", "text/plain": "[text/html]" },
     { "text/markdown": "*2*" },
     { "text/latex": "$3$" },
     { "image/svg+xml": "<svg/>" },

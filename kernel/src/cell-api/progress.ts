@@ -44,7 +44,13 @@ function overLoop<T>(
   return Symbol.asyncIterator in iterable ? throughAsync(iterable, options) : through(iterable, options);
 }
 
-/** Shows a bar around a loop, see {@link Progress}. */
+/**
+ * Goes through an iterable and shows a bar with the share done, the rate and the time left, ten times a second at most.
+ *
+ * @example
+ * for (const x of progress([1, 2, 3], { label: "three" })) await work(x);
+ * for await (const m of progress(ms.train(model, batches, { steps }), { total: steps })) …
+ */
 export const progress: Progress = Object.assign(overLoop, {
   bar: (options: BarOptions = {}): ProgressBar => new Bar(options),
 });

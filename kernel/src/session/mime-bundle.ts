@@ -28,15 +28,14 @@ export function mimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
   return types.isProxy(value) || Array.isArray(value) ? textBundle(value) : (lookalike(value) ?? textBundle(value));
 }
 
-/** A value as text only. */
-export function textBundle(value: unknown): MimeBundle {
+function textBundle(value: unknown): MimeBundle {
   return { "text/plain": plainText(value) };
 }
 
 function checked(value: object, data: unknown): MimeBundle {
   if (!isBundle(data)) {
     throw new TypeError(
-      `The method Symbol.for("Jupyter.display") of ${nameOf(value)} returned ${plainText(data).slice(0, 100)}: ` +
+      `The method Symbol.for("Jupyter.display") of ${nameOf(value) || "an object"} returned ${plainText(data).slice(0, 100)}: ` +
         `let it return data by MIME type, as in { "text/plain": "…", "text/html": "…" }`,
     );
   }
@@ -61,13 +60,14 @@ function textFor(value: object, data: MimeBundle): string {
     if (typeof text === "string") return text;
   }
   // Nothing to see is nothing in text too.
-  return Object.values(data).every((shown) => shown === "") ? "" : `[${nameOf(value)}]`;
+  if (Object.values(data).every((shown) => shown === "")) return "";
+  const name = nameOf(value);
+  return `[${name === "" || name === "Object" ? Object.keys(data).join(", ") : name}]`;
 }
 
 function nameOf(value: object): string {
   const constructor = property(value, "constructor");
-  const name = typeof constructor === "function" ? constructor.name : "";
-  return name === "" ? "an object" : name;
+  return typeof constructor === "function" ? constructor.name : "";
 }
 
 /** Values of libraries that know nothing of Jupyter, by what they have. */

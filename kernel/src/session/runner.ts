@@ -3,17 +3,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { types } from "node:util";
 import { stopBars } from "../cell-api/progress/bar.js";
 import { flushUpdates } from "../cell-api/update-limiter.js";
-import type { MimeBundle, RunCommand } from "../session-protocol.js";
+import type { RunCommand } from "../session-protocol.js";
 import type { CellHelpers } from "./cell-helpers.js";
 import { cellUrl, rememberSource } from "./cells.js";
 import { runAsCell } from "./current-cell.js";
 import { evaluate } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
 import { interruptible, KeyboardInterrupt } from "./interrupts.js";
-import { mimeBundle, textBundle } from "./mime-bundle.js";
+import { mimeBundle } from "./mime-bundle.js";
 import { takePayload } from "./payload.js";
 import type { Tasks } from "./tasks.js";
-import { errorReport } from "./traceback.js";
 
 export class Runner {
   readonly #helpers: CellHelpers;
@@ -53,19 +52,7 @@ export class Runner {
     this.#helpers.cellTimer.stop();
     flushUpdates(cell.id);
     if (value === undefined || silent) return;
-    const data = await this.#shown(value);
+    const data = await mimeBundle(value);
     if (Object.keys(data).length > 0) sendFrame({ type: "result", cell: cell.id, data });
-  }
-
-  /** The cell has run; a value that fails to show itself does not undo that. */
-  async #shown(value: unknown): Promise<MimeBundle> {
-    try {
-      return await mimeBundle(value);
-    } catch (error) {
-      if (error instanceof KeyboardInterrupt) throw error;
-      console.error("The result could not be shown as it wishes. Its display method failed:");
-      console.error(errorReport(error).traceback.join("\n"));
-      return textBundle(value);
-    }
   }
 }
