@@ -128,7 +128,7 @@ test("tslab's display module is there, with its types, and shows things here", a
     place.text("second");`);
   const data = messages.map(({ content }) => content["data"]);
   assert.deepEqual(data.slice(0, 11), [
-    { "text/html": "<b>1</b>", "text/plain": "[text/html]" },
+    { "text/html": "<b>1</b>" },
     { "text/markdown": "*2*" },
     { "text/latex": "$3$" },
     { "image/svg+xml": "<svg/>" },
