@@ -82,7 +82,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       // A process group of its own: what cells start ends with the session, and a cell's kill(0) does not reach Jupyter.
       detached: GROUPS,
       // Colours are asked for by a terminal, and this is none.
-      env: { ...process.env, NO_COLOR: process.env["NO_COLOR"] ?? "1" },
+      env: process.env["FORCE_COLOR"] === undefined ? { NO_COLOR: "1", ...process.env } : process.env,
     });
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error("the session process has no pipes");
