@@ -50,13 +50,14 @@ test(
       most.front = Math.max(most.front, memoryOf(kernel.pid));
       most.session = Math.max(most.session, memoryOf(session));
     }, 50);
-    t.after(() => {
-      clearInterval(watch);
-    });
-    const ran = await kernel.execute(
-      `const line = "x".repeat(99) + "\\n"; for (let i = 0; i < ${MEGABYTES * 10}; i++) process.stdout.write(line.repeat(1000))`,
-      { timeout: 200_000 },
-    );
+    const ran = await kernel
+      .execute(
+        `const line = "x".repeat(99) + "\\n"; for (let i = 0; i < ${MEGABYTES * 10}; i++) process.stdout.write(line.repeat(1000))`,
+        { timeout: 200_000 },
+      )
+      .finally(() => {
+        clearInterval(watch);
+      });
     assert.equal(ran.stdout.length, MEGABYTES * 1_000_000);
     assert.match(kernel.log, /a client has read nothing for 20 s/);
     // Some 16 MB wait for the suspended client, as much for the other, and what has been sent is garbage for a while.
