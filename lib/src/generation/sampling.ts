@@ -80,7 +80,8 @@ export function tokenDistribution(
   const best = mostLikely(scores, candidates);
   if (temperature === 0) return { tokens: Int32Array.of(best), probabilities: Float64Array.of(1) };
   let kept = topK < candidates.length ? largest(scores, candidates, topK) : candidates;
-  let weights = Float64Array.from(kept, (token) => Math.exp((scores[token]! - scores[best]!) / temperature));
+  let weights = new Float64Array(kept.length);
+  kept.forEach((token, i) => (weights[i] = Math.exp((scores[token]! - scores[best]!) / temperature)));
   const keep = (chosen: (weight: number, i: number) => boolean): void => {
     kept = kept.filter((_, i) => chosen(weights[i]!, i));
     weights = weights.filter(chosen);
@@ -152,10 +153,9 @@ function mostLikely(scores: Float32Array, candidates: Int32Array): number {
 
 /** The `count` candidates of the highest scores, the first of equal ones, in their order. */
 function largest(scores: Float32Array, candidates: Int32Array, count: number): Int32Array {
-  const least = nthLargest(
-    Float32Array.from(candidates, (token) => scores[token]!),
-    count,
-  );
+  const values = new Float32Array(candidates.length);
+  candidates.forEach((token, i) => (values[i] = scores[token]!));
+  const least = nthLargest(values, count);
   let equal = count;
   for (const token of candidates) if (scores[token]! > least) equal--;
   return candidates.filter((token) => scores[token]! > least || (scores[token] === least && equal-- > 0));

@@ -94,6 +94,14 @@ test("a word that a file has no token for is an error, where it has none for unk
   assert.throws(() => tokenizer.encode("ab x"), { name: "TokenError", message: /is not in the vocabulary/ });
 });
 
+test("damage that shows only in use is an error with the file's name", async () => {
+  const pre_tokenizer = { type: "Split", pattern: { String: " " }, behavior: 5, invert: false };
+  const tokenizer = await loadTokenizer(
+    await file("damaged.json", { model: { type: "BPE", vocab: { a: 0 }, merges: [] }, pre_tokenizer }),
+  );
+  assert.throws(() => tokenizer.encode("a a"), { name: "DataError", message: /damaged\.json: .* cannot use it/ });
+});
+
 test("files that are none are refused by name", async () => {
   const refused = async (content: unknown, message: RegExp): Promise<void> =>
     assert.rejects(loadTokenizer(await file("wrong.json", content)), { name: "DataError", message });
@@ -104,5 +112,13 @@ test("files that are none are refused by name", async () => {
   await refused({ model: { type: "BPE", vocab: {}, merges: 3 } }, /implementation refuses it/);
   await refused({ model: { type: "BPE", vocab: {}, merges: [] }, added_tokens: 5 }, /refuses it/);
   await refused({ model: { type: "BPE", vocab: {}, merges: [] }, decoder: { type: "Sonnet" } }, /refuses it/);
+  // An id of this size made the implementation fill an array up to it.
+  await refused({ model: { type: "BPE", vocab: { a: 1e9 }, merges: [] } }, /"a" has the id 1000000000, wanted/);
+  const added = { id: 1e9, content: "<x>", special: true };
+  await refused(
+    { model: { type: "BPE", vocab: { a: 0 }, merges: [] }, added_tokens: [added] },
+    /"<x>" has the id 1000/,
+  );
+  await refused({ model: { type: "Unigram", vocab: [3] } }, /a list of something else/);
   await assert.rejects(loadTokenizer(join(folder, "none", "x.json")), { name: "DataError", message: /no such file/ });
 });

@@ -44,8 +44,12 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly endOfText?: number;
   private readonly ids: ReadonlySet<number>;
 
-  /** @param config of `tokenizer_config.json` */
+  /**
+   * @param file what errors name
+   * @param config of `tokenizer_config.json`
+   */
   constructor(
+    private readonly file: string,
     private readonly implementation: Implementation,
     config: Readonly<Record<string, unknown>>,
     private readonly options: HuggingFaceTokenizerOptions,
@@ -66,7 +70,9 @@ export class HuggingFaceTokenizer implements Tokenizer {
    */
   encode(text: string): TokenIds {
     const { addSpecialTokens = false } = this.options;
-    const { ids, tokens } = this.implementation.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens });
+    const { ids, tokens } = this.guarded(() =>
+      this.implementation.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }),
+    );
     const known = ids.map((id, i) => {
       if (id !== undefined) return id;
       throw new TokenError(`hugging face tokenizer: ${JSON.stringify(tokens[i])} is not in the vocabulary`);
@@ -88,11 +94,23 @@ export class HuggingFaceTokenizer implements Tokenizer {
       throw unknownToken("hugging face tokenizer", unknown, `one of its ids from 0 to ${this.vocabSize - 1}`);
     }
     if (tokens.length === 0) return "";
-    return this.implementation.decode(tokens, {
-      skip_special_tokens: this.options.skipSpecialTokens ?? false,
-      // Cleaning up changes spaces before tokens that come later: what was shown could not be taken back.
-      clean_up_tokenization_spaces: false,
-    });
+    return this.guarded(() =>
+      this.implementation.decode(tokens, {
+        skip_special_tokens: this.options.skipSpecialTokens ?? false,
+        // Cleaning up changes spaces before tokens that come later: what was shown could not be taken back.
+        clean_up_tokenization_spaces: false,
+      }),
+    );
+  }
+
+  /** The implementation notices some damage only when a part is used. */
+  private guarded<T>(use: () => T): T {
+    try {
+      return use();
+    } catch (cause) {
+      const detail = `Hugging Face's implementation cannot use it: ${(cause as Error).message}`;
+      throw new DataError(this.file, null, detail, { cause });
+    }
   }
 }
 
@@ -163,6 +181,7 @@ export async function loadTokenizer(
       `the model is ${JSON.stringify(model.type)}, wanted one of ${modelTypes.join(", ")}`,
     );
   }
+  checkIds(file, model.vocab, content.added_tokens);
   const configFile = join(dirname(file), "tokenizer_config.json");
   const config = await readJson(configFile, true);
   if (!isRecord(config)) throw new DataError(configFile, null, "wanted a JSON object");
@@ -172,7 +191,7 @@ export async function loadTokenizer(
     const { Tokenizer } = (await import("@huggingface/tokenizers")) as unknown as {
       Tokenizer: new (tokenizer: object, config: object) => Implementation;
     };
-    return new HuggingFaceTokenizer(new Tokenizer({ ...parts, ...content }, config), config, options);
+    return new HuggingFaceTokenizer(file, new Tokenizer({ ...parts, ...content }, config), config, options);
   } catch (cause) {
     throw new DataError(file, null, `Hugging Face's implementation refuses it: ${(cause as Error).message}`, { cause });
   }
@@ -180,6 +199,28 @@ export async function loadTokenizer(
 
 /** What the implementation knows; of another it would make something without a word. Older files name none. */
 const modelTypes: readonly unknown[] = ["BPE", "WordPiece", "Unigram"];
+
+/** Ids above this are taken for a damaged file; the implementation would fill an array up to them. */
+const largestId = 2 ** 22;
+
+/** @throws DataError naming a token whose id is none */
+function checkIds(file: string, vocab: object, added: unknown): void {
+  const check = (token: unknown, id: unknown): void => {
+    if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id <= largestId) return;
+    throw new DataError(
+      file,
+      null,
+      `the token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}, wanted an integer from 0 to ${largestId}`,
+    );
+  };
+  // Unigram lists its tokens with their scores; a token's id is its place.
+  if (!Array.isArray(vocab)) for (const [token, id] of Object.entries(vocab)) check(token, id);
+  else if (!vocab.every((entry) => Array.isArray(entry) && typeof entry[0] === "string")) {
+    throw new DataError(file, null, `"vocab" is a list of something else than tokens with their scores`);
+  }
+  if (!Array.isArray(added)) return;
+  for (const token of added as unknown[]) check(isRecord(token) ? token.content : token, isRecord(token) && token.id);
+}
 
 async function readJson(path: string, optional = false): Promise<unknown> {
   let text: string;
