@@ -63,7 +63,9 @@ function functionName(site: NodeJS.CallSite): string | undefined {
 function isHidden(file: string | null | undefined): file is null | undefined {
   if (file === null || file === undefined || file === "") return true;
   const path = file.startsWith("file://") ? fileURLToPath(file) : file;
-  return path.startsWith(KERNEL_FOLDER) || path.startsWith("node:internal/") || path === "node:inspector";
+  // Of Node's own, async_hooks is there because the kernel follows which cell a function belongs to.
+  const ours = path === "node:inspector" || path === "node:async_hooks";
+  return ours || path.startsWith(KERNEL_FOLDER) || path.startsWith("node:internal/");
 }
 
 function header(error: Error): string {

@@ -1,7 +1,7 @@
 /** A button. */
-import { commonState, Labelled, type CommonOptions } from "./control.js";
+import { Labelled, type CommonOptions } from "./control.js";
 import { Listeners } from "./listeners.js";
-import type { WidgetState } from "./widget.js";
+import { Layout, type WidgetState } from "./widget.js";
 
 /** Options of `ui.button`. */
 export interface ButtonOptions extends CommonOptions {
@@ -17,10 +17,12 @@ export class Button extends Labelled {
 
   /** @internal Buttons are made by `ui.button`. */
   constructor({ onClick, style, ...options }: ButtonOptions) {
-    super(
-      { model: "ButtonModel", view: "ButtonView" },
-      { ...commonState(options), style: null, button_style: style ?? "", icon: "" },
-    );
+    super({ model: "ButtonModel", view: "ButtonView" }, options, {
+      style: null,
+      layout: options.width === undefined ? null : new Layout({ width: options.width }),
+      button_style: style ?? "",
+      icon: "",
+    });
     if (onClick !== undefined) this.onClick(onClick);
   }
 

@@ -18,25 +18,43 @@ export interface CommonOptions {
 /** Labels of more characters than this do not fit into the space that the page gives them. */
 const LONGEST_NARROW_LABEL = 10;
 
+/** Space for what is behind a label, in pixels. */
+const BESIDE_LABEL = 220;
+
+/** Wide enough for a label of so many characters, where the widget's usual width is not. */
+function besideLabel(characters: number): Layout | null {
+  return characters > LONGEST_NARROW_LABEL ? new Layout({ width: `calc(${characters}ch + ${BESIDE_LABEL}px)` }) : null;
+}
+
 /** The state that {@link CommonOptions} stand for. */
-export function commonState({ label = "", tooltip, width, disabled = false }: CommonOptions): WidgetState {
+function commonState({ label = "", tooltip, width, disabled = false }: CommonOptions): WidgetState {
   return {
     description: label,
     tooltip: tooltip ?? "",
     disabled,
-    layout: width === undefined ? null : new Layout({ width }),
+    layout: width === undefined ? besideLabel(label.length) : new Layout({ width }),
     style: label.length > LONGEST_NARROW_LABEL ? new LabelStyle("initial") : null,
   };
 }
 
 /** A widget with a label. */
 export abstract class Labelled extends Widget {
+  /** Whether its width was chosen by the user. */
+  readonly #wide: boolean;
+
+  /** @internal */
+  constructor(kind: WidgetKind, options: CommonOptions, state: WidgetState) {
+    super(kind, { ...commonState(options), ...state });
+    this.#wide = options.width !== undefined;
+  }
+
   /** Text before the widget. */
   get label(): string {
     return this.get("description") as string;
   }
   set label(label: string) {
-    this.set({ description: label, style: label.length > LONGEST_NARROW_LABEL ? new LabelStyle("initial") : null });
+    const { style, layout } = commonState({ label });
+    this.set({ description: label, style, layout: this.#wide ? this.get("layout") : layout });
   }
 
   /** Whether it is shown, but not to be used. */
@@ -47,9 +65,10 @@ export abstract class Labelled extends Widget {
     this.set({ disabled });
   }
 
-  /** Gives the label this width, so that those of several widgets end in line. @internal */
-  alignLabel(width: string): void {
-    this.set({ style: new LabelStyle(width) });
+  /** Gives the label space for so many characters, so that those of several widgets end in line. @internal */
+  alignLabel(characters: number): void {
+    const layout = this.#wide ? this.get("layout") : besideLabel(characters);
+    this.set({ style: new LabelStyle(`${characters}ch`), layout });
   }
 }
 
@@ -79,7 +98,7 @@ export class Control<T> extends Labelled {
 
   /** @internal Controls are made by the functions of `ui`. */
   constructor(kind: WidgetKind, codec: Codec<T>, value: T, options: CommonOptions, state: WidgetState = {}) {
-    super(kind, { ...commonState(options), ...state, [codec.key]: codec.encode(value) });
+    super(kind, options, { ...state, [codec.key]: codec.encode(value) });
     this.#codec = codec;
   }
 

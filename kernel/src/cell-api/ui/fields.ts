@@ -68,8 +68,8 @@ class Checkbox extends Control<boolean> {
     super({ model: "CheckboxModel", view: "CheckboxView" }, codec, options.value ?? false, options, { indent: false });
   }
 
-  override alignLabel(width: string): void {
-    super.alignLabel(width);
+  override alignLabel(characters: number): void {
+    super.alignLabel(characters);
     this.set({ indent: true });
   }
 }

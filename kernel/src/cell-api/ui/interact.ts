@@ -50,7 +50,7 @@ export class Interaction<C extends Controls> implements Displayable {
     }
     const list = Object.entries(controls);
     for (const [name, control] of list) if (control.label === "") control.label = name;
-    const width = `${Math.max(8, ...list.map(([, control]) => control.label.length)) + 1}ch`;
+    const width = Math.max(8, ...list.map(([, control]) => control.label.length)) + 1;
     for (const [, control] of list) control.alignLabel(width);
     this.#box = new Box(
       "VBox",

@@ -34,7 +34,9 @@ export class Listeners<A extends readonly unknown[]> {
 
   /** Calls them all; resolves when the asynchronous ones have ended as well. An error of one does not concern the others. */
   async call(...args: A): Promise<void> {
-    await Promise.all([...this.#listeners].map((listener) => listener(...args)));
+    const ends: Promise<void>[] = [];
+    for (const listener of [...this.#listeners]) ends.push(listener(...args));
+    await Promise.all(ends);
   }
 
   clear(): void {

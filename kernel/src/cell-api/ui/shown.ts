@@ -1,5 +1,5 @@
 /** Widgets that only show something. */
-import { commonState, Labelled, type CommonOptions } from "./control.js";
+import { Labelled, type CommonOptions } from "./control.js";
 
 /** Options of `ui.progress`. */
 export interface ProgressWidgetOptions extends Omit<CommonOptions, "disabled"> {
@@ -13,10 +13,13 @@ export interface ProgressWidgetOptions extends Omit<CommonOptions, "disabled"> {
 export class ProgressBar extends Labelled {
   /** @internal Made by `ui.progress`. */
   constructor({ max = 1, value = 0, ...options }: ProgressWidgetOptions) {
-    super(
-      { model: "FloatProgressModel", view: "ProgressView" },
-      { ...commonState(options), min: 0, max, value, bar_style: "", orientation: "horizontal" },
-    );
+    super({ model: "FloatProgressModel", view: "ProgressView" }, options, {
+      min: 0,
+      max,
+      value,
+      bar_style: "",
+      orientation: "horizontal",
+    });
   }
 
   /** How far it is. Set it as often as you like: the page is told at most twenty times a second. */
@@ -46,7 +49,7 @@ export class TextWidget extends Labelled {
 
   /** @internal Made by `ui.label` and `ui.html`. */
   constructor(kind: "Label" | "HTML", value: string, options: Omit<CommonOptions, "disabled"> = {}) {
-    super({ model: `${kind}Model`, view: `${kind}View` }, { ...commonState(options), value, placeholder: "\u200b" });
+    super({ model: `${kind}Model`, view: `${kind}View` }, options, { value, placeholder: "\u200b" });
     this.#name = kind.toLowerCase();
   }
 
