@@ -32,6 +32,26 @@ const early = new Set<number>();
 /** Tasks that are over because they were interrupted. */
 const stopped = new Set<number>();
 
+/** Gives up the preload module that is being loaded, if one is. */
+let giveUpLoading: (() => void) | undefined;
+
+/** What loads a preload module, before there is a cell to run: an interrupt gives it up. */
+export async function interruptibleLoad<T>(load: Promise<T>): Promise<T> {
+  // A module whose body was terminated never settles, and a process that waits for nothing ends.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  const interrupted = new Promise<never>((_, reject) => {
+    giveUpLoading = () => {
+      reject(new Error("its loading was interrupted"));
+    };
+  });
+  try {
+    return await Promise.race([load, interrupted]);
+  } finally {
+    giveUpLoading = undefined;
+    clearInterval(alive);
+  }
+}
+
 /** Lets a task be interrupted until the function that is returned is called. */
 export function allowInterrupts(task: number, interrupted: () => void): () => void {
   running.set(task, { pending: new Set(), interrupted });
@@ -143,6 +163,7 @@ export function listenForInterrupts(): void {
 }
 
 function interrupt(id: number): void {
+  giveUpLoading?.();
   const task = running.get(id);
   if (task === undefined) early.add(id);
   if (task === undefined || task.reason !== undefined) return;

@@ -13,7 +13,7 @@ import { runAsCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
-import { listenForInterrupts } from "./interrupts.js";
+import { interruptibleLoad, listenForInterrupts } from "./interrupts.js";
 import { Runner } from "./runner.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
@@ -41,7 +41,8 @@ const helpers = CellHelpers.install(process.cwd(), preloads, Deno);
 const hooks: SessionHooks[] = [];
 for (const path of preloads) {
   try {
-    const { sessionHooks, ...exports } = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    const loaded = await interruptibleLoad(import(pathToFileURL(path).href) as Promise<Record<string, unknown>>);
+    const { sessionHooks, ...exports } = loaded;
     if (sessionHooks !== undefined) hooks.push(sessionHooks as SessionHooks);
     Object.assign(globalThis, exports);
   } catch (error) {

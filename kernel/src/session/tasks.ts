@@ -42,7 +42,8 @@ export class Tasks {
     });
     // Whoever loses the race is not to be reported as an unhandled rejection.
     interruption.catch(() => undefined);
-    const own = body();
+    // An interrupt may come before what it is for: while it is compiled, or while a preload module loads.
+    const own = interrupted ? Promise.reject(new KeyboardInterrupt()) : body();
     const noteEnd = (): void => {
       ended = true;
     };

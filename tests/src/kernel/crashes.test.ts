@@ -7,6 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KernelClient, type Execution } from "../client.js";
 import { bareKernel } from "../environment.js";
+import { resultOf } from "./results.js";
 
 /** Before it a cell prints, so that what it has printed is seen to be kept. */
 const BEFORE = 'console.log("before");';
@@ -229,10 +230,4 @@ async function assertFresh(kernel: KernelClient): Promise<void> {
   const { error } = await kernel.execute("lost");
   assert.match(String(error?.evalue), /Cannot find name 'lost'/);
   assert.equal(resultOf(await kernel.execute("20 + 22")), "42");
-}
-
-/** `text/plain` of a cell's result. */
-function resultOf({ outputs }: Execution): unknown {
-  const result = outputs.find(({ type }) => type === "execute_result");
-  return (result?.content["data"] as Record<string, unknown> | undefined)?.["text/plain"];
 }

@@ -1,0 +1,91 @@
+/** Preload modules that go wrong: the notebook says so, and cells run all the same where they can. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KernelClient } from "../client.js";
+import { bareKernel } from "../environment.js";
+import { resultOf } from "./results.js";
+
+describe("a preload module", { timeout: 300_000 }, () => {
+  let folder: string;
+
+  before(() => {
+    // A path with what URLs and shells take for something else.
+    folder = mkdtempSync(join(tmpdir(), "metastate preload é#%41 "));
+  });
+
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  /** A kernel with a preload of this text, and of these declarations. */
+  async function withPreload<T>(
+    javascript: string,
+    declarations: string,
+    body: (kernel: KernelClient) => Promise<T>,
+  ): Promise<T> {
+    writeFileSync(join(folder, "preload.mjs"), javascript);
+    writeFileSync(join(folder, "preload.d.mts"), declarations);
+    const kernel = await KernelClient.start({ spec: bareKernel(join(folder, "preload.mjs")), cwd: folder });
+    try {
+      return await body(kernel);
+    } finally {
+      await kernel.stop();
+    }
+  }
+
+  it("brings its exports into the first cell; what it prints goes to the log, what it warns of to the first cell", () =>
+    withPreload(
+      `console.log("to the log"); console.error("a warning"); export const given = 42;`,
+      "export declare const given: number;",
+      async (kernel) => {
+        const first = await kernel.execute("given");
+        assert.equal(resultOf(first), "42");
+        assert.deepEqual([first.stdout, first.stderr], ["", "a warning\n"]);
+        assert.match(kernel.log, /to the log/);
+      },
+    ));
+
+  it("that throws is told of on the first cell, which runs", () =>
+    withPreload(`throw new RangeError("no device")`, "export {};", async (kernel) => {
+      const first = await kernel.execute("1+1");
+      assert.equal(resultOf(first), "2");
+      assert.match(first.stderr, /The preload module could not be loaded[^]*RangeError[^]*no device/);
+      assert.equal((await kernel.execute("2+2")).stderr, "");
+    }));
+
+  it("that exits is told of on each cell, and the front lives", () =>
+    withPreload(`process.exit(9)`, "export {};", async (kernel) => {
+      for (let i = 0; i < 3; i++) {
+        const { error } = await kernel.execute("1+1");
+        assert.match(String(error?.evalue), /process\.exit\(9\) was called/);
+      }
+      await kernel.heartbeat();
+    }));
+
+  it("that crashes is told of on the cell", () =>
+    withPreload(`process.abort()`, "export {};", async (kernel) => {
+      const { error } = await kernel.execute("1+1");
+      assert.match(String(error?.evalue), /SIGABRT/);
+    }));
+
+  for (const [how, javascript] of [
+    ["waits for ever", "await new Promise((r) => setTimeout(r, 1e9));"],
+    ["computes for ever", "while (true) {}"],
+  ] as const) {
+    it(`that ${how} is given up by an interrupt, which is told of; cells run without it`, () =>
+      withPreload(javascript, "export {};", async (kernel) => {
+        const running = kernel.execute("1+1");
+        await sleep(1500);
+        await kernel.interrupt();
+        const { reply, stderr } = await running;
+        assert.equal(reply["ename"], "KeyboardInterrupt", JSON.stringify(reply));
+        const next = await kernel.execute("2+2");
+        assert.equal(resultOf(next), "4");
+        assert.match(stderr + next.stderr, /The preload module could not be loaded[^]*its loading was interrupted/);
+      }));
+  }
+});
