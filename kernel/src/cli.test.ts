@@ -55,6 +55,35 @@ test("install --sys-prefix asks the first Python on the path for its environment
   assert.ok(existsSync(join(folder, "data/kernels/mine/kernel.json")));
 });
 
+test("install takes a name to show and environment variables; uninstall takes the kernel out again", () => {
+  const names = ["--name", "big", "--display-name", "Big notebooks"];
+  const env = ["--env", "NODE_OPTIONS=--max-old-space-size=8192", "--env", "EMPTY="];
+  assert.equal(run("install", "--prefix", "here", ...names, ...env).status, 0);
+  const file = join(folder, "here/share/jupyter/kernels/big/kernel.json");
+  const spec = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  assert.equal(spec["display_name"], "Big notebooks");
+  assert.deepEqual(spec["env"], { NODE_OPTIONS: "--max-old-space-size=8192", EMPTY: "" });
+  assert.match(run("install", "--prefix", "here", "--env", "NOTHING").stderr, /Give it as KEY=VALUE/);
+  assert.equal(run("uninstall", "--prefix", "here", "--name", "big").status, 0);
+  assert.ok(!existsSync(file));
+  const again = run("uninstall", "--prefix", "here", "--name", "big");
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /^There is no kernel "big" in .*kernels: metastate-kernel doctor lists those found\n$/);
+});
+
+test("doctor runs a cell, and names what a kernelspec lacks", () => {
+  const data = { JUPYTER_DATA_DIR: join(folder, "data"), PATH: "/nowhere" };
+  assert.equal(runIn(data, "install").status, 0);
+  const healthy = runIn(data, "doctor");
+  assert.match(healthy.stdout, /^ok +Node\.js [^]*^ok +ZeroMQ [^]*^ok +kernelspec [^]*^ok +a first cell runs in /m);
+  assert.equal(healthy.status, 0);
+  const file = join(folder, "data/kernels/metastate/kernel.json");
+  writeFileSync(file, readFileSync(file, "utf8").replace(JSON.stringify(process.execPath), '"/gone/node"'));
+  const ill = runIn(data, "doctor");
+  assert.match(ill.stdout, /^PROBLEM +kernelspec .*\/gone\/node is gone; run metastate-kernel install again$/m);
+  assert.equal(ill.status, 1);
+});
+
 test("what cannot be done is one line and exit status 1", () => {
   const two = run("install", "--user", "--prefix", "x");
   assert.deepEqual([two.status, two.stderr], [1, "Give one of --user, --sys-prefix and --prefix\n"]);

@@ -1,22 +1,38 @@
-/** The command `metastate-kernel`: `install` registers the kernel with Jupyter, `run` is what Jupyter starts. */
+/**
+ * The command `metastate-kernel`: `install` and `uninstall` tell Jupyter of the kernel, `doctor` looks what is missing, `run`
+ * is what Jupyter starts.
+ */
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
-import { Kernel } from "./front/kernel.js";
+import { Command, InvalidArgumentError } from "commander";
 import { kernelInfo } from "./front/kernel-info.js";
-import { configuredPreloads, InstallError, installKernelspec, KERNEL_NAME, type InstallOptions } from "./kernelspec.js";
+import {
+  configuredPreloads,
+  InstallError,
+  installKernelspec,
+  KERNEL_NAME,
+  uninstallKernelspec,
+  type Target,
+} from "./kernelspec.js";
 import { ConnectionFileError, readConnectionFile } from "./protocol/connection.js";
 
-interface InstallFlags {
+interface PlaceFlags {
   readonly user?: boolean;
   readonly sysPrefix?: boolean;
   readonly prefix?: string;
-  readonly preload?: readonly string[];
-  readonly name: string;
 }
 
-function target(flags: InstallFlags): InstallOptions["target"] {
+interface InstallFlags extends PlaceFlags {
+  readonly preload?: readonly string[];
+  readonly name: string;
+  readonly displayName?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const cellApi = fileURLToPath(new URL("./cell-api/index.js", import.meta.url));
+
+function target(flags: PlaceFlags): Target {
   const given = [flags.user === true, flags.sysPrefix === true, flags.prefix !== undefined].filter(Boolean).length;
   if (given > 1) throw new InstallError("Give one of --user, --sys-prefix and --prefix");
   if (flags.prefix !== undefined) return { kind: "prefix", prefix: flags.prefix };
@@ -39,9 +55,35 @@ function pythonPrefix(): string {
 
 function install(flags: InstallFlags): void {
   const preloads = flags.preload?.map((path) => resolve(path)) ?? configuredPreloads(process.cwd());
-  const folder = installKernelspec({ target: target(flags), preloads, name: flags.name });
-  console.log(`The kernel "${flags.name}" is registered in ${folder}`);
+  const { name, displayName, env } = flags;
+  const folder = installKernelspec({ target: target(flags), preloads, name, displayName, env });
+  console.log(`The kernel "${name}" is registered in ${folder}`);
   for (const preload of preloads) console.log(`Its cells preload ${preload}`);
+}
+
+function uninstall(flags: PlaceFlags & { readonly name: string }): void {
+  console.log(`The kernel "${flags.name}" is no more in ${uninstallKernelspec(target(flags), flags.name)}`);
+}
+
+async function doctor(): Promise<void> {
+  const { examine } = await import("./doctor.js");
+  let good = true;
+  for await (const finding of examine(knownPlaces(), cellApi)) {
+    good &&= finding.good;
+    console.log(`${finding.good ? "ok     " : "PROBLEM"}  ${finding.text}`);
+  }
+  process.exit(good ? 0 : 1);
+}
+
+/** Where Jupyter looks for kernels: the user's folder, and the environment of the Python that is first on the path. */
+function knownPlaces(): Target[] {
+  const places: Target[] = [{ kind: "user" }];
+  try {
+    places.push({ kind: "prefix", prefix: pythonPrefix() });
+  } catch {
+    // Without a Python there is no Jupyter here.
+  }
+  return places;
 }
 
 function log(line: string): void {
@@ -57,10 +99,12 @@ async function run(connectionFile: string, flags: { preload?: readonly string[] 
     });
   }
   try {
+    // Here, so that what fails to load, as ZeroMQ's native part may, is told of; and the other commands need none of it.
+    const { Kernel } = await import("./front/kernel.js");
     await Kernel.serve({
       connection,
       folder: process.cwd(),
-      cellApi: fileURLToPath(new URL("./cell-api/index.js", import.meta.url)),
+      cellApi,
       preloads: flags.preload ?? [],
       log,
     });
@@ -77,22 +121,39 @@ function describe(error: unknown): string {
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
+/** `KEY=VALUE`, added to those before. */
+function collectVariable(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Give it as KEY=VALUE.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
 const program = new Command("metastate-kernel")
   .description("A TypeScript kernel for Jupyter")
   .version(String(kernelInfo()["implementation_version"]));
-program
-  .command("install")
+
+const inPlace = (command: Command): Command =>
+  command
+    .option("--user", "for this user, in every Jupyter of theirs (the default)")
+    .option("--sys-prefix", "in the active Python or conda environment")
+    .option("--prefix <folder>", "in the environment at this folder, as in --prefix .venv")
+    .option("--name <name>", "name of the kernelspec", KERNEL_NAME);
+
+inPlace(program.command("install"))
   .description("register the kernel with Jupyter")
-  .option("--user", "for this user, in every Jupyter of theirs (the default)")
-  .option("--sys-prefix", "in the active Python or conda environment")
-  .option("--prefix <folder>", "in the environment at this folder, as in --prefix .venv")
+  .option("--display-name <text>", "what launchers show (default: TypeScript (<name>))")
   .option(
     "--preload <module>",
     "JavaScript module whose exports are globals in cells; may be given again (default: what package.json names)",
     collect,
   )
-  .option("--name <name>", "name of the kernelspec", KERNEL_NAME)
+  .option("--env <KEY=VALUE>", "environment variable of the kernel; may be given again", collectVariable)
   .action(install);
+inPlace(program.command("uninstall")).description("take the kernel out of Jupyter again").action(uninstall);
+program
+  .command("doctor")
+  .description("look whether Node.js, ZeroMQ, the kernelspec and a cell are in order")
+  .action(doctor);
 program
   .command("run <connection-file>")
   .description("serve one connection: Jupyter calls this")

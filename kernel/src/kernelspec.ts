@@ -1,5 +1,5 @@
 /** The kernelspec: how Jupyter finds and starts the kernel. */
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,25 +8,31 @@ import { canEncrypt } from "./protocol/connection.js";
 
 /** Name under which Jupyter knows the kernel. */
 export const KERNEL_NAME = "metastate";
-const DISPLAY_NAME = "TypeScript (metastate)";
 /** The extension of JupyterLab that lets figures change in place, see kernel/labextension. */
 const LAB_EXTENSION = "metastate-live-figures";
 const PACKAGE_FOLDER = fileURLToPath(new URL("..", import.meta.url));
 
+/** Where a kernelspec is: in the user's Jupyter data folder, or in `share/jupyter` under a prefix. */
+export type Target = { readonly kind: "user" } | { readonly kind: "prefix"; readonly prefix: string };
+
 export interface InstallOptions {
-  /** Where to: the user's Jupyter data folder, or `share/jupyter` under a prefix. */
-  readonly target: { readonly kind: "user" } | { readonly kind: "prefix"; readonly prefix: string };
+  readonly target: Target;
   readonly preloads: readonly string[];
   readonly name: string;
+  /** What launchers show; `TypeScript (<name>)` unless told. */
+  readonly displayName?: string;
+  /** Environment variables of the kernel and its sessions. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Thrown when the kernelspec cannot be written; the message says what to do. */
+/** Thrown when the kernelspec cannot be written or removed; the message says what to do. */
 export class InstallError extends Error {
   override name = "InstallError";
 }
 
 /** Writes the kernelspec and returns its folder. A spec of that name is replaced as a whole. */
-export function installKernelspec({ target, preloads, name }: InstallOptions): string {
+export function installKernelspec(options: InstallOptions): string {
+  const { target, preloads, name } = options;
   if (!/^[a-z0-9._-]+$/i.test(name)) {
     throw new InstallError(
       `A kernel cannot be named "${name}": Jupyter allows letters, digits, dots, underscores and hyphens`,
@@ -36,12 +42,12 @@ export function installKernelspec({ target, preloads, name }: InstallOptions): s
     if (!existsSync(preload))
       throw new InstallError(`The preload module ${preload} does not exist: build it first (npm run build)`);
   }
-  const base = target.kind === "user" ? userDataFolder() : join(resolve(target.prefix), "share", "jupyter");
+  const base = dataFolder(target);
   const folder = join(base, "kernels", name);
   const fresh = `${folder}.${process.pid}.new`;
   try {
     mkdirSync(fresh, { recursive: true });
-    writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(preloads), undefined, 2)}\n`);
+    writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(options), undefined, 2)}\n`);
     const logos = join(PACKAGE_FOLDER, "resources");
     if (existsSync(logos)) cpSync(logos, fresh, { recursive: true });
     cpSync(join(PACKAGE_FOLDER, "labextension"), join(base, "labextensions", LAB_EXTENSION), { recursive: true });
@@ -59,7 +65,35 @@ export function installKernelspec({ target, preloads, name }: InstallOptions): s
   return folder;
 }
 
-function kernelspec(preloads: readonly string[]): object {
+/** Removes a kernelspec and returns the folder that it was in. */
+export function uninstallKernelspec(target: Target, name: string): string {
+  const folder = join(dataFolder(target), "kernels", name);
+  if (!existsSync(join(folder, "kernel.json"))) {
+    throw new InstallError(
+      `There is no kernel "${name}" in ${dirname(folder)}: metastate-kernel doctor lists those found`,
+    );
+  }
+  rmSync(folder, { recursive: true, force: true });
+  return folder;
+}
+
+/** Jupyter's data folder in a place. */
+function dataFolder(target: Target): string {
+  return target.kind === "user" ? userDataFolder() : join(resolve(target.prefix), "share", "jupyter");
+}
+
+/** Kernelspecs of this kernel, of any of its copies, in a place: their files. */
+export function findKernelspecs(target: Target): string[] {
+  const kernels = join(dataFolder(target), "kernels");
+  const names = existsSync(kernels) ? readdirSync(kernels) : [];
+  return names.map((name) => join(kernels, name, "kernel.json")).filter((file) => startsThisKernel(file));
+}
+
+function startsThisKernel(file: string): boolean {
+  return existsSync(file) && readFileSync(file, "utf8").includes("metastate-kernel.mjs");
+}
+
+function kernelspec({ preloads, name, displayName, env }: InstallOptions): object {
   return {
     argv: [
       process.execPath,
@@ -68,11 +102,11 @@ function kernelspec(preloads: readonly string[]): object {
       "{connection_file}",
       ...preloads.flatMap((path) => ["--preload", path]),
     ],
-    display_name: DISPLAY_NAME,
+    display_name: displayName ?? `TypeScript (${name})`,
     language: "typescript",
     interrupt_mode: "message",
     // The extension is found by every JupyterLab that finds this kernelspec: it lies beside it.
-    env: { [LIVE_FIGURES]: "1" },
+    env: { [LIVE_FIGURES]: "1", ...env },
     metadata: { debugger: false, ...(canEncrypt() && { supported_encryption: "curve" }) },
   };
 }
