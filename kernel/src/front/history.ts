@@ -59,7 +59,8 @@ export class History {
 
   /** @param folder The notebook's folder; each has a history of its own. */
   constructor(folder: string, log: (line: string) => void, { largestFile = LARGEST_FILE }: HistoryOptions = {}) {
-    const data = process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share");
+    // Set but empty counts as not set: a relative path would lie in the notebook's folder.
+    const data = process.env["XDG_DATA_HOME"] || join(homedir(), ".local", "share");
     this.#name = createHash("sha256").update(folder).digest("hex").slice(0, 16);
     this.#folder = join(data, "metastate-kernel", "history");
     this.#largestFile = largestFile;

@@ -9,7 +9,10 @@ export type KillReason = "interrupt-ignored" | "interrupted-at-start";
 /** The error of the cell that was running when the session ended. */
 export function endReport(end: SessionEnd, killed: KillReason | undefined): ErrorReport {
   const ename = "SessionEnded";
-  const evalue = `${cause(end, killed)} A fresh session has been started; variables are lost: run the cells you need again.`;
+  const begun = end.code !== null || end.signal !== null;
+  const evalue = begun
+    ? `${cause(end, killed)} A fresh session has been started; variables are lost: run the cells you need again.`
+    : `The session could not be started: ${end.lastWords.trim()}. The next cell tries again.`;
   return { ename, evalue, traceback: [`${ansi.red}${ansi.bold}${ename}${ansi.reset}: ${evalue}`] };
 }
 
@@ -42,7 +45,6 @@ function cause({ code, signal, exited, lastWords, cutOff }: SessionEnd, killed: 
     case "SIGKILL":
       return "The session was killed (SIGKILL): the machine may have run out of memory.";
     case null:
-      if (code === null) return `The session could not be started.${words(lastWords)}`;
       return exited
         ? `The session ended with exit code ${code}: process.exit(${code}) was called.`
         : `The session ended with exit code ${code}.${words(lastWords)}`;

@@ -1,6 +1,7 @@
 /** The session process as the front sees it: starts it, sends it cells, reads what it says, notices how it dies. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { existsSync } from "node:fs";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import {
@@ -103,7 +104,9 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       });
     }
     this.#child.on("error", (error) => {
-      this.#lastWords += String(error);
+      // What the operating system calls a missing file may be the program, or the folder that it is to start in.
+      const missing = !existsSync(options.folder);
+      this.#lastWords += missing ? `the notebook's folder ${options.folder} does not exist any more` : String(error);
       this.#end(null, null);
     });
     // `close` comes after `exit`, when all pipes have been read to their end: never, while a process that the session
