@@ -1,4 +1,5 @@
 /** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
+import { fstatSync } from "node:fs";
 import { fence, PIPE, type Outcome } from "../session-protocol.js";
 import { abandonEvaluation } from "./evaluate.js";
 import { sendFrame, writeAll } from "./frames.js";
@@ -8,6 +9,17 @@ import { errorReport } from "./traceback.js";
 
 /** Time for the `finally` blocks of what was interrupted, in milliseconds. */
 const CLEAN_UP_MS = 80;
+
+/** User code may close stdout or stderr; the number then goes to the next file that is opened, which is to have no fences. */
+const streams = [PIPE.stdout, PIPE.stderr].map((fd) => ({ fd, inode: inodeOf(fd) }));
+
+function inodeOf(fd: number): number | undefined {
+  try {
+    return fstatSync(fd).ino;
+  } catch {
+    return undefined;
+  }
+}
 
 export class Tasks {
   readonly #nonce: string;
@@ -63,7 +75,9 @@ export class Tasks {
   /** Tells the front that a task has ended, after all that it has written. */
   end(id: number, outcome: Outcome): void {
     flushNativeOutput();
-    for (const fd of [PIPE.stdout, PIPE.stderr]) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
+    for (const { fd, inode } of streams) {
+      if (inodeOf(fd) === inode) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
+    }
     sendFrame({ type: "done", cell: id, outcome });
   }
 }

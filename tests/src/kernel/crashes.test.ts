@@ -171,12 +171,6 @@ describe("a session lives on", { timeout: 600_000 }, () => {
     assert.equal(resultOf(await kernel.execute("precious")), "7");
   });
 
-  it("when its stdout and stderr are closed: what JavaScript prints is seen all the same", async () => {
-    await kernel.execute('require("node:fs").closeSync(1); require("node:fs").closeSync(2);');
-    const { stdout, stderr, reply } = await kernel.execute('console.log("out"); console.error("err");');
-    assert.deepEqual([stdout, stderr, reply["status"]], ["out\n", "err\n", "ok"]);
-  });
-
   it("when a worker thread throws, or runs out of memory: it is told of on the cell", async () => {
     const { error } = await kernel.execute(
       `import { Worker } from "node:worker_threads";
@@ -198,6 +192,21 @@ describe("a session lives on", { timeout: 600_000 }, () => {
     );
     assert.equal(ran.error?.evalue, "too late");
     assert.equal(resultOf(ran), "'done'");
+  });
+
+  // The last: Node.js itself does not go on for long without them.
+  it("when its stdout and stderr are closed: what JavaScript prints is seen all the same", async () => {
+    await kernel.execute('require("node:fs").closeSync(1); require("node:fs").closeSync(2);');
+    const { stdout, stderr, reply } = await kernel.execute('console.log("out"); console.error("err");');
+    assert.deepEqual([stdout, stderr, reply["status"]], ["out\n", "err\n", "ok"]);
+    // The next files that are opened get their numbers.
+    await kernel.execute(
+      'require("node:fs").writeFileSync("mine.txt", ""); const mine = require("node:fs").openSync("mine.txt", "r+")',
+    );
+    assert.equal(
+      resultOf(await kernel.execute('[mine, require("node:fs").readFileSync("mine.txt", "utf8")]')),
+      "[ 1, '' ]",
+    );
   });
 });
 
