@@ -13,10 +13,19 @@ writeFileSync(
   `${JSON.stringify({ private: true, description: "Peers that benchmarks compare with" }, undefined, 2)}\n`,
 );
 console.log(`npm install ${PEER_PACKAGES.join(" ")} in ${peersFolder}`);
-// Their install scripts are not needed: Deno's binary is in the package of its platform, zeromq comes with its own.
+// Their install scripts are not needed: Deno's binary is in the package of its platform, zeromq comes with its own. Nested
+// as in a global install: tslab looks for the types of Node.js in its own folder, and knows no console without them.
 const { status } = spawnSync(
   process.platform === "win32" ? "npm.cmd" : "npm",
-  ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...PEER_PACKAGES],
+  [
+    "install",
+    "--install-strategy=nested",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    ...PEER_PACKAGES,
+  ],
   { cwd: peersFolder, stdio: "inherit", shell: process.platform === "win32" },
 );
 if (status !== 0) {

@@ -211,7 +211,8 @@ const interrupt = (code) => async (contender) => {
   }
   const kept = await attempt(contender, contender.cells.kept);
   const ename = String(ran.reply["ename"] || ran.error?.ename || "no ename");
-  const isKept = kept?.stdout.trim() === "42";
+  // Not by what it prints, which some lose.
+  const isKept = kept?.reply["status"] === "ok";
   return { values, said: `${ename}, variables ${isKept ? "kept" : "lost"}`, broken: !isKept };
 };
 
@@ -337,7 +338,7 @@ export const measures = [
       const shown = seen.some(
         ({ type, content }) => type !== "execute_input" && JSON.stringify(content).includes("too late"),
       );
-      const kept = (await attempt(contender, contender.cells.kept))?.stdout.trim() === "42";
+      const kept = (await attempt(contender, contender.cells.kept))?.reply["status"] === "ok";
       return { said: `${shown ? "shown" : "swallowed"}; variables ${kept ? "kept" : "lost"}`, broken: !kept };
     },
   },

@@ -74,6 +74,8 @@ export function uninstallKernelspec(target: Target, name: string): string {
     );
   }
   rmSync(folder, { recursive: true, force: true });
+  const extension = join(dataFolder(target), "labextensions", LAB_EXTENSION);
+  if (findKernelspecs(target).length === 0) rmSync(extension, { recursive: true, force: true });
   return folder;
 }
 
