@@ -18,7 +18,8 @@ export function inspect(language: Language, text: string, cursor: number): Inspe
     const at = (offset: number): Inspection | undefined => {
       if (offset < 0) return undefined;
       const info = service.getQuickInfoAtPosition(path, offset);
-      if (info === undefined) return undefined;
+      // Of a name that means nothing TypeScript says that it is `any`, without saying what kind of thing it is.
+      if (info === undefined || info.kind === ts.ScriptElementKind.unknown) return undefined;
       return {
         signature: ts.displayPartsToString(info.displayParts),
         documentation: documentation(info.documentation ?? [], info.tags ?? []),

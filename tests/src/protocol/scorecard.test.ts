@@ -43,6 +43,8 @@ const checks: Readonly<Record<string, (kernel: KernelClient) => Promise<void>>> 
       await kernel.request("shell", "kernel_info_request");
       assert.match((await subscriber.receive())[3]?.toString() ?? "", /"iopub_welcome"/);
       subscriber.close();
+      // What is published later comes later: by its end the welcome has come to this client, too.
+      await kernel.execute("");
     });
     // It is for those who subscribe to this topic; who subscribes to all gets it too.
     assert.ok(messages.some(({ type, content }) => type === "iopub_welcome" && content["subscription"] === "a topic"));
