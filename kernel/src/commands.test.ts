@@ -256,8 +256,13 @@ test("npm installs into the notebook's folder, and the next line imports with ty
   assert.equal(ending(installed), "ok", installed.stderr + installed.stdout);
   assert.match(installed.stderr, /A package.json for this notebook's packages has been made/);
   assert.ok(readFileSync(join(notebook.folder, "package.json"), "utf8").includes("own-package"));
-  const used = await run("import { version } from 'own-package'; version");
+  await run("%npm uninstall own-package", "%reset");
+  const used = await run(
+    `// first\n%npm install --offline ${source}/own-package-1.0.0.tgz\nimport { version } from 'own-package'\nversion`,
+  );
   assert.equal(used.result, "'1.0.0'");
+  const wrong = await run(`!npm --version\nimport { version as v1 } from 'own-package'\nv1.x.y.z(;`);
+  assert.match(traceback(wrong), /In \[\d+\]:3:/);
   write("1.0.1", "export declare const version: string;");
   await pack();
   const updated = await run(`%npm install --offline ${source}/own-package-1.0.1.tgz`);

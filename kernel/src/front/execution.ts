@@ -128,21 +128,38 @@ export class Execution {
     return outcome.status === "ok" ? { status: "ok", data, metadata: {} } : { ...outcome };
   }
 
-  /** @param take Called with the result, which is published where it is left out. */
+  /**
+   * A cell that installs packages runs in two stages, see `language/commands/stages.ts`.
+   * @param take Called with the result, which is published where it is left out.
+   */
   async #run(
     request: ExecutionRequest,
     source: string,
     label: string,
     take?: (result: MimeBundle) => void,
   ): Promise<Outcome> {
+    for (let from = 0; ;) {
+      const { outcome, next } = await this.#runFrom(from, request, source, label, take);
+      if (outcome.status === "error" || next === undefined) return outcome;
+      from = next;
+    }
+  }
+
+  async #runFrom(
+    from: number,
+    request: ExecutionRequest,
+    source: string,
+    label: string,
+    take: ((result: MimeBundle) => void) | undefined,
+  ): Promise<{ readonly outcome: Outcome; readonly next?: number | undefined }> {
     const { silent } = request;
     this.#interruptPending = false;
-    const compiled = await this.#compile(source, label);
+    const compiled = await this.#compile(source, label, from);
     if (compiled.warning !== undefined && !silent) {
       this.#outputs.stream(request.parent, "stderr", compiled.warning);
     }
     if (compiled.reset === true) this.#reset(request);
-    if (!compiled.ok) return { status: "error", ...compiled.errors };
+    if (!compiled.ok) return { outcome: { status: "error", ...compiled.errors } };
     const id = (this.#lastCell = ++this.#lastId);
     const { javascript, sourceMap, imports, modules } = compiled;
     const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
@@ -159,13 +176,13 @@ export class Execution {
     this.#running = undefined;
     this.#outputs.flush();
     if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
-    return outcome;
+    return { outcome, next: compiled.next };
   }
 
-  async #compile(source: string, label: string): Promise<CompileResult> {
+  async #compile(source: string, label: string, from: number): Promise<CompileResult> {
     this.#compiling = true;
     try {
-      return await this.#options.language.ask("compile", source, label);
+      return await this.#options.language.ask("compile", source, label, from);
     } catch (error) {
       // A defect of TypeScript's, or of how it is used here: the notebook must be told, or the cell seems to do nothing.
       const evalue = `The cell could not be compiled: ${error instanceof Error ? error.message : String(error)}`;

@@ -2,7 +2,8 @@
 import ts = require("typescript");
 import { declaredIn, type DeclaredName } from "./commands/declared.js";
 import { formatProblem } from "./commands/problem.js";
-import { rewriteCommands, type Rewritten } from "./commands/rewrite.js";
+import { rewriteCommands } from "./commands/rewrite.js";
+import { changesPackages, stageFrom, type Stage } from "./commands/stages.js";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
 import { formatDiagnostics, type CellErrors, type UserText } from "./diagnostics.js";
@@ -31,6 +32,8 @@ export type CompileResult = {
       readonly modules: readonly CompiledModule[];
       /** The cell may change which packages there are: `lookAgain` is to be called after it. */
       readonly changesPackages?: boolean;
+      /** Where the rest of the cell begins, which is to be compiled when this has run. */
+      readonly next?: number | undefined;
     }
   | { readonly ok: false; readonly errors: CellErrors }
 );
@@ -66,11 +69,11 @@ export class Language {
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
   }
 
-  /** Type-checks and compiles a cell; when it is right, later cells see what it declares. */
-  compile(source: string, label: string): CompileResult {
+  /** Type-checks and compiles a cell; when it is right, later cells see what it declares. `from` is where the rest of a cell begins. */
+  compile(source: string, label: string, from = 0): CompileResult {
     this.#heedConfig();
     const problems = this.#config.takeProblems();
-    const cell = rewriteCommands(source);
+    const cell = stageFrom(rewriteCommands(source), from);
     const { reset = false } = cell;
     if (reset) this.reset();
     const result = { ...this.#compile(source, cell, label), reset };
@@ -79,7 +82,7 @@ export class Language {
     return { ...result, warning: `${traceback.join("\n")}\nThe options of before are used.\n` };
   }
 
-  #compile(source: string, cell: Rewritten, label: string): CompileResult {
+  #compile(source: string, cell: Stage, label: string): CompileResult {
     if (cell.problem !== undefined) return { ok: false, errors: formatProblem(cell.problem, label, source) };
     if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
@@ -142,7 +145,8 @@ export class Language {
       sourceMap: output(".map"),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
-      changesPackages: commands.some(({ name, args }) => name === "npm" || PACKAGE_MANAGER.test(args.join(""))),
+      changesPackages: commands.some(changesPackages),
+      next: cell.next,
     };
   }
 
@@ -241,9 +245,6 @@ export class Language {
     return `${imports.join("")}export {};\n`;
   }
 }
-
-/** Programs that install packages, in a line for the shell. */
-const PACKAGE_MANAGER = /\b(npm|npx|pnpm|yarn|bun)\b/;
 
 /** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
 const SESSION_HOOKS = "sessionHooks";

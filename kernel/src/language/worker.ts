@@ -9,7 +9,7 @@ import { Language, type LanguageOptions } from "./language.js";
 
 /** What can be asked of the thread. */
 export interface LanguageRequests {
-  compile: { args: [source: string, label: string]; result: ReturnType<Language["compile"]> };
+  compile: { args: [source: string, label: string, from?: number]; result: ReturnType<Language["compile"]> };
   complete: { args: [text: string, cursor: number]; result: ReturnType<typeof complete> };
   inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
   completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
@@ -32,7 +32,7 @@ const language = new Language(options);
 const methods: {
   [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
 } = {
-  compile: (source, label) => language.compile(source, label),
+  compile: (source, label, from) => language.compile(source, label, from),
   complete: (text, cursor) => completeCommand(text, cursor, options.folder) ?? complete(language, text, cursor),
   inspect: (text, cursor) => inspect(language, text, cursor),
   completeness: (text) => completeness(rewriteCommands(text).text),

@@ -16,7 +16,7 @@ export function completeCommand(text: string, cursor: number, folder: string): C
   const [, mark, name = ""] = NAME.exec(line) ?? [];
   if (mark !== undefined) {
     const before = rewriteCommands(text.slice(0, lineStart)).text;
-    if (endingOf(before) === "open") return undefined;
+    if (["open", "inside"].includes(endingOf(before))) return undefined;
     const first = before.trim() === "";
     const start = cursor - name.length - mark.length;
     const names = [

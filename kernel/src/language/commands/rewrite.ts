@@ -50,6 +50,9 @@ export interface Rewritten {
 const CANDIDATE = /^[ \t]*(?:%%?[A-Za-z]|!(?![\s!=([]|$))/m;
 const PERCENT = /^([ \t]*)(%%?)([A-Za-z][\w-]*)(?:[ \t]+(.*?))?[ \t]*$/;
 
+/** What may end a comment or a template, or begin an expression in one. */
+const CLOSES = /`|\*\/|[{}]/;
+
 /** Takes the commands out of a cell. */
 export function rewriteCommands(source: string): Rewritten {
   return CANDIDATE.test(source) ? new Rewriter(source).run() : { text: source, commands: [] };
@@ -66,18 +69,21 @@ class Rewriter {
   /** Whether anything but blank lines, comments and commands about the whole cell has been met. */
   #begun = false;
 
+  /** Where a line stands that is within a comment or a template; 0 where the last one that was looked at is not. */
+  #inside = 0;
+
   constructor(source: string) {
     this.#source = source;
     this.#text = source;
   }
 
   run(): Rewritten {
-    for (let start = 0; start < this.#source.length && this.#problem === undefined;) {
+    let start = 0;
+    do {
       const end = this.#lineEnd(start);
       const line = this.#source.slice(start, end);
-      const next = CANDIDATE.test(line) ? this.#line(start, line) : end;
-      start = next + 1;
-    }
+      start = this.#nextLine(CANDIDATE.test(line) ? this.#line(start, line) : end);
+    } while (start > 0 && this.#problem === undefined);
     return {
       ...{ text: this.#text, commands: this.#commands, ...this.#flags },
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
@@ -88,8 +94,10 @@ class Rewriter {
   #line(start: number, line: string): number {
     const end = start + line.length;
     const before = this.#text.slice(this.#from, start);
+    if (this.#inside > 0 && !CLOSES.test(this.#source.slice(this.#inside, start))) return end;
     const ending = endingOf(before);
-    if (ending === "open") return end;
+    this.#inside = ending === "inside" ? start : 0;
+    if (ending === "open" || ending === "inside") return end;
     if (line.trimStart().startsWith("!")) {
       this.#begun = true;
       return this.#shell(start + line.indexOf("!"));
@@ -161,7 +169,9 @@ class Rewriter {
   /** A line for the shell goes on in the next where it ends in a backslash. */
   #shell(at: number): number {
     let end = this.#lineEnd(at);
-    while (this.#source[end - 1] === "\\" && end < this.#source.length) end = this.#lineEnd(end + 1);
+    for (let next = this.#nextLine(end); this.#source[end - 1] === "\\" && next > 0; next = this.#nextLine(end)) {
+      end = this.#lineEnd(next);
+    }
     const line = this.#source.slice(at + 1, end);
     const values = interpolations(line).map((place) => ({ start: place.start + at + 1, end: place.end + at + 1 }));
     const kept = values.map((place) => this.#source.slice(place.start + 1, place.end));
@@ -203,6 +213,11 @@ class Rewriter {
     this.#text = this.#text.slice(0, start) + text + this.#text.slice(start + text.length);
   }
 
+  /** Where the line after the one that ends here begins; 0 where there is none. */
+  #nextLine(end: number): number {
+    return this.#source.indexOf("\n", end) + 1;
+  }
+
   #lineEnd(from: number): number {
     const end = this.#source.indexOf("\n", from);
     if (end < 0) return this.#source.length;
@@ -211,6 +226,6 @@ class Rewriter {
 }
 
 /** Whether there is nothing in a text but blanks and comments (and the semicolons that commands leave). */
-function isBlank(text: string): boolean {
+export function isBlank(text: string): boolean {
   return text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "").replace(/[;\s]/g, "") === "";
 }

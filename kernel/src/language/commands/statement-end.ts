@@ -3,8 +3,10 @@ import ts = require("typescript");
 
 /** How the text before a line ends. */
 export type Ending =
-  /** in the middle of a statement, a string, a comment: the line goes on with it */
+  /** in the middle of a statement: the line goes on with it */
   | "open"
+  /** in the middle of a comment or a template: so does every line until one ends it */
+  | "inside"
   /** a whole statement that a `%` on the next line could go on with: there is no semicolon */
   | "expression"
   /** a whole statement, or nothing */
@@ -18,7 +20,9 @@ export function endingOf(text: string): Ending {
   if (text.trim() === "") return "closed";
   const file = parse(text);
   const end = text.trimEnd().length;
-  if (parseErrors(file).some(({ start, code }) => start >= end || UNTERMINATED.has(code))) return "open";
+  const errors = parseErrors(file);
+  if (errors.some(({ code }) => UNTERMINATED.has(code))) return "inside";
+  if (errors.some(({ start }) => start >= end)) return "open";
   const last = file.statements.at(-1);
   if (last === undefined || text.charAt(last.end - 1) === ";") return "closed";
   const goesOn =
