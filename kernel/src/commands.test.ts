@@ -206,6 +206,14 @@ test("an interrupt ends what ! has started, and all that this has started", asyn
   for (const pid of pids()) while (isAlive(Number(pid))) await sleep(20);
 });
 
+test("what ! has started ends with the session", async () => {
+  const file = join(notebook.folder, "last-pids");
+  await run("void setTimeout(() => process.exit(3), 1000)");
+  const ran = await run(`!sleep 300 & echo $! $$ > ${file}; sleep 300`);
+  assert.match(ending(ran), /^SessionEnded/);
+  for (const pid of readFileSync(file, "utf8").trim().split(" ")) while (isAlive(Number(pid))) await sleep(20);
+});
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -254,7 +262,7 @@ test("npm installs into the notebook's folder, and the next line imports with ty
   await pack();
   const installed = await run(`%npm install --offline ${source}/own-package-1.0.0.tgz`);
   assert.equal(ending(installed), "ok", installed.stderr + installed.stdout);
-  assert.match(installed.stderr, /A package.json for this notebook's packages has been made/);
+  assert.match(installed.stdout, /A package.json for this notebook's packages has been made/);
   assert.ok(readFileSync(join(notebook.folder, "package.json"), "utf8").includes("own-package"));
   await run("%npm uninstall own-package", "%reset");
   const used = await run(
@@ -266,7 +274,7 @@ test("npm installs into the notebook's folder, and the next line imports with ty
   write("1.0.1", "export declare const version: string;");
   await pack();
   const updated = await run(`%npm install --offline ${source}/own-package-1.0.1.tgz`);
-  assert.match(updated.stderr, /own-package 1.0.0 is in use in this session; %reset, or a restart, takes up 1.0.1/);
+  assert.match(updated.stdout, /own-package 1.0.0 is in use in this session; %reset, or a restart, takes up 1.0.1/);
   assert.match(
     ending(await run("import { version as v2 } from 'own-package'; v2.nothing")),
     /Property 'nothing' does not exist on type 'string'/,

@@ -107,5 +107,5 @@ function words(line: string): string[] {
 }
 
 function say(text: string): void {
-  process.stderr.write(`${ansi.cyan}${text}${ansi.reset}\n`);
+  process.stdout.write(`${ansi.cyan}${text}${ansi.reset}\n`);
 }
