@@ -153,6 +153,37 @@ test("tslab's display module is there, with its types, and shows things here", a
   );
 });
 
+test("a data frame is shown as a table and as a data resource", async () => {
+  const [frame] = await shown(`class Frame {
+      schema = { name: "Utf8", n: "Int64" };
+      constructor(private rows: { name: string; n: bigint }[]) {}
+      head(n = 5) { return new Frame(this.rows.slice(0, n)); }
+      toRecords() { return this.rows; }
+    }
+    new Frame([{ name: "<a>", n: 1n }, { name: "b", n: 2n }])`);
+  assert.deepEqual(frame, [
+    "execute_result",
+    {
+      "application/vnd.dataresource+json": {
+        data: [
+          { name: "<a>", n: "1" },
+          { name: "b", n: "2" },
+        ],
+        schema: {
+          fields: [
+            { name: "name", type: "string" },
+            { name: "n", type: "integer" },
+          ],
+        },
+      },
+      "text/html":
+        "<table><thead><tr><th>name</th><th>n</th></tr></thead><tbody>\n" +
+        "<tr><td>&lt;a&gt;</td><td>1</td></tr>\n<tr><td>b</td><td>2</td></tr>\n</tbody></table>",
+      "text/plain": "name\tn\n<a>\t1\nb\t2",
+    },
+  ]);
+});
+
 test("npm: specifiers mean the package in the notebook's folder, with its types", async () => {
   await run(`const { mkdirSync, writeFileSync } = await import("node:fs");
     for (const name of ["own-package", "@own/scoped"]) {

@@ -1,6 +1,7 @@
 /** From any value to what a front end can show. */
 import { types } from "node:util";
 import type { MimeBundle } from "../session-protocol.js";
+import { dataFrameBundle, isDataFrame } from "./compat/data-frame.js";
 import { plainText } from "./plain-text.js";
 
 /** The hook by which a value says how it is shown; it returns data by MIME type, or a promise of that. */
@@ -80,7 +81,7 @@ function lookalike(value: object): MimeBundle | Promise<MimeBundle> | undefined 
     const chart = spec !== null && typeof spec === "object" ? vegaBundle(spec) : undefined;
     if (chart !== undefined) return chart;
   }
-  return canvasBundle(value) ?? vegaBundle(value);
+  return canvasBundle(value) ?? vegaBundle(value) ?? (isDataFrame(value) ? dataFrameBundle(value) : undefined);
 }
 
 /** A canvas of a browser, or of the packages `canvas`, `@napi-rs/canvas` and `skia-canvas`. */
