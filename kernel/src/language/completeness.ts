@@ -1,6 +1,6 @@
 /** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
 import ts = require("typescript");
-import { parseErrors } from "./parse-errors.js";
+import { parseCell, parseErrors } from "./parse.js";
 
 export type Completeness =
   { readonly status: "complete" | "invalid" | "unknown" } | { readonly status: "incomplete"; readonly indent: string };
@@ -15,7 +15,7 @@ const UNTERMINATED_STRING = 1002;
 
 /** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
 export function completeness(text: string): Completeness {
-  const file = ts.createSourceFile("cell.ts", text, ts.ScriptTarget.ES2024);
+  const file = parseCell(text);
   const errors = parseErrors(file).filter(({ category }) => category === ts.DiagnosticCategory.Error);
   if (errors.length === 0) return { status: "complete" };
   // A string cannot go on in the next line.

@@ -12,7 +12,7 @@ import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { IGNORED_ERRORS } from "./options.js";
 import { OwnModules } from "./own-modules.js";
-import { parseErrors } from "./parse-errors.js";
+import { parseCell, parseErrors } from "./parse.js";
 import { NotebookConfig } from "./tsconfig.js";
 
 /** JavaScript of a cell, or why there is none. */
@@ -87,7 +87,7 @@ export class Language {
     if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
     const target = this.#config.options.target ?? ts.ScriptTarget.ES2024;
-    const parsed = ts.createSourceFile(this.#files.cellPath, cell.text, target, false, kind);
+    const parsed = parseCell(cell.text, target, this.#files.cellPath, kind);
     const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => ({
       ok: false,
       errors: formatDiagnostics(diagnostics, (d) =>

@@ -1,5 +1,6 @@
 /** Whether a line is the start of a statement, by TypeScript's own parser: only there is a `%` or `!` a command. */
 import ts = require("typescript");
+import { parseCell, parseErrors } from "../parse.js";
 
 /** How the text before a line ends. */
 export type Ending =
@@ -18,7 +19,7 @@ const UNTERMINATED: ReadonlySet<number> = new Set([1010, 1160, 1161]);
 /** How a text of statements ends. */
 export function endingOf(text: string): Ending {
   if (text.trim() === "") return "closed";
-  const file = parse(text);
+  const file = parseCell(text);
   const end = text.trimEnd().length;
   const errors = parseErrors(file);
   if (errors.some(({ code }) => UNTERMINATED.has(code))) return "inside";
@@ -36,25 +37,16 @@ export function endingOf(text: string): Ending {
 
 /** Whether a text parses without an error. */
 export function isWhole(text: string): boolean {
-  return parseErrors(parse(text)).length === 0;
+  return parseErrors(parseCell(text)).length === 0;
 }
 
 /** Whether a text is one expression, and no list of several with commas between. */
 export function isExpression(text: string): boolean {
   if (text.trim() === "") return false;
-  const file = parse(`(${text}\n)`);
+  const file = parseCell(`(${text}\n)`);
   const [statement, ...others] = file.statements;
   if (statement === undefined || others.length > 0 || parseErrors(file).length > 0) return false;
   if (!ts.isExpressionStatement(statement) || !ts.isParenthesizedExpression(statement.expression)) return false;
   const { expression } = statement.expression;
   return !(ts.isBinaryExpression(expression) && expression.operatorToken.kind === ts.SyntaxKind.CommaToken);
-}
-
-function parse(text: string): ts.SourceFile {
-  return ts.createSourceFile("cell.ts", text, ts.ScriptTarget.ESNext);
-}
-
-/** What the parser found wrong; TypeScript's types do not tell of it. */
-function parseErrors(file: ts.SourceFile): readonly ts.DiagnosticWithLocation[] {
-  return (file as unknown as { parseDiagnostics: readonly ts.DiagnosticWithLocation[] }).parseDiagnostics;
 }
