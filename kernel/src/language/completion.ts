@@ -26,9 +26,10 @@ export function complete(language: Language, text: string, cursor: number): Comp
   const rest = IDENTIFIER_AFTER.exec(text.slice(cursor))?.[0] ?? "";
   const start = cursor - prefix.length;
   const end = cursor + (prefix === "" ? 0 : rest.length);
-  const found = language.edit(text, (service, path) =>
-    service.getCompletionsAtPosition(path, cursor, { includeCompletionsWithInsertText: false }),
-  );
+  const found = language.edit(text, (service, path) => {
+    skipSymbolMembers(service);
+    return service.getCompletionsAtPosition(path, cursor, { includeCompletionsWithInsertText: false });
+  });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
   const wanted = prefix.toLowerCase();
   const items = found.entries
@@ -45,6 +46,16 @@ export function complete(language: Language, text: string, cursor: number): Comp
     .map(({ entry, from, to }) => ({ text: entry.name, type: kindOf(entry.kind), start: from, end: to }));
   const first = items[0];
   return { items, start: first?.start ?? start, end: first?.end ?? end };
+}
+
+/**
+ * Members that are named by a symbol, as an array's `[Symbol.iterator]`, are not offered; but TypeScript looks for a way to name
+ * that symbol, through all that every namespace in scope exports, which takes longer than all else. The method is internal
+ * to TypeScript.
+ */
+function skipSymbolMembers(service: ts.LanguageService): void {
+  const checker: object | undefined = service.getProgram()?.getTypeChecker();
+  if (checker !== undefined) Object.assign(checker, { getAccessibleSymbolChain: () => undefined });
 }
 
 /** Names that match in case come first. */
