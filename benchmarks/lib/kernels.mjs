@@ -127,7 +127,19 @@ const python = {
 
 /** @returns {(Kernel | Absent)[]} ours first */
 export function kernels() {
-  return [ourKernel(), tslabKernel(), denoKernel(), ipykernel()];
+  return [ourKernel(), ourKernelWithLibrary(), tslabKernel(), denoKernel(), ipykernel()];
+}
+
+/** @returns {Kernel | Absent} with the Meta-State library and TensorFlow.js in it */
+function ourKernelWithLibrary() {
+  const name = "ours, with the library";
+  const bare = ourKernel();
+  const preload = join(root, "notebooks", "dist", "preload.js");
+  if ("reason" in bare || !existsSync(preload)) return { name, reason: "it is not built: run npm run build" };
+  return {
+    ...{ ...bare, name, cells: { ...ours, completion: ["ms.createM", "createModel"] } },
+    spec: { argv: [...bare.spec.argv, "--preload", preload] },
+  };
 }
 
 /** @returns {Kernel | Absent} */

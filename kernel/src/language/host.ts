@@ -42,6 +42,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   #lookingAgain = false;
   /** Commands of the cell that is being compiled. */
   commands: CellCommands | undefined;
+  /** Whether comments that document are read. */
+  jsDocParsingMode = ts.JSDocParsingMode.ParseNone;
 
   /**
    * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold

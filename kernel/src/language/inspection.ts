@@ -14,6 +14,7 @@ const MOST_OVERLOADS = 5;
 
 /** The name under, or just before, `cursor`; or the call whose arguments the cursor stands in. */
 export function inspect(language: Language, text: string, cursor: number): Inspection | undefined {
+  language.readDocumentation();
   return language.edit(text, (service, path) => {
     const at = (offset: number): Inspection | undefined => {
       if (offset < 0) return undefined;

@@ -44,8 +44,11 @@ const methods: {
   },
 };
 
-// Checks the scope once before the first question, so that the first cell does not pay for the types of the preload.
-language.edit("0;", (service, path) => service.getSemanticDiagnostics(path));
+/** Time without a question after which the documentation is read, in milliseconds. */
+const IDLE_MS = 1000;
+const documentation = setTimeout(() => {
+  language.readDocumentation();
+}, IDLE_MS);
 
 parentPort?.on("message", ({ id, method, args }: LanguageRequest) => {
   let reply: LanguageReply;
@@ -56,4 +59,10 @@ parentPort?.on("message", ({ id, method, args }: LanguageRequest) => {
     reply = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
   parentPort?.postMessage(reply);
+  documentation.refresh();
+});
+
+// Checks the scope once, so that the first cell does not pay for the types of the preload; a question that waits comes first.
+setImmediate(() => {
+  language.edit("0;", (service, path) => service.getSemanticDiagnostics(path));
 });
