@@ -157,3 +157,21 @@ test("an error that is thrown a thousand times a second is shown a few times, th
   assert.ok(errors().length <= 12, `${errors().length} errors`);
   assert.equal(errors()[0]?.content["evalue"], "again 1");
 });
+
+test("a cell ends though V8 has thrown away the code that flushes C's stdout, as it does with code that rests", async (t) => {
+  const young = new TestNotebook();
+  t.after(() => young.close());
+  assert.equal(ending(await young.run("1")), "ok");
+  const ran = await young.run(`
+    import { setFlagsFromString } from "node:v8";
+    import { runInNewContext } from "node:vm";
+    setFlagsFromString("--stress-flush-code");
+    setFlagsFromString("--expose-gc");
+    const collectGarbage = runInNewContext("gc") as () => void;
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      collectGarbage();
+    }
+    setFlagsFromString("--no-stress-flush-code");`);
+  assert.equal(ending(ran), "ok");
+});

@@ -24,7 +24,10 @@ export async function handleComm(command: CommCommand, tasks: Tasks): Promise<vo
   // Rejections that nobody handles belong before the end.
   await nextTurn();
   for (const { cell } of calls) flushUpdates(cell);
-  if (outcome.status === "error") sendFrame({ type: "late-error", cell: calls[0]?.cell ?? 0, error: outcome });
+  if (outcome.status === "error") {
+    const { ename, evalue, traceback } = outcome;
+    sendFrame({ type: "late-error", cell: calls[0]?.cell ?? 0, error: { ename, evalue, traceback } });
+  }
   tasks.end(id, { status: "ok" });
 }
 

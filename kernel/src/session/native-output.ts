@@ -9,8 +9,13 @@ let flush: (() => void) | undefined;
 
 /** Hands on what native code has printed. */
 export function flushNativeOutput(): void {
-  flush ??= compile();
-  flush();
+  try {
+    flush ??= compile();
+    flush();
+  } catch {
+    // V8 throws away the code of functions that rest, and cannot compile this one again without the flag.
+    flush = compile();
+  }
 }
 
 function compile(): () => void {

@@ -48,7 +48,7 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   t.after(() => browser.close());
   const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
   const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("pageerror", (error) => complaints.push(error.stack ?? error.message));
   const told = () => `\nthe page complained:\n${complaints.join("\n")}\nthe server logged:\n${lastLines(lab.log())}`;
 
   await page.goto(lab.address("first-light.ipynb"));
