@@ -92,7 +92,7 @@ export async function whatItLacks(prefix, forTests) {
   if (!missing.includes("plotly") && !existsSync(join(prefix, RENDERER))) {
     lacks.push("plotly's renderer for JupyterLab (plotly 6 or newer)");
   }
-  if (!existsSync(join(prefix, WIDGETS))) lacks.push("widgets for JupyterLab (ipywidgets 8)");
+  if (!existsSync(join(prefix, WIDGETS))) lacks.push("ipywidgets");
   return lacks;
 }
 

@@ -54,7 +54,7 @@ test("what an active environment lacks is named", async (t) => {
     "Python 3.10 or newer",
     "nbclient",
     "plotly's renderer for JupyterLab (plotly 6 or newer)",
-    "widgets for JupyterLab (ipywidgets 8)",
+    "ipywidgets",
   ]);
   const complete = pretendPython(t, { version: [3, 13], missing: [] });
   for (const extension of ["jupyterlab-plotly", "@jupyter-widgets/jupyterlab-manager"]) {
