@@ -167,5 +167,8 @@ test("an active environment that lacks something is told what", { timeout: 240_0
   writeNotebook(notebook, "console.log(1)");
   const env = { ...asInANewTerminal(), VIRTUAL_ENV: active };
   const { stdout } = await run(process.execPath, [start, "--run", notebook], { env });
-  assert.match(stdout, /the active environment \S+bare lacks jupyterlab, nbclient, plotly, ipywidgets: \.venv is used instead/);
+  assert.match(
+    stdout,
+    /the active environment \S+bare lacks jupyterlab, nbclient, plotly, ipywidgets: \.venv is used instead/,
+  );
 });
