@@ -7,7 +7,7 @@ import { kernels } from "./kernels.mjs";
 test("each kernel is there, or it is said what to do", () => {
   assert.deepEqual(
     kernels().map(({ name }) => name),
-    ["ours", "tslab", "Deno", "ipykernel"],
+    ["ours", "ours, with the library", "tslab", "Deno", "ipykernel"],
   );
   for (const kernel of kernels()) {
     if ("reason" in kernel) assert.match(kernel.reason, /npm|pip/);
