@@ -1,6 +1,6 @@
 /** Answers `execute_request`s, one after the other. */
 import type { LanguageClient } from "../language/client.js";
-import type { Json, Message } from "../protocol/message.js";
+import { codeOf, type Json, type Message } from "../protocol/message.js";
 import type { RequestChannel, Sockets } from "../protocol/sockets.js";
 import type { MimeBundle, Outcome } from "../session-protocol.js";
 import type { Execution, ExecutionRequest } from "./execution.js";
@@ -68,7 +68,7 @@ export class Execute {
   async answer({ message, channel }: Request): Promise<void> {
     const { sockets, execution, history } = this.#options;
     const { header: parent, content } = message;
-    const source = typeof content["code"] === "string" ? content["code"] : "";
+    const source = codeOf(message);
     const silent = content["silent"] === true;
     const empty = source.trim() === "";
     const stored = !silent && !empty && content["store_history"] !== false;

@@ -1,7 +1,7 @@
 /** The kernel: answers Jupyter's messages. What each does stands in the table of handlers. */
 import { LanguageClient } from "../language/client.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
-import type { Header, Message } from "../protocol/message.js";
+import { codeOf, type Header, type Message } from "../protocol/message.js";
 import { Sockets, type RequestChannel } from "../protocol/sockets.js";
 import { Execute, type Request } from "./execute.js";
 import { Execution } from "./execution.js";
@@ -35,11 +35,6 @@ function whenParentIsGone(end: () => void): void {
   setInterval(() => {
     if (process.ppid !== ppid) end();
   }, PARENT_POLL_MS).unref();
-}
-
-/** The text that a request is about. */
-function codeOf({ content }: Message): string {
-  return typeof content["code"] === "string" ? content["code"] : "";
 }
 
 type Handler = (message: Message, channel: RequestChannel) => Promise<void> | void;

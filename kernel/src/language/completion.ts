@@ -26,8 +26,8 @@ export function complete(language: Language, text: string, cursor: number): Comp
   const rest = IDENTIFIER_AFTER.exec(text.slice(cursor))?.[0] ?? "";
   const start = cursor - prefix.length;
   const end = cursor + (prefix === "" ? 0 : rest.length);
-  const found = language.edit(text, (service, path) => {
-    skipSymbolMembers(service);
+  const found = language.edit(text, (service, path, program) => {
+    skipSymbolMembers(program.getTypeChecker());
     return service.getCompletionsAtPosition(path, cursor, { includeCompletionsWithInsertText: false });
   });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
@@ -53,9 +53,8 @@ export function complete(language: Language, text: string, cursor: number): Comp
  * that symbol, through all that every namespace in scope exports, which takes longer than all else. The method is internal
  * to TypeScript.
  */
-function skipSymbolMembers(service: ts.LanguageService): void {
-  const checker: object | undefined = service.getProgram()?.getTypeChecker();
-  if (checker !== undefined) Object.assign(checker, { getAccessibleSymbolChain: () => undefined });
+function skipSymbolMembers(checker: ts.TypeChecker): void {
+  Object.assign(checker, { getAccessibleSymbolChain: () => undefined });
 }
 
 /** Names that match in case come first. */

@@ -175,11 +175,11 @@ export class Language {
    * Runs `query` with the language service on a text that is being edited. Undefined where TypeScript fails at a text that
    * is not whole yet, as it may: then nothing is known of it.
    */
-  edit<T>(text: string, query: (service: ts.LanguageService, path: string) => T): T | undefined {
+  edit<T>(text: string, query: (service: ts.LanguageService, path: string, program: ts.Program) => T): T | undefined {
     this.#heedConfig();
-    this.#open(rewriteCommands(text).text);
+    const { program } = this.#open(rewriteCommands(text).text);
     try {
-      return query(this.#service, this.#files.cellPath);
+      return query(this.#service, this.#files.cellPath, program);
     } catch {
       return undefined;
     }

@@ -56,3 +56,8 @@ export function makeHeader(msgType: string): Header {
     version: PROTOCOL_VERSION,
   };
 }
+
+/** The text that a request is about. */
+export function codeOf({ content }: Message): string {
+  return typeof content["code"] === "string" ? content["code"] : "";
+}

@@ -132,7 +132,8 @@ async function closeQuietly(iterator: AsyncIterator<unknown> | Iterator<unknown>
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether a value is a promise, or can be awaited like one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && typeof value === "object" && typeof (value as { then?: unknown }).then === "function";
 }
 

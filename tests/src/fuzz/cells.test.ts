@@ -16,7 +16,8 @@ import { completeness } from "../../../kernel/dist/language/completeness.js";
 import { inspect } from "../../../kernel/dist/language/inspection.js";
 import { Language } from "../../../kernel/dist/language/language.js";
 import { TestNotebook } from "../../../kernel/dist/testing.js";
-import { mutate, randomNumbers } from "./mutations.js";
+import { mutate } from "./mutations.js";
+import { Random } from "./random.js";
 
 /** How many cells are compiled; a hundredth of them is run. */
 const CELLS = Number(process.env["METASTATE_FUZZ_CELLS"] ?? 20_000);
@@ -41,7 +42,8 @@ test(`${CELLS} mutated cells are compiled or refused with a message, and complet
     .resolve("@types/node/package.json")
     .replace("package.json", "index.d.ts");
   const language = new Language({ folder, globals, nodeTypes });
-  const random = randomNumbers(SEED);
+  const numbers = new Random(SEED);
+  const random = (): number => numbers.next();
   let compiled = 0;
   for (let i = 0; i < CELLS; i++) {
     const code = mutate(corpus[Math.floor(random() * corpus.length)] ?? "", corpus, random);
@@ -75,7 +77,8 @@ test(`${CELLS} mutated cells are compiled or refused with a message, and complet
 test("mutated cells are run, and the kernel answers after each", async () => {
   const notebook = new TestNotebook();
   try {
-    const random = randomNumbers(SEED + 1);
+    const numbers = new Random(SEED + 1);
+    const random = (): number => numbers.next();
     for (let i = 0; i < CELLS / 100; i++) {
       const code = mutate(harmless[Math.floor(random() * harmless.length)] ?? "", harmless, random);
       const timer = setTimeout(() => {

@@ -1,16 +1,5 @@
 /** Cells gone wrong: seeded mutations of the cells of the kernel's tables. */
 
-/** A generator of numbers from 0 to 1 that gives the same for the same seed (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const TOKEN = /\s+|[\p{ID_Start}$_][\p{ID_Continue}$]*|\d+n?|=>|\.\.\.|\?\?=?|\?\.|[=!]==?|&&|\|\||./gsu;
 
 const ODD_TEXTS = [

@@ -7,13 +7,18 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** An integer from 0 up to, but not including, `limit`. The generator is mulberry32. */
-  below(limit: number): number {
+  /** A number from 0 up to, but not including, 1. The generator is mulberry32. */
+  next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * limit);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** An integer from 0 up to, but not including, `limit`. */
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
   }
 
   /** One of them. */

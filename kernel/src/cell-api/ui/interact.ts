@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { captureOutput, currentSink } from "../../session/capture.js";
 import { currentCell, currentTask, runAsHandler } from "../../session/current-cell.js";
-import { interruptible, KeyboardInterrupt, wasInterrupted } from "../../session/interrupts.js";
+import { interruptible, isThenable, KeyboardInterrupt, wasInterrupted } from "../../session/interrupts.js";
 import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../../session/mime-bundle.js";
 import { errorReport } from "../../session/traceback.js";
 import type { MimeBundle } from "../../session-protocol.js";
@@ -184,8 +184,4 @@ class Shown implements Displayable {
     if (output.output_type === "error") return { "text/plain": output.traceback.join("\n") };
     return output.data;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
