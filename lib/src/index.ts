@@ -32,7 +32,14 @@ export {
 export { kernelNames } from "./ops/kernel.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
 
-export { createModel, Model, type ForwardResult, type LanguageModel } from "./model/model.js";
+export { createModel, Model } from "./model/model.js";
+export {
+  type ForwardOptions,
+  type ForwardResult,
+  type LanguageModel,
+  type SequenceState,
+  type Tap,
+} from "./model/language-model.js";
 export { type LowRank, type ModelConfiguration, type ModelOptions } from "./model/configuration.js";
 export { type Parameters } from "./model/parameters.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";

@@ -3,7 +3,9 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
-import { createModel, type LanguageModel, type Model } from "../model/model.js";
+import type { LanguageModel } from "../model/language-model.js";
+import { createModel, type Model } from "../model/model.js";
+import type { ModelState } from "../model/state.js";
 import { assertClose, useBackend } from "../testing.js";
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
@@ -242,11 +244,13 @@ test("an end token ends a text and is not shown; a model's tokens beyond its tok
   };
   const said = tokenizer.encode("one.two");
   let at = 0;
-  const parrot: LanguageModel = {
+  const parrot: LanguageModel<ModelState> = {
     configuration: model.configuration,
     parameters: model.parameters,
-    forward(tokens, state) {
-      const result = model.forward(tokens, state);
+    initialState: (batchSize) => model.initialState(batchSize),
+    dispose: () => model.dispose(),
+    forward(tokens, state, options) {
+      const result = model.forward(tokens, state, options);
       const logits = new Float32Array(result.logits.size).fill(-100);
       logits[logits.length - 300 + said[at++]!] = 50;
       // More likely than any, and without a text.

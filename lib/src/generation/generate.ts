@@ -1,7 +1,6 @@
 /** Text from a model, as it comes. */
 import { ConfigurationError, TokenError } from "../errors.js";
-import type { LanguageModel } from "../model/model.js";
-import type { ModelState } from "../model/state.js";
+import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { GeneratedRow, type AllowedTokens, type GeneratedPiece, type RowOptions } from "./generated-row.js";
 import { Generation } from "./generation.js";
@@ -13,7 +12,7 @@ import { joinRows, selectRows } from "./state-rows.js";
 export type Prompt = string | TokenIds | readonly number[];
 
 /** What {@link generate} is asked for. */
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions<S extends SequenceState = SequenceState> extends SamplingOptions {
   /** one prompt or several, of any lengths, which then run as one batch */
   prompt: Prompt | readonly Prompt[];
   /** needed for text: as a prompt, in the pieces, in `stop` */
@@ -34,7 +33,7 @@ export interface GenerateOptions extends SamplingOptions {
    * the state before the prompt, of one row for all or a row a prompt; left out, the beginning of a text. It is not
    * changed and stays the caller's
    */
-  state?: ModelState;
+  state?: S;
   /** whether {@link Generation.state} is there at the end; then dispose of it. Default no */
   keepState?: boolean;
   /** how many tokens of a prompt run at once; bounds the memory that long prompts take. Default 256 */
@@ -50,7 +49,7 @@ export interface GenerateOptions extends SamplingOptions {
  *
  * @throws ConfigurationError when an option makes no sense, a prompt is empty, or the tokenizer's tokens exceed the model's
  */
-export function generate(model: LanguageModel, options: GenerateOptions): Generation {
+export function generate<S extends SequenceState>(model: LanguageModel<S>, options: GenerateOptions<S>): Generation<S> {
   const { vocabSize } = model.configuration;
   const { tokenizer, state, keepState = false, prefillChunk = 256, signal } = options;
   const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
@@ -79,19 +78,19 @@ export function generate(model: LanguageModel, options: GenerateOptions): Genera
   );
 }
 
-interface RunOptions {
-  readonly state: ModelState | undefined;
+interface RunOptions<S extends SequenceState> {
+  readonly state: S | undefined;
   readonly chunk: number;
   readonly signal: AbortSignal | undefined;
   /** takes the state after every row's last token, in the order of the rows */
-  readonly keep: ((state: ModelState) => void) | undefined;
+  readonly keep: ((state: S) => void) | undefined;
 }
 
-async function* run(
-  model: LanguageModel,
+async function* run<S extends SequenceState>(
+  model: LanguageModel<S>,
   all: readonly GeneratedRow[],
   prompts: readonly TokenIds[],
-  { state: initial, chunk, signal, keep }: RunOptions,
+  { state: initial, chunk, signal, keep }: RunOptions<S>,
 ): AsyncGenerator<GeneratedPiece, void, undefined> {
   const tiled =
     initial && initial.batchSize < all.length
@@ -103,7 +102,7 @@ async function* run(
   let ahead = await prefill(model, prompts, tiled ?? initial, { chunk, signal }).finally(() => tiled?.dispose());
   let rows = all;
   /** states of rows that have ended, when they are kept */
-  const ended = new Map<GeneratedRow, ModelState>();
+  const ended = new Map<GeneratedRow, S>();
   let failed = false;
   try {
     while (rows.some(({ end }) => end === undefined)) {
@@ -136,7 +135,7 @@ async function* run(
 }
 
 /** Runs the rows' new tokens; the state before is freed, unless it fails. */
-async function advance(model: LanguageModel, rows: readonly GeneratedRow[], state: ModelState) {
+async function advance<S extends SequenceState>(model: LanguageModel<S>, rows: readonly GeneratedRow[], state: S) {
   const ahead = await forward(
     model,
     rows.map(({ pending }) => [pending!]),
@@ -148,18 +147,18 @@ async function advance(model: LanguageModel, rows: readonly GeneratedRow[], stat
 }
 
 /** One state of all rows, also when the caller left in the middle of a step: after all tokens that it has seen. */
-async function finalState(
-  model: LanguageModel,
+async function finalState<S extends SequenceState>(
+  model: LanguageModel<S>,
   all: readonly GeneratedRow[],
   rows: readonly GeneratedRow[],
-  state: ModelState,
-  ended: ReadonlyMap<GeneratedRow, ModelState>,
-): Promise<ModelState> {
-  const parts: ModelState[] = [];
+  state: S,
+  ended: ReadonlyMap<GeneratedRow, S>,
+): Promise<S> {
+  const parts: S[] = [];
   for (const row of all) {
     const place = rows.indexOf(row);
     const known = ended.get(row);
-    let part = known ? known.clone() : selectRows(state, [place]);
+    let part = known ? selectRows(known, [0]) : selectRows(state, [place]);
     if (row.pending !== undefined) part = (await advance(model, [row], part)).state;
     parts.push(part);
   }

@@ -4,7 +4,9 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
-import { createModel, type LanguageModel, type Model } from "../model/model.js";
+import type { LanguageModel } from "../model/language-model.js";
+import { createModel, type Model } from "../model/model.js";
+import type { ModelState } from "../model/state.js";
 import { useBackend } from "../testing.js";
 import { generate, type GenerateOptions } from "./generate.js";
 import { StopFilter } from "./stop-filter.js";
@@ -29,13 +31,15 @@ async function collect(
 }
 
 /** A model that says these bytes, one after the other, whatever it is told. */
-function parrot(model: Model, bytes: Uint8Array): LanguageModel {
+function parrot(model: Model, bytes: Uint8Array): LanguageModel<ModelState> {
   let at = 0;
   return {
     configuration: model.configuration,
     parameters: model.parameters,
-    forward(tokens, state) {
-      const result = model.forward(tokens, state);
+    initialState: (batchSize) => model.initialState(batchSize),
+    dispose: () => model.dispose(),
+    forward(tokens, state, options) {
+      const result = model.forward(tokens, state, options);
       const values = new Float32Array(result.logits.size).fill(-100);
       values[values.length - 256 + bytes[at++ % bytes.length]!] = 100;
       const logits = tf.tensor3d(values, result.logits.shape);

@@ -1,5 +1,5 @@
 /** A generation under way: an async iterator of pieces, and what is left of it at the end. */
-import type { ModelState } from "../model/state.js";
+import type { SequenceState } from "../model/language-model.js";
 import type { GeneratedPiece, GenerationEnd } from "./generated-row.js";
 
 /** All that one prompt was continued with. */
@@ -13,14 +13,18 @@ export interface GeneratedText {
 }
 
 /** What `ms.generate` gives. Runs while it is iterated over, once. */
-export class Generation implements AsyncIterableIterator<GeneratedPiece, void, undefined> {
+export class Generation<S extends SequenceState = SequenceState> implements AsyncIterableIterator<
+  GeneratedPiece,
+  void,
+  undefined
+> {
   private readonly pieces: AsyncGenerator<GeneratedPiece, void, undefined>;
-  private kept: ModelState | undefined;
+  private kept: S | undefined;
 
   /** @param start gives the pieces, and the final state to the function it is handed, if it is to be kept */
   constructor(
     private readonly rows: number,
-    start: (keep: (state: ModelState) => void) => AsyncGenerator<GeneratedPiece, void, undefined>,
+    start: (keep: (state: S) => void) => AsyncGenerator<GeneratedPiece, void, undefined>,
   ) {
     this.pieces = start((state) => (this.kept = state));
   }
@@ -44,7 +48,7 @@ export class Generation implements AsyncIterableIterator<GeneratedPiece, void, u
    *
    * @throws Error when it is not there
    */
-  get state(): ModelState {
+  get state(): S {
     if (this.kept) return this.kept;
     throw new Error("generate: there is no state: pass keepState: true, and let the loop end before you take it");
   }

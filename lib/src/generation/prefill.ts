@@ -1,18 +1,17 @@
 /** Prompts, of any lengths, through a model in parallel form. */
 import { setImmediate } from "node:timers/promises";
 
-import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
 
-import type { LanguageModel } from "../model/model.js";
-import type { ModelState } from "../model/state.js";
+import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { joinRows, selectRows } from "./state-rows.js";
 
 /** Where rows stand: the logits for their next tokens, and the state of all of them. */
-export interface RowsAhead {
+export interface RowsAhead<S extends SequenceState> {
   /** one array of V a row */
   readonly logits: readonly Float32Array[];
-  readonly state: ModelState;
+  readonly state: S;
 }
 
 /**
@@ -23,18 +22,18 @@ export interface RowsAhead {
  * @param prompts at least one token each
  * @param state one row a prompt; it is not changed and stays the caller's
  */
-export async function prefill(
-  model: LanguageModel,
+export async function prefill<S extends SequenceState>(
+  model: LanguageModel<S>,
   prompts: readonly TokenIds[],
-  state: ModelState | undefined,
+  state: S | undefined,
   { chunk, signal }: { chunk: number; signal?: AbortSignal },
-): Promise<RowsAhead> {
+): Promise<RowsAhead<S>> {
   const logits: Float32Array[] = [];
-  const ended: { rows: readonly number[]; state: ModelState }[] = [];
+  const ended: { rows: readonly number[]; state: S }[] = [];
   let rows = prompts.map((_, row) => row);
   let position = 0;
   let current = state;
-  const replaceBy = (next: ModelState | undefined): void => {
+  const replaceBy = (next: S | undefined): void => {
     if (current !== state) current?.dispose();
     current = next;
   };
@@ -72,7 +71,7 @@ export async function prefill(
   }
 }
 
-function inOrder(groups: readonly { rows: readonly number[]; state: ModelState }[]): ModelState {
+function inOrder<S extends SequenceState>(groups: readonly { rows: readonly number[]; state: S }[]): S {
   if (groups.length === 1) return groups[0]!.state;
   const joined = joinRows(groups.map(({ state }) => state));
   for (const { state } of groups) state.dispose();
@@ -90,18 +89,18 @@ function inOrder(groups: readonly { rows: readonly number[]; state: ModelState }
  *
  * @param wantLogits whether the logits after each row's last token are read; else there are none
  */
-export async function forward(
-  model: LanguageModel,
+export async function forward<S extends SequenceState>(
+  model: LanguageModel<S>,
   tokens: readonly ArrayLike<number>[],
-  state: ModelState | undefined,
+  state: S | undefined,
   wantLogits = true,
-): Promise<RowsAhead> {
+): Promise<RowsAhead<S>> {
   const time = tokens[0]!.length;
   const data = new Int32Array(tokens.length * time);
   tokens.forEach((row, i) => data.set(Array.from(row), i * time));
-  const result = model.forward({ data, shape: [tokens.length, time] }, state);
+  const result = model.forward({ data, shape: [tokens.length, time] }, state, { logits: "last" });
   try {
-    const logits = wantLogits ? await lastLogits(result.logits) : [];
+    const logits = wantLogits ? await rowsOf(result.logits) : [];
     // Output, interrupts and other cells get their turn.
     await setImmediate();
     return { logits, state: result.state };
@@ -113,13 +112,9 @@ export async function forward(
   }
 }
 
-async function lastLogits(logits: tf.Tensor3D): Promise<Float32Array[]> {
-  const [batch, time, vocabulary] = logits.shape;
-  const last = time === 1 ? logits : tf.slice(logits, [0, time - 1, 0], [batch, 1, vocabulary]);
-  try {
-    const values = await last.data<"float32">();
-    return Array.from({ length: batch }, (_, row) => values.slice(row * vocabulary, (row + 1) * vocabulary));
-  } finally {
-    if (last !== logits) last.dispose();
-  }
+/** @param logits `[B, 1, V]` */
+async function rowsOf(logits: Tensor3D): Promise<Float32Array[]> {
+  const [batch, , vocabulary] = logits.shape;
+  const values = await logits.data<"float32">();
+  return Array.from({ length: batch }, (_, row) => values.slice(row * vocabulary, (row + 1) * vocabulary));
 }

@@ -191,6 +191,17 @@ test("a row of a batch equals the row alone", async () => {
   model.dispose();
 });
 
+test("logits of the last position alone are those of a whole pass, and so is the state", async () => {
+  await useBackend("wasm");
+  const model = randomModel();
+  const all = model.forward(inputs);
+  const last = model.forward(inputs, undefined, { logits: "last" });
+  assert.deepEqual(last.logits.shape, [2, 1, 7]);
+  assert.deepEqual(last.logits.dataSync(), tf.slice(all.logits, [0, 5, 0], [2, 1, 7]).dataSync());
+  last.state.tensors().forEach((tensor, i) => assert.deepEqual(tensor.dataSync(), all.state.tensors()[i]!.dataSync()));
+  model.dispose();
+});
+
 test("forward leaves its results alone in memory and does not touch the state passed in", async () => {
   await useBackend("wasm");
   const atFirst = tf.memory().numTensors;

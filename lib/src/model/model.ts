@@ -1,4 +1,5 @@
 /** The model: a configuration, parameters, and a function from tokens and state to logits and state. */
+import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
@@ -7,27 +8,13 @@ import { linear } from "../ops/linear/linear.js";
 import { tidyValue } from "../ops/tidy.js";
 import { block, layerNorm } from "./block.js";
 import { completeConfiguration, type ModelConfiguration, type ModelOptions } from "./configuration.js";
+import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
 import { tokenTensor, type Tokens } from "./tokens.js";
 
-/** Logits for the token after each position, and the state after the last. */
-export interface ForwardResult {
-  /** `[B, T, V]`, natural-log units before softmax */
-  readonly logits: Tensor3D;
-  readonly state: ModelState;
-}
-
-/** What training, generation and plots need of a model; baselines implement it too. */
-export interface LanguageModel {
-  readonly configuration: { readonly vocabSize: number };
-  readonly parameters: Parameters;
-  /** Logits and state for whole sequences or single tokens, from a state or from the beginning. */
-  forward(tokens: Tokens, state?: ModelState): ForwardResult;
-}
-
 /** A Meta-State model (RWKV-7 when its SSE is `none`). Make one with {@link createModel}. */
-export class Model implements LanguageModel, Displayable {
+export class Model implements LanguageModel<ModelState>, Displayable {
   /** @param parameters all parameters of the configuration, by name; the model owns them from here on */
   constructor(
     readonly configuration: ModelConfiguration,
@@ -52,10 +39,15 @@ export class Model implements LanguageModel, Displayable {
    *
    * @param tokens `[B, T]`, T ≥ 1: rows of numbers, an int32 tensor, or plain data of a batch
    * @param state the state before the first token; left out, the beginning of a text
+   * @param options which positions' logits are wanted
    * @returns logits `[B, T, V]` and the state after the last token; both hold tensors of the caller's
    * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit
    */
-  forward(tokens: Tokens, state?: ModelState): ForwardResult {
+  forward(
+    tokens: Tokens,
+    state?: ModelState,
+    { logits: wanted = "all" }: ForwardOptions = {},
+  ): ForwardResult<ModelState> {
     const { configuration, parameters } = this;
     return tidyValue(() => {
       const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
@@ -70,6 +62,7 @@ export class Model implements LanguageModel, Displayable {
         ({ x, firstValue } = result);
         layers.push(result.state);
       }
+      if (wanted === "last") x = tf.slice(x, [0, x.shape[1] - 1, 0], [-1, 1, -1]);
       const logits = linear(layerNorm(parameters, "ln_out", x), parameter(parameters, "head.weight"));
       return { logits, state: new ModelState(layers) };
     });

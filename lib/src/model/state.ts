@@ -9,6 +9,7 @@ import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle
 import { expectShape } from "../ops/shape.js";
 import { sseVariant } from "../sse/registry.js";
 import { sseHeads, type ModelConfiguration } from "./configuration.js";
+import type { SequenceState } from "./language-model.js";
 
 /** The state of one layer. */
 export interface LayerState {
@@ -26,7 +27,7 @@ export interface LayerState {
 export type StatePart = "wkv" | "meta";
 
 /** The state of all layers. Holds tensors: dispose of it when it is no longer needed (or work inside `tf.tidy`). */
-export class ModelState implements Displayable {
+export class ModelState implements SequenceState, Displayable {
   constructor(readonly layers: readonly LayerState[]) {}
 
   /** B: rows in the batch. */
@@ -43,14 +44,7 @@ export class ModelState implements Displayable {
 
   /** A copy with a life of its own. */
   clone(): ModelState {
-    return new ModelState(
-      this.layers.map(({ attShift, ffnShift, wkv, meta }) => ({
-        attShift: tf.clone(attShift),
-        ffnShift: tf.clone(ffnShift),
-        wkv: tf.clone(wkv),
-        ...(meta && { meta: tf.clone(meta) }),
-      })),
-    );
+    return mapTensors([this], ([tensor]) => tf.clone(tensor!));
   }
 
   /**
@@ -62,6 +56,17 @@ export class ModelState implements Displayable {
     // Only now: whoever does not save needs no file system.
     const { saveState } = await import("../io/state-file.js");
     await saveState(this, path);
+  }
+
+  selectRows(rows: readonly number[]): ModelState {
+    const indices = tf.tensor1d([...rows], "int32");
+    const selected = mapTensors([this], ([tensor]) => tf.gather(tensor!, indices, 0));
+    indices.dispose();
+    return selected;
+  }
+
+  joinRows(others: readonly ModelState[]): ModelState {
+    return mapTensors([this, ...others], (tensors) => tf.concat([...tensors], 0));
   }
 
   /** Frees the tensors. */
@@ -77,6 +82,18 @@ export class ModelState implements Displayable {
     );
     return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
+}
+
+/** A state whose tensors are made of those that the states have in the same place. */
+function mapTensors(states: readonly ModelState[], change: (tensors: readonly tf.Tensor[]) => tf.Tensor): ModelState {
+  const layers = states[0]!.layers.map((layer, i) => {
+    const changed = Object.keys(layer).map((part): [string, tf.Tensor] => [
+      part,
+      change(states.map((state) => state.layers[i]![part as keyof LayerState]!)),
+    ]);
+    return Object.fromEntries(changed) as unknown as LayerState;
+  });
+  return new ModelState(layers);
 }
 
 /** The state before any token: zeros. */

@@ -5,7 +5,7 @@ import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 import { batchOf, type Batch } from "../data/batch.js";
 import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
 import { ConfigurationError } from "../errors.js";
-import type { LanguageModel } from "../model/model.js";
+import type { LanguageModel } from "../model/language-model.js";
 import { tokenTensor } from "../model/tokens.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { batchLoss, countedPositions } from "./loss.js";

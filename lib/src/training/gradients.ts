@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
-import type { LanguageModel } from "../model/model.js";
+import type { LanguageModel } from "../model/language-model.js";
 import { tokenTensor } from "../model/tokens.js";
 import { globalNorm } from "../ops/adamw/adamw.js";
 import { batchLoss } from "./loss.js";

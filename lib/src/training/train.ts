@@ -5,7 +5,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
 import { ConfigurationError, DivergenceError } from "../errors.js";
-import type { LanguageModel } from "../model/model.js";
+import type { LanguageModel } from "../model/language-model.js";
 import { AdamW, parameterGroups } from "./adamw.js";
 import { evaluate, type EvaluationData } from "./evaluate.js";
 import { disposeGradients, lossGradients, type LossGradients } from "./gradients.js";
