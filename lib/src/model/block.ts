@@ -1,12 +1,12 @@
 /** One block: time mixing, then the Meta-State layer, each on the layer-normalised residual stream. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
 import { groupNorm } from "../ops/group-norm/group-norm.js";
 import type { ModelConfiguration } from "./configuration.js";
 import { metaStateLayer } from "./meta-state-layer.js";
-import { parameter, type Parameters } from "./parameters.js";
 import type { LayerState } from "./state.js";
+import type { LayerRun } from "./tap.js";
 import { timeMixing } from "./time-mixing.js";
 
 /** A block's result: the residual stream after it, its state, and the first layer's value. */
@@ -16,39 +16,59 @@ export interface BlockResult {
   readonly firstValue: Tensor3D;
 }
 
-/** Runs block `layer` on the residual stream `[B, T, C]` from a state. */
+/** Runs a block on the residual stream `[B, T, C]` from a state. */
 export function block(
   configuration: ModelConfiguration,
-  parameters: Parameters,
-  layer: number,
+  run: LayerRun,
   stream: Tensor3D,
-  state: LayerState,
+  before: LayerState,
   firstValue?: Tensor3D,
 ): BlockResult {
-  const prefix = `blocks.${layer}.`;
-  const x0 = layer === 0 ? layerNorm(parameters, `${prefix}ln0`, stream) : stream;
-  const x1 = layerNorm(parameters, `${prefix}ln1`, x0);
-  const mixed = timeMixing(configuration, parameters, layer, x1, state.attShift, state.wkv, firstValue);
-  const x: Tensor3D = tf.add(x0, mixed.output);
-  const x2 = layerNorm(parameters, `${prefix}ln2`, x);
-  const { output, meta } = metaStateLayer(configuration, parameters, layer, {
+  const norm = (name: string, x: Tensor3D): Tensor3D =>
+    run.tap(
+      name,
+      layerNorm((part) => run.parameter(part), name, x),
+    );
+  const x0 = run.layer === 0 ? norm("ln0", stream) : stream;
+  const state = tapState(run, "before", before);
+  const x1 = norm("ln1", x0);
+  const mixed = timeMixing(configuration, run, x1, state.attShift, state.wkv, firstValue);
+  const x: Tensor3D = run.tap("mid", tf.add(x0, mixed.output));
+  const x2 = norm("ln2", x);
+  const { output, meta } = metaStateLayer(configuration, run, {
     x: x2,
     shift: state.ffnShift,
     wkv: state.wkv,
     timeMix: mixed.coefficients,
     ...(state.meta && { meta: state.meta }),
   });
+  const after = { attShift: lastRow(x1), ffnShift: lastRow(x2), wkv: mixed.wkv, ...(meta && { meta }) };
   return {
-    x: tf.add(x, output),
-    state: { attShift: lastRow(x1), ffnShift: lastRow(x2), wkv: mixed.wkv, ...(meta && { meta }) },
+    x: run.tap("out", tf.add(x, output)),
+    state: tapState(run, "state", after),
     firstValue: mixed.firstValue,
   };
 }
 
-/** Layer normalisation with the parameters `name.weight` and `name.bias`, epsilon 1e−5 as in the checkpoints. */
-export function layerNorm(parameters: Parameters, name: string, x: Tensor3D): Tensor3D {
-  const weight = parameter(parameters, `${name}.weight`);
-  return groupNorm(x, weight, parameter(parameters, `${name}.bias`), { groups: 1, epsilon: 1e-5 });
+/** The parts of a state, each by its name: `before.wkv`, `state.wkv`, … */
+function tapState(run: LayerRun, when: "before" | "state", { attShift, ffnShift, wkv, meta }: LayerState): LayerState {
+  if (!run.isTapped) return { attShift, ffnShift, wkv, ...(meta && { meta }) };
+  return {
+    attShift: run.tap(`${when}.attShift`, attShift),
+    ffnShift: run.tap(`${when}.ffnShift`, ffnShift),
+    wkv: run.tap(`${when}.wkv`, wkv),
+    ...(meta && { meta: run.tap(`${when}.meta`, meta) }),
+  };
+}
+
+/**
+ * Layer normalisation with the parameters `name.weight` and `name.bias`, epsilon 1e−5 as in the checkpoints.
+ *
+ * @param parameter gives parameters by name
+ */
+export function layerNorm(parameter: (name: string) => Tensor, name: string, x: Tensor3D): Tensor3D {
+  const weight = parameter(`${name}.weight`);
+  return groupNorm(x, weight, parameter(`${name}.bias`), { groups: 1, epsilon: 1e-5 });
 }
 
 function lastRow(x: Tensor3D): Tensor2D {

@@ -4,6 +4,7 @@
  */
 import type { Tensor, Tensor3D } from "@tensorflow/tfjs-core";
 
+import type { ActivationNames } from "./activation-names.js";
 import type { Parameters } from "./parameters.js";
 import type { Tokens } from "./tokens.js";
 
@@ -14,6 +15,11 @@ import type { Tokens } from "./tokens.js";
 export interface SequenceState {
   /** B: texts side by side, rows of the batch */
   readonly batchSize: number;
+  /**
+   * how many tokens each row has seen, from the beginning of its text; interventions find their positions by it. A state
+   * that does not count is taken for the beginning of a text
+   */
+  readonly positions?: readonly number[];
   /** all tensors, in a fixed order */
   tensors(): Tensor[];
   /** A copy with a life of its own. */
@@ -28,7 +34,8 @@ export interface SequenceState {
 
 /**
  * Sees every named activation of a forward pass as it is made, and says what the model goes on with: the value itself, or
- * another of the same shape.
+ * another of the same shape. It runs inside the pass's `tf.tidy`: what is to outlive the pass needs `tf.keep(tf.clone(value))`.
+ * Gradients flow through what it does.
  *
  * @param name e.g. `blocks.3.att.wkv`; `model.activationNames` lists them
  */
@@ -54,6 +61,8 @@ export interface LanguageModel<S extends SequenceState = SequenceState> {
   readonly configuration: { readonly vocabSize: number };
   /** by name, in checkpoint order */
   readonly parameters: Parameters;
+  /** what a tap gets to see, in the order of a pass */
+  readonly activationNames?: ActivationNames;
   /** The state before any token. */
   initialState(batchSize?: number): S;
   /** Logits and state for whole sequences or single tokens, from a state or from the beginning. */

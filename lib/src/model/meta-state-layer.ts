@@ -1,6 +1,6 @@
 /** The Meta-State layer, which takes the place of RWKV-7's channel mixing. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+import type { Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 
 import { groupNorm } from "../ops/group-norm/group-norm.js";
 import { linear } from "../ops/linear/linear.js";
@@ -10,7 +10,7 @@ import type { SseContext, TimeMixCoefficients } from "../sse/context.js";
 import { sseVariant } from "../sse/registry.js";
 import { sseHeads, type ModelConfiguration } from "./configuration.js";
 import { channelsOfHeads, headsOfChannels } from "./head-slices.js";
-import { parameter, type Parameters } from "./parameters.js";
+import type { LayerRun } from "./tap.js";
 import { runWkv7 } from "./time-mixing.js";
 
 /** What the layer needs besides the token: the states before the first token and time mixing's coefficients. */
@@ -33,36 +33,35 @@ export interface MetaStateInputs {
  */
 export function metaStateLayer(
   configuration: ModelConfiguration,
-  parameters: Parameters,
-  layer: number,
+  run: LayerRun,
   inputs: MetaStateInputs,
 ): { output: Tensor3D; meta?: Tensor4D } {
-  const p = (name: string): Tensor => parameter(parameters, `blocks.${layer}.${name}`);
-  const [shifted] = tokenShift(inputs.x, inputs.shift, [p("ffn.x_k")]) as [Tensor3D];
-  const context = sseContext(configuration, layer, inputs, shifted, (name) => p(`meta.${name}`));
-  const { z, state } = sseVariant(configuration.sse).apply(context);
-  const activated = squaredRelu(linear(z, p("ffn.key.weight")));
-  const output = linear(activated, p("ffn.value.weight"));
+  const [rawShifted] = tokenShift(inputs.x, inputs.shift, [run.parameter("ffn.x_k")]) as [Tensor3D];
+  const shifted = run.tap("meta.shifted", rawShifted);
+  const { z: rawZ, state } = sseVariant(configuration.sse).apply(sseContext(configuration, run, inputs, shifted));
+  const z = run.tap("meta.z", rawZ);
+  const activated = run.tap("ffn.hidden", squaredRelu(linear(z, run.parameter("ffn.key.weight"))));
+  const output = run.tap("ffn.out", linear(activated, run.parameter("ffn.value.weight")));
   return { output, ...(state && { meta: state }) };
 }
 
 function sseContext(
   configuration: ModelConfiguration,
-  layer: number,
+  run: LayerRun,
   { x, wkv, meta, timeMix: all }: MetaStateInputs,
   shifted: Tensor3D,
-  parameterOf: (name: string) => Tensor,
 ): SseContext {
   const heads = sseHeads(configuration);
   const { width, headSize } = configuration;
   const timeMix = heads === configuration.heads ? all : firstHeads(all, heads);
   return {
     configuration,
-    layer,
+    layer: run.layer,
     x,
     shifted,
     timeMix,
-    parameter: parameterOf,
+    parameter: (name) => run.parameter(`meta.${name}`),
+    tap: (name, value) => run.tap(`meta.${name}`, value),
     toHeads: (channels) => headsOfChannels(channels, heads, headSize),
     toChannels: (perHead) => channelsOfHeads(perHead, width),
     normalise(perHead, weight) {

@@ -6,11 +6,13 @@ import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle
 import { embedding } from "../ops/embedding/embedding.js";
 import { linear } from "../ops/linear/linear.js";
 import { tidyValue } from "../ops/tidy.js";
+import { activationNames, type ActivationNames } from "./activation-names.js";
 import { block, layerNorm } from "./block.js";
 import { completeConfiguration, type ModelConfiguration, type ModelOptions } from "./configuration.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
+import { LayerRun, tapped } from "./tap.js";
 import { tokenTensor, type Tokens } from "./tokens.js";
 
 /** A Meta-State model (RWKV-7 when its SSE is `none`). Make one with {@link createModel}. */
@@ -28,6 +30,11 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     return count;
   }
 
+  /** What a tap gets to see: names, shapes, and what each is. */
+  get activationNames(): ActivationNames {
+    return activationNames(this.configuration);
+  }
+
   /** The state before any token. */
   initialState(batchSize = 1): ModelState {
     return initialState(this.configuration, batchSize);
@@ -39,14 +46,14 @@ export class Model implements LanguageModel<ModelState>, Displayable {
    *
    * @param tokens `[B, T]`, T ≥ 1: rows of numbers, an int32 tensor, or plain data of a batch
    * @param state the state before the first token; left out, the beginning of a text
-   * @param options which positions' logits are wanted
+   * @param options which positions' logits are wanted; a `tap` that sees, and may replace, {@link activationNames}
    * @returns logits `[B, T, V]` and the state after the last token; both hold tensors of the caller's
-   * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit
+   * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit, a tap's replacement's too
    */
   forward(
     tokens: Tokens,
     state?: ModelState,
-    { logits: wanted = "all" }: ForwardOptions = {},
+    { logits: wanted = "all", tap }: ForwardOptions = {},
   ): ForwardResult<ModelState> {
     const { configuration, parameters } = this;
     return tidyValue(() => {
@@ -54,17 +61,23 @@ export class Model implements LanguageModel<ModelState>, Displayable {
       const batchSize = ids.shape[0];
       if (state) expectState(configuration, batchSize, state);
       const before = state ?? initialState(configuration, batchSize);
-      let x = embedding(parameter(parameters, "emb.weight"), ids);
+      let x = tapped(tap, "emb", embedding(parameter(parameters, "emb.weight"), ids));
       let firstValue: Tensor3D | undefined;
       const layers: LayerState[] = [];
       for (let layer = 0; layer < configuration.layers; layer++) {
-        const result = block(configuration, parameters, layer, x, before.layers[layer]!, firstValue);
+        const result = block(configuration, new LayerRun(parameters, layer, tap), x, before.layers[layer]!, firstValue);
         ({ x, firstValue } = result);
         layers.push(result.state);
       }
       if (wanted === "last") x = tf.slice(x, [0, x.shape[1] - 1, 0], [-1, 1, -1]);
-      const logits = linear(layerNorm(parameters, "ln_out", x), parameter(parameters, "head.weight"));
-      return { logits, state: new ModelState(layers) };
+      const normalised = tapped(
+        tap,
+        "ln_out",
+        layerNorm((name) => parameter(parameters, name), "ln_out", x),
+      );
+      const logits = tapped(tap, "logits", linear(normalised, parameter(parameters, "head.weight")));
+      const positions = before.positions.map((position) => position + ids.shape[1]);
+      return { logits, state: new ModelState(layers, positions) };
     });
   }
 

@@ -28,7 +28,16 @@ export type StatePart = "wkv" | "meta";
 
 /** The state of all layers. Holds tensors: dispose of it when it is no longer needed (or work inside `tf.tidy`). */
 export class ModelState implements SequenceState, Displayable {
-  constructor(readonly layers: readonly LayerState[]) {}
+  /** how many tokens each row has seen, from the beginning of its text */
+  readonly positions: readonly number[];
+
+  /** @param positions left out, each row is at the beginning of its text */
+  constructor(
+    readonly layers: readonly LayerState[],
+    positions?: readonly number[],
+  ) {
+    this.positions = positions ?? new Array<number>(this.batchSize).fill(0);
+  }
 
   /** B: rows in the batch. */
   get batchSize(): number {
@@ -44,7 +53,7 @@ export class ModelState implements SequenceState, Displayable {
 
   /** A copy with a life of its own. */
   clone(): ModelState {
-    return mapTensors([this], ([tensor]) => tf.clone(tensor!));
+    return mapTensors([this], this.positions, ([tensor]) => tf.clone(tensor!));
   }
 
   /**
@@ -60,13 +69,16 @@ export class ModelState implements SequenceState, Displayable {
 
   selectRows(rows: readonly number[]): ModelState {
     const indices = tf.tensor1d([...rows], "int32");
-    const selected = mapTensors([this], ([tensor]) => tf.gather(tensor!, indices, 0));
+    const positions = rows.map((row) => this.positions[row]!);
+    const selected = mapTensors([this], positions, ([tensor]) => tf.gather(tensor!, indices, 0));
     indices.dispose();
     return selected;
   }
 
   joinRows(others: readonly ModelState[]): ModelState {
-    return mapTensors([this, ...others], (tensors) => tf.concat([...tensors], 0));
+    const states = [this, ...others];
+    const positions = states.flatMap((state) => state.positions);
+    return mapTensors(states, positions, (tensors) => tf.concat([...tensors], 0));
   }
 
   /** Frees the tensors. */
@@ -85,7 +97,11 @@ export class ModelState implements SequenceState, Displayable {
 }
 
 /** A state whose tensors are made of those that the states have in the same place. */
-function mapTensors(states: readonly ModelState[], change: (tensors: readonly tf.Tensor[]) => tf.Tensor): ModelState {
+function mapTensors(
+  states: readonly ModelState[],
+  positions: readonly number[],
+  change: (tensors: readonly tf.Tensor[]) => tf.Tensor,
+): ModelState {
   const layers = states[0]!.layers.map((layer, i) => {
     const changed = Object.keys(layer).map((part): [string, tf.Tensor] => [
       part,
@@ -93,7 +109,7 @@ function mapTensors(states: readonly ModelState[], change: (tensors: readonly tf
     ]);
     return Object.fromEntries(changed) as unknown as LayerState;
   });
-  return new ModelState(layers);
+  return new ModelState(layers, positions);
 }
 
 /** The state before any token: zeros. */

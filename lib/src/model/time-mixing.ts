@@ -13,7 +13,7 @@ import { tokenShift } from "../ops/token-shift/token-shift.js";
 import { wkv7 } from "../ops/wkv7/wkv7.js";
 import type { TimeMixCoefficients } from "../sse/context.js";
 import { attentionWidth, type ModelConfiguration } from "./configuration.js";
-import { parameter, type Parameters } from "./parameters.js";
+import type { LayerRun } from "./tap.js";
 
 /** What time mixing gives: its output, the states after the last token, and what the Meta-State layer reuses. */
 export interface TimeMixing {
@@ -35,8 +35,7 @@ export interface TimeMixing {
  */
 export function timeMixing(
   configuration: ModelConfiguration,
-  parameters: Parameters,
-  layer: number,
+  run: LayerRun,
   x: Tensor3D,
   shift: Tensor2D,
   wkv: Tensor4D,
@@ -44,36 +43,55 @@ export function timeMixing(
 ): TimeMixing {
   const { heads, headSize } = configuration;
   const [batch, time] = x.shape;
-  const p = (name: string): Tensor => parameter(parameters, `blocks.${layer}.att.${name}`);
+  const p = (name: string): Tensor => run.parameter(`att.${name}`);
   const lowRank = (input: Tensor3D, name: string, inner: (hidden: Tensor3D) => Tensor3D = (h) => h): Tensor3D =>
     linear(inner(linear(input, p(`${name}1`), "inOut")), p(`${name}2`), "inOut");
 
   const mixes = ["x_r", "x_w", "x_k", "x_v", "x_a", "x_g"].map(p);
   const [xr, xw, xk, xv, xa, xg] = tokenShift(x, shift, mixes) as Sextuple;
-  const r = linear(xr, p("receptance.weight"));
-  const k = linear(xk, p("key.weight"));
-  const ownValue = linear(xv, p("value.weight"));
-  const w = decay(lowRank(xw, "w", tf.tanh), p("w0"));
-  const rate = biasedSigmoid(lowRank(xa, "a"), p("a0"));
-  const gate = lowRank(xg, "g", tf.sigmoid);
-  const v = firstValue ? interpolate(ownValue, firstValue, biasedSigmoid(lowRank(xv, "v"), p("v0"))) : ownValue;
-  const { key, alpha, beta } = prepareKeys(k, p("k_k"), rate, p("k_a"), heads);
-
   const perHead = (y: Tensor3D): Tensor4D => tf.reshape(y, [batch, time, heads, headSize]);
+  const flat = (y: Tensor4D): Tensor3D => tf.reshape(y, [batch, time, attentionWidth(configuration)]);
+  /** Shown with an axis of heads, which it does not have yet. */
+  const tapHeads = (name: string, y: Tensor3D): Tensor3D => (run.isTapped ? flat(run.tap(name, perHead(y))) : y);
+  const r = tapHeads("att.r", linear(xr, p("receptance.weight")));
+  const rawKey = linear(xk, p("key.weight"));
+  const ownValue = linear(xv, p("value.weight"));
+  const w = tapHeads("att.w", decay(lowRank(xw, "w", tf.tanh), p("w0")));
+  const rate = tapHeads("att.a", biasedSigmoid(lowRank(xa, "a"), p("a0")));
+  const gate = run.tap("att.g", lowRank(xg, "g", tf.sigmoid));
+  const mixedValue = firstValue
+    ? interpolate(ownValue, firstValue, biasedSigmoid(lowRank(xv, "v"), p("v0")))
+    : ownValue;
+  const v = tapHeads("att.v", mixedValue);
+  const prepared = prepareKeys(rawKey, p("k_k"), rate, p("k_a"), heads);
+  const k = tapHeads("att.k", prepared.key);
   const coefficients: TimeMixCoefficients = {
     r: perHead(r),
     w: perHead(w),
-    k: perHead(key),
+    k: perHead(k),
     v: perHead(v),
-    alpha: perHead(alpha),
-    beta: perHead(beta),
+    ...tapRemovalKey(run, perHead(prepared.alpha), perHead(prepared.beta), perHead(rate)),
   };
   const { y, state } = runWkv7(coefficients, wkv);
-  const flat: Tensor3D = tf.reshape(y, [batch, time, attentionWidth(configuration)]);
+  const read = flat(run.tap("att.wkv", y));
   // Published epsilon 64e-5 is for heads of 64: it follows the head size.
-  const normalised = groupNorm(flat, p("ln_x.weight"), p("ln_x.bias"), { groups: heads, epsilon: headSize * 1e-5 });
-  const output = linear(bonusGate(normalised, r, key, v, gate, p("r_k")), p("output.weight"));
+  const epsilon = headSize * 1e-5;
+  const normalised = run.tap("att.ln_x", groupNorm(read, p("ln_x.weight"), p("ln_x.bias"), { groups: heads, epsilon }));
+  const output = run.tap("att.out", linear(bonusGate(normalised, r, k, v, gate, p("r_k")), p("output.weight")));
   return { output, wkv: state, coefficients, firstValue: firstValue ?? v };
+}
+
+/** Shows κ̂ = −α; α and β = κ̂ ⊙ a follow it when a tap replaces it, and stay what they are, bit for bit, when none does. */
+function tapRemovalKey(
+  run: LayerRun,
+  alpha: Tensor4D,
+  beta: Tensor4D,
+  rate: Tensor4D,
+): { alpha: Tensor4D; beta: Tensor4D } {
+  if (!run.isTapped) return { alpha, beta };
+  const own: Tensor4D = tf.neg(alpha);
+  const kappa = run.tap("att.kappa", own);
+  return kappa === own ? { alpha, beta } : { alpha: tf.neg(kappa), beta: tf.mul(kappa, rate) };
 }
 
 type Sextuple = [Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D];

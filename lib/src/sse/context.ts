@@ -4,6 +4,7 @@
  */
 import type { Tensor, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 
+import type { ActivationDescription } from "../model/activation-names.js";
 import type { ModelConfiguration } from "../model/configuration.js";
 
 /** Time mixing's own coefficients of this layer, of the heads that carry the SSE: `[B, T, Hs, N]` each. */
@@ -42,6 +43,8 @@ export interface SseContext {
   readonly timeMix: TimeMixCoefficients;
   /** the variant's parameter of this name, in this layer */
   parameter(name: string): Tensor;
+  /** Shows an activation, `blocks.3.meta.` and this name, to traces and interventions; go on with what it returns. */
+  tap<T extends Tensor>(name: string, value: T): T;
   /** Channels as the SSE's heads see them, `[B, T, C]` → `[B, T, Hs, N]`: head h takes slice h mod (C / N). */
   toHeads(channels: Tensor3D): Tensor4D;
   /** The reverse, `[B, T, Hs, N]` → `[B, T, C]`: heads that share a slice add, slices without a head are zero. */
@@ -71,6 +74,8 @@ export interface SseVariant {
   readonly parameters: readonly SseParameter[];
   /** whether the variant carries a Meta-State M beside the WKV state */
   readonly metaState: boolean;
+  /** what `apply` taps, in its order; `read` is listed as `blocks.3.meta.read` */
+  readonly activations?: readonly ActivationDescription[];
   /** z `[B, T, C]`, which meets the parameter tokens, and M's state after the last token when there is one */
   apply(context: SseContext): { z: Tensor3D; state?: Tensor4D };
 }

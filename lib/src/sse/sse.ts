@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 
+import * as activations from "./activations.js";
 import type { SseVariant } from "./context.js";
 import { alphaG, betaG } from "./gains.js";
 
@@ -14,13 +15,15 @@ export const sse: SseVariant = {
   description: "reads the WKV state with the token, writes the result to a Meta-State, adds both reads",
   parameters: [alphaG, betaG],
   metaState: true,
+  activations: [activations.read, activations.seen, activations.written, activations.memory, activations.remembered],
   apply(context) {
-    const u = context.readState(context.toHeads(context.shifted));
-    const seen = context.normalise(u, context.parameter("beta_g"));
+    const u = context.tap("read", context.readState(context.toHeads(context.shifted)));
+    const seen = context.tap("seen", context.normalise(u, context.parameter("beta_g")));
     // What the token becomes under the state; heads take their slice of x, to which their own read is added.
-    const m: Tensor4D = tf.add(context.toHeads(context.x), seen);
+    const m: Tensor4D = context.tap("m", tf.add(context.toHeads(context.x), seen));
     const { read, state } = context.runMetaState(m);
-    const remembered = context.normalise(read, context.parameter("alpha_g"));
+    const o = context.tap("memory", read);
+    const remembered = context.tap("remembered", context.normalise(o, context.parameter("alpha_g")));
     const both: Tensor4D = tf.add(seen, remembered);
     const z: Tensor3D = tf.add(context.shifted, context.toChannels(both));
     return { z, state };
