@@ -11,6 +11,7 @@ export type MimeBundle = Record<string, unknown>;
 
 /** A value that shows itself in a notebook. */
 export interface Displayable {
+  /** The value's forms by MIME type; a front end shows the richest that it knows. */
   [jupyterDisplay](): MimeBundle;
 }
 

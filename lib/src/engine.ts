@@ -30,7 +30,9 @@ export type EngineStart =
 
 /** Fast kernels that are added to whichever backend was chosen. */
 export interface KernelProvider {
+  /** what messages call it */
   readonly name: string;
+  /** Adds kernels to this tfjs backend. Never throws: says why it has none. */
   register(backend: string): Promise<KernelRegistration>;
 }
 

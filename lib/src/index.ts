@@ -1,4 +1,8 @@
-/** The library's one public entrance. */
+/**
+ * The library's one public entrance.
+ *
+ * @module metastate
+ */
 import { batches } from "./data/batches.js";
 import { bytesPerToken, corpus } from "./data/corpus.js";
 import { epochs } from "./data/epochs.js";
@@ -32,6 +36,7 @@ export {
 export { kernelNames } from "./ops/kernel.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
 
+export { ActivationNames, type ActivationDescription } from "./model/activation-names.js";
 export { createModel, Model } from "./model/model.js";
 export {
   type ForwardOptions,
@@ -44,7 +49,13 @@ export { type LowRank, type ModelConfiguration, type ModelOptions } from "./mode
 export { type Parameters } from "./model/parameters.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";
 export { type TokenMatrix, type Tokens } from "./model/tokens.js";
-export { type SseContext, type SseParameter, type SseVariant, type TimeMixCoefficients } from "./sse/context.js";
+export {
+  type MetaRead,
+  type SseContext,
+  type SseParameter,
+  type SseVariant,
+  type TimeMixCoefficients,
+} from "./sse/context.js";
 export { sseVariants } from "./sse/registry.js";
 
 export { loadModel, type LoadModelOptions } from "./io/load-model.js";
@@ -52,7 +63,9 @@ export { saveModel, type SaveModelOptions } from "./io/save-model.js";
 export { fromRwkv7, type FromRwkv7Options } from "./model/from-rwkv7.js";
 export { inspectFile, type FileInspection } from "./io/inspect-file.js";
 export { loadState } from "./io/state-file.js";
+export { type Naming } from "./io/model-tensors.js";
 export { type FileProgress } from "./io/progress.js";
+export { type FileTensor } from "./io/tensor-file.js";
 
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
@@ -71,7 +84,7 @@ export {
   type TokenDistribution,
 } from "./generation/sampling.js";
 
-export { type Batch, type BatchSizeOptions, type PositionMask } from "./data/batch.js";
+export { type Batch, type BatchSizeOptions, type PositionMask, type SequenceRow } from "./data/batch.js";
 export { type BatchesOptions } from "./data/batches.js";
 export { Corpus, type CorpusOptions } from "./data/corpus.js";
 export { type EpochBatches, type EpochsOptions } from "./data/epochs.js";
@@ -100,7 +113,11 @@ export { Figure } from "./plots/figure.js";
 export { type LossPlotOptions, type LossPoint } from "./plots/loss.js";
 export { type StateHeatmapOptions } from "./plots/state-heatmap.js";
 
-/** Texts, and their way into batches. */
+/**
+ * Texts, and their way into batches.
+ *
+ * @namespace
+ */
 export const data = {
   /** Herman Melville's Moby-Dick, about 1.2 million characters. */
   mobyDick,
@@ -132,7 +149,11 @@ export const data = {
   interleave,
 };
 
-/** Plotly figures that display themselves; each is a pure function of data. */
+/**
+ * Plotly figures that display themselves; each is a pure function of data.
+ *
+ * @namespace
+ */
 export const plots = {
   /** Training loss, smoothed, with held-out points; of one history or of several by name. */
   loss: lossPlot,

@@ -41,6 +41,7 @@ export const CHECKS = /** @type {readonly {name: string, args: string[]}[]} */ (
   { name: "ESLint", args: ["node_modules/eslint/bin/eslint.js", "."] },
   { name: "Prettier", args: ["node_modules/prettier/bin/prettier.cjs", "--check", "."] },
   { name: "types of scripts", args: ["node_modules/typescript/bin/tsc", "-p", "scripts"] },
+  { name: "documentation", args: ["node_modules/typedoc/bin/typedoc", "--emit", "none"] },
 ]);
 
 /**

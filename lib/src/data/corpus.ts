@@ -6,7 +6,7 @@ import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { tokenIds } from "../tokenizers/tokenizer.js";
 import type { SequenceRow } from "./batch.js";
 
-/** Options of {@link corpus}. */
+/** Options of `ms.data.corpus`. */
 export interface CorpusOptions {
   /**
    * a token after each document, or `null` for none; default the tokenizer's `endOfText`, if it has one. What follows it

@@ -29,10 +29,12 @@ export class Generation<S extends SequenceState = SequenceState> implements Asyn
     this.pieces = start((state) => (this.kept = state));
   }
 
+  /** Itself: a generation is iterated over once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next token's piece; what a `for await` asks for. */
   next(): Promise<IteratorResult<GeneratedPiece, void>> {
     return this.pieces.next();
   }

@@ -61,6 +61,7 @@ export class FileInspection implements Displayable {
     return `${textTable(this.summary())}\n\n${textTable(this.rows())}`;
   }
 
+  /** A table of what the file holds, and the model that it is. */
   [jupyterDisplay](): MimeBundle {
     return { "text/html": htmlTable(this.summary()) + htmlTable(this.rows()), "text/plain": this.toString() };
   }

@@ -7,7 +7,7 @@ import { axisLook, colours, Figure, rounded } from "./figure.js";
 /** The part of a step's metrics that is plotted. */
 export type LossPoint = Pick<TrainMetrics, "step" | "loss" | "validationLoss">;
 
-/** Options of {@link lossPlot}. */
+/** Options of `ms.plots.loss`. */
 export interface LossPlotOptions {
   title?: string;
   /** steps over which the line is smoothed (exponential mean); default a fiftieth of the steps, 1 for none */

@@ -5,7 +5,7 @@ import { ConfigurationError } from "../errors.js";
 import type { ModelState, StatePart } from "../model/state.js";
 import { axisLook, Figure, rounded } from "./figure.js";
 
-/** Options of {@link stateHeatmap}. */
+/** Options of `ms.plots.stateHeatmap`. */
 export interface StateHeatmapOptions {
   /** default 0, the first */
   layer?: number;

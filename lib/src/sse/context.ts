@@ -61,6 +61,7 @@ export interface SseContext {
 export interface SseParameter {
   /** its name in the layer, e.g. `alpha_g`; in the model `blocks.3.meta.alpha_g` */
   readonly name: string;
+  /** its shape in a model of this configuration */
   shape(configuration: ModelConfiguration): readonly number[];
   /** the value all its elements start with */
   readonly initial: number;

@@ -3,7 +3,7 @@ import { ConfigurationError } from "../errors.js";
 import { checkIntegers } from "../data/batch.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
 
-/** The sizes of {@link associativeRecall}. */
+/** The sizes of `ms.tasks.associativeRecall`. */
 export interface AssociativeRecallOptions {
   /** pairs of a key and a value that are shown first; default 6 */
   pairs?: number;

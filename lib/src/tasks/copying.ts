@@ -4,7 +4,7 @@ import { ConfigurationError } from "../errors.js";
 import type { Random } from "../random.js";
 import { defineTask, nextTokenExample, type Task, type TaskExample } from "./task.js";
 
-/** The sizes of {@link copying}. */
+/** The sizes of `ms.tasks.copying`. */
 export interface CopyingOptions {
   /** different symbols; default 16 */
   symbols?: number;
@@ -12,7 +12,7 @@ export interface CopyingOptions {
   count?: number;
 }
 
-/** The sizes of {@link selectiveCopying}. */
+/** The sizes of `ms.tasks.selectiveCopying`. */
 export interface SelectiveCopyingOptions extends CopyingOptions {
   /** places among which the symbols lie, blanks between them; at least `count`. Default 4 times `count` */
   places?: number;

@@ -3,7 +3,7 @@ import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
 
-/** The sizes of {@link induction}. */
+/** The sizes of `ms.tasks.induction`. */
 export interface InductionOptions {
   /** different symbols; default 16 */
   symbols?: number;

@@ -3,7 +3,7 @@ import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, type Task } from "./task.js";
 
-/** The sizes of {@link permutations}. */
+/** The sizes of `ms.tasks.permutations`. */
 export interface PermutationsOptions {
   /** n of the group S_n: 3 can be tracked by many models, 5 not by transformers and diagonal states. Default 5 */
   degree?: 2 | 3 | 4 | 5 | 6;

@@ -3,7 +3,7 @@ import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
 
-/** The sizes of {@link regression}. */
+/** The sizes of `ms.tasks.regression`. */
 export interface RegressionOptions {
   /** d: numbers in x; default 1 */
   dimensions?: number;

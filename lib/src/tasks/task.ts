@@ -46,6 +46,7 @@ export interface TaskDefinition {
   readonly vocabSize: number;
   readonly length: number;
   readonly chance: number;
+  /** makes one sequence of the random numbers */
   example(random: Random): TaskExample;
   /** a token as a word */
   word(token: number): string;

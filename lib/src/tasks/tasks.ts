@@ -5,7 +5,11 @@ import { induction } from "./induction.js";
 import { permutations } from "./permutations.js";
 import { regression } from "./regression.js";
 
-/** Procedural tasks: endless data by a seed, with answers that are exactly right. */
+/**
+ * Procedural tasks: endless data by a seed, with answers that are exactly right.
+ *
+ * @namespace
+ */
 export const tasks = {
   /** Which value came with this key? */
   associativeRecall,

@@ -96,7 +96,7 @@ export class BpeTokenizer implements Tokenizer {
   }
 
   /**
-   * Writes a `tokenizer.json` that Hugging Face's tokenizers read, and {@link loadTokenizer} too. The file is whole or not
+   * Writes a `tokenizer.json` that Hugging Face's tokenizers read, and `ms.tokenizers.load` too. The file is whole or not
    * there.
    */
   async save(path: string): Promise<void> {

@@ -6,7 +6,7 @@ import { BpeTokenizer, checkSpecialTokens, endOfTextToken, pairKey, specialPatte
 import { byteAlphabet, piecesOf } from "./byte-level.js";
 import { Heap } from "./heap.js";
 
-/** How far {@link trainBpe} is. */
+/** How far `ms.tokenizers.trainBpe` is. */
 export interface BpeProgress {
   /** `count`: reading the text, `merge`: making tokens */
   readonly stage: "count" | "merge";
@@ -16,7 +16,7 @@ export interface BpeProgress {
   readonly total: number | undefined;
 }
 
-/** What {@link trainBpe} makes. */
+/** What `ms.tokenizers.trainBpe` makes. */
 export interface TrainBpeOptions {
   /** V: how many tokens at most, special tokens and the 256 bytes among them. Fewer when no pair is left to merge */
   vocabSize: number;

@@ -2,7 +2,7 @@
 import { ConfigurationError, TokenError } from "../errors.js";
 import { tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
 
-/** Options of {@link characterTokenizer}. */
+/** Options of `ms.tokenizers.characters`. */
 export interface CharacterTokenizerOptions {
   /**
    * the character that stands for all those the vocabulary lacks, e.g. `"\ufffd"`; it joins the vocabulary. Left out,

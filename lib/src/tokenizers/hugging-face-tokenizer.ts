@@ -47,6 +47,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /**
    * @param file what errors name
    * @param config of `tokenizer_config.json`
+   * @hidden
    */
   constructor(
     private readonly file: string,

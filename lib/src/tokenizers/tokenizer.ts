@@ -18,14 +18,17 @@ export interface TokenDecoder {
  * otherwise.
  */
 export interface Tokenizer {
+  /** the kind of tokenizer, for messages */
   readonly name: string;
   /** V: ids are 0 … V − 1 */
   readonly vocabSize: number;
   /** the id that stands between documents, where the vocabulary has one */
   readonly endOfText?: number;
+  /** The ids that stand for a text. */
   encode(text: string): TokenIds;
   /** @throws TokenError when an id is not in the vocabulary */
   decode(tokens: ArrayLike<number>): string;
+  /** A new decoder for tokens that come one by one. */
   decoder(): TokenDecoder;
 }
 

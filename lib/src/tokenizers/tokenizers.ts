@@ -5,7 +5,11 @@ import { characterTokenizer } from "./character-tokenizer.js";
 import { loadTokenizer } from "./hugging-face-tokenizer.js";
 import { rwkvWorldTokenizer } from "./world-tokenizer.js";
 
-/** Text to tokens and back. */
+/**
+ * Text to tokens and back.
+ *
+ * @namespace
+ */
 export const tokenizers = {
   /** A token is a byte of UTF-8. Any text, 256 tokens. */
   bytes: byteTokenizer,
