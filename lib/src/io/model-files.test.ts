@@ -344,6 +344,7 @@ test("a state comes back bit by bit, and goes on as if it had not been away", as
         back.tensors().map((tensor) => [tensor.shape, tensor.dataSync()]),
         state.tensors().map((tensor) => [tensor.shape, tensor.dataSync()]),
       );
+      assert.deepEqual(back.positions, [3, 3]);
       const next = [[1], [2]];
       assert.deepEqual(model.forward(next, back).logits.dataSync(), model.forward(next, state).logits.dataSync());
     }

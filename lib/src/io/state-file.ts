@@ -2,16 +2,20 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { ModelFileError } from "../errors.js";
-import { ModelState, type LayerState } from "../model/state.js";
+import { ModelFileError, quoted } from "../errors.js";
+import { ModelState } from "../model/state.js";
+import { stateTensorNames, type LayerState, type StateTensorName } from "../model/state-layers.js";
 import { writeAtomically } from "./atomic-write.js";
 import { openTensorFile } from "./open-model-file.js";
 import { openFile, type RandomAccess } from "./random-access.js";
 import { writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
 import { toFloat32, type TensorFile } from "./tensor-file.js";
 
-const parts = ["attShift", "ffnShift", "wkv", "meta"] as const;
-type Part = (typeof parts)[number];
+const parts = stateTensorNames;
+type Part = StateTensorName;
+
+/** How many tokens each row has seen, as JSON; files from before have none. */
+const positionsKey = "metastate.positions";
 
 /** Writes a state, atomically. */
 export async function saveState(state: ModelState, path: string): Promise<void> {
@@ -23,7 +27,8 @@ export async function saveState(state: ModelState, path: string): Promise<void> 
       return [{ name: `layers.${i}.${part}`, dtype: "F32", shape: tensor.shape, values }];
     }),
   );
-  await writeAtomically(path, (sink) => writeSafetensors(sink, tensors, { "metastate.state": "1" }));
+  const metadata = { "metastate.state": "1", [positionsKey]: JSON.stringify(state.positions) };
+  await writeAtomically(path, (sink) => writeSafetensors(sink, tensors, metadata));
 }
 
 /**
@@ -52,13 +57,29 @@ export async function readState(access: RandomAccess): Promise<ModelState> {
       }
       layers.push(layer as unknown as LayerState);
     }
-    return new ModelState(layers);
+    return new ModelState(layers, readPositions(file, layers[0]!.attShift.shape[0]));
   } catch (error) {
     tf.dispose(made);
     throw error;
   } finally {
     await file.close();
   }
+}
+
+/** One whole number, 0 or more, for each row. */
+function readPositions(file: TensorFile, rows: number): readonly number[] | undefined {
+  const text = file.metadata.get(positionsKey);
+  if (text === undefined) return undefined;
+  let positions: unknown;
+  try {
+    positions = JSON.parse(text);
+  } catch {
+    positions = undefined;
+  }
+  const isPosition = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+  if (Array.isArray(positions) && positions.length === rows && positions.every(isPosition)) return positions;
+  const problem = `says its rows are at ${quoted(text)}, wanted ${rows} whole numbers`;
+  throw new ModelFileError(file.path, null, problem, "Give a file that state.save(path) wrote.");
 }
 
 /** The parts of each layer, after a check that all are of one state: same batch, width and head size everywhere. */

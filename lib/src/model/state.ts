@@ -3,32 +3,30 @@
  * tokens were seen.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
 
+import { ConfigurationError, ShapeError } from "../errors.js";
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import { expectShape } from "../ops/shape.js";
+import { tidyValue } from "../ops/tidy.js";
 import { sseVariant } from "../sse/registry.js";
 import { sseHeads, type ModelConfiguration } from "./configuration.js";
 import type { SequenceState } from "./language-model.js";
+import { layersDistance, type StateDistance } from "./state-distance.js";
+import { mapLayers, stateMismatch, tensorNamesOf, type LayerState } from "./state-layers.js";
+import { resolvePlace, type StatePlace } from "./state-place.js";
+import { copyIntoLayers, putIntoLayers, sliceLayers, type StateSlice, type StateValues } from "./state-slice.js";
 
-/** The state of one layer. */
-export interface LayerState {
-  /** the last token as time mixing saw it, `[B, C]` */
-  readonly attShift: Tensor2D;
-  /** the last token as the Meta-State layer saw it, `[B, C]` */
-  readonly ffnShift: Tensor2D;
-  /** S, `[B, H, N, N]`; rows are value channels, columns key channels */
-  readonly wkv: Tensor4D;
-  /** M, `[B, Hs, N, N]`, where the SSE variant carries one */
-  readonly meta?: Tensor4D;
-}
+export type { LayerState } from "./state-layers.js";
 
 /** The matrices of a state that can be looked at. */
 export type StatePart = "wkv" | "meta";
 
-/** The state of all layers. Holds tensors: dispose of it when it is no longer needed (or work inside `tf.tidy`). */
+/**
+ * The state of all layers. A value: every operation makes a new state and leaves this one as it is. Holds tensors: dispose
+ * of it when it is no longer needed (or work inside `tf.tidy`).
+ */
 export class ModelState implements SequenceState, Displayable {
-  /** how many tokens each row has seen, from the beginning of its text */
+  /** how many tokens each row has seen, from the beginning of its text; what is made of several states has the first's */
   readonly positions: readonly number[];
 
   /** @param positions left out, each row is at the beginning of its text */
@@ -46,14 +44,12 @@ export class ModelState implements SequenceState, Displayable {
 
   /** All tensors, layer by layer. */
   tensors(): tf.Tensor[] {
-    return this.layers.flatMap(({ attShift, ffnShift, wkv, meta }) =>
-      meta ? [attShift, ffnShift, wkv, meta] : [attShift, ffnShift, wkv],
-    );
+    return this.layers.flatMap((layer) => tensorNamesOf(layer).map((name): tf.Tensor => layer[name]!));
   }
 
   /** A copy with a life of its own. */
   clone(): ModelState {
-    return mapTensors([this], this.positions, ([tensor]) => tf.clone(tensor!));
+    return this.map(([tensor]) => tf.clone(tensor!));
   }
 
   /**
@@ -67,18 +63,135 @@ export class ModelState implements SequenceState, Displayable {
     await saveState(this, path);
   }
 
+  /**
+   * A new state of these rows of the batch, in this order; a row may come more than once.
+   *
+   * @throws ConfigurationError when there is no such row
+   */
   selectRows(rows: readonly number[]): ModelState {
-    const indices = tf.tensor1d([...rows], "int32");
-    const positions = rows.map((row) => this.positions[row]!);
-    const selected = mapTensors([this], positions, ([tensor]) => tf.gather(tensor!, indices, 0));
-    indices.dispose();
-    return selected;
+    const { rows: chosen } = resolvePlace("selectRows", this.layers, { rows });
+    return tidyValue(() => {
+      const indices = tf.tensor1d([...chosen], "int32");
+      const layers = mapLayers([this.layers], ([tensor]) => tf.gather(tensor!, indices, 0));
+      return new ModelState(
+        layers,
+        chosen.map((row) => this.positions[row]!),
+      );
+    });
   }
 
+  /**
+   * A new state of this one's rows and then the others'.
+   *
+   * @throws ShapeError naming the tensor in which a state differs from this one
+   */
   joinRows(others: readonly ModelState[]): ModelState {
+    for (const other of others) this.expectAlike("joinRows", other, { rowsMayDiffer: true });
     const states = [this, ...others];
-    const positions = states.flatMap((state) => state.positions);
-    return mapTensors(states, positions, (tensors) => tf.concat([...tensors], 0));
+    const layers = mapLayers(
+      states.map((state) => state.layers),
+      (tensors) => tf.concat([...tensors], 0),
+    );
+    return new ModelState(
+      layers,
+      states.flatMap((state) => state.positions),
+    );
+  }
+
+  /**
+   * The state at t of the way from this one to another: (1 − t) · this + t · other, in every tensor.
+   *
+   * @param t 0 is this state, 1 the other; beyond them it extrapolates
+   * @throws ShapeError naming the tensor in which the states differ; ConfigurationError when t is not finite
+   */
+  interpolate(other: ModelState, t: number): ModelState {
+    if (!Number.isFinite(t)) throw new ConfigurationError(`interpolate: t is ${t}, wanted a finite number`);
+    this.expectAlike("interpolate", other);
+    return this.map(([a, b]) => tf.add(tf.mul(a!, 1 - t), tf.mul(b!, t)), [other]);
+  }
+
+  /**
+   * This state and another, added tensor by tensor.
+   *
+   * @throws ShapeError naming the tensor in which the states differ
+   */
+  add(other: ModelState): ModelState {
+    this.expectAlike("add", other);
+    return this.map(([a, b]) => tf.add(a!, b!), [other]);
+  }
+
+  /**
+   * This state minus another: what the tokens between them changed.
+   *
+   * @throws ShapeError naming the tensor in which the states differ
+   */
+  subtract(other: ModelState): ModelState {
+    this.expectAlike("subtract", other);
+    return this.map(([a, b]) => tf.sub(a!, b!), [other]);
+  }
+
+  /** Every tensor times a number. */
+  scale(factor: number): ModelState {
+    return this.map(([tensor]) => tf.mul(tensor!, factor));
+  }
+
+  /**
+   * A part of the state as plain numbers: `state.slice({layers: 2, heads: [0, 3], part: "meta"})`.
+   *
+   * @param place what is left out means all; `part` is S (`wkv`) unless said
+   * @throws ConfigurationError naming the index that is out of range, or the part that the state does not have
+   */
+  slice(place: StatePlace = {}): StateSlice {
+    return sliceLayers(this.layers, resolvePlace("slice", this.layers, place));
+  }
+
+  /**
+   * A new state with other values at a place: `state.with({layers: 1, heads: 0}, 0)` forgets what a head holds.
+   *
+   * @param place as for {@link slice}
+   * @param values a number, values for the whole place, or one matrix (vector) for each of its heads (rows)
+   * @throws ConfigurationError as {@link slice}; ShapeError when the values do not fit the place
+   */
+  with(place: StatePlace, values: StateValues): ModelState {
+    const resolved = resolvePlace("with", this.layers, place);
+    return tidyValue(() => new ModelState(putIntoLayers(this.layers, resolved, values), this.positions));
+  }
+
+  /**
+   * A new state with what another has at a place: `a.withPartOf(b, {layers: [2, 3]})`. Without `part`, all parts of those
+   * layers and rows are taken; with `heads`, both S and M (where there is one).
+   *
+   * @throws ConfigurationError as {@link slice}; ShapeError naming the tensor in which the states differ
+   */
+  withPartOf(other: ModelState, place: StatePlace): ModelState {
+    this.expectAlike("withPartOf", other);
+    const all = tensorNamesOf(this.layers[0]!);
+    const meant = place.heads === undefined ? all : all.filter((name) => name === "wkv" || name === "meta");
+    const parts = place.part === undefined ? meant : [place.part];
+    const places = parts.map((part) => resolvePlace("withPartOf", this.layers, { ...place, part }));
+    return tidyValue(
+      () =>
+        new ModelState(
+          places.reduce((layers, resolved) => copyIntoLayers(layers, resolved, other.layers), this.layers),
+          this.positions,
+        ),
+    );
+  }
+
+  /**
+   * How far another state is from this one, whole and by part.
+   *
+   * @throws ShapeError naming the tensor in which the states differ in shape
+   */
+  distance(other: ModelState): StateDistance {
+    this.expectAlike("distance", other);
+    return layersDistance(this.layers, other.layers);
+  }
+
+  /** Whether another state has the same tensors, and no element further off than the tolerance. NaN equals nothing. */
+  equals(other: ModelState, tolerance = 0): boolean {
+    if (stateMismatch("equals", this.layers, other.layers)) return false;
+    return layersDistance(this.layers, other.layers).largest <= tolerance;
   }
 
   /** Frees the tensors. */
@@ -94,22 +207,25 @@ export class ModelState implements SequenceState, Displayable {
     );
     return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
-}
 
-/** A state whose tensors are made of those that the states have in the same place. */
-function mapTensors(
-  states: readonly ModelState[],
-  positions: readonly number[],
-  change: (tensors: readonly tf.Tensor[]) => tf.Tensor,
-): ModelState {
-  const layers = states[0]!.layers.map((layer, i) => {
-    const changed = Object.keys(layer).map((part): [string, tf.Tensor] => [
-      part,
-      change(states.map((state) => state.layers[i]![part as keyof LayerState]!)),
-    ]);
-    return Object.fromEntries(changed) as unknown as LayerState;
-  });
-  return new ModelState(layers, positions);
+  /** A state whose tensors are made of those that this one and the others have in the same place. */
+  private map(change: (tensors: readonly tf.Tensor[]) => tf.Tensor, others: readonly ModelState[] = []): ModelState {
+    return tidyValue(
+      () =>
+        new ModelState(
+          mapLayers(
+            [this, ...others].map(({ layers }) => layers),
+            change,
+          ),
+          this.positions,
+        ),
+    );
+  }
+
+  private expectAlike(op: string, other: ModelState, options?: { rowsMayDiffer?: boolean }): void {
+    const mismatch: ShapeError | undefined = stateMismatch(op, this.layers, other.layers, options);
+    if (mismatch) throw mismatch;
+  }
 }
 
 /** The state before any token: zeros. */
