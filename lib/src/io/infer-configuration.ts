@@ -9,7 +9,7 @@ import {
   type ModelConfiguration,
   type ModelOptions,
 } from "../model/configuration.js";
-import { parameterSpecifications } from "../model/parameters.js";
+import { learnedStateName, parameterSpecifications } from "../model/parameters.js";
 import { sseVariants } from "../sse/registry.js";
 import type { SseVariant } from "../sse/context.js";
 import { unknownTensor, type ModelTensor } from "./model-tensors.js";
@@ -109,7 +109,8 @@ function inferSizes(path: string, tensors: ReadonlyMap<string, ModelTensor>, sai
       : Number.isSafeInteger(rank) && rank! <= width && { value: rank! }),
   };
   const parameterTokens = matrix("blocks.0.ffn.key.weight")[0];
-  return { vocabSize, width, layers, heads, headSize, parameterTokens, lowRank };
+  const learnedState = tensors.has(learnedStateName(0, "wkv"));
+  return { vocabSize, width, layers, heads, headSize, parameterTokens, lowRank, learnedState };
 }
 
 /** The SSE variant: of the file, or of the caller where the file is an RWKV-7. */
@@ -121,7 +122,9 @@ function chooseSse(
   { sse: asked, rho }: SseChoice,
 ): { name: string; rho: number; zeroGains: boolean } {
   const prefix = "blocks.0.meta.";
-  const gains = [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const gains = [...tensors.keys()]
+    .filter((name) => name.startsWith(prefix) && name !== learnedStateName(0, "meta"))
+    .map((name) => name.slice(prefix.length));
   if (gains.length === 0 && (said.sse === undefined || said.sse === "none")) {
     return { name: asked ?? "none", rho: rho ?? 1, zeroGains: (asked ?? "none") !== "none" };
   }

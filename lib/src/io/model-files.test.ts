@@ -37,7 +37,8 @@ for (const [name, options] of formats) {
   test(`${name}: every variant and shape of model comes back, bit by bit`, async () => {
     await useBackend("wasm");
     const variants = [...sseVariants().map(({ name: sse }) => ({ sse })), { heads: 3, sse: "none" }, { layers: 1 }];
-    for (const shape of [...variants, { heads: 4, rho: 0.5 }]) {
+    const learned = ["none", "meta", "sse"].map((sse) => ({ sse, learnedState: true }));
+    for (const shape of [...variants, { heads: 4, rho: 0.5 }, ...learned]) {
       await withFolder(async (folder) => {
         const model = randomModel(shape);
         const path = join(folder, name);
@@ -102,6 +103,7 @@ test("RWKV-7 as PyTorch saved it: sizes from the shapes, logits of the published
     {
       ...{ vocabSize: 11, width: 32, layers: 2, headSize: 16, heads: 2, parameterTokens: 48, sse: "none", rho: 1 },
       lowRank: { decay: 3, rate: 4, value: 2, gate: 5 },
+      learnedState: false,
     },
   );
   // Measured 5e−7: float32 rounding of some twenty sums in a row.

@@ -30,6 +30,11 @@ export interface ModelOptions {
   rho?: number;
   /** ranks of the low-rank parts; default by width as the published training code sets them */
   lowRank?: Partial<LowRank>;
+  /**
+   * whether the state before any token (S, and M where there is one) is learned: parameters `blocks.0.att.time_state` and
+   * `blocks.0.meta.time_state`, zero at the start. Default false: it is zero
+   */
+  learnedState?: boolean;
 }
 
 /** A complete, checked configuration. */
@@ -43,6 +48,7 @@ export interface ModelConfiguration {
   readonly sse: string;
   readonly rho: number;
   readonly lowRank: LowRank;
+  readonly learnedState: boolean;
 }
 
 /** A: the width inside time mixing, heads × headSize. */
@@ -61,7 +67,7 @@ export function sseHeads({ heads, rho }: ModelConfiguration): number {
  * @throws ConfigurationError naming the option, its value and what would do
  */
 export function completeConfiguration(options: ModelOptions): ModelConfiguration {
-  const { vocabSize, width, layers, headSize = 64, sse = "sse", rho = 1 } = options;
+  const { vocabSize, width, layers, headSize = 64, sse = "sse", rho = 1, learnedState = false } = options;
   positiveInteger({ vocabSize, width, layers, headSize });
   if (width % headSize !== 0) {
     throw new ConfigurationError(
@@ -71,10 +77,13 @@ export function completeConfiguration(options: ModelOptions): ModelConfiguration
   const { heads = width / headSize, parameterTokens = 4 * width } = options;
   positiveInteger({ heads, parameterTokens });
   if (!(rho > 0 && rho <= 1)) throw new ConfigurationError(`rho is ${rho}, wanted a portion of the heads in (0, 1]`);
+  if (typeof learnedState !== "boolean") {
+    throw new ConfigurationError(`learnedState is ${String(learnedState)}, wanted true or false`);
+  }
   sseVariant(sse);
   const lowRank = { ...defaultLowRank(width), ...options.lowRank };
   positiveInteger({ ...prefixed("lowRank.", lowRank) });
-  return Object.freeze({ vocabSize, width, layers, headSize, heads, parameterTokens, sse, rho, lowRank });
+  return Object.freeze({ vocabSize, width, layers, headSize, heads, parameterTokens, sse, rho, lowRank, learnedState });
 }
 
 /**

@@ -55,6 +55,7 @@ const shapes: [name: string, options: Partial<ModelOptions>][] = [
   ["fewer heads than channel slices", { heads: 1 }],
   ["half the heads with SSE", { heads: 4, rho: 0.5 }],
   ["one layer", { layers: 1 }],
+  ["learned initial state", { learnedState: true }],
 ];
 
 for (const [name, options] of shapes) {

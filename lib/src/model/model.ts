@@ -35,9 +35,9 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     return activationNames(this.configuration);
   }
 
-  /** The state before any token. */
+  /** The state before any token: zeros, or what was learned (`learnedState`). */
   initialState(batchSize = 1): ModelState {
-    return initialState(this.configuration, batchSize);
+    return initialState(this.configuration, this.parameters, batchSize);
   }
 
   /**
@@ -60,7 +60,7 @@ export class Model implements LanguageModel<ModelState>, Displayable {
       const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
       const batchSize = ids.shape[0];
       if (state) expectState(configuration, batchSize, state);
-      const before = state ?? initialState(configuration, batchSize);
+      const before = state ?? this.initialState(batchSize);
       let x = tapped(tap, "emb", embedding(parameter(parameters, "emb.weight"), ids));
       let firstValue: Tensor3D | undefined;
       const layers: LayerState[] = [];
@@ -87,7 +87,7 @@ export class Model implements LanguageModel<ModelState>, Displayable {
   }
 
   [jupyterDisplay](): MimeBundle {
-    const { sse, width, layers, heads, headSize, parameterTokens, vocabSize } = this.configuration;
+    const { sse, width, layers, heads, headSize, parameterTokens, vocabSize, learnedState } = this.configuration;
     const rows = [
       [sse === "none" ? "RWKV-7" : `Meta-State (${sse})`, `${this.parameterCount.toLocaleString("en")} parameters`],
       ["layers", `${layers}`],
@@ -95,6 +95,7 @@ export class Model implements LanguageModel<ModelState>, Displayable {
       ["heads", `${heads} of ${headSize} channels`],
       ["parameter tokens", `${parameterTokens} a layer`],
       ["vocabulary", `${vocabSize}`],
+      ...(learnedState ? [["initial state", "learned"]] : []),
     ];
     return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }

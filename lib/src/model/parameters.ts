@@ -7,7 +7,7 @@ import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
 import { Random } from "../random.js";
 import { sseVariant } from "../sse/registry.js";
-import { attentionWidth, type ModelConfiguration } from "./configuration.js";
+import { attentionWidth, sseHeads, type ModelConfiguration } from "./configuration.js";
 import * as initial from "./initial-values.js";
 
 /** Name, shape and initial values of one parameter. */
@@ -36,7 +36,8 @@ export function parameterSpecifications(configuration: ModelConfiguration): Para
 }
 
 function block(configuration: ModelConfiguration, layer: number): ParameterSpecification[] {
-  const { width, parameterTokens } = configuration;
+  const { width, parameterTokens, sse } = configuration;
+  const { parameters, metaState } = sseVariant(sse);
   const prefix = `blocks.${layer}.`;
   return [
     ...(layer === 0 ? layerNorm(`${prefix}ln0`, width) : []),
@@ -46,12 +47,27 @@ function block(configuration: ModelConfiguration, layer: number): ParameterSpeci
     { name: `${prefix}ffn.x_k`, shape: [1, 1, width], fill: initial.channelMix(depth(configuration, layer)) },
     { name: `${prefix}ffn.key.weight`, shape: [parameterTokens, width], fill: initial.orthogonal(1) },
     { name: `${prefix}ffn.value.weight`, shape: [width, parameterTokens], fill: initial.constant(0) },
-    ...sseVariant(configuration.sse).parameters.map((parameter) => ({
+    ...parameters.map((parameter) => ({
       name: `${prefix}meta.${parameter.name}`,
       shape: parameter.shape(configuration),
       fill: initial.constant(parameter.initial),
     })),
+    ...(metaState ? learnedState(configuration, learnedStateName(layer, "meta"), sseHeads(configuration)) : []),
   ];
+}
+
+/** The name of the parameter that S or M starts with; that of S as RWKV-PEFT's state tuning names it. */
+export function learnedStateName(layer: number, part: "wkv" | "meta"): string {
+  return `blocks.${layer}.${part === "wkv" ? "att" : "meta"}.time_state`;
+}
+
+/** One state's parameter, where the configuration has it learned: rows are value channels, columns key channels. */
+function learnedState(
+  { learnedState, headSize }: ModelConfiguration,
+  name: string,
+  heads: number,
+): ParameterSpecification[] {
+  return learnedState ? [{ name, shape: [heads, headSize, headSize], fill: initial.constant(0) }] : [];
 }
 
 /** How far down a layer is: from 0 at the first to 1 at the last, and from 1 at the first to almost 0. */
@@ -98,6 +114,7 @@ function timeMixing(configuration: ModelConfiguration, layer: number): Parameter
   add("output.weight", [width, inner], initial.constant(0));
   add("ln_x.weight", [inner], initial.constant(((1 + layer) / layers) ** 0.7));
   add("ln_x.bias", [inner], initial.constant(0));
+  specifications.push(...learnedState(configuration, learnedStateName(layer, "wkv"), heads));
   return specifications;
 }
 

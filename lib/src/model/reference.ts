@@ -24,13 +24,17 @@ export function referenceForward(
   tokens: readonly number[],
 ): { logits: Float64Array[]; layers: readonly ReferenceLayer[] } {
   const { layers: count, width, heads, headSize } = configuration;
-  const matrices = (n: number): Float64Array[] =>
-    Array.from({ length: n }, () => new Float64Array(headSize * headSize));
-  const layers = Array.from({ length: count }, (): ReferenceLayer => ({
+  const size = headSize * headSize;
+  const matrices = (n: number, name: string): Float64Array[] => {
+    // Absent where the initial state is not learned: then it is zero.
+    const learned = parameters.get(name);
+    return Array.from({ length: n }, (_, h) => learned?.slice(h * size, (h + 1) * size) ?? new Float64Array(size));
+  };
+  const layers = Array.from({ length: count }, (_, layer): ReferenceLayer => ({
     attShift: new Float64Array(width),
     ffnShift: new Float64Array(width),
-    wkv: matrices(heads),
-    meta: matrices(sseHeads(configuration)),
+    wkv: matrices(heads, `blocks.${layer}.att.time_state`),
+    meta: matrices(sseHeads(configuration), `blocks.${layer}.meta.time_state`),
   }));
   const get = (name: string): Float64Array => parameters.get(name)!;
   const norm = (x: Float64Array, name: string): Float64Array =>

@@ -11,6 +11,7 @@ import { tidyValue } from "../ops/tidy.js";
 import { sseVariant } from "../sse/registry.js";
 import { sseHeads, type ModelConfiguration } from "./configuration.js";
 import type { SequenceState } from "./language-model.js";
+import { learnedStateName, parameter, type Parameters } from "./parameters.js";
 import { layersDistance, type StateDistance } from "./state-distance.js";
 import { mapLayers, stateMismatch, tensorNamesOf, type LayerState } from "./state-layers.js";
 import { resolvePlace, type StatePlace } from "./state-place.js";
@@ -228,16 +229,25 @@ export class ModelState implements SequenceState, Displayable {
   }
 }
 
-/** The state before any token: zeros. */
-export function initialState(configuration: ModelConfiguration, batchSize: number): ModelState {
+/** The state before any token: zeros, and where it is learned, S and M from the parameters, in which it is differentiable. */
+export function initialState(configuration: ModelConfiguration, parameters: Parameters, batchSize: number): ModelState {
   const shapes = layerShapes(configuration, batchSize);
-  return new ModelState(
-    Array.from({ length: configuration.layers }, () => ({
-      attShift: tf.zeros(shapes.attShift),
-      ffnShift: tf.zeros(shapes.ffnShift),
-      wkv: tf.zeros(shapes.wkv),
-      ...(shapes.meta && { meta: tf.zeros(shapes.meta) }),
-    })),
+  const matrices = (layer: number, part: StatePart, shape: [number, number, number, number]): tf.Tensor4D => {
+    if (!configuration.learnedState) return tf.zeros(shape);
+    const learned = parameter(parameters, learnedStateName(layer, part));
+    // A sum with zeros repeats it for every row; the gradient is then the sum over rows.
+    return tf.add(tf.zeros([batchSize, 1, 1, 1]), learned);
+  };
+  return tidyValue(
+    () =>
+      new ModelState(
+        Array.from({ length: configuration.layers }, (_, layer) => ({
+          attShift: tf.zeros(shapes.attShift),
+          ffnShift: tf.zeros(shapes.ffnShift),
+          wkv: matrices(layer, "wkv", shapes.wkv),
+          ...(shapes.meta && { meta: matrices(layer, "meta", shapes.meta) }),
+        })),
+      ),
   );
 }
 

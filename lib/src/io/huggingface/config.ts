@@ -67,7 +67,8 @@ export async function readConfig(file: RandomAccess): Promise<HuggingFaceConfig>
 
 /** Whether fla's RWKV7ForCausalLM computes what the model computes. */
 function isPlainRwkv7(configuration: ModelConfiguration): boolean {
-  return configuration.sse === "none" && attentionWidth(configuration) === configuration.width;
+  const { sse, learnedState, width } = configuration;
+  return sse === "none" && !learnedState && attentionWidth(configuration) === width;
 }
 
 /**

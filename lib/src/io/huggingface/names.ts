@@ -38,6 +38,8 @@ const inner: readonly (readonly [ours: string, fla: string, transposed?: "transp
   ["att.key.weight", "attn.k_proj.weight"],
   ["att.value.weight", "attn.v_proj.weight"],
   ["att.output.weight", "attn.o_proj.weight"],
+  // Not fla's: ours for the learned initial state, so that our folders hold it.
+  ["att.time_state", "attn.time_state"],
   ["ffn.x_k", "ffn.x_k"],
   ["ffn.key.weight", "ffn.key.weight"],
   ["ffn.value.weight", "ffn.value.weight"],

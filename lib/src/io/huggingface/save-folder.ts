@@ -79,7 +79,8 @@ function inFla(parameter: TensorToWrite): TensorToWrite {
 
 /** The mixes of time mixing are [1, 1, C] there too; every other vector has one axis. */
 function flaShape(name: string, shape: readonly number[]): readonly number[] {
-  return shape.length === 3 && !/\.attn\.x_.$/.test(name) ? shape.slice(2) : shape;
+  const isVector = shape.length === 3 && shape[0] === 1 && shape[1] === 1;
+  return isVector && !/\.attn\.x_.$/.test(name) ? shape.slice(2) : shape;
 }
 
 /** In order, as many as fit into each file, at least one. */
