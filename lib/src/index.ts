@@ -71,6 +71,18 @@ export { type Naming } from "./io/model-tensors.js";
 export { type FileProgress } from "./io/progress.js";
 export { type FileTensor } from "./io/tensor-file.js";
 
+export { trace, Trace, traceStream, type WholeTraceOptions } from "./inspection/trace.js";
+export { type TraceOptions, type TracePiece, type TraceTokens } from "./inspection/trace-pieces.js";
+export { ActivationValues, type AxisChoice, type AxisName } from "./inspection/activation-values.js";
+export { intervene, IntervenedModel } from "./inspection/intervene.js";
+export {
+  type Edit,
+  type EditAction,
+  type EditContext,
+  type EditValues,
+  type PositionChoice,
+} from "./inspection/edits.js";
+
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
 export { type ScheduleName } from "./training/schedules.js";

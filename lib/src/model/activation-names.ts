@@ -23,6 +23,7 @@ export class ActivationNames implements Iterable<ActivationDescription>, Display
     return this.all.map(({ name }) => name);
   }
 
+  /** In the order of a pass. */
   [Symbol.iterator](): Iterator<ActivationDescription> {
     return this.all[Symbol.iterator]();
   }

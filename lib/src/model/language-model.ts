@@ -62,7 +62,7 @@ export interface LanguageModel<S extends SequenceState = SequenceState> {
   /** by name, in checkpoint order */
   readonly parameters: Parameters;
   /** what a tap gets to see, in the order of a pass */
-  readonly activationNames?: ActivationNames;
+  readonly activationNames?: ActivationNames | undefined;
   /** The state before any token. */
   initialState(batchSize?: number): S;
   /** Logits and state for whole sequences or single tokens, from a state or from the beginning. */
