@@ -3,6 +3,8 @@
  *
  * @module metastate
  */
+import { defineChannelMixer, defineTokenMixer, mixers } from "./baselines/registry.js";
+import type { Mixer } from "./baselines/mixer.js";
 import { batches } from "./data/batches.js";
 import { bytesPerToken, corpus } from "./data/corpus.js";
 import { epochs } from "./data/epochs.js";
@@ -13,6 +15,7 @@ import { split } from "./data/split.js";
 import { stateOfTheUnion, stateOfTheUnionAddresses } from "./data/state-of-the-union.js";
 import { streams } from "./data/streams.js";
 import { jsonLines, lines, textFile } from "./data/text-files.js";
+import { constant, orthogonal, uniform } from "./model/initial-values.js";
 import { lossPlot } from "./plots/loss.js";
 import { stateHeatmap } from "./plots/state-heatmap.js";
 
@@ -61,6 +64,29 @@ export {
   type TimeMixCoefficients,
 } from "./sse/context.js";
 export { sseVariants } from "./sse/registry.js";
+
+export { BaselineModel } from "./baselines/baseline-model.js";
+export { BaselineState, type BaselineLayerState } from "./baselines/baseline-state.js";
+export { type BaselineConfiguration, type BaselineKind } from "./baselines/configuration.js";
+export {
+  createBaseline,
+  type BaselineOf,
+  type BaselineOptions,
+  type BaselineSizeOptions,
+  type MixersOptions,
+  type RecurrentOptions,
+  type TransformerOptions,
+} from "./baselines/create-baseline.js";
+export { type MixerOptions } from "./baselines/mixer-options.js";
+export {
+  type Mixer,
+  type MixerContext,
+  type MixerHalf,
+  type MixerParameter,
+  type MixerResult,
+  type MixerStatePart,
+} from "./baselines/mixer.js";
+export { type NormName } from "./baselines/norms.js";
 
 export { loadModel, type LoadModelOptions } from "./io/load-model.js";
 export { saveModel, type SaveModelOptions } from "./io/save-model.js";
@@ -175,4 +201,18 @@ export const plots = {
   loss: lossPlot,
   /** One head's WKV state or Meta-State as a heatmap. */
   stateHeatmap,
+};
+
+/** What baselines are put together from, and what one's own parts need. */
+export const baselines = {
+  /** Adds a token mixer of one's own, for `createBaseline({kind: "mixers", tokenMixer, …})`. */
+  defineTokenMixer,
+  /** Adds a channel mixer of one's own. */
+  defineChannelMixer,
+  /** The token mixers there are. */
+  tokenMixers: (): readonly Mixer[] => mixers("att"),
+  /** The channel mixers there are. */
+  channelMixers: (): readonly Mixer[] => mixers("ffn"),
+  /** Initial values for a mixer's parameters. */
+  initial: { constant, uniform, orthogonal },
 };

@@ -127,9 +127,14 @@ function layerNorm(name: string, width: number): ParameterSpecification[] {
 
 /** New variables with initial values drawn by the seed. */
 export function createParameters(configuration: ModelConfiguration, seed: number): Parameters {
+  return createVariables(parameterSpecifications(configuration), seed);
+}
+
+/** New variables as specified, with initial values drawn by the seed. */
+export function createVariables(specifications: readonly ParameterSpecification[], seed: number): Parameters {
   const random = new Random(seed);
   const parameters = new Map<string, Variable>();
-  for (const { name, shape, fill } of parameterSpecifications(configuration)) {
+  for (const { name, shape, fill } of specifications) {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
     fill(random, values, shape);
     const tensor = tf.tensor(values, [...shape], "float32");

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
-import type { NamedAttrMap, Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+import type { NamedAttrMap, Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ShapeError } from "../errors.js";
 import { Random } from "../random.js";
@@ -22,7 +22,10 @@ import { groupNorm, groupNormGradKernel, groupNormKernel } from "./group-norm/gr
 import type { Kernel } from "./kernel.js";
 import { prepareKeys, keyPreparationGradKernel, keyPreparationKernel } from "./key-preparation/key-preparation.js";
 import { linear, linearGradKernel, linearKernel } from "./linear/linear.js";
+import { rmsNorm, rmsNormGradKernel, rmsNormKernel } from "./rms-norm/rms-norm.js";
+import { rotary, rotaryKernel, rotations } from "./rotary/rotary.js";
 import { squaredRelu, squaredReluGradKernel, squaredReluKernel } from "./squared-relu/squared-relu.js";
+import { swiGlu, swiGluGradKernel, swiGluKernel } from "./swiglu/swiglu.js";
 import { tokenShift, tokenShiftKernels } from "./token-shift/token-shift.js";
 
 const random = new Random(42);
@@ -73,6 +76,32 @@ const cases: readonly OpCase[] = [
     op: ({ x, weight, bias }) => groupNorm(x!, weight!, bias!, { groups, epsilon: 1e-3 }),
     differentiated: ["x", "weight", "bias"],
   })),
+  {
+    name: "rmsNorm",
+    inputs: () => ({ x: activation(), weight: operand([width]), dy: activation() }),
+    attributes: { epsilon: 1e-3 },
+    kernels: asKernels(rmsNormKernel, rmsNormGradKernel),
+    op: ({ x, weight }) => rmsNorm(x!, weight!, { epsilon: 1e-3 }),
+    differentiated: ["x", "weight"],
+  },
+  {
+    name: "swiGlu",
+    inputs: () => ({ gate: operand(sequence, { scale: 3 }), x: activation(), dy: activation() }),
+    kernels: asKernels(swiGluKernel, swiGluGradKernel),
+    op: ({ gate, x }) => swiGlu(gate!, x!),
+    differentiated: ["gate", "x"],
+  },
+  {
+    name: "rotary",
+    inputs: () => {
+      const { cosines, sines } = rotations([0, 7], time, 4);
+      return { x: operand([batch, time, heads, 4]), cosines: tf.keep(cosines), sines: tf.keep(sines) };
+    },
+    attributes: { direction: 1 },
+    kernels: asKernels(rotaryKernel),
+    op: ({ x, cosines, sines }) => rotary(x as Tensor4D, { cosines: cosines as Tensor3D, sines: sines as Tensor3D }),
+    differentiated: ["x"],
+  },
   ...[1, 6].map((count): OpCase => {
     const names = Array.from({ length: count }, (_, i) => i);
     return {

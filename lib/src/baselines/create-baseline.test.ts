@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import * as tf from "@tensorflow/tfjs-core";
+
+import { jupyterDisplay } from "../display.js";
+import { useBackend } from "../testing.js";
+import { parameterGroups } from "../training/adamw.js";
+import { createBaseline, type BaselineOptions } from "./create-baseline.js";
+
+const kinds: readonly BaselineOptions[] = [
+  { kind: "transformer", vocabSize: 90, layers: 3 },
+  { kind: "transformer", vocabSize: 90, layers: 2, activation: "squaredRelu", norm: "layer" },
+  { kind: "rwkv7", vocabSize: 90, layers: 2 },
+  { kind: "meta-state", vocabSize: 90, layers: 2, sse: "meta" },
+];
+
+for (const options of kinds) {
+  test(`${JSON.stringify(options)} has the parameters asked for, at the usual shape`, async () => {
+    await useBackend("cpu");
+    for (const parameterCount of [60_000, 390_000]) {
+      const model = createBaseline({ ...options, parameterCount });
+      // The inner size is an integer: half of its parameters is the most that is missing, 3 layers × 3 matrices × width / 2.
+      assert.ok(Math.abs(model.parameterCount - parameterCount) <= 4.5 * model.configuration.width);
+      const { configuration } = model;
+      const inner = "hidden" in configuration ? configuration.hidden : configuration.parameterTokens;
+      const ratio = inner / configuration.width;
+      assert.ok(ratio > 1.5 && ratio < 8, `inner size ${inner} at width ${configuration.width}`);
+      model.dispose();
+    }
+    const model = createBaseline({ ...options, parameterCount: 200_000, width: 96, headSize: 16 });
+    assert.equal(model.configuration.width, 96);
+    assert.ok(Math.abs(model.parameterCount / 200_000 - 1) < 0.005);
+    model.dispose();
+  });
+}
+
+test("sizes given are sizes had; the same seed gives the same model", async () => {
+  await useBackend("cpu");
+  const options = { kind: "transformer", vocabSize: 10, layers: 1, width: 48, hidden: 30 } as const;
+  const model = createBaseline(options, { seed: 4 });
+  assert.deepEqual(
+    [...model.parameters].map(([name, { shape }]) => `${name} ${shape.join("x")}`),
+    [
+      "emb.weight 10x48",
+      "blocks.0.ln1.weight 48",
+      "blocks.0.ln2.weight 48",
+      ...["query", "key", "value", "output"].map((name) => `blocks.0.att.${name}.weight 48x48`),
+      "blocks.0.ffn.gate.weight 30x48",
+      "blocks.0.ffn.key.weight 30x48",
+      "blocks.0.ffn.value.weight 48x30",
+      "ln_out.weight 48",
+      "head.weight 10x48",
+    ],
+  );
+  assert.equal(model.configuration.headSize, 16);
+  assert.equal(model.parameterCount, 2 * 480 + 3 * 48 + 4 * 48 * 48 + 3 * 30 * 48);
+  const values = (of: typeof model): number[] => [...of.parameters].flatMap(([, x]) => [...x.dataSync()]);
+  const [same, other] = [createBaseline(options, { seed: 4 }), createBaseline(options, { seed: 5 })];
+  assert.deepEqual(values(same), values(model));
+  assert.notDeepEqual(values(other), values(model));
+  assert.match(
+    model[jupyterDisplay]()["text/plain"] as string,
+    /Transformer.*\n.*\n.*\ntoken mixer +attention, 3 heads/,
+  );
+  const [matrices] = parameterGroups(model.parameters, 0.1);
+  assert.equal(matrices!.parameters.length, 9);
+  for (const made of [model, same, other]) made.dispose();
+});
+
+test("what does not fit is refused with what would", async () => {
+  await useBackend("cpu");
+  const options = { kind: "transformer", vocabSize: 10, layers: 2 } as const;
+  assert.throws(() => createBaseline(options), {
+    name: "ConfigurationError",
+    message: "createBaseline: neither width nor parameterCount is given: give one of them, or both",
+  });
+  assert.throws(
+    () => createBaseline({ ...options, parameterCount: 100 }),
+    /the nearest that the other sizes allow is \d+/,
+  );
+  assert.throws(
+    () => createBaseline({ ...options, width: 512, parameterCount: 100_000 }),
+    /parameterCount is 100000, but the nearest .* is 2\d{6} \(width 512, 1 inside\)/,
+  );
+  assert.throws(() => createBaseline({ ...options, parameterCount: 2.5 }), /parameterCount is 2.5, wanted/);
+  assert.throws(() => createBaseline({ ...options, width: 20, headSize: 8 }), /width is 20, .* try width 24/);
+  assert.throws(() => createBaseline({ ...options, width: 9, headSize: 3 }), /headSize is 3, wanted an even number/);
+  assert.throws(
+    () => createBaseline({ ...options, width: 8, norm: "batch" as never }),
+    /norm is "batch", wanted one of/,
+  );
+  assert.throws(
+    () => createBaseline({ ...options, width: 8, ropeBase: -1 }),
+    /ropeBase is -1, wanted a positive number/,
+  );
+  assert.throws(
+    () => createBaseline({ kind: "mixers", vocabSize: 10, layers: 1, width: 8, tokenMixer: "hyena" }),
+    /tokenMixer is "hyena", wanted one of attention.*defineTokenMixer/,
+  );
+  assert.throws(
+    () => createBaseline({ kind: "gpt", vocabSize: 10, layers: 1 } as never),
+    /kind is "gpt", wanted one of/,
+  );
+});
+
+test("a maximum context ends with an error that says what to do, and the state stays", async () => {
+  await useBackend("cpu");
+  const model = createBaseline({ kind: "transformer", vocabSize: 10, layers: 1, width: 8, maximumContext: 5 });
+  const before = tf.memory().numTensors;
+  const { logits, state } = model.forward([[1, 2, 3]]);
+  assert.throws(() => model.forward([[4, 5, 6]], state), {
+    message:
+      "forward: row 0 has seen 3 tokens and gets 3 more, the model's maximumContext is 5: " +
+      "pass fewer tokens, begin with a new state, or make the model with a larger maximumContext",
+  });
+  model.forward([[4, 5]], state).state.dispose();
+  logits.dispose();
+  state.dispose();
+  assert.equal(tf.memory().numTensors, before + 1);
+  const other = createBaseline({ kind: "transformer", vocabSize: 10, layers: 2, width: 8 });
+  assert.throws(
+    () => model.forward([[1]], other.initialState()),
+    /state has 2 layers of \(keys, values\), the model 1/,
+  );
+  assert.throws(() => model.forward([[1]], model.initialState(2)), /state.layers\[0\].keys is \[2, 0, 2, 4\], wanted/);
+  model.dispose();
+  other.dispose();
+});

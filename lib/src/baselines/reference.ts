@@ -1,0 +1,133 @@
+/**
+ * The baselines in float64, one token after the other, written from the published equations with plain arrays and no op of
+ * this library: what they are tested against.
+ */
+import type { ReferenceParameters } from "../model/reference.js";
+import type { BaselineConfiguration } from "./configuration.js";
+
+type Vector = Float64Array<ArrayBuffer>;
+type Get = (name: string) => Vector;
+
+/** What a layer remembers of one sequence; each mixer uses its part. */
+interface ReferenceLayer {
+  readonly keys: Vector[];
+  readonly values: Vector[];
+}
+
+/** Runs one sequence from the beginning: the logits after each token. */
+export function referenceBaseline(
+  configuration: BaselineConfiguration,
+  parameters: ReferenceParameters,
+  tokens: readonly number[],
+): Vector[] {
+  const { width, layers: count, embeddingNorm } = configuration;
+  const get: Get = (name) => parameters.get(name) as Vector;
+  const layers = Array.from({ length: count }, (): ReferenceLayer => ({ keys: [], values: [] }));
+  return tokens.map((token, position) => {
+    let x = get("emb.weight").slice(token * width, (token + 1) * width);
+    if (embeddingNorm) x = norm(configuration, x, (part) => get(`blocks.0.ln0.${part}`));
+    layers.forEach((state, layer) => {
+      const p: Get = (name) => get(`blocks.${layer}.${name}`);
+      const x1 = norm(configuration, x, (part) => p(`ln1.${part}`));
+      x = plus(
+        x,
+        tokenMix(configuration, (name) => p(`att.${name}`), state, x1, position),
+      );
+      const x2 = norm(configuration, x, (part) => p(`ln2.${part}`));
+      x = plus(
+        x,
+        channelMix(configuration, (name) => p(`ffn.${name}`), x2),
+      );
+    });
+    return times(
+      get("head.weight"),
+      norm(configuration, x, (part) => get(`ln_out.${part}`)),
+    );
+  });
+}
+
+function tokenMix(
+  configuration: BaselineConfiguration,
+  p: Get,
+  state: ReferenceLayer,
+  x: Vector,
+  position: number,
+): Vector {
+  const project = (name: string, input: Vector): Vector => times(p(`${name}.weight`), input);
+  const { heads, headSize, mixerOptions } = configuration;
+  const base = mixerOptions.ropeBase as number;
+  const query = rotate(project("query", x), headSize, position, base);
+  state.keys.push(rotate(project("key", x), headSize, position, base));
+  state.values.push(project("value", x));
+  return project("output", attend(query, state, heads, headSize));
+}
+
+/** Softmax attention of one token to all so far. */
+function attend(query: Vector, { keys, values }: ReferenceLayer, heads: number, size: number): Vector {
+  const read = new Float64Array(query.length);
+  for (let h = 0; h < heads; h++) {
+    const at = h * size;
+    const part = (y: Vector): Vector => y.slice(at, at + size);
+    const scores = keys.map((key) => dot(part(query), part(key)) / Math.sqrt(size));
+    const largest = Math.max(...scores);
+    const weights = scores.map((score) => Math.exp(score - largest));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    values.forEach((value, j) => {
+      for (let i = 0; i < size; i++) read[at + i]! += (weights[j]! / total) * value[at + i]!;
+    });
+  }
+  return read;
+}
+
+/** The pairs (x_i, x_{i+N/2}) of each head, as complex numbers times e^{i position θ}. */
+function rotate(x: Vector, size: number, position: number, base: number): Vector {
+  const turned = Float64Array.from(x);
+  const half = size / 2;
+  for (let start = 0; start < x.length; start += size) {
+    for (let i = 0; i < half; i++) {
+      const angle = position / base ** ((2 * i) / size);
+      const [a, b] = [x[start + i]!, x[start + half + i]!];
+      turned[start + i] = a * Math.cos(angle) - b * Math.sin(angle);
+      turned[start + half + i] = a * Math.sin(angle) + b * Math.cos(angle);
+    }
+  }
+  return turned;
+}
+
+function channelMix({ channelMixer }: BaselineConfiguration, p: Get, x: Vector): Vector {
+  const key = times(p("key.weight"), x);
+  if (channelMixer === "squaredRelu") {
+    return times(
+      p("value.weight"),
+      key.map((k) => Math.max(0, k) ** 2),
+    );
+  }
+  const gate = times(p("gate.weight"), x);
+  return times(
+    p("value.weight"),
+    key.map((k, i) => (k * gate[i]!) / (1 + Math.exp(-gate[i]!))),
+  );
+}
+
+function norm({ norm: kind }: BaselineConfiguration, x: Vector, p: Get): Vector {
+  const mean = kind === "rms" ? 0 : x.reduce((sum, value) => sum + value, 0) / x.length;
+  const square = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
+  const weight = kind === "plain" ? undefined : p("weight");
+  const bias = kind === "layer" ? p("bias") : undefined;
+  return x.map((value, c) => ((value - mean) / Math.sqrt(square + 1e-5)) * (weight?.[c] ?? 1) + (bias?.[c] ?? 0));
+}
+
+function dot(a: Vector, b: Vector): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}
+
+function plus(a: Vector, b: Vector): Vector {
+  return a.map((value, i) => value + b[i]!);
+}
+
+/** Matrix `[out, in]` times a vector. */
+function times(matrix: Vector, x: Vector): Vector {
+  const y = new Float64Array(matrix.length / x.length);
+  for (let i = 0; i < y.length; i++) y[i] = dot(matrix.subarray(i * x.length, (i + 1) * x.length), x);
+  return y;
+}
