@@ -192,7 +192,7 @@ const cases: readonly OpCase[] = [
       state: [[sizes.batch, sizes.heads, sizes.size, sizes.size], { scale }],
     }),
     op: ({ r, w, k, v, a, b, state }) => {
-      const result = wkv7(r!, w!, k!, v!, a!, b!, state!);
+      const result = wkv7(r!, w!, k!, v!, a!, b!, state);
       return [result.y, result.state];
     },
     float64: float64.wkv7,
