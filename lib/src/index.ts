@@ -16,8 +16,6 @@ import { stateOfTheUnion, stateOfTheUnionAddresses } from "./data/state-of-the-u
 import { streams } from "./data/streams.js";
 import { jsonLines, lines, textFile } from "./data/text-files.js";
 import { constant, orthogonal, uniform } from "./model/initial-values.js";
-import { lossPlot } from "./plots/loss.js";
-import { stateHeatmap } from "./plots/state-heatmap.js";
 
 export { ConfigurationError, DataError, DivergenceError, ModelFileError, ShapeError, TokenError } from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
@@ -151,9 +149,26 @@ export { CharacterTokenizer, type CharacterTokenizerOptions } from "./tokenizers
 export { HuggingFaceTokenizer, type HuggingFaceTokenizerOptions } from "./tokenizers/hugging-face-tokenizer.js";
 export { WorldTokenizer } from "./tokenizers/world-tokenizer.js";
 
-export { Figure } from "./plots/figure.js";
-export { type LossPlotOptions, type LossPoint } from "./plots/loss.js";
+export { plots } from "./plots/plots.js";
+export { Figure, type PlotlyJson, type SaveFigureOptions } from "./plots/figure.js";
+export { type ColourScale, type ThemeName } from "./plots/theme.js";
+export { type DistributionOptions } from "./plots/distributions.js";
+export { type MatrixPlotOptions } from "./plots/matrix.js";
+export { type OverTokensOptions } from "./plots/over-tokens.js";
+export { type ParameterTableOptions } from "./plots/parameter-table.js";
+export { type MachineLimits, type RooflinePoint } from "./plots/roofline.js";
+export { type SpectrumOptions } from "./plots/spectrum.js";
+export { type EvolutionFrame, type StateEvolutionOptions } from "./plots/state-evolution.js";
 export { type StateHeatmapOptions } from "./plots/state-heatmap.js";
+export { type StateChoice } from "./plots/state-matrices.js";
+export { type TokenStripOptions } from "./plots/token-strip.js";
+export {
+  type LossPlotOptions,
+  type LossPoint,
+  type MetricPlotOptions,
+  type SeedsPlotOptions,
+} from "./plots/training-curves.js";
+export { type TrajectoryOptions, type TrajectoryPath } from "./plots/trajectory.js";
 
 /**
  * Texts, and their way into batches.
@@ -189,18 +204,6 @@ export const data = {
   streams,
   /** Several sources of batches as one. */
   interleave,
-};
-
-/**
- * Plotly figures that display themselves; each is a pure function of data.
- *
- * @namespace
- */
-export const plots = {
-  /** Training loss, smoothed, with held-out points; of one history or of several by name. */
-  loss: lossPlot,
-  /** One head's WKV state or Meta-State as a heatmap. */
-  stateHeatmap,
 };
 
 /** What baselines are put together from, and what one's own parts need. */

@@ -1,61 +1,79 @@
 /** What every plot is: plotly's data and layout, which displays itself in a notebook and is plain JSON otherwise. */
-import type { Config, Data, Layout } from "plotly.js";
+import type { Config, Data, Frame, Layout } from "plotly.js";
 
 import { jupyterDisplay, type Displayable, type MimeBundle } from "../display.js";
+import { currentTheme } from "./theme.js";
+
+/** A figure as plotly's JSON. */
+export interface PlotlyJson {
+  readonly data: Partial<Data>[];
+  readonly layout: Partial<Layout>;
+  readonly config: Partial<Config>;
+  readonly frames?: Partial<Frame>[];
+}
+
+/** How {@link Figure.save} writes a figure. */
+export interface SaveFigureOptions {
+  /** pixels; default the figure's own, or 800 */
+  width?: number;
+  /** pixels; default the figure's own */
+  height?: number;
+  /** of `.png`: pixels of the file a pixel of the figure; default 2 */
+  scale?: number;
+}
 
 /** A plotly figure of plain arrays. Change `data` and `layout` as you like before it is shown. */
 export class Figure implements Displayable {
   readonly config: Partial<Config> = { displaylogo: false, responsive: true };
+  readonly layout: Partial<Layout>;
 
   /**
    * @param data plotly traces
-   * @param layout plotly layout, on top of the library's own look
+   * @param layout plotly layout, on top of the current theme's
    * @param text one line for where plots cannot be drawn
+   * @param frames of an animation
    */
   constructor(
     readonly data: Partial<Data>[],
-    readonly layout: Partial<Layout>,
+    layout: Partial<Layout>,
     private readonly text: string,
+    readonly frames: Partial<Frame>[] = [],
   ) {
-    this.layout = { ...look, ...layout };
+    const { layout: look, axis } = currentTheme();
+    const axes = Object.entries(layout)
+      .filter(([name]) => /^[xy]axis\d*$/.test(name))
+      .map(([name, own]) => [name, { ...axis, ...(own as object) }] as const);
+    const title = layout.title && { x: 0.02, xanchor: "left" as const, ...(layout.title as object) };
+    this.layout = { ...look, ...layout, ...Object.fromEntries(axes), ...(title && { title }) };
   }
 
+  /** What the plot shows, in a line or a few. */
   toString(): string {
     return this.text;
   }
 
-  /** Data, layout and config, as plotly's JSON. */
-  toJSON(): { data: Partial<Data>[]; layout: Partial<Layout>; config: Partial<Config> } {
-    return { data: this.data, layout: this.layout, config: this.config };
+  /** Data, layout, config and frames, as plotly's JSON. */
+  toJSON(): PlotlyJson {
+    const { data, layout, config, frames } = this;
+    return { data, layout, config, ...(frames.length > 0 && { frames }) };
+  }
+
+  /**
+   * Writes the figure to a file of the kind that the name ends with: `.png` and `.svg` are drawn by an installed Chromium,
+   * Chrome or Edge; `.html` is one page that works offline; `.json` is plotly's JSON. The file is whole or not there.
+   *
+   * @throws ConfigurationError when the kind is another; Error with what to install when there is no browser to draw with
+   */
+  async save(path: string, options: SaveFigureOptions = {}): Promise<void> {
+    // Only now: whoever does not save needs no browser.
+    const { saveFigure } = await import("./save-figure.js");
+    await saveFigure(this.toJSON(), path, options);
   }
 
   [jupyterDisplay](): MimeBundle {
     return { "application/vnd.plotly.v1+json": this.toJSON(), "text/plain": this.text };
   }
 }
-
-/** One look for all plots: light, no template to download, readable at the width of a cell. */
-const look: Partial<Layout> = {
-  font: { family: "system-ui, -apple-system, 'Segoe UI', sans-serif", size: 13, color: "#24292f" },
-  paper_bgcolor: "#ffffff",
-  plot_bgcolor: "#ffffff",
-  margin: { l: 64, r: 24, t: 48, b: 52 },
-  autosize: true,
-  height: 380,
-};
-
-/** The look of an axis: a light grid, a line at the edge. */
-export const axisLook = {
-  gridcolor: "#e6e8eb",
-  linecolor: "#8c959f",
-  showline: true,
-  ticks: "outside",
-  tickcolor: "#8c959f",
-  zeroline: false,
-} as const;
-
-/** Okabe and Ito's colours, told apart with any colour vision. */
-export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"] as const;
 
 /** A number with few digits, so that a figure in a notebook file stays small. */
 export function rounded(value: number, digits = 4): number {

@@ -6,8 +6,19 @@ import * as tf from "@tensorflow/tfjs-core";
 import { jupyterDisplay } from "../display.js";
 import { createModel } from "../model/model.js";
 import { useBackend } from "../testing.js";
-import { lossPlot } from "./loss.js";
-import { stateHeatmap } from "./state-heatmap.js";
+import { distribution } from "./distributions.js";
+import type { Figure } from "./figure.js";
+import { matrixPlot } from "./matrix.js";
+import { overTokens } from "./over-tokens.js";
+import { parameterTable } from "./parameter-table.js";
+import { roofline } from "./roofline.js";
+import { spectrum } from "./spectrum.js";
+import { stateEvolution } from "./state-evolution.js";
+import { stateDifference, stateHeatmap } from "./state-heatmap.js";
+import { setTheme } from "./theme.js";
+import { tokenStrip } from "./token-strip.js";
+import { lossPlot, metricPlot, seedsPlot } from "./training-curves.js";
+import { trajectory } from "./trajectory.js";
 
 interface Trace {
   name?: string;
@@ -15,11 +26,18 @@ interface Trace {
   y?: number[];
   z?: number[][];
   zmin?: number;
-  zmax?: number;
+  text?: string[][];
 }
 interface PlotlyJson {
   data: Trace[];
-  layout: { xaxis: { title: { text: string } }; yaxis: { title: { text: string } }; title: { text: string } };
+  layout: {
+    title: { text: string };
+    xaxis: { title: { text: string } };
+    yaxis: { title: { text: string } };
+    coloraxis?: { cmin: number; cmax: number };
+    annotations?: { text: string }[];
+    sliders?: { steps: { label: string }[] }[];
+  };
 }
 
 /** What a notebook file would hold. */
@@ -76,8 +94,9 @@ test("the heatmap shows the head asked for, symmetric around zero, in a few kilo
   const expected = tf.slice(state.layers[1]!.meta!, [1, 1, 0, 0], [1, 1, 32, 32]).dataSync();
   trace!.z!.flat().forEach((value, i) => assert.ok(Math.abs(value - expected[i]!) <= 0.006 * Math.abs(expected[i]!)));
   assert.equal(trace!.z!.length, 32);
-  assert.equal(trace!.zmin, -trace!.zmax!);
-  assert.ok(Math.abs(trace!.zmax! / Math.max(...expected.map(Math.abs)) - 1) < 0.01);
+  const { cmin, cmax } = json.layout.coloraxis!;
+  assert.equal(cmin, -cmax);
+  assert.ok(Math.abs(cmax / Math.max(...expected.map(Math.abs)) - 1) < 0.01);
   assert.equal(json.layout.xaxis.title.text, "key channel");
   assert.equal(json.layout.yaxis.title.text, "value channel");
   assert.ok(JSON.stringify(json).length < 12000, `${JSON.stringify(json).length} characters`);
@@ -96,5 +115,177 @@ test("an index out of range and a missing Meta-State are named", async () => {
   assert.throws(() => stateHeatmap(state, { batch: -1 }), /batch is -1/);
   assert.throws(() => stateHeatmap(state, { part: "meta" }), /carries no Meta-State; use part "wkv"/);
   // A state of zeros has no largest magnitude to scale by.
-  assert.equal(stored(stateHeatmap(state)).data[0]!.zmax, 1);
+  assert.equal(stored(stateHeatmap(state)).layout.coloraxis!.cmax, 1);
+});
+
+test("all heads of all layers share one scale, a heatmap each, and say which they are", async () => {
+  await useBackend("cpu");
+  const model = createModel({ vocabSize: 16, width: 16, layers: 2, headSize: 8 }, { seed: 1 });
+  const { state } = model.forward([[1, 2, 3]]);
+  const { data, layout } = stored(stateHeatmap(state, { layer: "all", head: "all" }));
+  assert.equal(data.length, 4);
+  assert.deepEqual(
+    (layout.annotations ?? []).map(({ text }) => text),
+    ["layer 0, head 0", "layer 0, head 1", "layer 1, head 0", "layer 1, head 1"],
+  );
+  const largest = Math.max(...state.layers.flatMap(({ wkv }) => [...wkv.dataSync()].map(Math.abs)));
+  assert.ok(Math.abs(layout.coloraxis!.cmax / largest - 1) < 0.006);
+  assert.equal(stored(stateHeatmap(state, { limit: 7 })).layout.coloraxis!.cmax, 7);
+});
+
+test("the difference of two states is what the later has more", async () => {
+  await useBackend("cpu");
+  const model = createModel({ vocabSize: 16, width: 8, layers: 1, headSize: 8 }, { seed: 1 });
+  const before = model.forward([[1, 2]]).state;
+  const after = model.forward([[3]], before).state;
+  const [trace] = stored(stateDifference(before, after)).data;
+  const [old, now] = [before, after].map(({ layers }) => layers[0]!.wkv.dataSync());
+  trace!.z!.flat().forEach((value, i) => assert.ok(Math.abs(value - (now![i]! - old![i]!)) <= 0.006 * Math.abs(value)));
+});
+
+test("an evolution has a frame a token, one scale, and a slider that goes to each", () => {
+  const frames = [1, -4, 2].map((size, i) => ({
+    label: "abc"[i]!,
+    matrix: [
+      [size, 0],
+      [0, size / 2],
+    ],
+  }));
+  const figure = stateEvolution(frames);
+  const { data, layout, frames: shown } = stored(figure) as PlotlyJson & { frames: { name: string; data: Trace[] }[] };
+  assert.deepEqual(
+    shown.map(({ name }) => name),
+    ["0", "1", "2"],
+  );
+  assert.deepEqual(shown[1]!.data[0]!.z, frames[1]!.matrix);
+  assert.deepEqual(data[0]!.z, frames[0]!.matrix);
+  assert.equal(layout.coloraxis!.cmax, 4);
+  assert.deepEqual(
+    layout.sliders![0]!.steps.map(({ label }) => label),
+    ['0: "a"', '1: "b"', '2: "c"'],
+  );
+  assert.throws(() => stateEvolution([]), /there is no frame/);
+});
+
+test("seeds become a mean with a band of one sample standard deviation, over the steps that all have", () => {
+  const runs = [1, 2, 6].map((loss) => [
+    { step: 10, validationLoss: loss },
+    { step: 20, validationLoss: loss + 1 },
+  ]);
+  runs[0]!.push({ step: 30, validationLoss: 0 });
+  const [band, mean] = stored(seedsPlot({ sse: runs })).data;
+  assert.deepEqual(mean!.x, [10, 20]);
+  assert.deepEqual(mean!.y, [3, 4]);
+  // The sample standard deviation of 1, 2, 6 is √7.
+  assert.deepEqual(band!.y, [5.646, 6.646, 1.354, 0.3542]);
+  assert.deepEqual(stored(seedsPlot({ sse: runs }, { band: "range" })).data[0]!.y, [6, 7, 2, 1]);
+});
+
+test("any metric can be plotted; steps without it are left out", () => {
+  const points = [{ step: 1, gradientNorm: 2 }, { step: 2 }, { step: 3, gradientNorm: 4 }];
+  const { data, layout } = stored(metricPlot(points, { metric: "gradientNorm" }));
+  assert.deepEqual(
+    [data[0]!.x, data[0]!.y],
+    [
+      [1, 3],
+      [2, 4],
+    ],
+  );
+  assert.equal(layout.yaxis.title.text, "gradient norm");
+});
+
+test("singular values come sorted, with the stable rank", () => {
+  const figure = spectrum({ head: [1, 2, 0] });
+  const [trace] = stored(figure).data;
+  assert.deepEqual(trace!.y, [2, 1]);
+  assert.match(trace!.name!, /stable rank 1\.3/);
+  assert.deepEqual(stored(spectrum({ head: [1, 2] }, { relative: true })).data[0]!.y, [1, 0.5]);
+});
+
+test("a distribution holds the portions of the bins", () => {
+  const { data } = stored(distribution({ decay: [0, 0.1, 0.9, 1] }, { bins: 2 }));
+  assert.deepEqual(data[0]!.y, [50, 50]);
+  assert.match(String(distribution({ a: [1, 2, 4] })), /median 2 of 3/);
+  assert.throws(() => distribution({ a: [] }), /no values/);
+  assert.throws(() => distribution({ a: [1, NaN] }), /"a" has the value NaN/);
+});
+
+test("a token strip breaks lines, marks spaces, and leaves what is missing without a colour", () => {
+  const { data } = stored(tokenStrip(["a", " ", "\n"], [1, NaN, 3], { perLine: 2 }));
+  assert.deepEqual(data[0]!.z, [
+    [1, null],
+    [3, null],
+  ]);
+  assert.deepEqual(data[0]!.text, [
+    ["a", "·"],
+    ["⏎", ""],
+  ]);
+  assert.equal(data[0]!.zmin, 0);
+  assert.equal(stored(tokenStrip(["a", "b"], [-1, 3])).data[0]!.zmin, -3);
+  assert.throws(() => tokenStrip(["a"], [1, 2]), /1 tokens and 2 values/);
+});
+
+test("paths, values over tokens and matrices keep their numbers", () => {
+  const path = stored(
+    trajectory(
+      {
+        points: [
+          [0, 1],
+          [2, 3],
+        ],
+        labels: ["a", "b"],
+      },
+      { explained: [0.5, 0.25] },
+    ),
+  );
+  assert.deepEqual(
+    [path.data[0]!.x, path.data[0]!.y],
+    [
+      [0, 2],
+      [1, 3],
+    ],
+  );
+  assert.equal(path.layout.xaxis.title.text, "principal component 1 (50 % of the variance)");
+  const over = stored(overTokens({ norm: [1, 2] }, { tokens: ["a", " b"], label: "update norm" }));
+  assert.deepEqual([over.data[0]!.y, over.layout.yaxis.title.text], [[1, 2], "update norm"]);
+  assert.deepEqual(
+    stored(
+      matrixPlot([
+        [0, -1],
+        [3, 2],
+      ]),
+    ).data[0]!.z,
+    [
+      [0, -1],
+      [3, 2],
+    ],
+  );
+});
+
+test("a parameter table adds up layers and comes to the whole", () => {
+  const model = createModel({ vocabSize: 16, width: 8, layers: 3, headSize: 8 }, { seed: 1 });
+  const text = String(parameterTable(model));
+  assert.match(text, /^blocks\.\*\.att\.r_k {2}\[1, 8\] {2}3 {2}24 {2}/m);
+  assert.match(text, new RegExp(`^all .* ${model.parameterCount.toLocaleString("en")} {2}100 %$`, "m"));
+  assert.match(String(parameterTable(model, { rows: "all" })), /^blocks\.2\.att\.r_k {2}/m);
+});
+
+test("a roofline says what portion of its limit an op reaches", () => {
+  const figure = roofline({ gflops: 100, bandwidth: 10 }, [{ name: "read", gflops: 5, intensity: 1 }]);
+  assert.match(String(figure), /read: 50 % of the limit/);
+  assert.deepEqual(stored(figure).data[0]!.y!.at(-1), 100);
+  assert.throws(() => roofline({ gflops: 0, bandwidth: 10 }, []), /gflops is 0/);
+});
+
+test("a theme is the look of the figures that are made after it", () => {
+  const colourOf = (figure: Figure) => figure.toJSON().layout.paper_bgcolor;
+  const before = lossPlot([]);
+  setTheme("dark");
+  try {
+    assert.notEqual(colourOf(lossPlot([])), colourOf(before));
+  } finally {
+    setTheme("light");
+  }
+  assert.equal(colourOf(lossPlot([])), colourOf(before));
+  assert.throws(() => setTheme("blue" as "dark"), /"blue" is no theme/);
 });

@@ -1,98 +1,62 @@
-/** A head's state matrix as a heatmap. */
-import * as tf from "@tensorflow/tfjs-core";
+/** State matrices as heatmaps: one head, all heads, all layers; and what has changed between two states. */
+import type { ModelState } from "../model/state.js";
+import { Figure } from "./figure.js";
+import { heatmapGrid, largestMagnitude } from "./heatmap-grid.js";
+import { cellName, choiceName, stateMatrices, type HeadMatrix, type StateChoice } from "./state-matrices.js";
 
-import { ConfigurationError } from "../errors.js";
-import type { ModelState, StatePart } from "../model/state.js";
-import { axisLook, Figure, rounded } from "./figure.js";
-
-/** Options of `ms.plots.stateHeatmap`. */
-export interface StateHeatmapOptions {
-  /** default 0, the first */
-  layer?: number;
-  /** default 0 */
-  head?: number;
-  /** the WKV state S or the Meta-State M; default `wkv` */
-  part?: StatePart;
-  /** row of the batch; default 0 */
-  batch?: number;
+/** Options of `ms.plots.stateHeatmap` and `ms.plots.stateDifference`. */
+export interface StateHeatmapOptions extends StateChoice {
   title?: string;
+  /** the magnitude at the ends of the colour scale, so that several plots can share it; default the largest there is */
+  limit?: number;
 }
 
-/** Blue through white to orange-red: signs are told apart with any colour vision, and zero is white. */
-const diverging: [number, string][] = [
-  [0, "#08519c"],
-  [0.25, "#6baed6"],
-  [0.5, "#ffffff"],
-  [0.75, "#fd8d3c"],
-  [1, "#a63603"],
-];
+/** The axes of every state. */
+export const stateLabels = { xLabel: "key channel", yLabel: "value channel" } as const;
 
 /**
- * One head's N×N state: value channels down, from 0 on top, key channels across. The colour scale is symmetric around
- * zero and reaches to the largest magnitude.
+ * N×N states: value channels down, from 0 on top, key channels across. The colour scale is symmetric around zero and is the
+ * same for all heads shown.
  *
  * @throws ConfigurationError naming the index that is out of range, or that the model has no Meta-State
  */
-export function stateHeatmap(
-  state: ModelState,
-  { layer = 0, head = 0, part = "wkv", batch = 0, title }: StateHeatmapOptions = {},
-): Figure {
-  const matrix = headMatrix(state, { layer, head, part, batch });
-  const largest = matrix.flat().reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const limit = rounded(largest, 3) || 1;
-  const what = part === "wkv" ? "WKV state" : "Meta-State";
-  const heading = title ?? `${what}, layer ${layer}, head ${head}`;
-  return new Figure(
-    [
-      {
-        type: "heatmap",
-        z: matrix.map((row) => row.map((value) => rounded(value, 3))),
-        colorscale: diverging,
-        zmin: -limit,
-        zmax: limit,
-        colorbar: { title: { text: "state value", side: "right" }, thickness: 14, outlinewidth: 0, len: 0.9 },
-        hovertemplate: "value channel %{y}<br>key channel %{x}<br>%{z}<extra></extra>",
-      },
-    ],
-    {
-      title: { text: heading, x: 0.02, xanchor: "left" },
-      xaxis: { ...axisLook, title: { text: "key channel" }, showgrid: false, constrain: "domain" },
-      yaxis: {
-        ...axisLook,
-        title: { text: "value channel" },
-        showgrid: false,
-        autorange: "reversed",
-        scaleanchor: "x",
-        constrain: "domain",
-      },
-      // A fixed width keeps the colour bar beside the square.
-      width: 560,
-      height: 480,
-      autosize: false,
-    },
-    `${heading}: ${matrix.length}×${matrix.length}, largest magnitude ${rounded(largest, 3)}`,
+export function stateHeatmap(state: ModelState, options: StateHeatmapOptions = {}): Figure {
+  const matrices = stateMatrices("stateHeatmap", state, options);
+  return grid(matrices, options, { title: choiceName(options), valueLabel: "state value" });
+}
+
+/**
+ * What `after` has that `before` had not: their difference, as heatmaps.
+ *
+ * @throws ConfigurationError when an index is out of range, or the states are of different models
+ */
+export function stateDifference(before: ModelState, after: ModelState, options: StateHeatmapOptions = {}): Figure {
+  const old = stateMatrices("stateDifference", before, options);
+  const changed = stateMatrices("stateDifference", after, options).map((line, i) =>
+    line.map(({ layer, head, matrix }, j): HeadMatrix => ({
+      layer,
+      head,
+      matrix: matrix.map((row, y) => row.map((value, x) => value - old[i]![j]!.matrix[y]![x]!)),
+    })),
   );
+  return grid(changed, options, { title: `Change of ${choiceName(options)}`, valueLabel: "change of the state" });
 }
 
-function headMatrix(
-  state: ModelState,
-  { layer, head, part, batch }: { layer: number; head: number; part: StatePart; batch: number },
-): number[][] {
-  const layerState = state.layers[layer];
-  if (!layerState) throw outOfRange("layer", layer, state.layers.length);
-  const tensor = layerState[part];
-  if (!tensor) {
-    throw new ConfigurationError(
-      `stateHeatmap: part "${part}" is not in this state: the model's SSE carries no Meta-State; use part "wkv"`,
-    );
-  }
-  const [batches, heads, rows, columns] = tensor.shape;
-  if (!(batch >= 0 && batch < batches)) throw outOfRange("batch", batch, batches);
-  if (!(head >= 0 && head < heads)) throw outOfRange("head", head, heads);
-  const values = tf.tidy(() => tf.slice(tensor, [batch, head, 0, 0], [1, 1, rows, columns]).dataSync<"float32">());
-  return Array.from({ length: rows }, (_, i) => Array.from(values.subarray(i * columns, (i + 1) * columns)));
-}
-
-function outOfRange(name: string, value: number, count: number): ConfigurationError {
-  return new ConfigurationError(`stateHeatmap: ${name} is ${value}, wanted 0 to ${count - 1}`);
+function grid(
+  matrices: readonly (readonly HeadMatrix[])[],
+  options: StateHeatmapOptions,
+  { title, valueLabel }: { title: string; valueLabel: string },
+): Figure {
+  const cells = matrices.map((line) => line.map((head) => ({ title: cellName(head, options), matrix: head.matrix })));
+  const all = cells.flat().map(({ matrix }) => matrix);
+  const largest = largestMagnitude(all);
+  const { data, layout } = heatmapGrid(cells, { ...stateLabels, valueLabel, limit: options.limit ?? largest });
+  const heading = options.title ?? title;
+  const size = `${all[0]!.length}×${all[0]![0]!.length}`;
+  const count = all.length > 1 ? `${all.length} matrices of ${size}` : size;
+  return new Figure(
+    data,
+    { title: { text: heading }, ...layout },
+    `${heading}: ${count}, largest magnitude ${largest}`,
+  );
 }

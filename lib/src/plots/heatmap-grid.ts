@@ -1,0 +1,113 @@
+/** Several matrices as heatmaps side by side, on one colour scale. */
+import type { ColorBar, Data, Layout } from "plotly.js";
+
+import { rounded } from "./figure.js";
+import { currentTheme } from "./theme.js";
+
+/** One heatmap of a grid. */
+export interface GridCell {
+  readonly title: string;
+  readonly matrix: readonly (readonly number[])[];
+}
+
+/** What is the same for all heatmaps of a grid. */
+export interface GridOptions {
+  readonly xLabel: string;
+  readonly yLabel: string;
+  /** what the colour bar says */
+  readonly valueLabel: string;
+  /** the magnitude at the ends of the scale, which is symmetric around zero; default the largest there is */
+  readonly limit?: number;
+}
+
+/** Width and height of one heatmap and the room around it, pixels. */
+const most = 360;
+const gap = 46;
+const edge = { left: 70, right: 110, top: 74, bottom: 56 };
+
+/** The largest magnitude of matrices, with three digits; 1 when all is zero, so that a scale has an end. */
+export function largestMagnitude(matrices: readonly (readonly (readonly number[])[])[]): number {
+  let largest = 0;
+  for (const matrix of matrices) {
+    for (const row of matrix) for (const value of row) largest = Math.max(largest, Math.abs(value));
+  }
+  return rounded(largest, 3) || 1;
+}
+
+/** Numbers as a figure keeps them. */
+export function roundedMatrix(matrix: readonly (readonly number[])[]): number[][] {
+  return matrix.map((row) => row.map((value) => rounded(value, 3)));
+}
+
+/**
+ * Traces and layout of a grid of square heatmaps, rows from top to bottom; row 0 of each matrix is on top.
+ *
+ * @param cells rows of cells, all of the same length
+ */
+export function heatmapGrid(
+  cells: readonly (readonly GridCell[])[],
+  { xLabel, yLabel, valueLabel, limit = largestMagnitude(cells.flat().map(({ matrix }) => matrix)) }: GridOptions,
+): { data: Partial<Data>[]; layout: Partial<Layout> } {
+  const rows = cells.length;
+  const columns = cells[0]!.length;
+  const size = Math.round(Math.max(110, Math.min(most, 820 / columns)));
+  const inner = { width: columns * size + (columns - 1) * gap, height: rows * size + (rows - 1) * gap };
+  const data: Partial<Data>[] = [];
+  const layout: Record<string, unknown> = {
+    // A fixed size keeps the squares square and the colour bar beside them.
+    autosize: false,
+    width: inner.width + edge.left + edge.right,
+    height: inner.height + edge.top + edge.bottom,
+    margin: { l: edge.left, r: edge.right, t: edge.top, b: edge.bottom },
+    coloraxis: {
+      colorscale: currentTheme().diverging,
+      cmin: -limit,
+      cmax: limit,
+      colorbar: colourBar(valueLabel),
+    },
+  };
+  const annotations: unknown[] = [];
+  cells.forEach((line, row) =>
+    line.forEach(({ title, matrix }, column) => {
+      const number = row * columns + column + 1;
+      const suffix = number === 1 ? "" : String(number);
+      const x0 = (column * (size + gap)) / inner.width;
+      const y1 = 1 - (row * (size + gap)) / inner.height;
+      const domain = { x: [x0, x0 + size / inner.width], y: [y1 - size / inner.height, y1] };
+      data.push({
+        type: "heatmap",
+        z: roundedMatrix(matrix),
+        coloraxis: "coloraxis",
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+        hovertemplate: `${title ? `${title}<br>` : ""}${yLabel} %{y}<br>${xLabel} %{x}<br>%{z}<extra></extra>`,
+      } as Partial<Data>);
+      layout[`xaxis${suffix}`] = {
+        domain: domain.x,
+        anchor: `y${suffix}`,
+        showgrid: false,
+        showticklabels: row === rows - 1,
+        ...(row === rows - 1 && { title: { text: xLabel } }),
+      };
+      layout[`yaxis${suffix}`] = {
+        domain: domain.y,
+        anchor: `x${suffix}`,
+        showgrid: false,
+        autorange: "reversed",
+        showticklabels: column === 0,
+        ...(column === 0 && { title: { text: yLabel } }),
+      };
+      if (title) annotations.push(cellTitle(title, (domain.x[0]! + domain.x[1]!) / 2, y1));
+    }),
+  );
+  return { data, layout: { ...layout, annotations } as Partial<Layout> };
+}
+
+/** A colour bar that says what its colours are. */
+export function colourBar(label: string): Partial<ColorBar> {
+  return { title: { text: label, side: "right" }, thickness: 14, outlinewidth: 0, len: 0.9 };
+}
+
+function cellTitle(text: string, x: number, y: number) {
+  return { text, x, y, xref: "paper", yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 12 } };
+}

@@ -1,0 +1,63 @@
+/** Values over tokens: sizes of updates, norms, ranks. */
+import type { Data } from "plotly.js";
+
+import { Figure, rounded } from "./figure.js";
+import { currentTheme } from "./theme.js";
+
+/** Options of `ms.plots.overTokens`. */
+export interface OverTokensOptions {
+  title?: string;
+  /** what the values are; default `value` */
+  label?: string;
+  /** the tokens, as a person reads them */
+  tokens?: readonly string[];
+  /** whether the vertical axis is logarithmic; default no */
+  log?: boolean;
+}
+
+/**
+ * A line for each name, a value a token: for instance the size of the state's update in each layer.
+ *
+ * @param values by name, one a token
+ */
+export function overTokens(
+  values: Readonly<Record<string, ArrayLike<number>>>,
+  { title = "Over tokens", label = "value", tokens, log = false }: OverTokensOptions = {},
+): Figure {
+  const { series } = currentTheme();
+  const entries = Object.entries(values);
+  const data = entries.map(([name, all], i): Partial<Data> => {
+    const numbers = Array.from(all);
+    return {
+      type: "scatter",
+      mode: numbers.length > 100 ? "lines" : "lines+markers",
+      name,
+      x: numbers.map((_, at) => at),
+      y: numbers.map((value) => rounded(value)),
+      ...(tokens && { text: numbers.map((_, at) => JSON.stringify(tokens[at] ?? "")) }),
+      line: { color: series[i % series.length]!, width: 1.5, dash: i < series.length ? "solid" : "dot" },
+      marker: { size: 4 },
+      hovertemplate: `${name}: %{y}${tokens ? " at %{text}" : ""}<extra></extra>`,
+    };
+  });
+  const marked = tokens !== undefined && tokens.length <= 60;
+  return new Figure(
+    data,
+    {
+      title: { text: title },
+      xaxis: {
+        title: { text: "token" },
+        ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: tokens.map(shortened), tickangle: 0 }),
+      },
+      yaxis: { title: { text: label }, ...(log ? { type: "log" } : {}) },
+      hovermode: "x unified",
+      showlegend: entries.length > 1,
+    },
+    `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
+  );
+}
+
+function shortened(token: string): string {
+  const shown = token.replaceAll("\n", "⏎").replaceAll(" ", "·");
+  return shown.length > 6 ? `${shown.slice(0, 5)}…` : shown;
+}

@@ -1,0 +1,141 @@
+/** Figures as files: pictures drawn by an installed browser, pages that work offline, JSON. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { delimiter, extname, join } from "node:path";
+
+import { ConfigurationError } from "../errors.js";
+import { writeAtomically } from "../io/atomic-write.js";
+import type { PlotlyJson, SaveFigureOptions } from "./figure.js";
+
+/** Writes a figure in the form that the file's name asks for; see `Figure.save`. */
+export async function saveFigure(figure: PlotlyJson, path: string, options: SaveFigureOptions): Promise<void> {
+  const kind = extname(path).toLowerCase();
+  let bytes: Uint8Array;
+  switch (kind) {
+    case ".json":
+      bytes = Buffer.from(JSON.stringify(figure));
+      break;
+    case ".html":
+      bytes = Buffer.from(await page(figure));
+      break;
+    case ".png":
+    case ".svg":
+      bytes = await picture(figure, kind === ".png" ? "png" : "svg", options);
+      break;
+    default:
+      throw new ConfigurationError(
+        `figure.save: ${path} ends with "${kind}", wanted a name that ends with .png, .svg, .html or .json`,
+      );
+  }
+  await writeAtomically(path, (file) => file.write(bytes));
+}
+
+async function plotlySource(): Promise<string> {
+  return readFile(createRequire(import.meta.url).resolve("plotly.js-dist-min/plotly.min.js"), "utf8");
+}
+
+/** JSON that may stand in a script: no text of it ends the script. */
+function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/</g, "\\u003c");
+}
+
+/** A page with plotly in it. */
+async function page(figure: PlotlyJson): Promise<string> {
+  const { data, layout, config, frames = [] } = figure;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${String((layout.title)?.text ?? "Figure").replace(/[<&]/g, " ")}</title>
+<style>body { margin: 0; background: ${String(layout.paper_bgcolor)}; }</style>
+<script>${await plotlySource()}</script>
+</head>
+<body>
+<div id="figure"></div>
+<script>
+Plotly.newPlot("figure", ${scriptJson(data)}, ${scriptJson(layout)}, ${scriptJson(config)})
+  .then((figure) => Plotly.addFrames(figure, ${scriptJson(frames)}));
+</script>
+</body>
+</html>
+`;
+}
+
+async function picture(
+  figure: PlotlyJson,
+  format: "png" | "svg",
+  { width = figure.layout.width ?? 800, height = figure.layout.height ?? 380, scale = 2 }: SaveFigureOptions,
+): Promise<Uint8Array> {
+  const { chromium } = await import("playwright-core");
+  const browser = await chromium.launch({
+    executablePath: findBrowser(),
+    // As root, which containers run as, Chromium starts only without its sandbox; the page is our own.
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
+  try {
+    const tab = await browser.newPage();
+    await tab.addScriptTag({ content: await plotlySource() });
+    const url = await tab.evaluate(
+      // It runs in the browser, which has plotly by now.
+      ({ data, layout, ...options }) =>
+        (globalThis as unknown as { Plotly: Drawing }).Plotly.toImage({ data, layout }, options),
+      {
+        data: figure.data,
+        layout: figure.layout,
+        format,
+        width,
+        height,
+        scale: format === "png" ? scale : 1,
+      },
+    );
+    const comma = url.indexOf(",");
+    const body = url.slice(comma + 1);
+    return url.slice(0, comma).endsWith(";base64")
+      ? Buffer.from(body, "base64")
+      : Buffer.from(decodeURIComponent(body), "utf8");
+  } finally {
+    await browser.close();
+  }
+}
+
+interface Drawing {
+  toImage(figure: { data: object[]; layout: object }, options: object): Promise<string>;
+}
+
+const browserNames = [
+  "chromium",
+  "chromium-browser",
+  "google-chrome",
+  "google-chrome-stable",
+  "chrome",
+  "microsoft-edge",
+];
+const browserPlaces = [
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+];
+
+/**
+ * The browser to draw with: the one that METASTATE_BROWSER names, or an installed one.
+ *
+ * @throws Error with what to install when there is none
+ */
+export function findBrowser(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment["METASTATE_BROWSER"];
+  if (named) {
+    if (existsSync(named)) return named;
+    throw new Error(
+      `figure.save: METASTATE_BROWSER is ${named}, which does not exist; give the path of a Chromium or Chrome`,
+    );
+  }
+  const folders = (environment["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  const places = [...browserNames.flatMap((name) => folders.map((folder) => join(folder, name))), ...browserPlaces];
+  const found = places.find((place) => existsSync(place));
+  if (found) return found;
+  throw new Error(
+    "figure.save: pictures are drawn by a browser, and no Chromium, Chrome or Edge was found. Install one (Debian and Ubuntu: " +
+      "apt-get install chromium), set METASTATE_BROWSER to its path, or save the figure as .html",
+  );
+}

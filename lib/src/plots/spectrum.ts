@@ -1,0 +1,51 @@
+/** The singular values of state matrices. */
+import type { Data } from "plotly.js";
+
+import { Figure, rounded } from "./figure.js";
+import { currentTheme } from "./theme.js";
+
+/** Options of `ms.plots.spectrum`. */
+export interface SpectrumOptions {
+  title?: string;
+  /** whether values are divided by the largest of their matrix, so that shapes can be compared; default no */
+  relative?: boolean;
+}
+
+/**
+ * Singular values from the largest down, on a logarithmic scale: a steep line is a state that holds few directions. The
+ * legend gives each one's stable rank, ‖S‖²_F / σ₁².
+ *
+ * @param spectra by name, e.g. `layer 0, head 1`; values that are zero are left out
+ */
+export function spectrum(
+  spectra: Readonly<Record<string, ArrayLike<number>>>,
+  { title = "Singular values of the state", relative = false }: SpectrumOptions = {},
+): Figure {
+  const { series } = currentTheme();
+  const lines: string[] = [];
+  const data = Object.entries(spectra).map(([name, values], i): Partial<Data> => {
+    const sorted = Array.from(values).sort((a, b) => b - a);
+    const [largest = 0] = sorted;
+    const rank = largest > 0 ? sorted.reduce((sum, value) => sum + value ** 2, 0) / largest ** 2 : 0;
+    lines.push(`${name}: largest ${rounded(largest, 3)}, stable rank ${rounded(rank, 3)}`);
+    const shown = sorted.filter((value) => value > 0);
+    return {
+      type: "scatter",
+      mode: "lines+markers",
+      name: `${name} (stable rank ${rank.toFixed(1)})`,
+      x: shown.map((_, place) => place + 1),
+      y: shown.map((value) => rounded(relative ? value / largest : value)),
+      line: { color: series[i % series.length]!, width: 1.5, dash: i < series.length ? "solid" : "dot" },
+      marker: { size: 4 },
+    };
+  });
+  return new Figure(
+    data,
+    {
+      title: { text: title },
+      xaxis: { title: { text: "place, from the largest" } },
+      yaxis: { title: { text: relative ? "singular value / largest" : "singular value" }, type: "log" },
+    },
+    `${title}\n${lines.join("\n")}`,
+  );
+}

@@ -1,0 +1,101 @@
+/** A state as it changes from token to token: a heatmap with a slider and an animation. */
+import type { Data, Frame, Layout } from "plotly.js";
+
+import { ConfigurationError } from "../errors.js";
+import { Figure } from "./figure.js";
+import { heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
+import { stateLabels } from "./state-heatmap.js";
+import { currentTheme } from "./theme.js";
+
+/** The state after one token. */
+export interface EvolutionFrame {
+  /** the token, as a person reads it */
+  readonly label: string;
+  /** the matrix after it: rows are value channels, columns key channels */
+  readonly matrix: readonly (readonly number[])[];
+}
+
+/** Options of `ms.plots.stateEvolution`. */
+export interface StateEvolutionOptions {
+  title?: string;
+  /** time a frame is shown while the animation plays, milliseconds; default 250 */
+  frameMilliseconds?: number;
+}
+
+/**
+ * One heatmap a frame, all on one colour scale, with a slider over the tokens and buttons that play and pause.
+ *
+ * @throws ConfigurationError when there is no frame
+ */
+export function stateEvolution(
+  frames: readonly EvolutionFrame[],
+  { title = "State after each token", frameMilliseconds = 250 }: StateEvolutionOptions = {},
+): Figure {
+  const [first] = frames;
+  if (!first) throw new ConfigurationError("stateEvolution: there is no frame, wanted a matrix for at least one token");
+  const limit = largestMagnitude(frames.map(({ matrix }) => matrix));
+  const { data, layout } = heatmapGrid([[{ title: "", matrix: first.matrix }]], {
+    ...stateLabels,
+    valueLabel: "state value",
+    limit,
+  });
+  const named = frames.map(({ matrix }, i): Partial<Frame> => ({
+    name: String(i),
+    data: [{ z: roundedMatrix(matrix) } as Partial<Data>] as never,
+  }));
+  return new Figure(
+    data,
+    { title: { text: title }, ...layout, ...controls(frames, frameMilliseconds, layout) },
+    `${title}: ${frames.length} tokens, from ${JSON.stringify(first.label)} to ${JSON.stringify(frames.at(-1)!.label)}`,
+    named,
+  );
+}
+
+function controls(frames: readonly EvolutionFrame[], milliseconds: number, layout: Partial<Layout>): Partial<Layout> {
+  const { text, faint, paper } = currentTheme();
+  const at = (duration: number) => ({
+    mode: "immediate",
+    frame: { duration, redraw: true },
+    transition: { duration: 0 },
+  });
+  const button = (label: string, args: unknown[]) => ({ label, method: "animate" as const, args });
+  const bottom = 164;
+  return {
+    height: Number(layout.height) + bottom - layout.margin!.b!,
+    margin: { ...layout.margin, b: bottom },
+    sliders: [
+      {
+        active: 0,
+        x: 0.3,
+        len: 0.7,
+        y: 0,
+        pad: { t: 62, b: 0 },
+        currentvalue: { prefix: "after token ", font: { color: text } },
+        font: { color: faint },
+        // Many labels would lie over each other; the one that is shown is named above the slider.
+        ticklen: 0,
+        minorticklen: 0,
+        steps: frames.map(({ label }, i) => ({
+          label: `${i}: ${JSON.stringify(label)}`,
+          method: "animate",
+          args: [[String(i)], at(0)],
+        })),
+      },
+    ],
+    updatemenus: [
+      {
+        type: "buttons",
+        direction: "left",
+        x: -0.06,
+        y: 0,
+        xanchor: "left",
+        yanchor: "top",
+        pad: { t: 84, r: 8 },
+        showactive: false,
+        bgcolor: paper,
+        font: { color: text },
+        buttons: [button("▶", [null, { ...at(milliseconds), fromcurrent: true }]), button("❚❚", [[null], at(0)])],
+      },
+    ],
+  } as unknown as Partial<Layout>;
+}

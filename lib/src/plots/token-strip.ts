@@ -1,0 +1,94 @@
+/** A text with a value for each token: surprise, size of the state's update, a probe's answer. */
+import type { Data } from "plotly.js";
+
+import { ConfigurationError } from "../errors.js";
+import { Figure, rounded } from "./figure.js";
+import { colourBar } from "./heatmap-grid.js";
+import { currentTheme } from "./theme.js";
+
+/** Options of `ms.plots.tokenStrip`. */
+export interface TokenStripOptions {
+  title?: string;
+  /** what the values are; default `value` */
+  label?: string;
+  /** tokens a line; default as many as fit */
+  perLine?: number;
+  /** the range of the colours; default from 0, or the least value, to the largest */
+  range?: readonly [low: number, high: number];
+}
+
+/** Width of a character and height of a line, pixels. */
+const character = 9;
+const line = 26;
+
+/**
+ * The tokens in reading order, each on a field of the colour of its value. Values of both signs get the diverging scale.
+ *
+ * @param tokens as a person reads them
+ * @param values one a token; `NaN` stays without a colour
+ * @throws ConfigurationError when there are not as many values as tokens, or none
+ */
+export function tokenStrip(
+  tokens: readonly string[],
+  values: ArrayLike<number>,
+  { title = "Tokens", label = "value", perLine, range }: TokenStripOptions = {},
+): Figure {
+  if (tokens.length === 0 || tokens.length !== values.length) {
+    throw new ConfigurationError(
+      `tokenStrip: ${tokens.length} tokens and ${values.length} values, wanted one value for each of at least one token`,
+    );
+  }
+  const { diverging, sequential, text } = currentTheme();
+  const shown = tokens.map(visible);
+  const longest = Math.max(...shown.map(({ length }) => length), 2);
+  const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(860 / (longest * character))));
+  const lines = Math.ceil(tokens.length / columns);
+  const finite = Array.from(values).filter(Number.isFinite);
+  const least = Math.min(0, ...finite);
+  const largest = Math.max(...finite, 0) || 1;
+  const bothSigns = least < 0;
+  const reach = Math.max(-least, largest);
+  const [low, high] = range ?? (bothSigns ? [-reach, reach] : [0, largest]);
+  const cells = <T>(of: (token: number) => T): (T | null)[][] =>
+    Array.from({ length: lines }, (_, row) =>
+      Array.from({ length: columns }, (_, column) => {
+        const token = row * columns + column;
+        return token < tokens.length ? of(token) : null;
+      }),
+    );
+  const trace = {
+    type: "heatmap",
+    z: cells((token) => (Number.isFinite(values[token]) ? rounded(values[token]!, 3) : null)),
+    text: cells((token) => shown[token]!).map((row) => row.map((word) => word ?? "")),
+    customdata: cells((token) => token),
+    texttemplate: "%{text}",
+    textfont: { family: "ui-monospace, 'DejaVu Sans Mono', monospace", size: 13 },
+    colorscale: bothSigns ? diverging : sequential,
+    zmin: low,
+    zmax: high,
+    xgap: 1,
+    ygap: 3,
+    colorbar: colourBar(label),
+    hovertemplate: `token %{customdata}: %{text}<br>${label} %{z}<extra></extra>`,
+    hoverongaps: false,
+  };
+  const mean = finite.reduce((sum, value) => sum + value, 0) / (finite.length || 1);
+  return new Figure(
+    [trace as unknown as Partial<Data>],
+    {
+      title: { text: title },
+      xaxis: { visible: false },
+      yaxis: { visible: false, autorange: "reversed" },
+      margin: { l: 16, r: 24, t: 48, b: 16 },
+      height: Math.max(150, lines * line + 64),
+      font: { color: text },
+    },
+    `${title}: ${tokens.length} tokens, ${label} ${rounded(mean, 3)} in the mean`,
+  );
+}
+
+/** Spaces and line ends made to be seen. */
+function visible(token: string): string {
+  const marked = token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "·");
+  return marked === "" ? "∅" : marked;
+}

@@ -1,0 +1,281 @@
+/** Metrics over training: the loss, or any other; of one run, of several, of several seeds. */
+import type { Data } from "plotly.js";
+
+import { Figure, rounded } from "./figure.js";
+import { currentTheme } from "./theme.js";
+
+/** The part of a step's metrics that the loss plot shows. */
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+  readonly validationLoss?: number;
+}
+
+/** A step with any metric, as numbers. */
+export type MetricPoint = { readonly step: number } & { readonly [metric: string]: unknown };
+
+/** Options of `ms.plots.loss`. */
+export interface LossPlotOptions {
+  title?: string;
+  /** steps over which the line is smoothed (exponential mean); default a fiftieth of the steps, 1 for none */
+  smooth?: number;
+  /** the unit of the loss; default `nats per byte` */
+  unit?: string;
+}
+
+/** Options of `ms.plots.metric`. */
+export interface MetricPlotOptions {
+  /** the metric's name in the history, e.g. `gradientNorm`, `learningRate`, `tokensPerSecond` */
+  metric: string;
+  title?: string;
+  /** what stands at the vertical axis; default the metric's name in words */
+  label?: string;
+  /** steps over which the line is smoothed (exponential mean); default 1, not at all */
+  smooth?: number;
+  /** whether the vertical axis is logarithmic; default no */
+  log?: boolean;
+}
+
+/** Options of `ms.plots.seeds`. */
+export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
+  /** what the band around the mean reaches to: one sample standard deviation (default), or from least to most */
+  band?: "deviation" | "range";
+}
+
+/** More points than this are not seen in a cell, only stored. */
+const mostPoints = 500;
+
+/**
+ * Training loss step by step (pale), smoothed (line), and held-out loss where it was measured (points).
+ *
+ * @param history the metrics of one run, or of several by name
+ */
+export function lossPlot(
+  history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>,
+  { title = "Training", smooth, unit = "nats per byte" }: LossPlotOptions = {},
+): Figure {
+  const { series } = currentTheme();
+  const runs = namedRuns(history);
+  const data = runs.flatMap(([name, points], i) => lossTraces(name, points, series[i % series.length]!, smooth));
+  return new Figure(data, overSteps(title, `loss (${unit})`), lossSummary(title, runs, unit));
+}
+
+/**
+ * Any metric of training over its steps; steps without it are left out.
+ *
+ * @param history the metrics of one run, or of several by name
+ */
+export function metricPlot(
+  history: readonly object[] | Readonly<Record<string, readonly object[]>>,
+  { metric, title, label = inWords(metric), smooth = 1, log = false }: MetricPlotOptions,
+): Figure {
+  const { series } = currentTheme();
+  const runs = namedRuns(history).map(([name, points]) => [name, valuesOf(points, metric)] as const);
+  const heading = title ?? capital(label);
+  const data = runs.map(([name, { steps, values }], i): Partial<Data> => {
+    const kept = thinned(steps.length);
+    const smoothed = exponentialMean(values, smooth);
+    return {
+      type: "scatter",
+      mode: "lines",
+      name: name === "" ? label : name,
+      x: kept.map((at) => steps[at]!),
+      y: kept.map((at) => rounded(smoothed[at]!)),
+      line: { color: series[i % series.length]!, width: 2 },
+    };
+  });
+  const layout = overSteps(heading, label);
+  const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
+  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log" }) } }, last.join("\n"));
+}
+
+/**
+ * A metric of several models, each trained with several seeds: the mean over seeds as a line, its spread as a band.
+ *
+ * @param runs by model, a history a seed; steps that not every seed has are left out
+ */
+export function seedsPlot(
+  runs: Readonly<Record<string, readonly (readonly object[])[]>>,
+  {
+    metric = "validationLoss",
+    label = metric === "validationLoss" ? "held-out loss (nats per byte)" : inWords(metric),
+    title = capital(label),
+    smooth = 1,
+    band = "deviation",
+    log = false,
+  }: SeedsPlotOptions = {},
+): Figure {
+  const { series } = currentTheme();
+  const lines: string[] = [];
+  const data = Object.entries(runs).flatMap(([name, histories], i): Partial<Data>[] => {
+    const colour = series[i % series.length]!;
+    const { steps, rows } = aligned(histories.map((history) => valuesOf(history, metric)));
+    const smoothed = rows.map((row) => exponentialMean(row, smooth));
+    const kept = thinned(steps.length);
+    const columns = kept.map((at) => smoothed.map((row) => row[at]!));
+    const mean = columns.map(meanOf);
+    const spread = columns.map((values) => spreadOf(values, band));
+    const x = kept.map((at) => steps[at]!);
+    const last = columns.at(-1);
+    if (last) lines.push(`${name}: ${rounded(meanOf(last))} ± ${rounded(deviation(last), 2)} (${last.length} seeds)`);
+    return [
+      {
+        type: "scatter",
+        mode: "lines",
+        name: `${name}, spread`,
+        legendgroup: name,
+        showlegend: false,
+        x: [...x, ...[...x].reverse()],
+        y: [...spread.map(([, high]) => rounded(high)), ...spread.map(([low]) => rounded(low)).reverse()],
+        fill: "toself",
+        fillcolor: colour,
+        opacity: 0.18,
+        line: { width: 0 },
+        hoverinfo: "skip",
+      },
+      {
+        type: "scatter",
+        mode: "lines",
+        name,
+        legendgroup: name,
+        x,
+        y: mean.map((value) => rounded(value)),
+        line: { color: colour, width: 2 },
+      },
+    ];
+  });
+  const layout = overSteps(title, label);
+  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log" }) } }, lines.join("\n"));
+}
+
+function overSteps(title: string, label: string) {
+  return {
+    title: { text: title },
+    xaxis: { title: { text: "step" }, rangemode: "tozero" as const },
+    yaxis: { title: { text: label } },
+    legend: { x: 1, xanchor: "right" as const, y: 1, bgcolor: `${currentTheme().paper}cc` },
+    hovermode: "x unified" as const,
+  };
+}
+
+function namedRuns<T extends object>(
+  history: readonly T[] | Readonly<Record<string, readonly T[]>>,
+): [name: string, points: readonly T[]][] {
+  return Array.isArray(history) ? [["", history as readonly T[]]] : Object.entries(history);
+}
+
+function lossTraces(name: string, points: readonly LossPoint[], colour: string, smooth?: number): Partial<Data>[] {
+  const label = (what: string): string => (name === "" ? what : `${name}, ${what}`);
+  const kept = thinned(points.length);
+  const steps = kept.map((at) => points[at]!.step);
+  const losses = points.map(({ loss }) => loss);
+  const mean = exponentialMean(losses, smooth ?? Math.max(1, Math.round(points.length / 50)));
+  const measured = points.filter(({ validationLoss }) => validationLoss !== undefined);
+  const result: Partial<Data>[] = [
+    {
+      type: "scatter",
+      mode: "lines",
+      name: label("each step"),
+      x: steps,
+      y: kept.map((at) => rounded(losses[at]!)),
+      line: { color: colour, width: 1 },
+      opacity: 0.25,
+      hoverinfo: "skip",
+    },
+    {
+      type: "scatter",
+      mode: "lines",
+      name: label("training"),
+      x: steps,
+      y: kept.map((at) => rounded(mean[at]!)),
+      line: { color: colour, width: 2 },
+    },
+  ];
+  if (measured.length > 0) {
+    result.push({
+      type: "scatter",
+      mode: "lines+markers",
+      name: label("held out"),
+      x: measured.map(({ step }) => step),
+      y: measured.map(({ validationLoss }) => rounded(validationLoss!)),
+      line: { color: colour, width: 1.5, dash: "dot" },
+      marker: { color: currentTheme().paper, size: 8, line: { color: colour, width: 2 } },
+    });
+  }
+  return result;
+}
+
+function lossSummary(title: string, runs: readonly [string, readonly LossPoint[]][], unit: string): string {
+  const lines = runs.map(([name, points]) => {
+    const last = points.at(-1);
+    const held = points.findLast(({ validationLoss }) => validationLoss !== undefined)?.validationLoss;
+    const text = last ? `loss ${last.loss.toFixed(3)} ${unit} at step ${last.step}` : "no steps yet";
+    return `${name === "" ? title : name}: ${text}${held === undefined ? "" : `, held out ${held.toFixed(3)}`}`;
+  });
+  return lines.join("\n");
+}
+
+/** The steps that have the metric, and its values. */
+function valuesOf(history: readonly object[], metric: string): { steps: number[]; values: number[] } {
+  const steps: number[] = [];
+  const values: number[] = [];
+  history.forEach((point, i) => {
+    const { step = i + 1, [metric]: value } = point as { step?: number; [metric: string]: unknown };
+    if (typeof value !== "number") return;
+    steps.push(step);
+    values.push(value);
+  });
+  return { steps, values };
+}
+
+/** The steps that all have, and a row of values of each. */
+function aligned(runs: readonly { steps: number[]; values: number[] }[]): { steps: number[]; rows: number[][] } {
+  const tables = runs.map(({ steps, values }) => new Map(steps.map((step, i) => [step, values[i]!])));
+  const steps = (runs[0]?.steps ?? []).filter((step) => tables.every((table) => table.has(step)));
+  return { steps, rows: tables.map((table) => steps.map((step) => table.get(step)!)) };
+}
+
+/** The places that are shown of so many, the last one among them. */
+function thinned(count: number): number[] {
+  const every = Math.ceil(count / mostPoints);
+  return Array.from({ length: count }, (_, i) => i).filter((i) => i % every === 0 || i === count - 1);
+}
+
+/**
+ * Exponential mean over a window that grows to `steps`: where values fall steeply, at the start, a wide one would trail far
+ * behind them.
+ */
+function exponentialMean(values: readonly number[], steps: number): number[] {
+  let mean = 0;
+  return values.map((value, i) => {
+    mean += (value - mean) / Math.min(steps, 1 + i / 8);
+    return mean;
+  });
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The sample standard deviation; 0 of one value. */
+function deviation(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const mean = meanOf(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}
+
+function spreadOf(values: readonly number[], band: "deviation" | "range"): [low: number, high: number] {
+  if (band === "range") return [Math.min(...values), Math.max(...values)];
+  const mean = meanOf(values);
+  const by = deviation(values);
+  return [mean - by, mean + by];
+}
+
+/** `gradientNorm` as `gradient norm`. */
+function inWords(name: string): string {
+  return name.replace(/([a-z])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
