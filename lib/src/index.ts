@@ -107,6 +107,18 @@ export {
   type PositionChoice,
 } from "./inspection/edits.js";
 
+export { grow, type GrowOptions } from "./growth/grow.js";
+export { type Growth } from "./growth/grown-configuration.js";
+export { growState } from "./growth/grow-state.js";
+export {
+  type GrowthFindings,
+  type GrowthMeasurement,
+  GrowthReport,
+  type GrowthVerdict,
+  type ParameterChange,
+} from "./growth/growth-report.js";
+export { growthReport, type GrowthReportOptions } from "./growth/report.js";
+
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
 export { type ScheduleName } from "./training/schedules.js";

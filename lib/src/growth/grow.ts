@@ -1,0 +1,43 @@
+/** A larger model that computes what the smaller one does. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Variable } from "@tensorflow/tfjs-core";
+
+import { Model } from "../model/model.js";
+import { valuesOf } from "../model/state-layers.js";
+import { Random } from "../random.js";
+import { grownConfiguration, type Growth } from "./grown-configuration.js";
+import { grownValues, growthPlan } from "./plan.js";
+
+/** Options of {@link grow}. */
+export interface GrowOptions {
+  /** the same seed gives the same new values on every machine; default 0 */
+  seed?: number;
+  /** does what cannot keep the outputs too (width, head size, vocabulary); default false */
+  force?: boolean;
+}
+
+/**
+ * A larger model with the same outputs: new parameter tokens, heads, layers, ranks, heads that carry the SSE, a learned
+ * initial state. Of what is added, one factor is zero, so that it adds nothing, and the other is not, so that training moves it.
+ * Equal bit by bit, or to rounding where a longer sum is added up in other blocks; `ms.growthReport(before, after)` measures it.
+ *
+ * The optimiser's memory grows with {@link growMoments}, states of conversations with {@link growState}.
+ *
+ * @param model stays as it is, and shares nothing with the result
+ * @param growth what the larger model has: `{parameterTokens: 768, heads: 6}`
+ * @throws ConfigurationError when something would become smaller, or would change the outputs and is not forced
+ */
+export function grow(model: Model, growth: Growth, { seed = 0, force = false }: GrowOptions = {}): Model {
+  const configuration = grownConfiguration(model.configuration, growth, force);
+  const parameters = new Map<string, Variable>();
+  growthPlan(model.configuration, configuration).forEach((plan, i) => {
+    const held = model.parameters.get(plan.name);
+    const tensor =
+      held && plan.steps.length === 0
+        ? tf.clone(held)
+        : tf.tensor(grownValues(plan, held && valuesOf(held), Random.at(seed, i)), [...plan.after]);
+    parameters.set(plan.name, tf.variable(tensor));
+    tensor.dispose();
+  });
+  return new Model(configuration, parameters);
+}

@@ -1,0 +1,117 @@
+/** What becomes of each parameter when a model grows from one configuration to another. */
+import type { ModelConfiguration } from "../model/configuration.js";
+import type { Filler } from "../model/initial-values.js";
+import { parameterSpecifications, type ParameterSpecification } from "../model/parameters.js";
+import type { Random } from "../random.js";
+import { extend, keptPart, withSize, type AxisGrowth } from "./extend.js";
+import { asAtStart, fillingAlong, type Filling } from "./fillings.js";
+import { axisSize, keptPlaces, parameterAxes, type Axis } from "./parameter-axes.js";
+
+/** One longer axis, and what its new part is filled with. */
+export interface GrowthStep extends AxisGrowth {
+  readonly filling: Filling;
+}
+
+/** What becomes of a parameter. */
+export interface ParameterGrowth {
+  readonly name: string;
+  /** the old shape; null when the parameter is new */
+  readonly before: readonly number[] | null;
+  readonly after: readonly number[];
+  /** axes that get longer, one after the other; none when the parameter stays, or is new */
+  readonly steps: readonly GrowthStep[];
+  /** of a new parameter, and of the whole where it stays as it is */
+  readonly filling: Filling;
+}
+
+/** What becomes of every parameter, in checkpoint order. */
+export function growthPlan(from: ModelConfiguration, to: ModelConfiguration): ParameterGrowth[] {
+  const old = new Map(parameterSpecifications(from).map((specification) => [specification.name, specification.shape]));
+  return parameterSpecifications(to).map((specification): ParameterGrowth => {
+    const { name, shape: after } = specification;
+    const before = old.get(name) ?? null;
+    const steps = before ? growthSteps(specification, before, from, to) : [];
+    return { name, before, after, steps, filling: newParameter(specification, from) };
+  });
+}
+
+function growthSteps(
+  { name, shape, fill }: ParameterSpecification,
+  before: readonly number[],
+  from: ModelConfiguration,
+  to: ModelConfiguration,
+): GrowthStep[] {
+  const known = parameterAxes(name);
+  const steps: GrowthStep[] = [];
+  shape.forEach((size, axis) => {
+    if (size === before[axis]) return;
+    const follows = known?.[axis] ?? variantAxis(before[axis]!, size, from, to);
+    steps.push({
+      axis,
+      size,
+      kept: keptPlaces(follows, before[axis]!, from, to),
+      // What a variant adds is nothing where its parameters are zero; for all others there is a table.
+      filling: known
+        ? fillingAlong(name, follows, fill, fillingOptions(to))
+        : fillingAlong(name, "sseInner", fill, fillingOptions(to)),
+    });
+  });
+  return steps;
+}
+
+function fillingOptions(to: ModelConfiguration) {
+  return { width: to.width, normalisesTokens: (to as { activation?: string }).activation === "geluL2" };
+}
+
+/** What an axis of a variant's parameter follows, told by its sizes in both models. */
+function variantAxis(before: number, after: number, from: ModelConfiguration, to: ModelConfiguration): Axis {
+  const candidates: readonly Axis[] = ["sseInner", "inner", "width", "parameterTokens", "sseHeads"];
+  const fits = (axis: Axis): boolean => axisSize(axis, from) === before && axisSize(axis, to) === after;
+  return candidates.find(fits) ?? "fixed";
+}
+
+/** A parameter that the old model has not: of a new layer as at the start, else zero, so that it adds nothing. */
+function newParameter({ name, fill }: ParameterSpecification, from: ModelConfiguration): Filling {
+  const layer = Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1);
+  return layer >= from.layers ? asAtStart(fill) : { fill: zeros, description: "zero" };
+}
+
+const zeros: Filler = (_random, values) => void values.fill(0);
+
+/** The shapes that a parameter goes through, from the old one to the new. */
+function shapesOf({ before, steps }: ParameterGrowth): number[][] {
+  const shapes = [[...before!]];
+  for (const { axis, size } of steps) shapes.push(withSize(shapes.at(-1)!, axis, size));
+  return shapes;
+}
+
+/**
+ * Values of a grown parameter (or of something in its shape).
+ *
+ * @param values the old ones; ignored when the parameter is new
+ * @param filler writes the new parts; what the plan says unless given
+ */
+export function grownValues(
+  growth: ParameterGrowth,
+  values: Float32Array | undefined,
+  random: Random,
+  filler?: Filler,
+): Float32Array {
+  const made = (shape: readonly number[], fill: Filler): Float32Array => {
+    const part = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    (filler ?? fill)(random, part, shape);
+    return part;
+  };
+  if (!growth.before || !values) return made(growth.after, growth.filling.fill);
+  const shapes = shapesOf(growth);
+  return growth.steps.reduce((grown, step, i) => {
+    const added = made(withSize(shapes[i]!, step.axis, step.size - step.kept.length), step.filling.fill);
+    return extend(grown, shapes[i]!, step, added);
+  }, values);
+}
+
+/** The old values out of those of a grown parameter. */
+export function valuesBefore(growth: ParameterGrowth, values: Float32Array): Float32Array {
+  const shapes = shapesOf(growth);
+  return growth.steps.reduceRight((grown, step, i) => keptPart(grown, shapes[i + 1]!, step), values);
+}
