@@ -46,7 +46,14 @@ export {
   type SequenceState,
   type Tap,
 } from "./model/language-model.js";
-export { type LowRank, type ModelConfiguration, type ModelOptions } from "./model/configuration.js";
+export {
+  type Activation,
+  type LowRank,
+  type Mixture,
+  type MixtureOptions,
+  type ModelConfiguration,
+  type ModelOptions,
+} from "./model/configuration.js";
 export { type Parameters } from "./model/parameters.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";
 export { type Difference, type StateDifference, StateDistance } from "./model/state-distance.js";
@@ -54,14 +61,19 @@ export { type StateTensorName } from "./model/state-layers.js";
 export { type Numbers, type StatePlace } from "./model/state-place.js";
 export { type NestedNumbers, type SliceIndex, StateSlice, type StateValues } from "./model/state-slice.js";
 export { type TokenMatrix, type Tokens } from "./model/tokens.js";
-export {
-  type MetaRead,
-  type SseContext,
-  type SseParameter,
-  type SseVariant,
-  type TimeMixCoefficients,
-} from "./sse/context.js";
+export { type MetaRead, type MetaStateOperands, type SseContext, type TimeMixCoefficients } from "./sse/context.js";
+export { type SseAxis } from "./sse/axes.js";
+export { defineSse } from "./sse/define-sse.js";
 export { sseVariants } from "./sse/registry.js";
+export {
+  type SseDefinition,
+  type SseParameter,
+  type SseParameterDefinition,
+  type SseResult,
+  type SseShape,
+  type SseVariant,
+} from "./sse/variant.js";
+export { type Filler } from "./model/initial-values.js";
 
 export { BaselineModel } from "./baselines/baseline-model.js";
 export { BaselineState, type BaselineLayerState } from "./baselines/baseline-state.js";

@@ -10,8 +10,9 @@ import {
   type ModelOptions,
 } from "../model/configuration.js";
 import { learnedStateName, parameterSpecifications } from "../model/parameters.js";
-import { sseVariants } from "../sse/registry.js";
-import type { SseVariant } from "../sse/context.js";
+import { expectNeutral } from "../sse/neutral.js";
+import { hasSse, isShipped, sseVariant, sseVariants } from "../sse/registry.js";
+import type { SseVariant } from "../sse/variant.js";
 import { unknownTensor, type ModelTensor } from "./model-tensors.js";
 import { isObject, parseObject } from "./safetensors/header.js";
 import { message, show } from "./random-access.js";
@@ -63,7 +64,8 @@ export function inferConfiguration(
   const sse = chooseSse(path, tensors, sizes, said, choice);
   let configuration: ModelConfiguration;
   try {
-    configuration = completeConfiguration({ ...said, ...sizes, sse: sse.name, rho: sse.rho });
+    const mixture = inferMixture(path, tensors, said);
+    configuration = completeConfiguration({ ...said, ...sizes, ...mixture, sse: sse.name, rho: sse.rho });
   } catch (error) {
     if (!(error instanceof ConfigurationError) || choice.rho !== undefined) throw error;
     throw new ModelFileError(path, null, `describes an impossible model: ${message(error)}`, incomplete, {
@@ -74,7 +76,12 @@ export function inferConfiguration(
   return { configuration, zeroGains: sse.zeroGains };
 }
 
-type Sizes = Required<Omit<ModelOptions, "sse" | "rho">>;
+type Sizes = Required<
+  Pick<
+    ModelOptions,
+    "vocabSize" | "width" | "layers" | "heads" | "headSize" | "parameterTokens" | "lowRank" | "learnedState"
+  >
+>;
 
 function parseDeclared(path: string, declared: unknown): Partial<Record<string, unknown>> {
   const said = typeof declared === "string" ? parseObject(path, declared) : isObject(declared) ? declared : {};
@@ -113,6 +120,27 @@ function inferSizes(path: string, tensors: ReadonlyMap<string, ModelTensor>, sai
   return { vocabSize, width, layers, heads, headSize, parameterTokens, lowRank, learnedState };
 }
 
+const router = "router.weight";
+
+/** The mixture: its groups are the router's rows; without a word of the file on it, all of them count. */
+function inferMixture(
+  path: string,
+  tensors: ReadonlyMap<string, ModelTensor>,
+  { mixture }: Partial<ModelOptions>,
+): Pick<ModelOptions, "mixture"> {
+  const name = `blocks.0.meta.${router}`;
+  const groups = tensors.get(name)?.shape[0];
+  const saidGroups: unknown = isObject(mixture) ? mixture.groups : undefined;
+  if (saidGroups !== undefined && groups === undefined) {
+    throw new ModelFileError(path, name, "is missing", incomplete);
+  }
+  if (groups === undefined) return { mixture: null };
+  if (saidGroups !== undefined && saidGroups !== groups) {
+    throw new ModelFileError(path, name, `has ${groups} groups, but the file says ${show(saidGroups)}`, incomplete);
+  }
+  return { mixture: { ...mixture, groups } };
+}
+
 /** The SSE variant: of the file, or of the caller where the file is an RWKV-7. */
 function chooseSse(
   path: string,
@@ -124,18 +152,32 @@ function chooseSse(
   const prefix = "blocks.0.meta.";
   const gains = [...tensors.keys()]
     .filter((name) => name.startsWith(prefix) && name !== learnedStateName(0, "meta"))
-    .map((name) => name.slice(prefix.length));
+    .map((name) => name.slice(prefix.length))
+    .filter((name) => name !== router);
   if (gains.length === 0 && (said.sse === undefined || said.sse === "none")) {
-    return { name: asked ?? "none", rho: rho ?? 1, zeroGains: (asked ?? "none") !== "none" };
+    const name = asked ?? "none";
+    expectNeutral(`${path} with sse "${name}"`, sseVariant(name));
+    return { name, rho: rho ?? 1, zeroGains: name !== "none" };
   }
   const inFile = typeof said.sse === "string" ? said.sse : guessSse(path, gains, asked);
+  if (!hasSse(inFile)) {
+    throw new ModelFileError(
+      path,
+      null,
+      `holds a model with the SSE variant ${show(inFile)}, which is not defined here`,
+      `Define it first, ms.defineSse({name: ${show(inFile)}, …}) with the parameters ` +
+        `${gains.slice(0, 8).join(", ") || "it had"}, then load the model again.`,
+    );
+  }
   if (asked !== undefined && asked !== inFile) {
     throw new ConfigurationError(
       `${path} holds a model with sse "${inFile}", which is not "${asked}": leave the option sse out (only an RWKV-7 ` +
         `can become another variant without a change of its outputs)`,
     );
   }
-  const vector = tensors.get(`${prefix}alpha_g`) ?? tensors.get(`${prefix}${gains[0]}`);
+  // A parameter that has a value for each channel of the heads tells how many heads those are.
+  const perChannel = sseVariant(inFile).parameters.find(({ axes }) => axes?.join() === "headChannels");
+  const vector = perChannel && tensors.get(prefix + perChannel.name);
   const carried = (vector?.shape.reduce((product, size) => product * size, 1) ?? 0) / headSize;
   const inferred = carried >= 1 && carried <= heads ? carried / heads : 1;
   const portion = typeof said.rho === "number" ? said.rho : inferred;
@@ -168,20 +210,28 @@ function checkTensors(
   zeroGains: boolean,
 ): void {
   const known = new Set<string>();
+  const own = !isShipped(configuration.sse);
+  const isOfOwnVariant = (name: string): boolean => own && name.includes(".meta.");
+  const redefined =
+    `The SSE variant "${configuration.sse}" is defined with other parameters than when the model was saved: ` +
+    `define it as it was, then load the model again.`;
   for (const { name, shape } of parameterSpecifications(configuration)) {
     known.add(name);
     const found = tensors.get(name);
     if (!found) {
       if (zeroGains && name.includes(".meta.")) continue;
-      throw new ModelFileError(path, name, "is missing", incomplete);
+      throw new ModelFileError(path, name, "is missing", isOfOwnVariant(name) ? redefined : incomplete);
     }
     if (!sameUpToOnes(found.shape, shape)) {
       const problem = `is [${found.shape.join(", ")}] as "${name}", wanted [${shape.join(", ")}]`;
-      throw new ModelFileError(path, found.tensor.name, problem, incomplete);
+      throw new ModelFileError(path, found.tensor.name, problem, isOfOwnVariant(name) ? redefined : incomplete);
     }
   }
   for (const [name, { tensor }] of tensors) {
-    if (!known.has(name) && !unused.has(name)) throw unknownTensor(path, tensor.name);
+    if (known.has(name) || unused.has(name)) continue;
+    if (!isOfOwnVariant(name)) throw unknownTensor(path, tensor.name);
+    const problem = `is no parameter of the SSE variant "${configuration.sse}" as it is defined now`;
+    throw new ModelFileError(path, tensor.name, problem, redefined);
   }
 }
 

@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../display.js";
+import { defineSse } from "../sse/define-sse.js";
 import { sseVariants } from "../sse/registry.js";
+import type { SseDefinition } from "../sse/variant.js";
+import type { ModelOptions } from "../model/configuration.js";
 import { fromRwkv7 } from "../model/from-rwkv7.js";
 import type { Model } from "../model/model.js";
 import { assertClose, useBackend } from "../testing.js";
@@ -38,7 +41,14 @@ for (const [name, options] of formats) {
     await useBackend("wasm");
     const variants = [...sseVariants().map(({ name: sse }) => ({ sse })), { heads: 3, sse: "none" }, { layers: 1 }];
     const learned = ["none", "meta", "sse"].map((sse) => ({ sse, learnedState: true }));
-    for (const shape of [...variants, { heads: 4, rho: 0.5 }, ...learned]) {
+    const mixture = { groups: 4, topK: 2 };
+    const inAny = [...variants, { heads: 4, rho: 0.5 }, { mixture, mul: true }, ...learned];
+    const changed: Partial<ModelOptions>[] = [
+      { aScale: 2, sse: "none" },
+      { activation: "geluL2", aScale: 1.5, mixture: { groups: 3 } },
+    ];
+    for (const shape of [...inAny, ...changed]) {
+      if (name.endsWith(".pth") && changed.includes(shape)) continue;
       await withFolder(async (folder) => {
         const model = randomModel(shape);
         const path = join(folder, name);
@@ -102,6 +112,7 @@ test("RWKV-7 as PyTorch saved it: sizes from the shapes, logits of the published
     { ...model.configuration },
     {
       ...{ vocabSize: 11, width: 32, layers: 2, headSize: 16, heads: 2, parameterTokens: 48, sse: "none", rho: 1 },
+      ...{ mixture: null, mul: false, aScale: 1, activation: "squaredRelu" },
       lowRank: { decay: 3, rate: 4, value: 2, gate: 5 },
       learnedState: false,
     },
@@ -124,6 +135,7 @@ test("an RWKV-7 with any SSE has the same logits and WKV states, bit by bit", as
           fromRwkv7(plain, { sse }),
           await loadModel(path, { sse }),
           await loadModel(path, { sse, rho: 0.4 }),
+          ...(sse === "none" ? [] : [fromRwkv7(plain, { sse, mixture: { groups: 3, topK: 1 }, mul: true })]),
         ];
         for (const model of converted) {
           assert.equal(model.configuration.sse, sse);
@@ -138,7 +150,76 @@ test("an RWKV-7 with any SSE has the same logits and WKV states, bit by bit", as
     });
     assert.deepEqual(plain.forward(input).logits.dataSync(), expected.logits.dataSync(), "the original is as it was");
     assert.throws(() => fromRwkv7(fromRwkv7(plain)), /fromRwkv7: the model has sse "sse" already/);
+    assert.throws(
+      () => fromRwkv7(plain, { aScale: 2 }),
+      /aScale 2 instead of the model's 1 would change the transition/,
+    );
+    assert.throws(() => fromRwkv7(plain, { activation: "geluL2" }), /activation "geluL2" instead of .* would change/);
+    const scaled = randomModel({ sse: "none", aScale: 2 });
+    const { logits } = fromRwkv7(scaled, { aScale: 2 }).forward(input);
+    assert.deepEqual(
+      logits.dataSync(),
+      scaled.forward(input).logits.dataSync(),
+      "a model that has the factor keeps it",
+    );
   }
+});
+
+test("what RWKV-LM would read as another model is not written into its format", async () => {
+  await useBackend("cpu");
+  await withFolder(async (folder) => {
+    const path = join(folder, "model.pth");
+    for (const [options, named] of [
+      [{ aScale: 2, sse: "none" }, "no aScale 2"],
+      [{ activation: "geluL2" }, 'no activation "geluL2"'],
+    ] as const) {
+      await assert.rejects(saveModel(randomModel(options), path), {
+        name: "ConfigurationError",
+        message: new RegExp(`${named}, and would silently compute something else: save as .safetensors`),
+      });
+    }
+    assert.deepEqual(await readdir(folder), []);
+    // The folder of Hugging Face has a type of its own then, which flash-linear-attention refuses.
+    await saveModel(randomModel({ aScale: 2, sse: "none" }), join(folder, "hf"));
+    const config = JSON.parse(await readFile(join(folder, "hf/config.json"), "utf8")) as Record<string, unknown>;
+    assert.equal(config.model_type, "metastate");
+  });
+});
+
+test("a model whose variant is not defined, or is defined otherwise, says so", async () => {
+  await useBackend("cpu");
+  await withFolder(async (folder) => {
+    const path = join(folder, "own.safetensors");
+    const apply: SseDefinition["apply"] = ({ queries, readState, normalise, combine, parameter }) =>
+      combine(normalise(readState(queries), parameter("gain")));
+    const define = (name: string, parameters: SseDefinition["parameters"]): unknown =>
+      defineSse({ name, parameters: parameters!, apply });
+    define("own", { gain: { shape: "headChannels", initial: 0.5 } });
+    const model = randomModel({ sse: "own", heads: 4, rho: 0.5 });
+    await saveModel(model, path);
+    same(await loadModel(path), model);
+    define("own", { gain: { shape: "heads" } });
+    await refused(
+      loadModel(path),
+      /is \[8\] as "blocks.0.meta.gain", wanted \[2\]. The SSE variant "own" is defined with/,
+    );
+    define("own", { other: { shape: "headChannels" } });
+    await refused(
+      loadModel(path),
+      /"blocks.0.meta.other" is missing. .*define it as it was, then load the model again/,
+    );
+    assert.deepEqual(logitsOf(model).length, 42, "the model made before keeps its variant");
+
+    const text = (await readFile(path)).toString("latin1").replaceAll('\\"own\\"', '\\"new\\"');
+    await writeFile(path, Buffer.from(text, "latin1"));
+    await refused(
+      loadModel(path),
+      /the SSE variant "new", which is not defined here. Define it first, ms.defineSse\(\{name: "new", …\}\) with the parameters gain/,
+    );
+    const plain = join(folder, "plain.safetensors");
+    await saveModel(randomModel({ sse: "none" }), plain);
+    await assert.rejects(loadModel(plain, { sse: "own" }), /does not say that it adds nothing/);
+  });
 });
 
 test("conversion and loading leave no tensor behind", async () => {

@@ -2,7 +2,7 @@
 import { extname } from "node:path";
 
 import { ConfigurationError } from "../errors.js";
-import { attentionWidth } from "../model/configuration.js";
+import { attentionWidth, type ModelConfiguration } from "../model/configuration.js";
 import type { Model } from "../model/model.js";
 import { writeAtomically } from "./atomic-write.js";
 import type { SavedDtype } from "./float-formats.js";
@@ -43,7 +43,8 @@ export function describeModel(model: Model): string {
  * Saves a model. The file is replaced at once when it is complete: whatever happens before, the old one stays whole.
  *
  * @param path the file, or for `huggingface` the folder, which is made when there is none; its other files stay
- * @throws ConfigurationError when a value does not fit float16, or an option is unknown
+ * @throws ConfigurationError when a value does not fit float16, when an option is unknown, or when the format is `pth` and
+ *   the model has an `aScale` or an `activation` that RWKV-7 does not have
  */
 export async function saveModel(model: Model, path: string, options: SaveModelOptions = {}): Promise<void> {
   const { format = formatOf(path), dtype: dtypeName = "float32", maxShardBytes = 5e9, onProgress, signal } = options;
@@ -68,6 +69,7 @@ export async function saveModel(model: Model, path: string, options: SaveModelOp
     case "safetensors":
       return writeAtomically(path, (sink) => writeSafetensors(sink, parameters, metadata, writing));
     case "pth":
+      expectPublishedEquations(model.configuration);
       return writeAtomically(path, (sink) => writePth(sink, parameters, description, writing));
     case "huggingface":
       if (!(maxShardBytes > 0)) throw new ConfigurationError(`saveModel: maxShardBytes is ${maxShardBytes}`);
@@ -75,6 +77,17 @@ export async function saveModel(model: Model, path: string, options: SaveModelOp
     default:
       throw wrong("format", format, ["safetensors", "pth", "huggingface"]);
   }
+}
+
+/** RWKV-LM reads a `.pth` by RWKV-7's equations, whatever else is in the file. */
+function expectPublishedEquations({ aScale, activation }: ModelConfiguration): void {
+  const changed =
+    aScale !== 1 ? `aScale ${aScale}` : activation !== "squaredRelu" ? `activation "${activation}"` : null;
+  if (changed === null) return;
+  throw new ConfigurationError(
+    `saveModel: a .pth is read by RWKV-LM as RWKV-7, which has no ${changed}, and would silently compute something else: ` +
+      `save as .safetensors, or as a folder in the layout of Hugging Face`,
+  );
 }
 
 function formatOf(path: string): NonNullable<SaveModelOptions["format"]> {

@@ -1,6 +1,6 @@
 /** The names of what a forward pass shows to a tap: one scheme for traces, interventions and plots. */
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
-import { sseVariant } from "../sse/registry.js";
+import { variantOf } from "../sse/registry.js";
 import type { ModelConfiguration } from "./configuration.js";
 
 /** What is known of an activation before a pass. */
@@ -39,7 +39,7 @@ export class ActivationNames implements Iterable<ActivationDescription>, Display
 
 /** The activations of a Meta-State model. */
 export function activationNames(configuration: ModelConfiguration): ActivationNames {
-  const variant = sseVariant(configuration.sse);
+  const variant = variantOf(configuration);
   const perLayer = (layer: number): ActivationDescription[] => {
     const meta = variant.metaState;
     const named = ([name, shape, description]: Row): ActivationDescription => ({
@@ -55,7 +55,11 @@ export function activationNames(configuration: ModelConfiguration): ActivationNa
       ...(meta ? [named(["before.meta", "[B, Hs, N, N]", "the Meta-State M before the pass's first token"])] : []),
       ...timeMixing.map(named),
       ...layerBefore.map(named),
-      ...(variant.activations ?? []).map(({ name, shape, description }) => named([`meta.${name}`, shape, description])),
+      ...variant.activations.map(({ name, shape, description }) => named([`meta.${name}`, shape, description])),
+      named(["meta.z", "[B, T, C]", "z: what meets the parameter tokens"]),
+      ...(configuration.mixture
+        ? [named(["meta.groups", "[B, T, G]", "how much each group of parameter tokens is called for, 0 to 2"])]
+        : []),
       ...layerAfter.map(named),
       ...statesAfter.map(named),
       ...(meta ? [named(["state.meta", "[B, Hs, N, N]", "the Meta-State M after the pass's last token"])] : []),
@@ -98,7 +102,6 @@ const layerBefore: readonly Row[] = [
 ];
 
 const layerAfter: readonly Row[] = [
-  ["meta.z", "[B, T, C]", "z: what meets the parameter tokens"],
   ["ffn.hidden", "[B, T, n]", "how much each parameter token is called for, after the activation"],
   ["ffn.out", "[B, T, C]", "what the Meta-State layer adds to the residual stream"],
   ["out", "[B, T, C]", "the residual stream after the block"],

@@ -1,6 +1,9 @@
 /** What a model is made of: sizes and the SSE variant, checked and completed. */
 import { ConfigurationError } from "../errors.js";
-import { sseVariant } from "../sse/registry.js";
+import { bindVariant, sseVariant, variantOf } from "../sse/registry.js";
+import type { SseVariant } from "../sse/variant.js";
+
+export { attentionWidth, isPublishedRwkv7, sseHeads } from "./sizes.js";
 
 /** Ranks of the low-rank parts of time mixing: decay, in-context learning rate, value residual, gate. */
 export interface LowRank {
@@ -9,6 +12,25 @@ export interface LowRank {
   readonly value: number;
   readonly gate: number;
 }
+
+/** Groups of parameter tokens that each token weighs: token i belongs to group i mod G. */
+export interface MixtureOptions {
+  /** G: how many groups; a divisor of parameterTokens */
+  groups: number;
+  /** at most so many groups count for a token, those that it calls for most; default all */
+  topK?: number;
+}
+
+/** {@link MixtureOptions}, complete. */
+export interface Mixture {
+  readonly groups: number;
+  readonly topK: number;
+}
+
+/** What a parameter token makes of its product with a token: relu(x)² as RWKV, or TokenFormer's GeLU with L2 norm. */
+export type Activation = (typeof activations)[number];
+
+const activations = ["squaredRelu", "geluL2"] as const;
 
 /** What a caller says of a model; the rest is derived. */
 export interface ModelOptions {
@@ -28,6 +50,14 @@ export interface ModelOptions {
   sse?: string;
   /** ρ in (0, 1]: the portion of heads, from the first, that carries the SSE; default 1 */
   rho?: number;
+  /** weighs groups of parameter tokens by 2σ(R·(z − x̂)), R zero at the start; default none. See docs/variants.md */
+  mixture?: MixtureOptions | null;
+  /** whether what the SSE adds multiplies instead: z = x̂ ⊙ (1 + …); default false */
+  mul?: boolean;
+  /** factor in (0, 2] on the in-context learning rate in the state's transition; default 1, as RWKV-7 has it */
+  aScale?: number;
+  /** of the parameter tokens: `squaredRelu` (default, as RWKV-7 has it) or `geluL2` (TokenFormer's) */
+  activation?: Activation;
   /** ranks of the low-rank parts; default by width as the published training code sets them */
   lowRank?: Partial<LowRank>;
   /**
@@ -47,43 +77,91 @@ export interface ModelConfiguration {
   readonly parameterTokens: number;
   readonly sse: string;
   readonly rho: number;
+  readonly mixture: Mixture | null;
+  readonly mul: boolean;
+  readonly aScale: number;
+  readonly activation: Activation;
   readonly lowRank: LowRank;
   readonly learnedState: boolean;
 }
 
-/** A: the width inside time mixing, heads × headSize. */
-export function attentionWidth({ heads, headSize }: ModelConfiguration): number {
-  return heads * headSize;
-}
-
-/** The number of heads that carry the SSE: round(ρ H), at least one. */
-export function sseHeads({ heads, rho }: ModelConfiguration): number {
-  return Math.max(1, Math.round(rho * heads));
-}
-
 /**
- * Checks options and fills in what they leave out.
+ * Checks options and fills in what they leave out. Its SSE is the variant that has the name now.
  *
  * @throws ConfigurationError naming the option, its value and what would do
  */
 export function completeConfiguration(options: ModelOptions): ModelConfiguration {
-  const { vocabSize, width, layers, headSize = 64, sse = "sse", rho = 1, learnedState = false } = options;
+  return complete(options, sseVariant(options.sse ?? "sse"));
+}
+
+/**
+ * The configuration of a model that is made of another: its SSE stays the very same variant, even when the name has been
+ * given to another one since.
+ *
+ * @throws ConfigurationError as {@link completeConfiguration}
+ */
+export function changeConfiguration(
+  configuration: ModelConfiguration,
+  changes: Partial<Omit<ModelOptions, "sse">>,
+): ModelConfiguration {
+  return complete({ ...configuration, ...changes }, variantOf(configuration));
+}
+
+function complete(options: ModelOptions, variant: SseVariant): ModelConfiguration {
+  const { vocabSize, width, layers, headSize = 64, rho = 1, learnedState = false } = options;
   positiveInteger({ vocabSize, width, layers, headSize });
   if (width % headSize !== 0) {
     throw new ConfigurationError(
       `width is ${width}, wanted a multiple of headSize, ${headSize}: try width ${Math.ceil(width / headSize) * headSize}`,
     );
   }
-  const { heads = width / headSize, parameterTokens = 4 * width } = options;
+  const { heads = width / headSize, parameterTokens = 4 * width, mul = false, aScale = 1 } = options;
   positiveInteger({ heads, parameterTokens });
   if (!(rho > 0 && rho <= 1)) throw new ConfigurationError(`rho is ${rho}, wanted a portion of the heads in (0, 1]`);
   if (typeof learnedState !== "boolean") {
     throw new ConfigurationError(`learnedState is ${String(learnedState)}, wanted true or false`);
   }
-  sseVariant(sse);
+  if (typeof mul !== "boolean") throw new ConfigurationError(`mul is ${String(mul)}, wanted true or false`);
+  if (!(typeof aScale === "number" && aScale > 0 && aScale <= 2)) {
+    throw new ConfigurationError(
+      `aScale is ${String(aScale)}, wanted a number in (0, 2]: 1 is RWKV-7's, 2 tracks state better`,
+    );
+  }
+  const { activation = "squaredRelu" } = options;
+  if (!activations.includes(activation)) {
+    throw new ConfigurationError(`activation is "${String(activation)}", wanted one of ${activations.join(", ")}`);
+  }
+  const mixture = completeMixture(options.mixture ?? null, parameterTokens);
+  const idle = variant.name !== "none" ? undefined : mixture ? "mixture" : mul ? "mul" : undefined;
+  if (idle) {
+    throw new ConfigurationError(
+      `${idle} has no effect with sse "none": it works on what the SSE adds to the token, and "none" adds nothing`,
+    );
+  }
   const lowRank = { ...defaultLowRank(width), ...options.lowRank };
   positiveInteger({ ...prefixed("lowRank.", lowRank) });
-  return Object.freeze({ vocabSize, width, layers, headSize, heads, parameterTokens, sse, rho, lowRank, learnedState });
+  const configuration: ModelConfiguration = Object.freeze({
+    ...{ vocabSize, width, layers, headSize, heads, parameterTokens },
+    ...{ sse: variant.name, rho, mixture, mul, aScale, activation, lowRank, learnedState },
+  });
+  bindVariant(configuration, variant);
+  return configuration;
+}
+
+function completeMixture(mixture: MixtureOptions | null, parameterTokens: number): Mixture | null {
+  if (mixture === null) return null;
+  const { groups, topK = groups } = mixture;
+  positiveInteger({ "mixture.groups": groups, "mixture.topK": topK });
+  if (topK > groups) {
+    throw new ConfigurationError(`mixture.topK is ${topK}, wanted at most mixture.groups, ${groups}`);
+  }
+  if (parameterTokens % groups !== 0) {
+    const fitting = Math.ceil(parameterTokens / groups) * groups;
+    throw new ConfigurationError(
+      `mixture.groups is ${groups}, wanted a divisor of parameterTokens, ${parameterTokens}: try parameterTokens ${fitting}`,
+    );
+  }
+  return Object.freeze({ groups, topK });
 }
 
 /**

@@ -56,6 +56,17 @@ const shapes: [name: string, options: Partial<ModelOptions>][] = [
   ["half the heads with SSE", { heads: 4, rho: 0.5 }],
   ["one layer", { layers: 1 }],
   ["learned initial state", { learnedState: true }],
+  ["a mixture of groups", { mixture: { groups: 3 } }],
+  ["the two of four groups that are called for most", { mixture: { groups: 4, topK: 2 }, sse: "readout" }],
+  ["mul, more heads than slices", { mul: true, heads: 3 }],
+  ["mul and a mixture with meta on half the heads", { mul: true, mixture: { groups: 2 }, sse: "meta", rho: 0.5 }],
+  ["aScale", { aScale: 2 }],
+  ["RWKV-7 with aScale", { aScale: 2, sse: "none" }],
+  ["GeLU with L2 norm", { activation: "geluL2" }],
+  [
+    "all options together",
+    { ...{ heads: 4, rho: 0.5, mul: true, aScale: 1.5, activation: "geluL2" }, mixture: { groups: 6, topK: 3 } },
+  ],
 ];
 
 for (const [name, options] of shapes) {
@@ -96,30 +107,31 @@ for (const [name, options] of shapes) {
     assertClose(result.loss.dataSync(), [meanLoss(model, parameters)], 1e-6, "loss");
     const h = 1e-5;
     let square = 0;
+    const random = new Random(5);
     for (const [parameter, values] of parameters) {
       const gradient = result.gradients.get(parameter);
       assert.ok(gradient, `${parameter} has a gradient`);
-      // Each element costs two runs of the model: every vector's of the default variant, and a sample of the rest.
-      const stride = name === "sse" ? (values.length > 24 ? 3 : 1) : values.length > 4 ? 11 : 1;
-      const numeric: number[] = [];
-      const analytic: number[] = [];
       const held = gradient.dataSync();
       held.forEach((x) => (square += x * x));
-      for (let i = 0; i < values.length; i += stride) {
-        const value = values[i]!;
-        values[i] = value + h;
-        const above = meanLoss(model, parameters);
-        values[i] = value - h;
-        const below = meanLoss(model, parameters);
-        values[i] = value;
-        numeric.push((above - below) / (2 * h));
-        analytic.push(held[i]!);
-      }
+      // Each direction costs two runs of the model: every element of the default variant's vectors, one by one, and for the
+      // rest one direction through all elements.
+      const single = name === "sse" && values.length <= 24;
+      const directions = single
+        ? Array.from(values, (_, i) => Float64Array.from(values, (_x, k) => (k === i ? 1 : 0)))
+        : [Float64Array.from(values, () => (random.uniform() < 0.5 ? -1 : 1) / Math.sqrt(values.length))];
+      const start = values.slice();
+      const lossAt = (direction: Float64Array, step: number): number => {
+        values.set(start.map((x, i) => x + step * direction[i]!));
+        return meanLoss(model, parameters);
+      };
+      const numeric = directions.map((direction) => (lossAt(direction, h) - lossAt(direction, -h)) / (2 * h));
+      const analytic = directions.map((direction) => direction.reduce((sum, x, i) => sum + x * held[i]!, 0));
+      values.set(start);
       // Differences in float64 are good to 1e−9; the rest is float32 in forward and backward pass, measured at most 4e−5.
       // Relative to 1e−3 at least: smaller gradients are differences of larger ones.
-      const scale = Math.max(1e-3, ...numeric.map(Math.abs));
+      const scale = Math.max(1e-3, ...held.map(Math.abs));
       numeric.forEach((x, i) =>
-        assert.ok(Math.abs(x - analytic[i]!) <= 1e-4 * scale, `${parameter}[${i * stride}]: ${x}, tape ${analytic[i]}`),
+        assert.ok(Math.abs(x - analytic[i]!) <= 1e-4 * scale, `${parameter}, ${i}: ${x}, tape ${analytic[i]}`),
       );
     }
     assertClose(result.norm.dataSync(), [Math.sqrt(square)], 1e-6, "global norm");
@@ -128,10 +140,10 @@ for (const [name, options] of shapes) {
   });
 }
 
-for (const { name: sse } of sseVariants()) {
-  test(`${sse}: a sequence, token by token, and cut anywhere agree`, async () => {
+for (const [name, options] of shapes) {
+  test(`${name}: a sequence, token by token, and cut anywhere agree`, async () => {
     await useBackend("wasm");
-    const model = randomModel({ sse });
+    const model = randomModel(options);
     tf.tidy(() => {
       const whole = model.forward(inputs);
       for (const cuts of [[1, 2, 3, 4, 5], [1], [4], [2, 5]]) {
@@ -158,9 +170,9 @@ for (const { name: sse } of sseVariants()) {
     model.dispose();
   });
 
-  test(`${sse}: a token changes nothing before it, and something after`, async () => {
+  test(`${name}: a token changes nothing before it, and something after`, async () => {
     await useBackend("wasm");
-    const model = randomModel({ sse });
+    const model = randomModel(options);
     tf.tidy(() => {
       const row = inputs[0]!;
       const { vocabSize } = model.configuration;
@@ -177,20 +189,20 @@ for (const { name: sse } of sseVariants()) {
     });
     model.dispose();
   });
-}
 
-test("a row of a batch equals the row alone", async () => {
-  await useBackend("wasm");
-  const model = randomModel();
-  tf.tidy(() => {
-    const together = model.forward(inputs).logits.dataSync();
-    inputs.forEach((row, b) => {
-      const alone = model.forward([row]).logits.dataSync();
-      assertClose(together.slice(b * alone.length, (b + 1) * alone.length), alone, 1e-6, `row ${b}`);
+  test(`${name}: a row of a batch equals the row alone`, async () => {
+    await useBackend("wasm");
+    const model = randomModel(options);
+    tf.tidy(() => {
+      const together = model.forward(inputs).logits.dataSync();
+      inputs.forEach((row, b) => {
+        const alone = model.forward([row]).logits.dataSync();
+        assertClose(together.slice(b * alone.length, (b + 1) * alone.length), alone, 1e-6, `row ${b}`);
+      });
     });
+    model.dispose();
   });
-  model.dispose();
-});
+}
 
 test("logits of the last position alone are those of a whole pass, and so is the state", async () => {
   await useBackend("wasm");
@@ -251,6 +263,37 @@ test("parameters have the names, order and shapes of RWKV-7 checkpoints", async 
   const bundle = model[jupyterDisplay]();
   assert.match(bundle["text/plain"] as string, /Meta-State \(sse\)/);
   model.dispose();
+  const changed = createModel({
+    ...{ vocabSize: 9, width: 8, layers: 1, headSize: 4, rho: 0.5, mul: true, aScale: 2, activation: "geluL2" },
+    mixture: { groups: 4, topK: 2 },
+  });
+  const text = changed[jupyterDisplay]()["text/plain"] as string;
+  assert.match(text, /SSE +reads the WKV state with the token/);
+  assert.match(text, /rho +0.5: 1 of 2 heads carry the SSE/);
+  assert.match(text, /mixture +4 groups of parameter tokens, at most 2 in use/);
+  assert.match(text, /mul +what the SSE adds multiplies/);
+  assert.match(text, /aScale +2: /);
+  assert.match(text, /activation +geluL2/);
+  assert.deepEqual(changed.parameters.get("blocks.0.meta.router.weight")!.shape, [4, 8]);
+  changed.dispose();
+});
+
+test("a mixture starts as the model without it, top-k or not, bit by bit", async () => {
+  await useBackend("wasm");
+  const plain = createModel(tiny, { seed: 4 });
+  for (const mixture of [{ groups: 4 }, { groups: 6, topK: 2 }]) {
+    const mixed = createModel({ ...tiny, mixture }, { seed: 4 });
+    for (const model of [plain, mixed]) {
+      const value = model.parameters.get("blocks.1.ffn.value.weight")!;
+      value.assign(
+        tf.tensor2d(
+          Float32Array.from({ length: value.size }, (_, i) => Math.sin(i)),
+          [8, 12],
+        ),
+      );
+    }
+    assert.deepEqual(mixed.forward(inputs).logits.dataSync(), plain.forward(inputs).logits.dataSync());
+  }
 });
 
 test("initial values: orthogonal where said, zero outputs, one seed one model", async () => {
@@ -292,6 +335,20 @@ test("what does not fit is refused with what would", async () => {
   assert.throws(() => createModel({ ...tiny, sse: "ses" }), /sse is "ses", wanted one of sse, meta, readout, none/);
   assert.throws(() => createModel({ ...tiny, rho: 0 }), /rho is 0/);
   assert.throws(() => createModel({ ...tiny, lowRank: { gate: -1 } }), /lowRank.gate is -1/);
+  assert.throws(() => createModel({ ...tiny, aScale: 3 }), /aScale is 3, wanted a number in \(0, 2\]/);
+  assert.throws(() => createModel({ ...tiny, activation: "gelu" as never }), /wanted one of squaredRelu, geluL2/);
+  assert.throws(() => createModel({ ...tiny, mul: 1 as never }), /mul is 1, wanted true or false/);
+  assert.throws(() => createModel({ ...tiny, mixture: { groups: 5 } }), {
+    message: "mixture.groups is 5, wanted a divisor of parameterTokens, 12: try parameterTokens 15",
+  });
+  assert.throws(() => createModel({ ...tiny, mixture: { groups: 4, topK: 5 } }), /topK is 5, wanted at most/);
+  assert.throws(
+    () => createModel({ ...tiny, mixture: { groups: 0 } }),
+    /mixture.groups is 0, wanted a positive integer/,
+  );
+  for (const idle of [{ mul: true }, { mixture: { groups: 2 } }]) {
+    assert.throws(() => createModel({ ...tiny, sse: "none", ...idle }), /(mul|mixture) has no effect with sse "none"/);
+  }
 
   const model = createModel(tiny);
   assert.throws(() => model.forward([[1, 7]]), {

@@ -6,9 +6,11 @@ import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle
 import { embedding } from "../ops/embedding/embedding.js";
 import { linear } from "../ops/linear/linear.js";
 import { tidyValue } from "../ops/tidy.js";
+import { variantOf } from "../sse/registry.js";
+import type { SseVariant } from "../sse/variant.js";
 import { activationNames, type ActivationNames } from "./activation-names.js";
 import { block, layerNorm } from "./block.js";
-import { completeConfiguration, type ModelConfiguration, type ModelOptions } from "./configuration.js";
+import { completeConfiguration, sseHeads, type ModelConfiguration, type ModelOptions } from "./configuration.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
@@ -17,11 +19,16 @@ import { tokenTensor, type Tokens } from "./tokens.js";
 
 /** A Meta-State model (RWKV-7 when its SSE is `none`). Make one with {@link createModel}. */
 export class Model implements LanguageModel<ModelState>, Displayable {
+  /** its use of the WKV state; a variant that is defined anew under the name does not change the model */
+  readonly sse: SseVariant;
+
   /** @param parameters all parameters of the configuration, by name; the model owns them from here on */
   constructor(
     readonly configuration: ModelConfiguration,
     readonly parameters: Parameters,
-  ) {}
+  ) {
+    this.sse = variantOf(configuration);
+  }
 
   /** The number of parameters, elements of all variables. */
   get parameterCount(): number {
@@ -87,18 +94,37 @@ export class Model implements LanguageModel<ModelState>, Displayable {
   }
 
   [jupyterDisplay](): MimeBundle {
-    const { sse, width, layers, heads, headSize, parameterTokens, vocabSize, learnedState } = this.configuration;
+    const { configuration } = this;
+    const { sse, layers, width, heads, headSize, parameterTokens, vocabSize, learnedState } = configuration;
     const rows = [
       [sse === "none" ? "RWKV-7" : `Meta-State (${sse})`, `${this.parameterCount.toLocaleString("en")} parameters`],
+      ...(sse === "none" ? [] : [["SSE", this.sse.describe(configuration)]]),
       ["layers", `${layers}`],
       ["width", `${width}`],
       ["heads", `${heads} of ${headSize} channels`],
       ["parameter tokens", `${parameterTokens} a layer`],
+      ...optionRows(configuration),
       ["vocabulary", `${vocabSize}`],
       ...(learnedState ? [["initial state", "learned"]] : []),
     ];
     return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
+}
+
+/** The options that are not at their defaults. */
+function optionRows(configuration: ModelConfiguration): string[][] {
+  const { sse, rho, heads, mixture, mul, aScale, activation } = configuration;
+  const rows: string[][] = [];
+  if (sse !== "none" && rho < 1)
+    rows.push(["rho", `${rho}: ${sseHeads(configuration)} of ${heads} heads carry the SSE`]);
+  if (mixture) {
+    const { groups, topK } = mixture;
+    rows.push(["mixture", `${groups} groups of parameter tokens, ${topK < groups ? `at most ${topK}` : "all"} in use`]);
+  }
+  if (mul) rows.push(["mul", "what the SSE adds multiplies the token"]);
+  if (aScale !== 1) rows.push(["aScale", `${aScale}: the in-context learning rate's factor in the transition`]);
+  if (activation !== "squaredRelu") rows.push(["activation", activation]);
+  return rows;
 }
 
 /**

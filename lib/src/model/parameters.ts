@@ -6,7 +6,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
 import { Random } from "../random.js";
-import { sseVariant } from "../sse/registry.js";
+import type { SseAxis } from "../sse/axes.js";
+import { variantOf } from "../sse/registry.js";
 import { attentionWidth, sseHeads, type ModelConfiguration } from "./configuration.js";
 import * as initial from "./initial-values.js";
 
@@ -16,6 +17,8 @@ export interface ParameterSpecification {
   readonly shape: readonly number[];
   /** Writes the initial values. */
   readonly fill: initial.Filler;
+  /** of what the SSE and the mixture add: what each axis follows when the model grows, where it is known */
+  readonly axes?: readonly SseAxis[];
 }
 
 /** The parameters of a model, in checkpoint order. */
@@ -36,8 +39,8 @@ export function parameterSpecifications(configuration: ModelConfiguration): Para
 }
 
 function block(configuration: ModelConfiguration, layer: number): ParameterSpecification[] {
-  const { width, parameterTokens, sse } = configuration;
-  const { parameters, metaState } = sseVariant(sse);
+  const { width, parameterTokens, mixture } = configuration;
+  const { parameters, metaState } = variantOf(configuration);
   const prefix = `blocks.${layer}.`;
   return [
     ...(layer === 0 ? layerNorm(`${prefix}ln0`, width) : []),
@@ -47,11 +50,23 @@ function block(configuration: ModelConfiguration, layer: number): ParameterSpeci
     { name: `${prefix}ffn.x_k`, shape: [1, 1, width], fill: initial.channelMix(depth(configuration, layer)) },
     { name: `${prefix}ffn.key.weight`, shape: [parameterTokens, width], fill: initial.orthogonal(1) },
     { name: `${prefix}ffn.value.weight`, shape: [width, parameterTokens], fill: initial.constant(0) },
-    ...parameters.map((parameter) => ({
-      name: `${prefix}meta.${parameter.name}`,
-      shape: parameter.shape(configuration),
-      fill: initial.constant(parameter.initial),
+    ...parameters.map(({ name, shape, axes, fill }) => ({
+      name: `${prefix}meta.${name}`,
+      shape: shape(configuration),
+      fill,
+      ...(axes && { axes }),
     })),
+    // R. With zeros every group of parameter tokens weighs 1: the layer starts as without a mixture.
+    ...(mixture
+      ? [
+          {
+            name: `${prefix}meta.router.weight`,
+            shape: [mixture.groups, width],
+            fill: initial.constant(0),
+            axes: ["groups", "width"] as const,
+          },
+        ]
+      : []),
     ...(metaState ? learnedState(configuration, learnedStateName(layer, "meta"), sseHeads(configuration)) : []),
   ];
 }

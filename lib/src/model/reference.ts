@@ -65,6 +65,7 @@ interface Head {
   w: Float64Array;
   k: Float64Array;
   v: Float64Array;
+  /** in-context learning rate times the configuration's aScale */
   rate: Float64Array;
   removal: Float64Array;
 }
@@ -113,7 +114,7 @@ function timeMix(
       r: part(r),
       w: part(w),
       v: part(v),
-      rate: part(rate),
+      rate: part(rate).map((value) => value * configuration.aScale),
       removal: scaled.map((value) => value / length),
       k: part(k.map((value, c) => value * (1 + (rate[c]! - 1) * p("att.k_a")[c]!))),
     };
@@ -153,10 +154,10 @@ function metaState(
   x: Float64Array,
   heads: readonly Head[],
 ): Float64Array {
-  const { headSize: n, width, sse } = configuration;
+  const { headSize: n, width, sse, mul } = configuration;
   const shifted = x.map((value, c) => value + p("ffn.x_k")[c]! * (state.ffnShift[c]! - value));
   state.ffnShift = x;
-  const z = shifted.slice();
+  const added = new Float64Array(width);
   for (let h = 0; h < sseHeads(configuration) && sse !== "none"; h++) {
     const slice = (h % (width / n)) * n;
     const query = shifted.slice(slice, slice + n);
@@ -165,8 +166,7 @@ function metaState(
       return read.map((value, j) => value * p(`meta.${gain}`)[h * n + j]!);
     };
     const written = x.slice(slice, slice + n);
-    const sum = new Float64Array(n);
-    const add = (y: Float64Array): void => y.forEach((value, j) => (sum[j]! += value));
+    const add = (y: Float64Array): void => y.forEach((value, j) => (added[slice + j]! += value));
     if (sse === "readout") add(seen("alpha_g"));
     if (sse === "sse") {
       const u = seen("beta_g");
@@ -178,10 +178,48 @@ function metaState(
       const read = groupNorm(times(state.meta[h]!, heads[h]!.r), 1, n * 1e-5);
       add(read.map((value, j) => value * p("meta.alpha_g")[h * n + j]!));
     }
-    sum.forEach((value, j) => (z[slice + j]! += value));
   }
-  const activated = times(p("ffn.key.weight"), z).map((value) => Math.max(value, 0) ** 2);
-  return times(p("ffn.value.weight"), activated);
+  const z = zip(shifted, added, (a, b) => (mul ? a * (1 + b) : a + b));
+  return parameterTokens(configuration, p, shifted, z);
+}
+
+/** V_Pᵀ (weights ⊙ activation(K_P z)). */
+function parameterTokens(
+  { width, activation, mixture }: ModelConfiguration,
+  p: Get,
+  shifted: Float64Array,
+  z: Float64Array,
+): Float64Array {
+  let hidden = times(p("ffn.key.weight"), z);
+  if (activation === "squaredRelu") hidden = hidden.map((value) => Math.max(value, 0) ** 2);
+  else {
+    const gelu = hidden.map((value) => value * normalProbability(value));
+    const length = Math.sqrt(dot(gelu, gelu) + 1e-6);
+    hidden = gelu.map((value) => (value * 2 * Math.sqrt(width)) / length);
+  }
+  if (mixture) {
+    const logits = times(
+      p("meta.router.weight"),
+      zip(z, shifted, (a, b) => a - b),
+    );
+    const weights = logits.map((logit) => {
+      const larger = logits.filter((other) => other > logit).length;
+      return larger < mixture.topK ? 2 * sigmoid(logit) : 0;
+    });
+    hidden = hidden.map((value, token) => value * weights[token % mixture.groups]!);
+  }
+  return times(p("ffn.value.weight"), hidden);
+}
+
+/** Φ(x) = ½ + φ(x) (x + x³/3 + x⁵/(3·5) + …), whose terms all have one sign. */
+function normalProbability(x: number): number {
+  let term = x;
+  let sum = 0;
+  for (let odd = 3; sum + term !== sum; odd += 2) {
+    sum += term;
+    term *= (x * x) / odd;
+  }
+  return 0.5 + (sum * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
 }
 
 function sigmoid(x: number): number {

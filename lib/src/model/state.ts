@@ -8,7 +8,7 @@ import { ConfigurationError, ShapeError } from "../errors.js";
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import { expectShape } from "../ops/shape.js";
 import { tidyValue } from "../ops/tidy.js";
-import { sseVariant } from "../sse/registry.js";
+import { variantOf } from "../sse/registry.js";
 import { sseHeads, type ModelConfiguration } from "./configuration.js";
 import type { SequenceState } from "./language-model.js";
 import { learnedStateName, parameter, type Parameters } from "./parameters.js";
@@ -281,7 +281,7 @@ function layerShapes(configuration: ModelConfiguration, batchSize: number) {
   const { width, heads, headSize } = configuration;
   const shift: [number, number] = [batchSize, width];
   const matrices = (count: number): [number, number, number, number] => [batchSize, count, headSize, headSize];
-  const { metaState } = sseVariant(configuration.sse);
+  const { metaState } = variantOf(configuration);
   return {
     attShift: shift,
     ffnShift: shift,

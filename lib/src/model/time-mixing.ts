@@ -41,7 +41,7 @@ export function timeMixing(
   wkv: Tensor4D,
   firstValue?: Tensor3D,
 ): TimeMixing {
-  const { heads, headSize } = configuration;
+  const { heads, headSize, aScale } = configuration;
   const [batch, time] = x.shape;
   const p = (name: string): Tensor => run.parameter(`att.${name}`);
   const lowRank = (input: Tensor3D, name: string, inner: (hidden: Tensor3D) => Tensor3D = (h) => h): Tensor3D =>
@@ -53,6 +53,8 @@ export function timeMixing(
   const flat = (y: Tensor4D): Tensor3D => tf.reshape(y, [batch, time, attentionWidth(configuration)]);
   /** Shown with an axis of heads, which it does not have yet. */
   const tapHeads = (name: string, y: Tensor3D): Tensor3D => (run.isTapped ? flat(run.tap(name, perHead(y))) : y);
+  /** aScale reaches the transition alone, not the replacement key. */
+  const scaled = (y: Tensor4D): Tensor4D => (aScale === 1 ? y : tf.mul(y, aScale));
   const r = tapHeads("att.r", linear(xr, p("receptance.weight")));
   const rawKey = linear(xk, p("key.weight"));
   const ownValue = linear(xv, p("value.weight"));
@@ -70,7 +72,7 @@ export function timeMixing(
     w: perHead(w),
     k: perHead(k),
     v: perHead(v),
-    ...tapRemovalKey(run, perHead(prepared.alpha), perHead(prepared.beta), perHead(rate)),
+    ...tapRemovalKey(run, perHead(prepared.alpha), scaled(perHead(prepared.beta)), scaled(perHead(rate))),
   };
   const { y, state } = runWkv7(coefficients, wkv);
   const read = flat(run.tap("att.wkv", y));

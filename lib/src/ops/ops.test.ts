@@ -18,7 +18,10 @@ import { embedding, embeddingGradKernel, embeddingKernel } from "./embedding/emb
 import { biasedSigmoid, biasedSigmoidGradKernel, biasedSigmoidKernel } from "./gates/biased-sigmoid.js";
 import { decay, decayGradKernel, decayKernel } from "./gates/decay.js";
 import { interpolate, interpolateGradKernel, interpolateKernel } from "./gates/interpolate.js";
+import { geluL2, geluL2GradKernel, geluL2Kernel } from "./gelu-l2/gelu-l2.js";
+import { normalProbability } from "./gelu-l2/normal-distribution.js";
 import { groupNorm, groupNormGradKernel, groupNormKernel } from "./group-norm/group-norm.js";
+import { groupWeights, groupWeightsKernel } from "./group-weights/group-weights.js";
 import type { Kernel } from "./kernel.js";
 import { prepareKeys, keyPreparationGradKernel, keyPreparationKernel } from "./key-preparation/key-preparation.js";
 import { linear, linearGradKernel, linearKernel } from "./linear/linear.js";
@@ -185,6 +188,22 @@ const cases: readonly OpCase[] = [
     differentiated: ["x"],
   },
   {
+    name: "geluL2",
+    inputs: () => ({ x: operand(sequence, { scale: 3 }), dy: activation() }),
+    attributes: { scale: 5 },
+    kernels: asKernels(geluL2Kernel, geluL2GradKernel),
+    op: ({ x }) => geluL2(x!, 5),
+    differentiated: ["x"],
+  },
+  ...[2, width].map((topK): OpCase => ({
+    name: `groupWeights, ${topK} of ${width}`,
+    inputs: () => ({ x: operand(sequence, { scale: 3 }) }),
+    attributes: { topK },
+    kernels: asKernels(groupWeightsKernel),
+    op: ({ x }) => groupWeights(x!, topK),
+    differentiated: ["x"],
+  })),
+  {
     name: "embedding",
     inputs: () => ({
       weight: operand([7, width]),
@@ -268,6 +287,38 @@ test("cross-entropy of logits far apart stays finite", async () => {
   assert.equal(crossEntropy(logits, targets).dataSync()[0], 1e4);
   const [composed] = crossEntropyKernel.composed({ logits, targets }, {});
   assert.equal(composed!.dataSync()[0], 1e4);
+});
+
+test("GeLU with the L2 norm: values by hand, zero for zeros, and a zero more changes nothing", async () => {
+  // Φ from tables: Φ(1) = 0.8413447, Φ(−2) = 0.0227501, Φ(−6) = 9.8659e−10.
+  assertClose([normalProbability(1), normalProbability(0)], [0.841344746, 0.5], 3e-7, "Φ");
+  assertClose([normalProbability(-2) * 1e3], [22.75013195], 3e-7, "Φ(−2)");
+  assertClose([normalProbability(-6) * 1e9], [0.986587645], 3e-7, "Φ(−6)");
+  for (const backend of ["cpu", "wasm"] as const) {
+    await useBackend(backend);
+    tf.tidy(() => {
+      const g = [0.841344746, -2 * 0.02275013195];
+      const length = Math.hypot(...g);
+      const expected = g.map((value) => (3 * value) / length);
+      assertClose(geluL2(tf.tensor1d([1, -2]), 3).dataSync(), expected, 2e-6, "two elements");
+      assertClose(geluL2(tf.tensor1d([1, -2, 0, 0]), 3).dataSync(), [...expected, 0, 0], 2e-6, "two zeros more");
+      assert.deepEqual([...geluL2(tf.zeros([3]), 3).dataSync()], [0, 0, 0]);
+    });
+  }
+  assert.throws(() => geluL2(tf.zeros([3]), 0), /geluL2: scale is 0, wanted above 0/);
+});
+
+test("group weights: 1 where all logits are zero, whatever topK; else no more than topK", async () => {
+  for (const backend of ["cpu", "wasm"] as const) {
+    await useBackend(backend);
+    tf.tidy(() => {
+      assert.deepEqual([...groupWeights(tf.zeros([2, 3]), 1).dataSync()], [1, 1, 1, 1, 1, 1]);
+      const kept = [...groupWeights(tf.tensor2d([1, 3, 2, 0, -1, -1], [2, 3]), 2).dataSync()].map((w) => w > 0);
+      // The last two of the second row are equal: neither has two larger ones.
+      assert.deepEqual(kept, [false, true, true, true, true, true]);
+    });
+  }
+  assert.throws(() => groupWeights(tf.zeros([1, 3]), 4), /topK is 4, wanted an integer from 1 to the groups, 3/);
 });
 
 test("a key of zero length gives a removal key of zero, not NaN", async () => {

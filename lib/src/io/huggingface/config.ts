@@ -1,7 +1,7 @@
 /** `config.json` of a model's folder: what it says of the model, checked, and what is written into ours. */
 import { ModelFileError } from "../../errors.js";
 import type { ModelConfiguration } from "../../model/configuration.js";
-import { attentionWidth } from "../../model/configuration.js";
+import { attentionWidth, isPublishedRwkv7 } from "../../model/configuration.js";
 import { readBytes, show, type RandomAccess } from "../random-access.js";
 import { parseObject } from "../safetensors/header.js";
 
@@ -52,6 +52,8 @@ export async function readConfig(file: RandomAccess): Promise<HuggingFaceConfig>
   for (const [key, right, meaning] of required) {
     const value = json[key];
     if (value === undefined || value === right) continue;
+    // Ours may have another activation, which the configuration beside it repeats.
+    if (kind === "metastate" && key === "hidden_act" && value === "geluL2") continue;
     throw new ModelFileError(
       file.path,
       null,
@@ -66,9 +68,8 @@ export async function readConfig(file: RandomAccess): Promise<HuggingFaceConfig>
 }
 
 /** Whether fla's RWKV7ForCausalLM computes what the model computes. */
-function isPlainRwkv7(configuration: ModelConfiguration): boolean {
-  const { sse, learnedState, width } = configuration;
-  return sse === "none" && !learnedState && attentionWidth(configuration) === width;
+function isFlaRwkv7(configuration: ModelConfiguration): boolean {
+  return isPublishedRwkv7(configuration) && attentionWidth(configuration) === configuration.width;
 }
 
 /**
@@ -79,7 +80,7 @@ function isPlainRwkv7(configuration: ModelConfiguration): boolean {
  */
 export function makeConfig(configuration: ModelConfiguration, torchDtype: string): string {
   const { vocabSize, width, layers, headSize, heads, parameterTokens, lowRank } = configuration;
-  const plain = isPlainRwkv7(configuration);
+  const plain = isFlaRwkv7(configuration);
   const config = {
     architectures: [plain ? "RWKV7ForCausalLM" : "MetaStateForCausalLM"],
     model_type: plain ? "rwkv7" : "metastate",
@@ -95,7 +96,7 @@ export function makeConfig(configuration: ModelConfiguration, torchDtype: string
     a_low_rank_dim: lowRank.rate,
     v_low_rank_dim: lowRank.value,
     gate_low_rank_dim: lowRank.gate,
-    hidden_act: "sqrelu",
+    hidden_act: configuration.activation === "squaredRelu" ? "sqrelu" : configuration.activation,
     norm_first: true,
     norm_bias: true,
     norm_eps: 1e-5,

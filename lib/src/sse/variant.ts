@@ -1,0 +1,142 @@
+/** An SSE variant: its definition, checked and completed. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { ConfigurationError } from "../errors.js";
+import type { ActivationDescription } from "../model/activation-names.js";
+import type { ModelConfiguration } from "../model/configuration.js";
+import { constant, type Filler } from "../model/initial-values.js";
+import { axisSize, type SseAxis } from "./axes.js";
+import type { SseContext } from "./context.js";
+
+const axisNames: readonly string[] = ["headChannels", "heads", "headSize", "width", "parameterTokens", "groups"];
+
+/** The shape of a parameter: one axis, several, or a function of the configuration. Only named axes can grow. */
+export type SseShape = SseAxis | readonly SseAxis[] | ((configuration: ModelConfiguration) => readonly number[]);
+
+/** A parameter as a definition has it. */
+export interface SseParameterDefinition {
+  /** e.g. `"headChannels"`: one value for each channel of each head that carries the SSE */
+  readonly shape: SseShape;
+  /** the value all its elements start with, or a function that writes them; default 0 */
+  readonly initial?: number | Filler;
+}
+
+/** What `apply` gives: z alone, or z and the Meta-State's state after the last token. */
+export type SseResult = Tensor | { readonly z: Tensor; readonly state?: Tensor };
+
+/** A use of the WKV state in the Meta-State layer, as one writes it. */
+export interface SseDefinition<Name extends string = string> {
+  /** what `createModel({sse: …})` takes */
+  readonly name: string;
+  /** one line for a person */
+  readonly description?: string;
+  /** by name; every layer has each of them, as `blocks.3.meta.` and the name */
+  readonly parameters?: Readonly<Record<Name, SseParameterDefinition>>;
+  /** whether the variant carries a Meta-State M beside the WKV state; default false */
+  readonly metaState?: boolean;
+  /**
+   * whether it adds nothing when all its parameters are zero, so that an RWKV-7 model can take it on without a change of
+   * its outputs; `checkSse` holds it to that. Default false
+   */
+  readonly neutralAtZero?: boolean;
+  /** what `apply` taps, in its order; `read` is listed as `blocks.3.meta.read` */
+  readonly activations?: readonly ActivationDescription[];
+  /** one line on what it is in a model of this configuration, for the model's display; default the description */
+  readonly describe?: (configuration: ModelConfiguration) => string;
+  /**
+   * What the layer does with the state. Written in tfjs ops on what the context gives, its gradient is tfjs's own.
+   *
+   * @returns z `[B, T, C]`, which meets the parameter tokens; with a Meta-State `{z, state}`
+   */
+  readonly apply: (context: SseContext<Name>) => SseResult;
+}
+
+/** A parameter of a variant; every layer has one. */
+export interface SseParameter {
+  /** its name in the layer, e.g. `alpha_g`; in the model `blocks.3.meta.alpha_g` */
+  readonly name: string;
+  /** what each axis follows; absent when the shape is a function */
+  readonly axes?: readonly SseAxis[];
+  readonly shape: (configuration: ModelConfiguration) => readonly number[];
+  /** Writes the initial values. */
+  readonly fill: Filler;
+  /** the initial value of all elements, where it is one number */
+  readonly initial?: number;
+}
+
+/** A use of the WKV state in the Meta-State layer, complete. Shows itself as a table. */
+export class SseVariant implements Displayable {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: readonly SseParameter[];
+  readonly metaState: boolean;
+  readonly neutralAtZero: boolean;
+  readonly activations: readonly ActivationDescription[];
+  /** One line on the variant in a model of this configuration. */
+  readonly describe: (configuration: ModelConfiguration) => string;
+  readonly apply: (context: SseContext) => SseResult;
+
+  /** @throws ConfigurationError naming what of the definition does not do */
+  constructor(definition: SseDefinition) {
+    const { name, description = "a variant of your own", metaState = false, neutralAtZero = false } = definition;
+    if (typeof name !== "string" || !/^[A-Za-z][\w-]*$/.test(name)) {
+      throw wrong(String(name), "its name", "letters, digits, _ and -, a letter first");
+    }
+    if (typeof definition.apply !== "function") throw wrong(name, "apply", "a function of the context that gives z");
+    this.name = name;
+    this.description = description;
+    this.metaState = metaState;
+    this.neutralAtZero = neutralAtZero;
+    this.activations = definition.activations ?? [];
+    this.describe = definition.describe ?? (() => description);
+    this.apply = definition.apply;
+    this.parameters = Object.entries(definition.parameters ?? {}).map(([key, parameter]) =>
+      completeParameter(name, key, parameter),
+    );
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    const shape = ({ axes }: SseParameter): string => (axes ? `[${axes.join(", ")}]` : "by configuration");
+    const rows = [
+      ["SSE variant", this.name],
+      ["what it does", this.description],
+      ["state beside the WKV state", this.metaState ? "a Meta-State M, as large as the heads' WKV state" : "none"],
+      ...this.parameters.map((parameter) => {
+        const { initial } = parameter;
+        return [
+          `parameter ${parameter.name}`,
+          `${shape(parameter)}${initial === undefined ? "" : `, at first ${initial}`}`,
+        ];
+      }),
+      ["RWKV-7 with parameters at zero", this.neutralAtZero ? "yes" : "not claimed"],
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+  }
+}
+
+function completeParameter(variant: string, name: string, definition: SseParameterDefinition): SseParameter {
+  if (!/^[A-Za-z]\w*$/.test(name)) {
+    throw wrong(variant, `the name of parameter "${name}"`, "letters, digits and _, a letter first");
+  }
+  if (name === "time_state") throw wrong(variant, `"time_state", the learned initial state's name,`, "another name");
+  const { shape, initial = 0 } = definition;
+  const fill = typeof initial === "function" ? initial : constant(initial);
+  const value = typeof initial === "number" ? { initial } : {};
+  if (typeof shape === "function") return { name, shape, fill, ...value };
+  const axes: readonly SseAxis[] = typeof shape === "object" ? shape : [shape];
+  for (const axis of axes) {
+    const known = typeof axis === "number" ? Number.isSafeInteger(axis) && axis > 0 : axisNames.includes(axis);
+    if (known) continue;
+    throw wrong(
+      variant,
+      `the shape of parameter "${name}", ${JSON.stringify(shape)},`,
+      `axes out of ${axisNames.join(", ")} or positive integers, or a function of the configuration`,
+    );
+  }
+  return { name, axes, shape: (configuration) => axes.map((axis) => axisSize(axis, configuration)), fill, ...value };
+}
+
+function wrong(variant: string, what: string, wanted: string): ConfigurationError {
+  return new ConfigurationError(`defineSse "${variant}": ${what} does not do, wanted ${wanted}`);
+}
