@@ -110,6 +110,12 @@ export { type FileTensor } from "./io/tensor-file.js";
 export { trace, Trace, traceStream, type WholeTraceOptions } from "./inspection/trace.js";
 export { type TraceOptions, type TracePiece, type TraceTokens } from "./inspection/trace-pieces.js";
 export { ActivationValues, type AxisChoice, type AxisName } from "./inspection/activation-values.js";
+export { statistics } from "./inspection/statistics.js";
+export { type Distribution, type HistogramOptions } from "./inspection/distribution.js";
+export { type HostMatrix, type MatrixInput } from "./inspection/matrix.js";
+export { type PrincipalComponents } from "./inspection/principal-components.js";
+export { type ProbeResult, type RetrievedTokensOptions } from "./inspection/probe.js";
+export { stateStatistics, StateStatistics, type HeadStatistics } from "./inspection/state-statistics.js";
 export { intervene, IntervenedModel } from "./inspection/intervene.js";
 export {
   type Edit,
