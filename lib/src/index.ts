@@ -138,6 +138,24 @@ export {
 export { growthReport, type GrowthReportOptions } from "./growth/report.js";
 
 export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
+export {
+  compare,
+  Comparing,
+  type ComparedModel,
+  type CompareOptions,
+  type CompareProgress,
+} from "./comparison/compare.js";
+export {
+  Comparison,
+  type ComparedMeasure,
+  type ComparedPoint,
+  type ComparedRun,
+  type ComparisonRow,
+  type ComparisonSettings,
+} from "./comparison/comparison.js";
+export { type ComparedText, type CompareTraining } from "./comparison/run.js";
+export { type RunCache } from "./comparison/run-cache.js";
+export { pairedTest, type PairedTest } from "./comparison/statistics.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
 export { type ScheduleName } from "./training/schedules.js";
 
