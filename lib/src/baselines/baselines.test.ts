@@ -12,10 +12,10 @@ import { Random } from "../random.js";
 import { assertClose, randomTensor, useBackend } from "../testing.js";
 import { disposeGradients, lossGradients } from "../training/gradients.js";
 import type { BaselineModel } from "./baseline-model.js";
-import { createBaseline, type MixersOptions, type TransformerOptions } from "./create-baseline.js";
+import { createBaseline, type BaselineOptions, type RecurrentOptions } from "./create-baseline.js";
 import { referenceBaseline } from "./reference.js";
 
-type Options = TransformerOptions | MixersOptions;
+type Options = Exclude<BaselineOptions, RecurrentOptions>;
 
 const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, hidden: 10 };
 const cases: Record<string, Options> = {
@@ -27,6 +27,7 @@ const cases: Record<string, Options> = {
     norm: "layer",
     ropeBase: 50,
   },
+  TokenFormer: { kind: "tokenformer", ...sizes, attentionTokens: 6 },
 };
 
 const inputs = [

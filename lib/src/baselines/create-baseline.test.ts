@@ -11,6 +11,7 @@ import { createBaseline, type BaselineOptions } from "./create-baseline.js";
 const kinds: readonly BaselineOptions[] = [
   { kind: "transformer", vocabSize: 90, layers: 3 },
   { kind: "transformer", vocabSize: 90, layers: 2, activation: "squaredRelu", norm: "layer" },
+  { kind: "tokenformer", vocabSize: 90, layers: 2 },
   { kind: "rwkv7", vocabSize: 90, layers: 2 },
   { kind: "meta-state", vocabSize: 90, layers: 2, sse: "meta" },
 ];
@@ -25,7 +26,7 @@ for (const options of kinds) {
       const { configuration } = model;
       const inner = "hidden" in configuration ? configuration.hidden : configuration.parameterTokens;
       const ratio = inner / configuration.width;
-      assert.ok(ratio > 1.5 && ratio < 8, `inner size ${inner} at width ${configuration.width}`);
+      assert.ok(ratio > 1.5 && ratio < 10, `inner size ${inner} at width ${configuration.width}`);
       model.dispose();
     }
     const model = createBaseline({ ...options, parameterCount: 200_000, width: 96, headSize: 16 });

@@ -48,6 +48,21 @@ export interface TransformerOptions extends BaselineSizeOptions {
   maximumContext?: number;
 }
 
+/** TokenFormer (arXiv 2410.23168): a Transformer whose matrices are parameter tokens that tokens attend to. */
+export interface TokenformerOptions extends BaselineSizeOptions {
+  kind: "tokenformer";
+  /** parameter tokens of channel mixing; default 4 × width */
+  hidden?: number;
+  /** parameter tokens each of queries, keys, values and output; default width */
+  attentionTokens?: number;
+  /** default `plain`, as published: a layer norm without parameters */
+  norm?: NormName;
+  /** of the rotary positions; default 10,000 */
+  ropeBase?: number;
+  /** the most tokens a row may see, an error beyond; default none */
+  maximumContext?: number;
+}
+
 /** A combination of mixers, one's own among them. */
 export interface MixersOptions extends BaselineSizeOptions {
   kind: "mixers";
@@ -71,7 +86,7 @@ export interface RecurrentOptions extends Omit<ModelOptions, "width">, BaselineS
 }
 
 /** What {@link createBaseline} can make. */
-export type BaselineOptions = TransformerOptions | MixersOptions | RecurrentOptions;
+export type BaselineOptions = TransformerOptions | TokenformerOptions | MixersOptions | RecurrentOptions;
 
 /** The model that options make. */
 export type BaselineOf<O extends BaselineOptions> = O extends RecurrentOptions ? Model : BaselineModel;
@@ -166,6 +181,19 @@ function recipe(options: Exclude<BaselineOptions, RecurrentOptions>): Recipe {
         headSize,
         step: headSize,
         ratio: usualRatio(activation),
+      };
+    }
+    case "tokenformer": {
+      const { norm = "plain", attentionTokens, ropeBase, maximumContext } = options;
+      return {
+        tokenMixer: "tokenAttention",
+        channelMixer: "tokenFeedForward",
+        norm,
+        ...plainEmbedding,
+        mixerOptions: { attentionTokens, ropeBase, maximumContext },
+        headSize,
+        step: headSize,
+        ratio: 4,
       };
     }
     case "mixers": {

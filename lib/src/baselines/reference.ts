@@ -53,8 +53,11 @@ function tokenMix(
   x: Vector,
   position: number,
 ): Vector {
-  const project = (name: string, input: Vector): Vector => times(p(`${name}.weight`), input);
-  const { heads, headSize, mixerOptions } = configuration;
+  const { heads, headSize, mixerOptions, tokenMixer } = configuration;
+  const project = (name: string, input: Vector): Vector =>
+    tokenMixer === "tokenAttention"
+      ? pattention((part) => p(`${name}.${part}`), input, mixerOptions.attentionScale as number)
+      : times(p(`${name}.weight`), input);
   const base = mixerOptions.ropeBase as number;
   const query = rotate(project("query", x), headSize, position, base);
   state.keys.push(rotate(project("key", x), headSize, position, base));
@@ -94,7 +97,29 @@ function rotate(x: Vector, size: number, position: number, base: number): Vector
   return turned;
 }
 
-function channelMix({ channelMixer }: BaselineConfiguration, p: Get, x: Vector): Vector {
+/** Vᵀ GeLU(τ K x / ‖K x‖₂). */
+function pattention(p: Get, x: Vector, scale: number): Vector {
+  const scores = times(p("keys.weight"), x);
+  const length = Math.sqrt(dot(scores, scores));
+  const values = p("values.weight");
+  const y = new Float64Array(values.length / scores.length);
+  scores.forEach((score, token) => {
+    const z = (scale * score) / length;
+    const weight = (z / 2) * (1 + erf(z * Math.SQRT1_2));
+    for (let c = 0; c < y.length; c++) y[c]! += weight * values[token * y.length + c]!;
+  });
+  return y;
+}
+
+/** erf(x) = 2/√π e^{−x²} Σ_n 2ⁿ x^{2n+1} / (2n+1)!!, whose terms have one sign; for |x| up to some 10. */
+function erf(x: number): number {
+  let sum = 0;
+  for (let n = 0, term = x; Math.abs(term) > 1e-18 * Math.abs(sum); n++, term *= (2 * x * x) / (2 * n + 1)) sum += term;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+function channelMix({ channelMixer, mixerOptions }: BaselineConfiguration, p: Get, x: Vector): Vector {
+  if (channelMixer === "tokenFeedForward") return pattention(p, x, mixerOptions.feedForwardScale as number);
   const key = times(p("key.weight"), x);
   if (channelMixer === "squaredRelu") {
     return times(

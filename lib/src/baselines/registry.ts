@@ -3,12 +3,13 @@ import { ConfigurationError } from "../errors.js";
 import { attention } from "./attention.js";
 import { squaredReluMixer, swiGluMixer } from "./feed-forward.js";
 import type { Mixer, MixerHalf } from "./mixer.js";
+import { tokenAttention, tokenFeedForward } from "./tokenformer.js";
 
 const byName = (...mixers: readonly Mixer[]): Map<string, Mixer> => new Map(mixers.map((mixer) => [mixer.name, mixer]));
 
 const registered: Record<MixerHalf, Map<string, Mixer>> = {
-  att: byName(attention),
-  ffn: byName(swiGluMixer, squaredReluMixer),
+  att: byName(attention, tokenAttention),
+  ffn: byName(swiGluMixer, squaredReluMixer, tokenFeedForward),
 };
 
 const kinds: Record<MixerHalf, string> = { att: "tokenMixer", ffn: "channelMixer" };

@@ -24,6 +24,7 @@ import { groupNorm, groupNormGradKernel, groupNormKernel } from "./group-norm/gr
 import { groupWeights, groupWeightsKernel } from "./group-weights/group-weights.js";
 import type { Kernel } from "./kernel.js";
 import { prepareKeys, keyPreparationGradKernel, keyPreparationKernel } from "./key-preparation/key-preparation.js";
+import { l2Gelu, l2GeluGradKernel, l2GeluKernel } from "./l2-gelu/l2-gelu.js";
 import { linear, linearGradKernel, linearKernel } from "./linear/linear.js";
 import { rmsNorm, rmsNormGradKernel, rmsNormKernel } from "./rms-norm/rms-norm.js";
 import { rotary, rotaryKernel, rotations } from "./rotary/rotary.js";
@@ -86,6 +87,14 @@ const cases: readonly OpCase[] = [
     kernels: asKernels(rmsNormKernel, rmsNormGradKernel),
     op: ({ x, weight }) => rmsNorm(x!, weight!, { epsilon: 1e-3 }),
     differentiated: ["x", "weight"],
+  },
+  {
+    name: "l2Gelu",
+    inputs: () => ({ x: activation(), dy: activation() }),
+    attributes: { scale: 3 },
+    kernels: asKernels(l2GeluKernel, l2GeluGradKernel),
+    op: ({ x }) => l2Gelu(x!, 3),
+    differentiated: ["x"],
   },
   {
     name: "swiGlu",
