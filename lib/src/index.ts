@@ -58,7 +58,7 @@ export { type Parameters } from "./model/parameters.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";
 export { type Difference, type StateDifference, StateDistance } from "./model/state-distance.js";
 export { type StateTensorName } from "./model/state-layers.js";
-export { type Numbers, type StatePlace } from "./model/state-place.js";
+export { type Numbers, type ResolvedPlace, type StatePlace } from "./model/state-place.js";
 export { type NestedNumbers, type SliceIndex, StateSlice, type StateValues } from "./model/state-slice.js";
 export { type TokenMatrix, type Tokens } from "./model/tokens.js";
 export { type MetaRead, type MetaStateOperands, type SseContext, type TimeMixCoefficients } from "./sse/context.js";

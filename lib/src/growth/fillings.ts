@@ -12,7 +12,8 @@ export interface Filling {
   readonly description: string;
 }
 
-const zero: Filling = { fill: initial.constant(0), description: "zero" };
+/** Zero. */
+export const zero: Filling = { fill: initial.constant(0), description: "zero" };
 
 /** As the parameter would start in a new model. */
 export function asAtStart(fill: initial.Filler): Filling {
@@ -48,9 +49,6 @@ export function fillingAlong(
     case "heads":
     case "sseHeads":
       return inBlock.endsWith("time_state") ? zero : asAtStart(atStart);
-    case "sseInner":
-    case "groups":
-      return zero;
     case "decay":
     case "rate":
     case "value":

@@ -4,12 +4,14 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { bitsOf, logitsOf, randomModel } from "../io/testing.js";
-import type { ModelOptions } from "../model/configuration.js";
+import type { ModelConfiguration, ModelOptions } from "../model/configuration.js";
 import { fromRwkv7 } from "../model/from-rwkv7.js";
 import type { Model } from "../model/model.js";
 import { referenceForward } from "../model/reference.js";
 import { tokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
+import type { SseContext } from "../sse/context.js";
+import { defineSse } from "../sse/define-sse.js";
 import { sseVariants } from "../sse/registry.js";
 import { relativeError, useBackend } from "../testing.js";
 import { disposeGradients, lossGradients } from "../training/gradients.js";
@@ -35,6 +37,10 @@ const kinds: Record<string, Growth> = {
 const variants: [name: string, options: Partial<ModelOptions>][] = [
   ...sseVariants().map(({ name }): [string, Partial<ModelOptions>] => [name, { sse: name }]),
   ["half the heads with SSE", { rho: 0.5 }],
+  ["mixture", { mixture: { groups: 3, topK: 2 } }],
+  ["mul, aScale", { mul: true, aScale: 2 }],
+  ["geluL2", { activation: "geluL2" }],
+  ["mixture, mul, geluL2", { mixture: { groups: 3 }, mul: true, activation: "geluL2", sse: "readout" }],
   ["learned initial state", { learnedState: true }],
 ];
 
@@ -188,8 +194,9 @@ function descend(model: Model, rate: number): Map<string, Float32Array> {
 
 test("a gradient reaches every new value within four steps: what multiplies a zero moves it, and is then reached itself", async () => {
   await useBackend("wasm");
-  for (const sse of ["sse", "meta", "readout"]) {
-    const model = randomModel({ sse });
+  const kept: Partial<ModelOptions>[] = [{}, { sse: "meta" }, { sse: "readout" }, { mul: true, activation: "geluL2" }];
+  for (const options of kept) {
+    const model = randomModel(options);
     const growth = {
       parameterTokens: 20,
       heads: 4,
@@ -207,7 +214,7 @@ test("a gradient reaches every new value within four steps: what multiplies a ze
     for (const [name, elements] of reached) {
       const share = elements.reduce((sum, x) => sum + x, 0) / elements.length;
       // A parameter token that no token of the batch calls on has no gradient under a squared ReLU; few are like that.
-      assert.ok(share >= (name.includes("ffn.") ? 0.8 : 1), `${sse}, ${name}: ${share}`);
+      assert.ok(share >= (name.includes("ffn.") ? 0.8 : 1), `${JSON.stringify(options)}, ${name}: ${share}`);
     }
     model.dispose();
     grown.dispose();
@@ -259,6 +266,50 @@ test("what cannot be exact, or would become smaller, is refused with the reason"
     () => growState(many.initialState(), larger),
     /wkv is \[1, 3, 4, 4\], wanted \[1, 2, 4, 4\] or fewer heads/,
   );
+});
+
+test("a model gets a mixture with equal outputs, and keeps the groups of its parameter tokens when it grows", async () => {
+  await useBackend("wasm");
+  const model = randomModel();
+  const mixed = grow(model, { mixture: { groups: 4 } });
+  assert.deepEqual(logitsOf(mixed), logitsOf(model));
+  assert.throws(
+    () => grow(model, { mixture: { groups: 4, topK: 2 } }),
+    /mixture.topK 2 of 4 groups would leave the others' parameter tokens out/,
+  );
+  assert.throws(() => grow(mixed, { mixture: { groups: 6 } }), /has a mixture of 4 groups already/);
+  assert.throws(() => grow(mixed, { parameterTokens: 18 }), /divisor of parameterTokens, 18: try parameterTokens 20/);
+});
+
+test("a variant of one's own grows by the axes that it names; where zero is not known to add nothing, it is refused", async () => {
+  await useBackend("wasm");
+  const definition = {
+    name: "growing",
+    parameters: { gain: { shape: ["heads", "headSize"], initial: 0.3 }, scale: { shape: "heads", initial: 1 } },
+    neutralAtZero: true,
+    apply: ({ readState, queries, normalise, parameters, combine }: SseContext<"gain" | "scale">) =>
+      combine(tf.mul(normalise(readState(queries), parameters.scale), tf.reshape(parameters.gain, [1, 1, -1, 4]))),
+  } as const;
+  defineSse(definition);
+  const model = randomModel({ sse: "growing" });
+  for (const growth of [{ heads: 5 }, kinds.everything!]) {
+    const { logits, state } = difference(model, grow(model, growth));
+    assert.ok(logits <= 2e-6 && state <= 2e-6, `${logits}, ${state}`);
+  }
+  const wide = grow(model, { headSize: 8 }, { force: true });
+  const [small, large] = [model, wide].map((of) => of.parameters.get("blocks.0.meta.gain")!.arraySync() as number[][]);
+  assert.deepEqual(large![1]!.slice(0, 4), small![1]);
+
+  defineSse({ ...definition, name: "unsaid", neutralAtZero: false });
+  const unsaid = randomModel({ sse: "unsaid" });
+  assert.throws(() => grow(unsaid, { heads: 3 }), /"unsaid" does not say that it adds nothing then/);
+  grow(unsaid, { heads: 3 }, { force: true });
+  assert.ok(difference(unsaid, grow(unsaid, { parameterTokens: 20, layers: 3 })).logits <= 2e-6);
+
+  const shape = (configuration: ModelConfiguration): number[] => [configuration.heads];
+  defineSse({ ...definition, name: "shaped", parameters: { ...definition.parameters, scale: { shape } } });
+  const shaped = randomModel({ sse: "shaped" });
+  assert.throws(() => grow(shaped, { heads: 3 }), /"scale" of "shaped" has a shape that is a function/);
 });
 
 test("forced: width, head size and vocabulary grow, old values in place; the old tokens keep their logits", async () => {

@@ -21,7 +21,7 @@ export interface GrowOptions {
  * initial state. Of what is added, one factor is zero, so that it adds nothing, and the other is not, so that training moves it.
  * Equal bit by bit, or to rounding where a longer sum is added up in other blocks; `ms.growthReport(before, after)` measures it.
  *
- * The optimiser's memory grows with {@link growMoments}, states of conversations with {@link growState}.
+ * The optimiser grows with {@link growOptimizer}, a checkpoint with {@link growCheckpoint}, a state with {@link growState}.
  *
  * @param model stays as it is, and shares nothing with the result
  * @param growth what the larger model has: `{parameterTokens: 768, heads: 6}`

@@ -1,6 +1,15 @@
 /** The configuration of a grown model, after a check that growth can be exact. */
 import { ConfigurationError } from "../errors.js";
-import { completeConfiguration, type LowRank, type ModelConfiguration } from "../model/configuration.js";
+import {
+  changeConfiguration,
+  sseHeads,
+  type LowRank,
+  type MixtureOptions,
+  type ModelConfiguration,
+} from "../model/configuration.js";
+import { parameterSpecifications } from "../model/parameters.js";
+import { variantOf } from "../sse/registry.js";
+import { nameInBlock, parameterAxes } from "./parameter-axes.js";
 
 /** What of a model grows. All values are what the larger model has, not what is added. */
 export interface Growth {
@@ -14,6 +23,8 @@ export interface Growth {
   rho?: number;
   /** ranks of the low-rank parts of time mixing */
   lowRank?: Partial<LowRank>;
+  /** groups of parameter tokens, for a model that has none */
+  mixture?: MixtureOptions;
   /** `true` makes the state before any token learned */
   learnedState?: true;
   /** C: not exact, only with `force` */
@@ -35,7 +46,7 @@ export const inexact = {
 } as const;
 
 const sizes = ["parameterTokens", "heads", "layers", "rho", "width", "headSize", "vocabSize"] as const;
-const known: readonly string[] = [...sizes, "lowRank", "learnedState"];
+const known: readonly string[] = [...sizes, "lowRank", "mixture", "learnedState"];
 
 /**
  * Checks a growth and completes it.
@@ -79,12 +90,52 @@ export function grownConfiguration(from: ModelConfiguration, growth: Growth, for
         `the same, and the model has to learn again`,
     );
   }
-  return completeConfiguration({
-    ...from,
+  if (growth.mixture) expectNewMixture(from, growth.mixture, force);
+  const to = changeConfiguration(from, {
     ...grown,
-    lowRank: lowRank,
+    ...(growth.mixture && { mixture: growth.mixture }),
+    lowRank,
     learnedState: from.learnedState || growth.learnedState === true,
   });
+  if (!force) expectVariantToGrow(from, to);
+  return to;
+}
+
+/** With R zero all groups weigh 1, if all of them count. */
+function expectNewMixture(from: ModelConfiguration, { groups, topK = groups }: MixtureOptions, force: boolean): void {
+  if (from.mixture) {
+    throw new ConfigurationError(
+      `grow: the model has a mixture of ${from.mixture.groups} groups already: parameter token i belongs to group i mod ` +
+        `groups, and with another number most would change theirs`,
+    );
+  }
+  if (topK === groups || force) return;
+  throw new ConfigurationError(
+    `grow: mixture.topK ${topK} of ${groups} groups would leave the others' parameter tokens out, and change the outputs. ` +
+      `Leave topK out, or give {force: true}`,
+  );
+}
+
+/** What a variant of one's own must say of itself, so that what is added to its parameters is known to add nothing. */
+function expectVariantToGrow(from: ModelConfiguration, to: ModelConfiguration): void {
+  const variant = variantOf(to);
+  const before = new Map(parameterSpecifications(from).map(({ name, shape }) => [name, shape.join()]));
+  const longer = parameterSpecifications(to).find(({ name, shape, axes }) => {
+    const had = before.get(name);
+    return had !== undefined && had !== shape.join() && !parameterAxes(name) && !axes;
+  });
+  if (longer) {
+    throw new ConfigurationError(
+      `grow: "${nameInBlock(longer.name).slice("meta.".length)}" of "${variant.name}" has a shape that is a function, so that ` +
+        `where its old values belong is not known. Name its axes in defineSse ("headChannels", "heads", …), or give ` +
+        `{force: true}: its old values then come first`,
+    );
+  }
+  if (variant.neutralAtZero || sseHeads(from) === sseHeads(to)) return;
+  throw new ConfigurationError(
+    `grow: new heads with SSE begin with parameters of zero, and "${variant.name}" does not say that it adds nothing then. ` +
+      `If it does, say neutralAtZero: true in its definition, and checkSse will hold it to that; or give {force: true}`,
+  );
 }
 
 function expectNotSmaller(name: string, has: number, wanted: unknown): void {

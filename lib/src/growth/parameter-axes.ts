@@ -1,5 +1,6 @@
 /** What gives each axis of each parameter its size, so that growth knows which axes get longer, and where the old values go. */
-import { attentionWidth, sseHeads, type ModelConfiguration } from "../model/configuration.js";
+import type { ModelConfiguration } from "../model/configuration.js";
+import type { SseAxis } from "../sse/axes.js";
 
 /**
  * A size of the model that an axis follows. `inner` is the width inside time mixing (heads × head size), `sseInner` the same of
@@ -59,25 +60,15 @@ export function parameterAxes(name: string): readonly Axis[] | undefined {
   return axesInBlock.find(([pattern]) => pattern.test(inBlock))?.[1];
 }
 
-/** The size of an axis in a model; undefined for one that no size of the model gives. */
-export function axisSize(axis: Axis, configuration: ModelConfiguration): number | undefined {
+/** What an axis of a variant's own parameter follows, in the words of growth. */
+export function variantAxis(axis: SseAxis): Axis {
   switch (axis) {
-    case "inner":
-      return attentionWidth(configuration);
-    case "sseHeads":
-      return sseHeads(configuration);
-    case "sseInner":
-      return sseHeads(configuration) * configuration.headSize;
-    case "decay":
-    case "rate":
-    case "value":
-    case "gate":
-      return configuration.lowRank[axis];
-    case "groups":
-    case "fixed":
-      return undefined;
+    case "headChannels":
+      return "sseInner";
+    case "heads":
+      return "sseHeads";
     default:
-      return configuration[axis];
+      return typeof axis === "number" ? "fixed" : axis;
   }
 }
 

@@ -4,8 +4,8 @@ import type { Filler } from "../model/initial-values.js";
 import { parameterSpecifications, type ParameterSpecification } from "../model/parameters.js";
 import type { Random } from "../random.js";
 import { extend, keptPart, withSize, type AxisGrowth } from "./extend.js";
-import { asAtStart, fillingAlong, type Filling } from "./fillings.js";
-import { axisSize, keptPlaces, parameterAxes, type Axis } from "./parameter-axes.js";
+import { asAtStart, fillingAlong, zero, type Filling } from "./fillings.js";
+import { keptPlaces, parameterAxes, variantAxis } from "./parameter-axes.js";
 
 /** One longer axis, and what its new part is filled with. */
 export interface GrowthStep extends AxisGrowth {
@@ -36,47 +36,28 @@ export function growthPlan(from: ModelConfiguration, to: ModelConfiguration): Pa
 }
 
 function growthSteps(
-  { name, shape, fill }: ParameterSpecification,
+  { name, shape, fill, axes: ofVariant }: ParameterSpecification,
   before: readonly number[],
   from: ModelConfiguration,
   to: ModelConfiguration,
 ): GrowthStep[] {
-  const known = parameterAxes(name);
-  const steps: GrowthStep[] = [];
-  shape.forEach((size, axis) => {
-    if (size === before[axis]) return;
-    const follows = known?.[axis] ?? variantAxis(before[axis]!, size, from, to);
-    steps.push({
-      axis,
-      size,
-      kept: keptPlaces(follows, before[axis]!, from, to),
-      // What a variant adds is nothing where its parameters are zero; for all others there is a table.
-      filling: known
-        ? fillingAlong(name, follows, fill, fillingOptions(to))
-        : fillingAlong(name, "sseInner", fill, fillingOptions(to)),
-    });
+  const axes = parameterAxes(name) ?? ofVariant?.map(variantAxis);
+  const options = { width: to.width, normalisesTokens: to.activation === "geluL2" };
+  return shape.flatMap((size, axis): GrowthStep[] => {
+    if (size === before[axis]) return [];
+    const follows = axes?.[axis] ?? "fixed";
+    const kept = keptPlaces(follows, before[axis]!, from, to);
+    // What a variant has by itself adds nothing where it is zero.
+    const filling = parameterAxes(name) ? fillingAlong(name, follows, fill, options) : zero;
+    return [{ axis, size, kept, filling }];
   });
-  return steps;
-}
-
-function fillingOptions(to: ModelConfiguration) {
-  return { width: to.width, normalisesTokens: (to as { activation?: string }).activation === "geluL2" };
-}
-
-/** What an axis of a variant's parameter follows, told by its sizes in both models. */
-function variantAxis(before: number, after: number, from: ModelConfiguration, to: ModelConfiguration): Axis {
-  const candidates: readonly Axis[] = ["sseInner", "inner", "width", "parameterTokens", "sseHeads"];
-  const fits = (axis: Axis): boolean => axisSize(axis, from) === before && axisSize(axis, to) === after;
-  return candidates.find(fits) ?? "fixed";
 }
 
 /** A parameter that the old model has not: of a new layer as at the start, else zero, so that it adds nothing. */
 function newParameter({ name, fill }: ParameterSpecification, from: ModelConfiguration): Filling {
   const layer = Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1);
-  return layer >= from.layers ? asAtStart(fill) : { fill: zeros, description: "zero" };
+  return layer >= from.layers ? asAtStart(fill) : zero;
 }
-
-const zeros: Filler = (_random, values) => void values.fill(0);
 
 /** The shapes that a parameter goes through, from the old one to the new. */
 function shapesOf({ before, steps }: ParameterGrowth): number[][] {
