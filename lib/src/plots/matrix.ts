@@ -1,8 +1,9 @@
 /** Any matrix as a heatmap: similarity of states over time, attention, decays by channel. */
 import type { Data } from "plotly.js";
 
+import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
-import { colourBar, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
+import { colourBar, heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
 import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.matrix`. */
@@ -40,17 +41,49 @@ export function matrixPlot(
     colorbar: colourBar(label),
     hovertemplate: `${yLabel} %{y}<br>${xLabel} %{x}<br>${label} %{z}<extra></extra>`,
   };
-  const names = (all: readonly string[] | undefined) => all && { tickvals: all.map((_, at) => at), ticktext: [...all] };
+  const ticks = (all: readonly string[] | undefined, count: number) =>
+    all ? { tickvals: all.map((_, at) => at), ticktext: [...all] } : count <= 8 ? { dtick: 1 } : {};
   const rows = matrix.length;
   const columns = matrix[0]?.length ?? 0;
   return new Figure(
     [trace as Partial<Data>],
     {
       title: { text: title },
-      xaxis: { title: { text: xLabel }, showgrid: false, constrain: "domain", ...names(x) },
-      yaxis: { title: { text: yLabel }, showgrid: false, autorange: "reversed", constrain: "domain", ...names(y) },
+      xaxis: { title: { text: xLabel }, showgrid: false, constrain: "domain", ...ticks(x, columns) },
+      yaxis: {
+        title: { text: yLabel },
+        showgrid: false,
+        autorange: "reversed",
+        constrain: "domain",
+        ...ticks(y, rows),
+      },
       height: Math.round(Math.min(560, Math.max(300, (rows / Math.max(1, columns)) * 620))),
     },
     `${title}: ${rows}×${columns}, largest magnitude ${largest}`,
+  );
+}
+
+/**
+ * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update.
+ *
+ * @throws ConfigurationError when there is none
+ */
+export function matricesPlot(
+  matrices: Readonly<Record<string, readonly (readonly number[])[]>>,
+  {
+    title = "Matrices",
+    label = "value",
+    xLabel = "column",
+    yLabel = "row",
+  }: Pick<MatrixPlotOptions, "title" | "label" | "xLabel" | "yLabel"> = {},
+): Figure {
+  const entries = Object.entries(matrices);
+  if (entries.length === 0) throw new ConfigurationError("plots.matrices: there is no matrix, wanted at least one");
+  const cells = entries.map(([name, matrix]) => ({ title: name, matrix }));
+  const { data, layout } = heatmapGrid([cells], { xLabel, yLabel, valueLabel: label });
+  return new Figure(
+    data,
+    { title: { text: title }, ...layout },
+    `${title}: ${entries.map(([name, matrix]) => `${name} ${matrix.length}×${matrix[0]?.length ?? 0}`).join(", ")}`,
   );
 }

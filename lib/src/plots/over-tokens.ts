@@ -11,6 +11,10 @@ export interface OverTokensOptions {
   label?: string;
   /** the tokens, as a person reads them */
   tokens?: readonly string[];
+  /** where the values stand on the horizontal axis; default 0, 1, 2, … */
+  x?: ArrayLike<number>;
+  /** what the horizontal axis is; default `token` */
+  xLabel?: string;
   /** whether the vertical axis is logarithmic; default no */
   log?: boolean;
 }
@@ -22,7 +26,7 @@ export interface OverTokensOptions {
  */
 export function overTokens(
   values: Readonly<Record<string, ArrayLike<number>>>,
-  { title = "Over tokens", label = "value", tokens, log = false }: OverTokensOptions = {},
+  { title = "Over tokens", label = "value", tokens, x, xLabel = "token", log = false }: OverTokensOptions = {},
 ): Figure {
   const { series } = currentTheme();
   const entries = Object.entries(values);
@@ -32,7 +36,7 @@ export function overTokens(
       type: "scatter",
       mode: numbers.length > 100 ? "lines" : "lines+markers",
       name,
-      x: numbers.map((_, at) => at),
+      x: numbers.map((_, at) => (x ? x[at]! : at)),
       y: numbers.map((value) => rounded(value)),
       ...(tokens && { text: numbers.map((_, at) => JSON.stringify(tokens[at] ?? "")) }),
       line: { color: series[i % series.length]!, width: 1.5, dash: i < series.length ? "solid" : "dot" },
@@ -46,7 +50,7 @@ export function overTokens(
     {
       title: { text: title },
       xaxis: {
-        title: { text: "token" },
+        title: { text: xLabel },
         ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: tokens.map(shortened), tickangle: 0 }),
       },
       yaxis: { title: { text: label }, ...(log ? { type: "log" } : {}) },

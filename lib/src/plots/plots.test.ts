@@ -8,7 +8,7 @@ import { createModel } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { distribution } from "./distributions.js";
 import type { Figure } from "./figure.js";
-import { matrixPlot } from "./matrix.js";
+import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
 import { roofline } from "./roofline.js";
@@ -260,6 +260,16 @@ test("paths, values over tokens and matrices keep their numbers", () => {
       [3, 2],
     ],
   );
+});
+
+test("matrices side by side share a scale and keep their names", () => {
+  const { data, layout } = stored(matricesPlot({ before: [[1]], after: [[-3]] }, { xLabel: "key" }));
+  assert.deepEqual([data[0]!.z, data[1]!.z, layout.coloraxis!.cmax], [[[1]], [[-3]], 3]);
+  assert.deepEqual(
+    layout.annotations!.map(({ text }) => text),
+    ["before", "after"],
+  );
+  assert.throws(() => matricesPlot({}), /there is no matrix/);
 });
 
 test("a parameter table adds up layers and comes to the whole", () => {

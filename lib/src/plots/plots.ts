@@ -1,6 +1,6 @@
 /** The plots as `ms.plots` names them. */
 import { distribution } from "./distributions.js";
-import { matrixPlot } from "./matrix.js";
+import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
 import { roofline } from "./roofline.js";
@@ -42,6 +42,8 @@ export const plots = {
   distribution,
   /** Any matrix as a heatmap: similarity over time, attention. */
   matrix: matrixPlot,
+  /** Several matrices side by side on one scale. */
+  matrices: matricesPlot,
   /** Names, shapes and counts of a model's parameters. */
   parameterTable,
   /** What a machine could do, and what ops do of it. */

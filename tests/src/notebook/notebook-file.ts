@@ -58,12 +58,25 @@ export function outputs(notebook: Notebook): Output[] {
   return notebook.cells.flatMap((cell) => cell.outputs ?? []);
 }
 
-/** The traces of every plotly figure, figure by figure. */
-export function figures(notebook: Notebook): Trace[][] {
+/** A plotly figure, as far as the tests read it. */
+export interface PlotlyFigure {
+  readonly data: readonly Trace[];
+  /** the title, the axes (`xaxis`, `xaxis2`, …) and other parts, by name */
+  readonly layout: Readonly<
+    Record<string, { readonly title?: { readonly text?: string }; readonly text?: string } | undefined>
+  >;
+}
+
+/** Every plotly figure. */
+export function plots(notebook: Notebook): PlotlyFigure[] {
   return outputs(notebook)
-    .map(({ data }) => data?.[PLOTLY] as { data: Trace[] } | undefined)
-    .filter((figure) => figure !== undefined)
-    .map(({ data }) => data);
+    .map(({ data }) => data?.[PLOTLY] as PlotlyFigure | undefined)
+    .filter((figure) => figure !== undefined);
+}
+
+/** The traces of every plotly figure, figure by figure. */
+export function figures(notebook: Notebook): (readonly Trace[])[] {
+  return plots(notebook).map(({ data }) => data);
 }
 
 /** What the cells printed. */

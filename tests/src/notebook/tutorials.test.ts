@@ -1,0 +1,76 @@
+/** Every tutorial after the first: as it is committed, and run from end to end. Each asserts its own claims in its cells. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { python, root, surroundings } from "../environment.js";
+import { run } from "../program.js";
+import { assertAllCellsRan } from "./first-light-checks.js";
+import { codeCells, joined, plots, readNotebook, type Notebook } from "./notebook-file.js";
+
+const folder = join(root, "notebooks");
+const tutorials = readdirSync(folder)
+  .filter((name) => /^\d\d-.*\.ipynb$/.test(name) && !name.startsWith("01-"))
+  .sort();
+
+for (const name of tutorials) {
+  test(`${name} is committed with its outputs, and every plot has a title and says what its axes are`, () => {
+    const notebook = readNotebook(join(folder, name));
+    assertAllCellsRan(notebook);
+    assertReadable(notebook);
+  });
+
+  test(`${name} runs from end to end`, { timeout: 900_000 }, async (t) => {
+    const scratch = mkdtempSync(join(tmpdir(), "metastate-tutorial-"));
+    t.after(() => rmSync(scratch, { recursive: true }));
+    const output = join(scratch, "out.ipynb");
+    const script = join(root, "scripts", "run_notebook.py");
+    const { status, stdout, stderr } = await run(python, [script, join(folder, name), "--output", output], {
+      env: surroundings({ METASTATE_QUICK: "1" }),
+    });
+    assert.equal(status, 0, `${stdout}\n${stderr}`);
+    const notebook = readNotebook(output);
+    assertAllCellsRan(notebook);
+    assertReadable(notebook);
+  });
+}
+
+test("tutorials are valid notebooks of format 4.5: cells have ids of their own", async () => {
+  const check = "import nbformat, sys\nfor path in sys.argv[1:]: nbformat.validate(nbformat.read(path, as_version=4))";
+  const paths = readdirSync(folder)
+    .filter((name) => name.endsWith(".ipynb"))
+    .map((name) => join(folder, name));
+  const { status, stderr } = await run(python, ["-W", "error", "-c", check, ...paths], { env: surroundings() });
+  assert.equal(status, 0, stderr);
+  for (const path of paths) {
+    const { nbformat, nbformat_minor, cells } = readNotebook(path) as Notebook & Record<string, unknown>;
+    assert.deepEqual([nbformat, nbformat_minor], [4, 5], path);
+    const ids = (cells as readonly { id?: string }[]).map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length, path);
+  }
+});
+
+/** A stranger can follow: the notebook opens with a heading, lines fit a cell, plots say what they show. */
+function assertReadable(notebook: Notebook): void {
+  assert.match(joined(notebook.cells[0]!.source), /^# \S/);
+  for (const { source } of codeCells(notebook)) {
+    const long = joined(source)
+      .split("\n")
+      .find((line) => line.length > 120);
+    assert.equal(long, undefined);
+  }
+  const shown = plots(notebook);
+  assert.ok(shown.length > 0);
+  for (const { layout } of shown) {
+    const title = layout["title"]?.text;
+    assert.ok(title, "a plot has no title");
+    for (const axis of ["xaxis", "yaxis"]) {
+      const axes = Object.entries(layout).filter(([name]) => name.startsWith(axis));
+      const named = axes.some(
+        ([, of]) => of?.title?.text !== undefined || (of as { visible?: boolean }).visible === false,
+      );
+      assert.ok(axes.length === 0 || named, `"${title}" has no label at its ${axis}`);
+    }
+  }
+}
