@@ -51,23 +51,46 @@ export class DataError extends Error {
   }
 }
 
-/** Training left the finite numbers; the parameters are those of the step before. */
+/** What a {@link DivergenceError} says beside step, parameter and reason. */
+export interface DivergenceDetails {
+  /** the step after which the parameters were what they are now; default the one before `step` */
+  readonly lastStep?: number;
+  /** the last checkpoint from before the bad update; `null` when there is none; left out when none are written */
+  readonly checkpoint?: string | null;
+  /** one more thing to do */
+  readonly remedy?: string;
+}
+
+/** Training left the finite numbers, or its course; the parameters are those of before the update that led there. */
 export class DivergenceError extends Error {
   override readonly name = "DivergenceError";
+  /** the last checkpoint from before the bad update; `null` when there is none, or none are written */
+  readonly checkpoint: string | null;
+  /** the step after which the model's parameters were what they are now */
+  readonly lastStep: number;
 
   /**
-   * @param step the step (from 1) whose loss or gradient is not finite
-   * @param parameter the parameter that is not finite, or whose gradient is not; `null` when only the loss is not
+   * @param step the step (from 1) whose loss or gradient is not finite, or the first whose loss was a spike
+   * @param parameter the parameter that is not finite, or whose gradient is not, or is the largest; `null` when only the
+   *   loss is not
    */
   constructor(
     readonly step: number,
     readonly parameter: string | null,
     detail: string,
+    { lastStep = step - 1, checkpoint, remedy }: DivergenceDetails = {},
   ) {
+    const last = checkpoint
+      ? ` The last good checkpoint is ${checkpoint}.`
+      : checkpoint === null
+        ? " There is no checkpoint from before."
+        : "";
     super(
-      `training diverged at step ${step}: ${detail}. The parameters are those after step ${step - 1}. ` +
-        `Lower learningRate, lengthen warmup, or clip harder (clip: 0.5).`,
+      `training diverged at step ${step}: ${detail}. The parameters are those after step ${lastStep}.${last} ` +
+        `Lower learningRate, lengthen warmup, or clip harder (clip: 0.5).${remedy ? ` ${remedy}` : ""}`,
     );
+    this.checkpoint = checkpoint ?? null;
+    this.lastStep = lastStep;
   }
 }
 

@@ -17,9 +17,17 @@ import { streams } from "./data/streams.js";
 import { jsonLines, lines, textFile } from "./data/text-files.js";
 import { constant, orthogonal, uniform } from "./model/initial-values.js";
 
-export { ConfigurationError, DataError, DivergenceError, ModelFileError, ShapeError, TokenError } from "./errors.js";
+export {
+  ConfigurationError,
+  DataError,
+  DivergenceError,
+  ModelFileError,
+  ShapeError,
+  TokenError,
+  type DivergenceDetails,
+} from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
-export { Random, type RandomState } from "./random.js";
+export { Random, type RandomSnapshot, type RandomState } from "./random.js";
 
 export {
   engine,
@@ -137,7 +145,6 @@ export {
 } from "./growth/growth-report.js";
 export { growthReport, type GrowthReportOptions } from "./growth/report.js";
 
-export { train, type TrainEvaluation, type TrainMetrics, type TrainOptions } from "./training/train.js";
 export {
   compare,
   Comparing,
@@ -156,8 +163,37 @@ export {
 export { type ComparedText, type CompareTraining } from "./comparison/run.js";
 export { type RunCache } from "./comparison/run-cache.js";
 export { pairedTest, type PairedTest } from "./comparison/statistics.js";
+export { train } from "./training/train.js";
+export {
+  type ComparedOptions,
+  type ResumeOptions,
+  type TrainBatches,
+  type TrainEvaluation,
+  type TrainMetrics,
+  type TrainOptions,
+} from "./training/training-options.js";
+export {
+  adamW,
+  AdamW,
+  type AdamWOptions,
+  type Moments,
+  type OptimizerOptions,
+  type ParameterGroup,
+} from "./training/adamw.js";
+export { checkpoints, type CheckpointEntry, type CheckpointOptions } from "./training/checkpoint-folder.js";
+export { type SpikeOptions } from "./training/divergence.js";
+export { type BestEvaluation, type EarlyStopOptions } from "./training/early-stop.js";
+export { ema, ExponentialMovingAverage, type EmaOptions } from "./training/ema.js";
 export { evaluate, type EvaluateOptions, type Evaluation, type EvaluationData } from "./training/evaluate.js";
-export { type ScheduleName } from "./training/schedules.js";
+export {
+  schedules,
+  type FallOptions,
+  type Schedule,
+  type ScheduleName,
+  type WarmupOptions,
+  type WsdOptions,
+} from "./training/schedules.js";
+export { type Trainable } from "./training/trainable.js";
 
 export { generate, type GenerateOptions, type Prompt } from "./generation/generate.js";
 export { Generation, type GeneratedText } from "./generation/generation.js";
@@ -207,6 +243,7 @@ export { type ParameterTableOptions } from "./plots/parameter-table.js";
 export { type MachineLimits, type RooflinePoint } from "./plots/roofline.js";
 export { type SpectrumOptions } from "./plots/spectrum.js";
 export { type EvolutionFrame, type StateEvolutionOptions } from "./plots/state-evolution.js";
+export { type SchedulePlotOptions } from "./plots/schedule.js";
 export { type StateHeatmapOptions } from "./plots/state-heatmap.js";
 export { type StateChoice } from "./plots/state-matrices.js";
 export { type TokenStripOptions } from "./plots/token-strip.js";

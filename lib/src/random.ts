@@ -6,6 +6,12 @@
 /** The whole state of a generator: four 32-bit words. */
 export type RandomState = readonly [number, number, number, number];
 
+/** Everything about a generator: its state, and the normal that it holds back for the next call. */
+export interface RandomSnapshot {
+  readonly words: RandomState;
+  readonly spareNormal?: number;
+}
+
 /**
  * Chris Doty-Humphrey's `sfc32` (PractRand): 128 bits of state, period at least 2^32 per seed, passes PractRand.
  */
@@ -48,6 +54,17 @@ export class Random {
   /** The state now; `new Random(state)` continues with the same numbers (a spare normal is dropped). */
   get state(): RandomState {
     return [this.a, this.b, this.c, this.counter];
+  }
+
+  /** The state with the spare normal; {@link Random.restore} puts a generator back exactly here. */
+  get snapshot(): RandomSnapshot {
+    return { words: this.state, ...(this.spareNormal !== undefined && { spareNormal: this.spareNormal }) };
+  }
+
+  /** Puts the generator where another was. */
+  restore({ words, spareNormal }: RandomSnapshot): void {
+    [this.a, this.b, this.c, this.counter] = words;
+    this.spareNormal = spareNormal;
   }
 
   /** 32 random bits as an unsigned integer. */

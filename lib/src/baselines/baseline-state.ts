@@ -84,6 +84,14 @@ export class BaselineState implements SequenceState, Displayable {
     }) as unknown as BaselineState;
   }
 
+  withTensors(tensors: readonly Tensor[], positions = this.positions): BaselineState {
+    const rest = tensors.values();
+    const layers = this.layers.map((layer) =>
+      Object.fromEntries(Object.keys(layer).map((part) => [part, rest.next().value!])),
+    );
+    return new BaselineState(layers, positions, this.growing);
+  }
+
   /** Frees the tensors. */
   dispose(): void {
     tf.dispose(this.tensors());

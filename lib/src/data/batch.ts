@@ -14,7 +14,7 @@ export interface Batch {
   readonly targets: TokenMatrix;
   /** 1 where the target counts in loss and accuracy; left out, all count */
   readonly mask?: PositionMask;
-  /** 1 where an input is the first token of a document; left out, documents are not told apart */
+  /** 1 where an input is the first token of a document, or of a stream; left out, none begins here that is told apart */
   readonly starts?: PositionMask;
 }
 

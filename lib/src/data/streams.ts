@@ -1,7 +1,7 @@
 /** Batches whose rows go on from batch to batch, for training that carries the state over. */
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
-import { batchOf, checkIntegers, type Batch } from "./batch.js";
+import { batchOf, checkIntegers, type Batch, type SequenceRow } from "./batch.js";
 import { passageOf, tokensOf, type Corpus } from "./corpus.js";
 
 /** The size of batches. */
@@ -16,7 +16,7 @@ export interface StreamsOptions {
 
 /**
  * Cuts the data into B streams; row b of each batch goes on where row b of the batch before ended. At the end of the
- * streams all begin again.
+ * streams all begin again; batches in which they begin say so in `starts`, though it may be in the middle of a document.
  *
  * @throws ConfigurationError when the data are too short for one batch
  */
@@ -35,9 +35,17 @@ export function streams(
   function* make(): Generator<Batch, never> {
     for (let number = start; ; number++) {
       const step = number % steps;
-      const rows = Array.from({ length: batchSize }, (_, row) => (row * steps + step) * length);
-      yield batchOf(rows.map((offset) => passageOf(source, offset, length)));
+      const offsets = Array.from({ length: batchSize }, (_, row) => (row * steps + step) * length);
+      const rows = offsets.map((offset) => passageOf(source, offset, length));
+      yield batchOf(step === 0 ? rows.map(beginning) : rows);
     }
   }
   return make();
+}
+
+/** The row as the beginning of a stream: what was before is not what stands before it in the text. */
+function beginning(row: SequenceRow): SequenceRow {
+  const starts = Uint8Array.from(row.starts ?? new Uint8Array(row.inputs.length));
+  starts[0] = 1;
+  return { ...row, starts };
 }

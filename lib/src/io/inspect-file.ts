@@ -7,6 +7,7 @@ import { inferConfiguration } from "./infer-configuration.js";
 import { modelTensors, type Naming } from "./model-tensors.js";
 import { openModelFile } from "./open-model-file.js";
 import type { FileTensor, TensorFile } from "./tensor-file.js";
+import { modelPart } from "./training-tensors.js";
 
 /** Tensors in the table; `tensors` has all. */
 const mostRows = 2000;
@@ -85,7 +86,7 @@ export async function inspectFile(path: string): Promise<FileInspection> {
 
 function describe(file: TensorFile, config: HuggingFaceConfig | undefined): FileInspection["model"] {
   try {
-    const { naming, tensors } = modelTensors(file, config);
+    const { naming, tensors } = modelTensors(modelPart(file), config);
     const declared = file.metadata.get("metastate") ?? config?.metastate;
     return { configuration: inferConfiguration(file.path, tensors, declared).configuration, naming };
   } catch (error) {

@@ -10,6 +10,7 @@ import { modelTensors, readParameter, type ModelTensor } from "./model-tensors.j
 import { openModelFile, type OpenModelFile } from "./open-model-file.js";
 import { ProgressCounter, type FileProgress } from "./progress.js";
 import type { TensorFile } from "./tensor-file.js";
+import { modelPart } from "./training-tensors.js";
 
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions extends SseChoice {
@@ -22,6 +23,8 @@ export interface LoadModelOptions extends SseChoice {
   rho?: number;
   /** whether the checksums in a `.pth` are compared; default true */
   checksum?: boolean;
+  /** of a checkpoint: the averaged parameters rather than the last step's */
+  ema?: boolean;
   /** called while the file is read */
   onProgress?: (progress: FileProgress) => void;
   /** ends loading with its reason */
@@ -35,7 +38,7 @@ export interface LoadModelOptions extends SseChoice {
  *
  * Reads by range: besides the parameters, no more than the largest of them is in memory.
  *
- * @param path a file or a folder
+ * @param path a file or a folder; a checkpoint of a training too
  * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do
  * @throws ConfigurationError when the options do not fit the file
  */
@@ -49,7 +52,11 @@ export async function loadModel(path: string, options: LoadModelOptions = {}): P
 }
 
 /** A model out of an open file, which stays open. */
-export async function readModel({ file, config }: OpenModelFile, options: LoadModelOptions = {}): Promise<Model> {
+export async function readModel(
+  { file: opened, config }: OpenModelFile,
+  options: LoadModelOptions = {},
+): Promise<Model> {
+  const file = modelPart(opened, options);
   const { tensors } = modelTensors(file, config);
   const declared = file.metadata.get("metastate") ?? config?.metastate;
   const { configuration } = inferConfiguration(file.path, tensors, declared, options);

@@ -3,6 +3,7 @@ import { extname } from "node:path";
 
 import { ConfigurationError } from "../errors.js";
 import { attentionWidth, type ModelConfiguration } from "../model/configuration.js";
+import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
 import { writeAtomically } from "./atomic-write.js";
 import type { SavedDtype } from "./float-formats.js";
@@ -35,7 +36,7 @@ const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 export type ParameterToWrite = TensorToWrite & { readonly dtype: SavedDtype };
 
 /** What a file says of the model in it, as JSON. */
-export function describeModel(model: Model): string {
+export function describeModel(model: Pick<LanguageModel, "configuration">): string {
   return JSON.stringify({ version: 1, configuration: model.configuration });
 }
 

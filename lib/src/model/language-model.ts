@@ -28,6 +28,13 @@ export interface SequenceState {
   selectRows(rows: readonly number[]): SequenceState;
   /** A new state of this one's rows and then the others'; all come from the same model. */
   joinRows(others: readonly SequenceState[]): SequenceState;
+  /**
+   * A state of the same kind with these tensors, in the order of `tensors()`, which it takes over; they may be of another
+   * number of rows. Where a kind of state has it, a checkpoint can hold one that training carries over.
+   *
+   * @param positions as in `positions`, of each row
+   */
+  withTensors?(tensors: readonly Tensor[], positions?: readonly number[]): SequenceState;
   /** Frees the tensors. */
   dispose(): void;
 }

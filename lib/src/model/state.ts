@@ -195,6 +195,15 @@ export class ModelState implements SequenceState, Displayable {
     return layersDistance(this.layers, other.layers).largest <= tolerance;
   }
 
+  withTensors(tensors: readonly tf.Tensor[], positions?: readonly number[]): ModelState {
+    const rest = tensors.values();
+    const layers = this.layers.map(
+      (layer) =>
+        Object.fromEntries(tensorNamesOf(layer).map((name) => [name, rest.next().value!])) as unknown as LayerState,
+    );
+    return new ModelState(layers, positions);
+  }
+
   /** Frees the tensors. */
   dispose(): void {
     tf.dispose(this.tensors());

@@ -4,6 +4,7 @@ import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
 import { roofline } from "./roofline.js";
+import { schedulePlot } from "./schedule.js";
 import { spectrum } from "./spectrum.js";
 import { stateEvolution } from "./state-evolution.js";
 import { stateDifference, stateHeatmap } from "./state-heatmap.js";
@@ -24,6 +25,8 @@ export const plots = {
   metric: metricPlot,
   /** A metric of several models over several seeds: means with bands. */
   seeds: seedsPlot,
+  /** The learning rate of each step, of one schedule or of several by name. */
+  schedule: schedulePlot,
   /** WKV states or Meta-States as heatmaps: one head, all heads, all layers. */
   stateHeatmap,
   /** What has changed between two states. */

@@ -2,8 +2,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import type { Parameters } from "../model/parameters.js";
-import { adamW } from "../ops/adamw/adamw.js";
+import { ConfigurationError } from "../errors.js";
+import type { LanguageModel } from "../model/language-model.js";
+import { parameter, type Parameters } from "../model/parameters.js";
+import { adamW as adamWStep } from "../ops/adamw/adamw.js";
+import { expectShape } from "../ops/shape.js";
+import { trainableNames, type Trainable } from "./trainable.js";
 
 /** Parameters that share a learning-rate factor and a weight decay. */
 export interface ParameterGroup {
@@ -39,17 +43,45 @@ export function parameterGroups(parameters: Parameters, weightDecay: number): Pa
   ];
 }
 
-/** The optimiser's memory: step count and two moments a parameter. */
-export class AdamW {
-  private step = 0;
-  private readonly moments = new Map<string, [first: Tensor, second: Tensor]>();
+/** What an optimiser remembers of a parameter, both in the parameter's shape. */
+export interface Moments {
+  /** the running mean of its gradients */
+  readonly first: Tensor;
+  /** the running mean of their squares */
+  readonly second: Tensor;
+}
 
+/**
+ * The optimiser: how often it has updated, and two moments a parameter. `ms.train` makes one, unless it is given one to go
+ * on with.
+ */
+export class AdamW {
+  private count = 0;
+  private readonly held = new Map<string, Moments>();
+
+  /**
+   * @param parameters the model's
+   * @param groups which of them are updated, and how; the moments start at zero
+   */
   constructor(
     private readonly parameters: Parameters,
-    private readonly groups: readonly ParameterGroup[],
-    private readonly options: AdamWOptions,
+    readonly groups: readonly ParameterGroup[],
+    readonly options: AdamWOptions,
   ) {
-    for (const [name, { shape }] of parameters) this.moments.set(name, [tf.zeros(shape), tf.zeros(shape)]);
+    for (const name of groups.flatMap(({ parameters: names }) => names)) {
+      const { shape } = parameter(parameters, name);
+      this.held.set(name, { first: tf.keep(tf.zeros(shape)), second: tf.keep(tf.zeros(shape)) });
+    }
+  }
+
+  /** How many updates there were. */
+  get steps(): number {
+    return this.count;
+  }
+
+  /** By parameter name. They change with every update; `tf.clone` what you keep. */
+  get moments(): ReadonlyMap<string, Moments> {
+    return this.held;
   }
 
   /**
@@ -59,7 +91,7 @@ export class AdamW {
    * @param norm the global norm of all gradients
    */
   update(gradients: ReadonlyMap<string, Tensor>, norm: Scalar, learningRate: number): void {
-    this.step++;
+    this.count++;
     const [beta1, beta2] = this.options.betas;
     for (const group of this.groups) {
       const attributes = {
@@ -68,25 +100,96 @@ export class AdamW {
         beta2,
         epsilon: this.options.epsilon,
         weightDecay: group.weightDecay,
-        step: this.step,
+        step: this.count,
         clip: this.options.clip,
       };
       for (const name of group.parameters) {
         const gradient = gradients.get(name);
         if (!gradient) continue;
         const variable = this.parameters.get(name)!;
-        const [first, second] = this.moments.get(name)!;
-        const [value, ...moments] = adamW(variable, gradient, first, second, norm, attributes);
+        const before = this.held.get(name)!;
+        const [value, first, second] = adamWStep(variable, gradient, before.first, before.second, norm, attributes);
         variable.assign(value);
-        tf.dispose([value, first, second]);
-        this.moments.set(name, moments);
+        tf.dispose([value, before.first, before.second]);
+        // Kept: a caller's tf.tidy around an update must not free them.
+        this.held.set(name, { first: tf.keep(first), second: tf.keep(second) });
       }
+    }
+  }
+
+  /**
+   * Goes on from another optimiser's memory: a checkpoint's, or that of a smaller model, grown.
+   *
+   * @param steps how often it had updated
+   * @param moments by parameter name, for the parameters that have some; the others' become zero. The optimiser owns the
+   *   tensors from here on
+   * @throws ShapeError when one has not its parameter's shape; RangeError when it is of no parameter that is updated
+   */
+  restore(steps: number, moments: ReadonlyMap<string, Moments>): void {
+    for (const [name, { first, second }] of moments) {
+      const held = this.held.get(name);
+      if (!held) throw new RangeError(`AdamW.restore: the optimiser does not update a parameter "${name}"`);
+      expectShape("AdamW.restore", `${name}'s first moment`, first, held.first.shape);
+      expectShape("AdamW.restore", `${name}'s second moment`, second, held.first.shape);
+    }
+    this.count = steps;
+    for (const [name, before] of this.held) {
+      const after = moments.get(name) ?? { first: tf.zerosLike(before.first), second: tf.zerosLike(before.second) };
+      this.held.set(name, { first: tf.keep(after.first), second: tf.keep(after.second) });
+      tf.dispose([before.first, before.second]);
     }
   }
 
   /** Frees the moments. */
   dispose(): void {
-    for (const moments of this.moments.values()) tf.dispose(moments);
-    this.moments.clear();
+    for (const { first, second } of this.held.values()) tf.dispose([first, second]);
+    this.held.clear();
   }
+}
+
+/** AdamW's constants as a caller gives them. */
+export interface OptimizerOptions {
+  /** decoupled decay of the matrices; default 0.1 */
+  weightDecay?: number;
+  /** default (0.9, 0.99) */
+  betas?: readonly [number, number];
+  /** added to the root of the second moment; default 1e−10: float32 holds squares of gradients down to 1e−38 */
+  epsilon?: number;
+  /** gradients are scaled down to this global norm; default 1 */
+  clip?: number;
+}
+
+/** What those constants are when the caller says nothing. */
+export const optimizerDefaults = { weightDecay: 0.1, betas: [0.9, 0.99], epsilon: 1e-10, clip: 1 } as const;
+
+/**
+ * An optimiser for a model, to be given to several trainings one after the other: its moments go on. Dispose of it after.
+ *
+ * @param trainable which parameters it updates; default all
+ * @throws ConfigurationError naming an option that makes no sense
+ */
+export function adamW(
+  model: Pick<LanguageModel, "parameters">,
+  {
+    trainable,
+    weightDecay = optimizerDefaults.weightDecay,
+    betas = optimizerDefaults.betas,
+    epsilon = optimizerDefaults.epsilon,
+    clip = optimizerDefaults.clip,
+  }: OptimizerOptions & { trainable?: Trainable } = {},
+): AdamW {
+  checkNumber("clip", clip, clip > 0, "a positive number");
+  checkNumber("weightDecay", weightDecay, weightDecay >= 0, "0 or more");
+  checkNumber("epsilon", epsilon, epsilon >= 0, "0 or more");
+  for (const beta of betas) checkNumber("betas", beta, beta >= 0 && beta < 1, "numbers in [0, 1)");
+  const names = new Set(trainableNames(model.parameters, trainable));
+  const groups = parameterGroups(model.parameters, weightDecay).map((group) => ({
+    ...group,
+    parameters: group.parameters.filter((name) => names.has(name)),
+  }));
+  return new AdamW(model.parameters, groups, { betas, epsilon, clip });
+}
+
+function checkNumber(option: string, value: number, fits: boolean, wanted: string): void {
+  if (!fits) throw new ConfigurationError(`train: ${option} is ${value}, wanted ${wanted}`);
 }

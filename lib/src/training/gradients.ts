@@ -1,12 +1,14 @@
-/** A batch's loss and its gradient with respect to every parameter. */
+/** A batch's loss and its gradient with respect to the parameters. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
-import type { LanguageModel } from "../model/language-model.js";
+import type { LanguageModel, SequenceState } from "../model/language-model.js";
+import { parameter } from "../model/parameters.js";
 import { tokenTensor } from "../model/tokens.js";
 import { globalNorm } from "../ops/adamw/adamw.js";
 import { batchLoss } from "./loss.js";
+import { forwardStreams } from "./carried-state.js";
 
 /** The tensors of one step; the caller disposes of them. */
 export interface LossGradients {
@@ -15,37 +17,72 @@ export interface LossGradients {
   readonly gradients: ReadonlyMap<string, Tensor>;
   /** the global norm of all gradients */
   readonly norm: Scalar;
+  /** the state after the batch, when it was asked for; a value, without a way back to the parameters */
+  readonly state?: SequenceState;
+}
+
+/** What is differentiated, and from where. */
+export interface LossGradientsOptions {
+  /** the parameters that gradients are wanted of; default all. No work is done for what only others need */
+  parameters?: readonly string[];
+  /** the state before the batch, a constant; default the beginning of a text */
+  state?: SequenceState | undefined;
+  /** whether the state after the batch is wanted, with fresh states where `batch.starts` says a document begins */
+  carryState?: boolean;
+  /** a factor on the loss, and so on the gradients; default 1 */
+  weight?: number;
 }
 
 /** Runs the model forward and back on a batch; the loss is of the positions that its mask counts. */
-export function lossGradients(model: LanguageModel, batch: Batch): LossGradients {
-  const entries = [...model.parameters];
+export function lossGradients(
+  model: LanguageModel,
+  batch: Batch,
+  {
+    parameters = [...model.parameters.keys()],
+    state: before,
+    carryState = false,
+    weight = 1,
+  }: LossGradientsOptions = {},
+): LossGradients {
   const engine = tf.engine();
   engine.startScope("lossGradients");
+  let state: SequenceState | undefined;
   try {
     const { value, grads } = engine.gradients(
       () =>
         tf.tidy(() => {
           const targets = tokenTensor("train (targets)", batch.targets, model.configuration.vocabSize);
-          return batchLoss(model.forward(batch.inputs).logits, targets, batch.mask);
+          const after = carryState ? forwardStreams(model, batch, before) : model.forward(batch.inputs, before);
+          if (carryState) state = kept(after.state);
+          const loss = batchLoss(after.logits, targets, batch.mask);
+          return weight === 1 ? loss : tf.mul<Scalar>(loss, weight);
         }),
-      entries.map(([, variable]) => variable),
+      parameters.map((name) => parameter(model.parameters, name)),
       undefined,
       true,
     );
     const gradients = new Map<string, Tensor>();
-    entries.forEach(([name], i) => {
+    parameters.forEach((name, i) => {
       // tfjs gives null where its types promise a tensor.
       const gradient = grads[i] as Tensor | null;
       if (gradient) gradients.set(name, tf.keep(gradient));
     });
-    return { loss: tf.keep(value), gradients, norm: tf.keep(globalNorm([...gradients.values()])) };
+    const norm = tf.keep(globalNorm([...gradients.values()]));
+    return { loss: tf.keep(value), gradients, norm, ...(state && { state }) };
+  } catch (error) {
+    state?.dispose();
+    throw error;
   } finally {
     engine.endScope();
   }
 }
 
-/** Frees what {@link lossGradients} gave. */
+function kept<S extends SequenceState>(state: S): S {
+  for (const tensor of state.tensors()) tf.keep(tensor);
+  return state;
+}
+
+/** Frees what {@link lossGradients} gave, but for the state. */
 export function disposeGradients({ loss, gradients, norm }: LossGradients): void {
   tf.dispose([loss, norm, ...gradients.values()]);
 }

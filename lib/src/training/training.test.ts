@@ -9,8 +9,8 @@ import { createModel, type Model } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { AdamW, parameterGroups } from "./adamw.js";
 import { evaluate } from "./evaluate.js";
-import { scheduleFactor } from "./schedules.js";
-import { train, type TrainMetrics, type TrainOptions } from "./train.js";
+import { train } from "./train.js";
+import type { TrainMetrics, TrainOptions } from "./training-options.js";
 
 /** A text with a rule: each byte is the one before plus 1 or 2, modulo 16, by turns. */
 const tokens = Uint8Array.from({ length: 2000 }, (_, i) => (i + Math.floor(i / 2)) % 16);
@@ -196,17 +196,4 @@ test("AdamW takes the published steps", async () => {
   }
   variable.dataSync().forEach((x, i) => assert.ok(Math.abs(x - expected[i]!) < 1e-6, `${x}, wanted ${expected[i]}`));
   optimizer.dispose();
-});
-
-test("schedules warm up, then fall to the floor at the last step", () => {
-  const options = { warmup: 10, floor: 0.1 } as const;
-  for (const schedule of ["constant", "linear", "cosine"] as const) {
-    const factors = Array.from({ length: 100 }, (_, i) => scheduleFactor(i + 1, 100, { schedule, ...options }));
-    assert.ok(factors[0]! > 0 && factors[0]! < 0.1);
-    assert.ok(factors.slice(0, 10).every((factor, i) => factor < factors[i + 1]!));
-    assert.equal(factors[10], 1);
-    assert.ok(Math.abs(factors[99]! - (schedule === "constant" ? 1 : 0.1)) < 1e-12, schedule);
-    assert.ok(factors.slice(11).every((factor, i) => factor <= factors[i + 10]!));
-  }
-  assert.equal(scheduleFactor(1, 1, { schedule: "cosine", warmup: 0, floor: 0 }), 0);
 });

@@ -1,0 +1,82 @@
+/**
+ * Batches whose rows go on from the batch before: the forward pass from a state that is carried over, with a fresh state
+ * for a row wherever one of its documents begins.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
+
+import type { Batch, PositionMask } from "../data/batch.js";
+import { ConfigurationError, ShapeError } from "../errors.js";
+import type { ForwardResult, LanguageModel, SequenceState } from "../model/language-model.js";
+import type { TokenMatrix } from "../model/tokens.js";
+
+/**
+ * Logits of a batch and the state after it. The sequences are cut at each position where any row begins a document; there
+ * those rows go on from the model's initial state, the others from where they were. As a model gives the same for a text
+ * cut anywhere, this is exact: every document is read as if it stood alone. Each position at which documents begin costs
+ * another, shorter pass.
+ *
+ * Differentiable in the parameters, through the cuts; `state` is a constant.
+ *
+ * @param state of as many rows as the batch; left out, all rows begin a text
+ * @throws ShapeError when `batch.starts` has another shape than the inputs
+ * @throws ConfigurationError when the state is of another number of rows
+ */
+export function forwardStreams(model: LanguageModel, batch: Batch, state?: SequenceState): ForwardResult {
+  const { inputs, starts } = batch;
+  const [rows, time] = inputs.shape;
+  if (state && state.batchSize !== rows) {
+    throw new ConfigurationError(
+      `train: carryState wants batches of the same number of rows, which go on; the batch before had ` +
+        `${state.batchSize}, this one has ${rows}`,
+    );
+  }
+  const cuts = cutsOf(starts, inputs.shape);
+  const parts: Tensor3D[] = [];
+  let at = state;
+  cuts.forEach((from, i) => {
+    const beginning = rowsThatBegin(starts, from, rows, time);
+    if (at && beginning.length > 0) at = withFreshRows(model, at, beginning);
+    const result = model.forward(columns(inputs, from, cuts[i + 1] ?? time), at);
+    parts.push(result.logits);
+    at = result.state;
+  });
+  return { logits: parts.length === 1 ? parts[0]! : tf.concat(parts, 1), state: at! };
+}
+
+/** Where the sequences are cut: at 0, and wherever a row begins a document. */
+function cutsOf(starts: PositionMask | undefined, [rows, time]: readonly [number, number]): number[] {
+  if (!starts) return [0];
+  const { data, shape } = starts;
+  if (shape[0] !== rows || shape[1] !== time || data.length !== rows * time) {
+    const given = `[${shape.join(", ")}] with ${data.length} values`;
+    throw new ShapeError("batch", "starts", given, `[${rows}, ${time}], as the inputs`);
+  }
+  const cuts = new Set([0]);
+  data.forEach((begins, i) => begins !== 0 && cuts.add(i % time));
+  return [...cuts].sort((a, b) => a - b);
+}
+
+function rowsThatBegin(starts: PositionMask | undefined, at: number, rows: number, time: number): number[] {
+  if (!starts) return [];
+  return Array.from({ length: rows }, (_, row) => row).filter((row) => starts.data[row * time + at] !== 0);
+}
+
+/** The state with these rows as before any token. */
+function withFreshRows(model: LanguageModel, state: SequenceState, fresh: readonly number[]): SequenceState {
+  const rows = state.batchSize;
+  if (fresh.length === rows) return model.initialState(rows);
+  const both = state.joinRows([model.initialState(1)]);
+  return both.selectRows(Array.from({ length: rows }, (_, row) => (fresh.includes(row) ? rows : row)));
+}
+
+/** The tokens of some positions, all rows. */
+function columns(inputs: TokenMatrix, from: number, to: number): TokenMatrix {
+  const [rows, time] = inputs.shape;
+  if (from === 0 && to === time) return inputs;
+  const data = new Int32Array(rows * (to - from));
+  for (let row = 0; row < rows; row++) {
+    data.set(inputs.data.subarray(row * time + from, row * time + to), row * (to - from));
+  }
+  return { data, shape: [rows, to - from] };
+}

@@ -1,0 +1,122 @@
+/** A folder of checkpoints: which there are, which is the last, which go. */
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { ConfigurationError, ModelFileError } from "../errors.js";
+import { readRecord } from "./checkpoint-file.js";
+
+/** Where checkpoints go, and which stay. */
+export interface CheckpointOptions {
+  /** made when there is none; one training a folder */
+  folder: string;
+  /** a checkpoint every so many steps, and after the last; default 100 */
+  every?: number;
+  /** how many stay, the last ones; default 2 */
+  keep?: number;
+  /** whether the one of the best evaluation stays too, as `best.safetensors`; default true where there is `evaluate` */
+  best?: boolean;
+}
+
+/** A checkpoint in a folder. */
+export interface CheckpointEntry {
+  readonly path: string;
+  /** the last step that was made */
+  readonly step: number;
+  /** whether it is kept as the one of the best evaluation */
+  readonly isBest: boolean;
+}
+
+const bestName = "best.safetensors";
+
+/** The path of a step's checkpoint. */
+export function checkpointPath(folder: string, step: number): string {
+  return join(folder, `step-${String(step).padStart(8, "0")}.safetensors`);
+}
+
+/** The path of the best evaluation's. */
+export function bestPath(folder: string): string {
+  return join(folder, bestName);
+}
+
+/**
+ * The checkpoints in a folder, by step; none when there is no such folder.
+ *
+ * @throws ModelFileError when `best.safetensors` is no checkpoint
+ */
+export async function checkpoints(folder: string): Promise<CheckpointEntry[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [] as string[];
+    throw error;
+  });
+  const found: CheckpointEntry[] = [];
+  for (const name of names) {
+    const step = /^step-(\d{8,15})\.safetensors$/.exec(name)?.[1];
+    const path = join(folder, name);
+    if (step !== undefined) found.push({ path, step: Number(step), isBest: false });
+    if (name === bestName) found.push({ path, step: (await readRecord(path)).step, isBest: true });
+  }
+  return found.sort((a, b) => a.step - b.step || Number(a.isBest) - Number(b.isBest));
+}
+
+/**
+ * The checkpoint that a path means: the file itself, or a folder's latest.
+ *
+ * @throws ModelFileError when there is none
+ */
+export async function findCheckpoint(path: string): Promise<string> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info?.isDirectory()) return path;
+  const latest = (await checkpoints(path)).at(-1);
+  if (latest) return latest.path;
+  throw new ModelFileError(path, null, "is a folder without a checkpoint", "Give the folder that ms.train wrote to.");
+}
+
+/** Writes a training's checkpoints, and removes those that are not to stay. */
+export class CheckpointFolder {
+  private constructor(
+    private readonly folder: string,
+    private readonly keep: number,
+  ) {}
+
+  /**
+   * Prepares the folder.
+   *
+   * @param resumed the checkpoint's step that the training goes on from; 0 for a new training
+   * @throws ConfigurationError when the folder holds checkpoints that this training would overwrite
+   */
+  static async open({ folder, keep = 2 }: CheckpointOptions, resumed: number): Promise<CheckpointFolder> {
+    await mkdir(folder, { recursive: true });
+    const later = (await checkpoints(folder)).filter(({ step }) => step > resumed);
+    if (later.length > 0) {
+      const what = `${folder} has checkpoints of steps up to ${later.at(-1)!.step}`;
+      throw new ConfigurationError(
+        resumed === 0
+          ? `train: ${what}, of another training: go on with that one (resume: true), give another folder, or delete it`
+          : `train: ${what}, later than step ${resumed}, from which this training is to go on: delete the later ones, ` +
+              `or give another folder`,
+      );
+    }
+    return new CheckpointFolder(folder, keep);
+  }
+
+  /** Writes the checkpoint of a step by `write`, then removes the oldest. */
+  async save(step: number, write: (path: string) => Promise<void>): Promise<string> {
+    const path = checkpointPath(this.folder, step);
+    await write(path);
+    const steps = (await checkpoints(this.folder)).filter(({ isBest }) => !isBest);
+    for (const old of steps.slice(0, Math.max(0, steps.length - this.keep))) await rm(old.path, { force: true });
+    return path;
+  }
+
+  /** Writes the checkpoint of the best evaluation in place of the one before. */
+  async saveBest(write: (path: string) => Promise<void>): Promise<string> {
+    const path = bestPath(this.folder);
+    await write(path);
+    return path;
+  }
+
+  /** The last checkpoint that was made no later than this step. */
+  async lastUpTo(step: number): Promise<CheckpointEntry | undefined> {
+    return (await checkpoints(this.folder)).filter((entry) => entry.step <= step).at(-1);
+  }
+}

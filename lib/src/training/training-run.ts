@@ -1,0 +1,403 @@
+/** One training from its first step, or from a checkpoint, to its end: all that changes from step to step. */
+import { setImmediate } from "node:timers/promises";
+
+import * as tf from "@tensorflow/tfjs-core";
+
+import type { Batch } from "../data/batch.js";
+import { ConfigurationError, DivergenceError } from "../errors.js";
+import { libraryVersion } from "../version.js";
+import type { LanguageModel, SequenceState } from "../model/language-model.js";
+import { adamW, type AdamW } from "./adamw.js";
+import { BatchSource } from "./batch-source.js";
+import {
+  disposeCheckpoint,
+  readCheckpoint,
+  writeCheckpoint,
+  type PastStep,
+  type SavedTraining,
+  type TrainingRecord,
+} from "./checkpoint-file.js";
+import { CheckpointFolder, checkpoints, findCheckpoint } from "./checkpoint-folder.js";
+import { firstNotFinite, largestGradient, SpikeDetector } from "./divergence.js";
+import { BestSoFar } from "./early-stop.js";
+import { ExponentialMovingAverage } from "./ema.js";
+import { evaluate } from "./evaluate.js";
+import { disposeGradients, type LossGradients } from "./gradients.js";
+import { expectSameModel, expectSameOptions } from "./resume.js";
+import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
+import { Snapshot } from "./snapshot.js";
+import { Speedometer } from "./speedometer.js";
+import { stepGradients } from "./step-gradients.js";
+import {
+  checkTrainOptions,
+  scheduleSamples,
+  type ComparedOptions,
+  type ResumeOptions,
+  type TrainBatches,
+  type TrainMetrics,
+  type TrainOptions,
+} from "./training-options.js";
+
+/** A training under way. Made by {@link TrainingRun.start}; {@link TrainingRun.close} ends it, whatever happened. */
+export class TrainingRun {
+  private steps = 0;
+  private savedStep = 0;
+  private overdue = false;
+  private source!: BatchSource;
+  private folder: CheckpointFolder | undefined;
+  private carried: SequenceState | undefined;
+  private history: PastStep[] = [];
+  /** parameters before the last update that may turn out to be bad, and after which step that was */
+  private before: { readonly step: number; readonly parameters: Snapshot } | undefined;
+  private bestParameters: Snapshot | undefined;
+  private readonly schedule: Schedule;
+  private readonly optimizer: AdamW;
+  private readonly names: readonly string[];
+  private readonly ema: ExponentialMovingAverage | undefined;
+  private readonly spikes: SpikeDetector | undefined;
+  private readonly best: BestSoFar;
+  private readonly speed = new Speedometer();
+
+  private constructor(
+    private readonly model: LanguageModel,
+    private readonly options: TrainOptions,
+  ) {
+    checkTrainOptions(options);
+    this.schedule = chosenSchedule(options);
+    this.spikes = options.spike === false ? undefined : new SpikeDetector(options.spike);
+    this.best = new BestSoFar(options.earlyStop);
+    this.optimizer = options.optimizer ?? adamW(model, options);
+    this.names = this.optimizer.groups.flatMap(({ parameters }) => parameters);
+    try {
+      this.ema =
+        typeof options.ema === "number"
+          ? new ExponentialMovingAverage(model.parameters, this.names, options.ema)
+          : options.ema;
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+  }
+
+  /** Begins a training, or goes on from a checkpoint. */
+  static async start(model: LanguageModel, batches: TrainBatches, options: TrainOptions): Promise<TrainingRun> {
+    const run = new TrainingRun(model, options);
+    let saved: SavedTraining | undefined;
+    try {
+      const found = await checkpointToResume(options);
+      if (found) {
+        saved = await readCheckpoint(found.from);
+        expectSameModel(saved, model);
+        expectSameOptions(saved, run.compared(), found.allow);
+      }
+      if (options.checkpoint) run.folder = await CheckpointFolder.open(options.checkpoint, saved?.record.step ?? 0);
+      run.source = await BatchSource.open(batches, saved?.record.batches ?? 0, options.signal);
+      // Only now, when nothing can refuse any more: a refused training leaves the model as it was.
+      if (saved) run.restore(saved);
+      return run;
+    } catch (error) {
+      run.free();
+      throw error;
+    } finally {
+      if (saved) disposeCheckpoint(saved);
+    }
+  }
+
+  /** Whether there is nothing left to do. */
+  get isOver(): boolean {
+    return this.steps >= this.options.steps || this.best.isOver;
+  }
+
+  /** One update, with what belongs to it; nothing when the batches have ended. */
+  async step(): Promise<TrainMetrics | undefined> {
+    const { options } = this;
+    options.signal?.throwIfAborted();
+    const batches = await this.source.take(options.accumulate ?? 1);
+    if (batches.length === 0) return undefined;
+    const started = performance.now();
+    const learned = await this.learn(batches);
+    const tokens = batches.reduce((sum, { inputs }) => sum + inputs.shape[0] * inputs.shape[1], 0);
+    this.speed.add(tokens, performance.now() - started);
+    const validationLoss = await this.evaluateWhenDue(batches[0]!);
+    if (options.checkpoint) this.history.push({ ...learned, ...(validationLoss !== undefined && { validationLoss }) });
+    const checkpoint = await this.saveWhenDue(validationLoss !== undefined && this.best.best?.step === this.steps);
+    const metrics: TrainMetrics = {
+      ...learned,
+      steps: options.steps,
+      tokensPerSecond: this.speed.tokensPerSecond,
+      secondsLeft: this.speed.secondsPerStep * (options.steps - this.steps),
+      ...(validationLoss !== undefined && { validationLoss }),
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(this.best.isOver && this.steps < options.steps && { stoppedEarly: true as const }),
+    };
+    await options.onStep?.(metrics);
+    // Output, interrupts and other cells get their turn.
+    await setImmediate();
+    return metrics;
+  }
+
+  /** Ends a training that ran its course. */
+  async complete(): Promise<void> {
+    await this.saveUnsaved();
+    this.bestParameters?.restore(this.model.parameters);
+  }
+
+  /** Frees everything; writes what is not in a checkpoint yet unless told not to. */
+  async close({ save, failed }: { save: boolean; failed: boolean }): Promise<void> {
+    try {
+      if (save) await this.saveUnsaved();
+    } catch (error) {
+      // The error that ended the training says more.
+      if (!failed) throw error;
+    } finally {
+      this.free();
+    }
+  }
+
+  private free(): void {
+    if (this.optimizer !== this.options.optimizer) this.optimizer.dispose();
+    if (this.ema !== this.options.ema) this.ema?.dispose();
+    this.before?.parameters.dispose();
+    this.bestParameters?.dispose();
+    this.carried?.dispose();
+  }
+
+  private async learn(batches: readonly Batch[]): Promise<Omit<PastStep, "validationLoss">> {
+    const { options, model } = this;
+    const step = this.steps + 1;
+    const learningRate = (options.learningRate ?? 6e-3) * scheduleFactor(this.schedule, step, options.steps);
+    const { carryState = false, signal } = options;
+    const result = await stepGradients(model, batches, {
+      parameters: this.names,
+      carryState,
+      state: this.carried,
+      signal,
+    });
+    let { state } = result;
+    try {
+      const [[loss], [gradientNorm]] = await Promise.all([
+        result.loss.data<"float32">(),
+        result.norm.data<"float32">(),
+      ]);
+      await this.expectSound(step, loss!, gradientNorm!, result);
+      this.optimizer.update(result.gradients, result.norm, learningRate);
+      this.ema?.update();
+      this.steps = step;
+      this.carried?.dispose();
+      [this.carried, state] = [state, undefined];
+      return { step, loss: loss!, gradientNorm: gradientNorm!, learningRate };
+    } finally {
+      state?.dispose();
+      disposeGradients(result);
+    }
+  }
+
+  /**
+   * Throws when a step's numbers are not finite, or its loss is one too many far above those before, and then puts the
+   * parameters back to before the update that led there.
+   */
+  private async expectSound(step: number, loss: number, gradientNorm: number, result: LossGradients): Promise<void> {
+    const { model, spikes } = this;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await this.notFinite(step, loss, result);
+    if (!spikes) return;
+    const { threshold } = spikes;
+    const verdict = spikes.add(loss);
+    if (verdict === "spike") {
+      const { step: lastStep, parameters } = this.before!;
+      parameters.restore(model.parameters);
+      const largest = await largestGradient(result.gradients);
+      const portion = Math.round(100 * (largest?.portion ?? 0));
+      const count = spikes.suspicious;
+      throw new DivergenceError(
+        step - count + 1,
+        largest?.name ?? null,
+        `the loss has been above ${threshold.toPrecision(4)} for ${count} steps, ${loss.toPrecision(4)} now; the largest ` +
+          `gradient is that of ${largest?.name}, ${portion} % of the squared norm`,
+        { lastStep, ...(await this.lastGood(lastStep)), remedy: "Where such jumps are no harm, pass spike: false." },
+      );
+    }
+    if (verdict === "normal" || !this.before) {
+      this.before?.parameters.dispose();
+      this.before = { step: step - 1, parameters: Snapshot.take(model.parameters, this.names) };
+    }
+  }
+
+  /**
+   * The error for numbers that are not finite. It names a parameter that is not finite itself, or else the one nearest to
+   * the loss whose gradient is not: from there it spread.
+   */
+  private async notFinite(step: number, loss: number, { gradients }: LossGradients): Promise<DivergenceError> {
+    const good = await this.lastGood(step - 1);
+    const broken = await firstNotFinite(this.model.parameters);
+    if (broken !== undefined) {
+      return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`, good);
+    }
+    const name = await firstNotFinite([...gradients].reverse());
+    const detail = name === undefined ? "" : `, the gradient of ${name} is not finite`;
+    return new DivergenceError(step, name ?? null, `the loss is ${loss}${detail}`, good);
+  }
+
+  private async lastGood(step: number): Promise<{ checkpoint?: string | null }> {
+    if (!this.folder) return {};
+    return { checkpoint: (await this.folder.lastUpTo(step))?.path ?? null };
+  }
+
+  private async evaluateWhenDue(batch: Batch): Promise<number | undefined> {
+    const { model, options } = this;
+    const evaluation = options.evaluate;
+    const step = this.steps;
+    if (!evaluation || (step % evaluation.every !== 0 && step !== options.steps)) return undefined;
+    const [rows, length] = batch.inputs.shape;
+    const data = typeof evaluation.data === "function" ? evaluation.data() : evaluation.data;
+    const defaults = { length, tokens: 16384, batchSize: rows, signal: options.signal };
+    const measure = async () => {
+      const result = await evaluate(model, data, { ...defaults, ...evaluation });
+      if (this.best.add(step, result.loss) && options.earlyStop?.restoreBest) {
+        this.bestParameters?.dispose();
+        this.bestParameters = Snapshot.take(model.parameters, this.names);
+      }
+      return result;
+    };
+    const result = evaluation.ema ? await this.ema!.use(measure) : await measure();
+    await options.onEvaluate?.({ ...result, step });
+    return result.loss;
+  }
+
+  /** While the loss is suspect, a checkpoint waits until it is known whether it would be a good one. */
+  private async saveWhenDue(isBest: boolean): Promise<string | undefined> {
+    const { folder, options, steps: step } = this;
+    if (!folder) return undefined;
+    const { every = 100, best = true } = options.checkpoint!;
+    let path: string | undefined;
+    if (isBest && best) {
+      path = await folder.saveBest((to) => this.write(to));
+      await options.onCheckpoint?.({ step, path });
+    }
+    this.overdue ||= step % every === 0;
+    const mayWait = (this.spikes?.suspicious ?? 0) > 0 && !this.isOver;
+    return this.isOver || (this.overdue && !mayWait) ? this.save() : path;
+  }
+
+  private async save(): Promise<string> {
+    const { steps: step } = this;
+    const path = await this.folder!.save(step, (to) => this.write(to));
+    this.savedStep = step;
+    this.overdue = false;
+    await this.options.onCheckpoint?.({ step, path });
+    return path;
+  }
+
+  private async saveUnsaved(): Promise<void> {
+    if (this.folder && this.steps > this.savedStep) await this.save();
+  }
+
+  private async write(path: string): Promise<void> {
+    const { optimizer, ema, carried, best, history } = this;
+    const random = this.options.random?.snapshot;
+    const record: TrainingRecord = {
+      version: 1,
+      step: this.steps,
+      batches: this.source.taken,
+      optimizerSteps: optimizer.steps,
+      ...(ema && { emaSteps: ema.steps }),
+      ...(best.best && { best: best.best }),
+      options: this.compared(),
+      ...(random && { random }),
+      ...(carried?.withTensors && { positions: carried.positions ?? new Array<number>(carried.batchSize).fill(0) }),
+      library: libraryVersion(),
+      engine: tf.getBackend(),
+      savedAt: new Date().toISOString(),
+    };
+    await writeCheckpoint(path, this.model, record, {
+      moments: optimizer.moments,
+      ema: ema?.values,
+      best: this.bestParameters?.values,
+      ...(carried?.withTensors && { state: carried.tensors() }),
+      history,
+    });
+  }
+
+  /** Goes on from a checkpoint, whose tensors stay the caller's. */
+  private restore({ record, parameters, moments, ema, best, state, history }: SavedTraining): void {
+    const { model, optimizer } = this;
+    const trained = new Set(this.names);
+    const copies = (tensors: ReadonlyMap<string, tf.Tensor>): Map<string, tf.Tensor> =>
+      new Map([...tensors].filter(([name]) => trained.has(name)).map(([name, tensor]) => [name, tf.clone(tensor)]));
+    Snapshot.of(parameters).restore(model.parameters);
+    const [first, second] = (["first", "second"] as const).map((which) =>
+      copies(new Map(Array.from(moments, ([name, of]) => [name, of[which]]))),
+    );
+    optimizer.restore(
+      record.optimizerSteps,
+      new Map(Array.from(first!, ([name, tensor]) => [name, { first: tensor, second: second!.get(name)! }])),
+    );
+    if (this.ema && ema) this.ema.restore(record.emaSteps ?? 0, copies(ema));
+    if (best && this.options.earlyStop?.restoreBest) this.bestParameters = Snapshot.of(copies(best));
+    this.best.restore(record.best);
+    if (state && record.positions && this.options.carryState)
+      this.carried = carriedState(model, state, record.positions);
+    if (record.random) this.options.random?.restore(record.random);
+    for (const { loss } of history) this.spikes?.add(loss);
+    this.history = [...history];
+    this.steps = this.savedStep = record.step;
+  }
+
+  private compared(): ComparedOptions {
+    const { options, optimizer, model, ema } = this;
+    const { betas, epsilon, clip } = optimizer.options;
+    const { patience = 5, minDelta = 0, restoreBest = false } = options.earlyStop ?? {};
+    return {
+      steps: options.steps,
+      learningRate: options.learningRate ?? 6e-3,
+      schedule: scheduleSamples(this.schedule, options.steps),
+      weightDecay: Math.max(0, ...optimizer.groups.map(({ weightDecay }) => weightDecay)),
+      betas,
+      epsilon,
+      clip,
+      trainable: this.names.length === model.parameters.size ? "all" : this.names,
+      accumulate: options.accumulate ?? 1,
+      carryState: options.carryState ?? false,
+      ema: ema?.decay ?? null,
+      earlyStop: options.earlyStop ? { patience, minDelta, restoreBest } : null,
+    };
+  }
+}
+
+/** A state that was carried over, out of a checkpoint's tensors. */
+function carriedState(
+  model: LanguageModel,
+  tensors: readonly tf.Tensor[],
+  positions: readonly number[],
+): SequenceState {
+  const fresh = model.initialState(positions.length);
+  try {
+    // Of a part with an entry a token, only the number of axes and of rows is known beforehand.
+    const wanted = fresh.tensors();
+    const fits = tensors.every(({ shape }, i) => shape.length === wanted[i]?.rank && shape[0] === positions.length);
+    if (!fresh.withTensors || !fits || tensors.length !== wanted.length) {
+      throw new ConfigurationError("train: the state that the checkpoint carries is not of this kind of model");
+    }
+    return fresh.withTensors(
+      tensors.map((tensor) => tf.keep(tf.clone(tensor))),
+      positions,
+    );
+  } finally {
+    fresh.dispose();
+  }
+}
+
+/** The checkpoint that the options say to go on from. */
+async function checkpointToResume({ resume, checkpoint }: TrainOptions): Promise<ResumeOptions | undefined> {
+  if (resume === undefined || resume === false) return undefined;
+  if (resume === true) {
+    if (!checkpoint) {
+      throw new ConfigurationError(
+        "train: resume is true, wanted checkpoint: {folder} with it, or the path in its place",
+      );
+    }
+    const last = (await checkpoints(checkpoint.folder)).at(-1);
+    return last && { from: last.path };
+  }
+  const { from, allow = [] } = typeof resume === "string" ? { from: resume } : resume;
+  return { from: await findCheckpoint(from), allow };
+}
