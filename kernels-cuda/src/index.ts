@@ -1,8 +1,10 @@
 /**
  * Native kernels for TensorFlow.js: the engine of metastate.
  *
- * `nativeKernels.register(backend)` adds them to a tfjs backend; nothing here changes tfjs before that is called.
+ * `nativeEngine.start()` makes the tfjs backend `native`; `nativeKernels.register(backend)` adds kernels to another tfjs
+ * backend. Nothing here changes tfjs before one of them is called.
  */
 export { addonStatus, loadAddon, type AddonStatus } from "./addon/load.js";
 export type { NativeBinding, NativeInfo } from "./addon/binding.js";
+export { nativeEngine, type EngineCandidate } from "./engine-candidate.js";
 export { createNativeKernels, nativeKernels, type KernelProvider, type NativeKernelsOptions } from "./provider.js";

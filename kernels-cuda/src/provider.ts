@@ -1,8 +1,14 @@
 /**
  * Registers the native kernels with tfjs for whichever backend the library chose.
  */
-import { getKernel, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
+import { getKernel, registerKernel, unregisterKernel, type KernelConfig } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "./addon/binding.js";
 import { loadAddon } from "./addon/load.js";
+import { nativeBackendName } from "./backend/name.js";
+import { libraryKernels } from "./kernels/library-ops.js";
+import { linearKernels } from "./kernels/linear.js";
+import { matMulKernels } from "./kernels/matmul.js";
+import { kernelConfigs } from "./kernels/native-kernel.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends } from "./tensor-memory.js";
 
@@ -47,14 +53,24 @@ function register(backend: string): Awaited<ReturnType<KernelProvider["register"
       reason: `native kernels work on the backends ${reachableBackends.join(" and ")}, not on "${backend}"`,
     };
   }
-  const kernels = wkv7Kernels(backend, addon.binding);
+  const { threads, simd } = addon.binding.info();
+  return {
+    kernels: registerNativeKernels(backend, addon.binding),
+    detail: `C++ on ${threads} ${threads === 1 ? "thread" : "threads"}, ${simd}`,
+  };
+}
+
+/** Registers every native kernel that there is for `backend`, in place of any of the same name; their names. */
+export function registerNativeKernels(backend: string, binding: NativeBinding): string[] {
+  const kernels = [...wkv7Kernels(backend, binding), ...(backend === nativeBackendName ? ownKernels(binding) : [])];
   for (const kernel of kernels) {
     if (getKernel(kernel.kernelName, backend)) unregisterKernel(kernel.kernelName, backend);
     registerKernel(kernel);
   }
-  const { threads, simd } = addon.binding.info();
-  return {
-    kernels: kernels.map(({ kernelName }) => kernelName),
-    detail: `C++ on ${threads} ${threads === 1 ? "thread" : "threads"}, ${simd}`,
-  };
+  return kernels.map(({ kernelName }) => kernelName);
+}
+
+/** The kernels of the `native` backend. */
+function ownKernels(binding: NativeBinding): KernelConfig[] {
+  return kernelConfigs({ ...matMulKernels, ...linearKernels, ...libraryKernels }, binding);
 }

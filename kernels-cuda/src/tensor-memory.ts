@@ -3,6 +3,7 @@
  * read and write in place.
  */
 import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBackend } from "./backend/native-backend.js";
 
 /** Reads inputs and makes outputs in the memory of one backend. */
 export interface TensorMemory {
@@ -46,6 +47,10 @@ function requireFloat32(tensor: TensorInfo): void {
 }
 
 const memories: Record<string, (backend: unknown) => BackendMemory> = {
+  native(backend) {
+    const native = backend as NativeBackend;
+    return { make: (shape) => native.makeFloats(shape).info, view: (tensor) => native.floats(tensor) };
+  },
   wasm(backend) {
     const wasm = backend as WasmBackend;
     return {

@@ -4,34 +4,22 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "node/arguments.h"
+#include "node/bindings.h"
+#include "node/call.h"
 #include "node/engine.h"
+#include "matmul/blas.h"
 #include "wkv7/wkv7.h"
 
 namespace metastate {
 namespace {
 
-/// Makes a function of the addon out of `Body`: whatever it throws reaches JavaScript as an Error.
-template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
-    return Body(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw Napi::Error::New(info.Env(), "out of memory: no room for a native kernel's scratch");
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
-}
-
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 1;
+constexpr int interfaceVersion = 2;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");
@@ -98,6 +86,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   about.Set("simd", Engine::instance().path().name);
   about.Set("simdAvailable", strings(info.Env(), available));
   about.Set("simdCompiled", strings(info.Env(), compiledPaths()));
+  about.Set("blas", Blas::description());
   about.Set("threads", Engine::instance().threads());
 #if defined(__clang__)
   about.Set("compiler", "Clang " __clang_version__);
@@ -149,17 +138,14 @@ Napi::Value measurePeak(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), rate);
 }
 
-template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
-void define(Napi::Object& exports, const char* name) {
-  exports.Set(name, Napi::Function::New(exports.Env(), guarded<Body>, name));
-}
-
 Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<forward>(exports, "wkv7Forward");
   define<backward>(exports, "wkv7Backward");
   define<describe>(exports, "info");
   define<configure>(exports, "configure");
   define<measurePeak>(exports, "measurePeak");
+  defineMatMul(exports);
+  defineOps(exports);
   exports.Set("interfaceVersion", interfaceVersion);
   return exports;
 }

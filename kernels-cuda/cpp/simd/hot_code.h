@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ops/op_kernels.h"
 #include "simd/paths.h"
+#include "matmul/matmul_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -18,6 +20,16 @@ namespace {
 
 #include "simd/vector.h"
 #include "simd/multiply_add.h"
+#include "simd/functions.h"
+#include "matmul/blocked_product.h"
+#include "matmul/row_product.h"
+#include "ops/token_shift.h"
+#include "ops/group_norm.h"
+#include "ops/key_preparation.h"
+#include "ops/gates.h"
+#include "ops/bonus_gate.h"
+#include "ops/cross_entropy.h"
+#include "ops/adamw.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward.h"
 
@@ -28,6 +40,10 @@ const SimdPath METASTATE_PATH{
     METASTATE_PATH_NAME,
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
+    MatMulKernels{productScratch, product, rowProduct},
+    OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
+              biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
+              squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix},
     multiplyAddLoop,
 };
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "matmul/matmul_kernels.h"
+#include "ops/op_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -14,6 +16,8 @@ struct SimdPath {
   const char* name;  ///< "sse2", "neon", "generic", "avx2" or "avx512"
   int lanes;         ///< floats in a register
   Wkv7Kernels wkv7;
+  MatMulKernels matMul;
+  OpKernels ops;
   /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
   /// a result, so that no compiler removes the loop.
   double (*multiplyAddLoop)(int64_t iterations, float* sink);

@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 1;
+export const interfaceVersion = 2;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -44,16 +44,233 @@ export interface NativeInfo {
   /** Those in the addon. */
   simdCompiled: string[];
   threads: number;
+  /** The library that large matrix products go to, as it describes itself; empty when there is none. */
+  blas: string;
   /** Compiler that built the addon. */
   compiler: string;
 }
 
-export interface NativeBinding {
+/**
+ * The ops of the library. Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/ops_binding.cpp`; all
+ * of the outputs are written. Each throws TypeError or RangeError naming the argument that does not fit.
+ */
+export interface LibraryOps {
+  tokenShift(
+    batch: number,
+    time: number,
+    width: number,
+    count: number,
+    x: Float32Array,
+    previous: Float32Array,
+    mixes: readonly Float32Array[],
+    ys: readonly Float32Array[],
+  ): void;
+  tokenShiftGrad(
+    batch: number,
+    time: number,
+    width: number,
+    count: number,
+    x: Float32Array,
+    previous: Float32Array,
+    mixes: readonly Float32Array[],
+    dys: readonly Float32Array[],
+    dx: Float32Array,
+    dprevious: Float32Array,
+    dmixes: readonly Float32Array[],
+  ): void;
+  groupNorm(
+    rows: number,
+    width: number,
+    groups: number,
+    epsilon: number,
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    y: Float32Array,
+  ): void;
+  groupNormGrad(
+    rows: number,
+    width: number,
+    groups: number,
+    epsilon: number,
+    x: Float32Array,
+    weight: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    dweight: Float32Array,
+    dbias: Float32Array,
+  ): void;
+  keyPreparation(
+    rows: number,
+    width: number,
+    heads: number,
+    k: Float32Array,
+    kk: Float32Array,
+    rate: Float32Array,
+    ka: Float32Array,
+    key: Float32Array,
+    alpha: Float32Array,
+    beta: Float32Array,
+  ): void;
+  keyPreparationGrad(
+    rows: number,
+    width: number,
+    heads: number,
+    k: Float32Array,
+    kk: Float32Array,
+    rate: Float32Array,
+    ka: Float32Array,
+    dkey: Float32Array,
+    dalpha: Float32Array,
+    dbeta: Float32Array,
+    dk: Float32Array,
+    dkk: Float32Array,
+    drate: Float32Array,
+    dka: Float32Array,
+  ): void;
+  decay(rows: number, width: number, x: Float32Array, bias: Float32Array, w: Float32Array, sigmoid: Float32Array): void;
+  decayGrad(
+    rows: number,
+    width: number,
+    w: Float32Array,
+    sigmoid: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    dbias: Float32Array,
+  ): void;
+  biasedSigmoid(rows: number, width: number, x: Float32Array, bias: Float32Array, y: Float32Array): void;
+  biasedSigmoidGrad(
+    rows: number,
+    width: number,
+    y: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    dbias: Float32Array,
+  ): void;
+  interpolate(length: number, from: Float32Array, to: Float32Array, gate: Float32Array, y: Float32Array): void;
+  interpolateGrad(
+    length: number,
+    from: Float32Array,
+    to: Float32Array,
+    gate: Float32Array,
+    dy: Float32Array,
+    dfrom: Float32Array,
+    dto: Float32Array,
+    dgate: Float32Array,
+  ): void;
+  bonusGate(
+    rows: number,
+    width: number,
+    heads: number,
+    x: Float32Array,
+    r: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    gate: Float32Array,
+    rk: Float32Array,
+    y: Float32Array,
+  ): void;
+  bonusGateGrad(
+    rows: number,
+    width: number,
+    heads: number,
+    x: Float32Array,
+    r: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    gate: Float32Array,
+    rk: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+    dr: Float32Array,
+    dk: Float32Array,
+    dv: Float32Array,
+    dgate: Float32Array,
+    drk: Float32Array,
+  ): void;
+  squaredRelu(length: number, x: Float32Array, y: Float32Array): void;
+  squaredReluGrad(length: number, x: Float32Array, dy: Float32Array, dx: Float32Array): void;
+  crossEntropy(
+    rows: number,
+    vocabulary: number,
+    logits: Float32Array,
+    targets: Int32Array,
+    loss: Float32Array,
+    probabilities: Float32Array,
+  ): void;
+  crossEntropyGrad(
+    rows: number,
+    vocabulary: number,
+    probabilities: Float32Array,
+    targets: Int32Array,
+    dloss: Float32Array,
+    dlogits: Float32Array,
+  ): void;
+  embedding(
+    count: number,
+    rows: number,
+    width: number,
+    weight: Float32Array,
+    tokens: Int32Array,
+    y: Float32Array,
+  ): void;
+  embeddingGrad(
+    count: number,
+    rows: number,
+    width: number,
+    tokens: Int32Array,
+    dy: Float32Array,
+    dweight: Float32Array,
+  ): void;
+  adamW(
+    length: number,
+    learningRate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    weightDecay: number,
+    step: number,
+    clip: number,
+    norm: Float32Array,
+    parameter: Float32Array,
+    gradient: Float32Array,
+    moment1: Float32Array,
+    moment2: Float32Array,
+    nextParameter: Float32Array,
+    nextMoment1: Float32Array,
+    nextMoment2: Float32Array,
+  ): void;
+  globalNorm(arrays: readonly Float32Array[], norm: Float32Array): void;
+  transposeMatrix(rows: number, columns: number, x: Float32Array, y: Float32Array): void;
+}
+
+export interface NativeBinding extends LibraryOps {
   readonly interfaceVersion: number;
   /** Writes all of the outputs. Throws TypeError or RangeError naming the array that does not fit `shape`. */
   wkv7Forward(shape: Wkv7Shape, inputs: Wkv7Inputs, outputs: Wkv7Outputs): void;
   /** Writes all of the gradients; `shape.checkpointInterval` is at least 1. Throws as `wkv7Forward` does. */
   wkv7Backward(shape: Wkv7Shape, inputs: Wkv7GradInputs, gradients: Wkv7Gradients): void;
+  /**
+   * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix
+   * of an operand each entry of the batch takes (broadcasting); without them, the one at its place.
+   */
+  matMul(
+    batch: number,
+    m: number,
+    n: number,
+    k: number,
+    transposeA: boolean,
+    transposeB: boolean,
+    a: Float32Array,
+    b: Float32Array,
+    c: Float32Array,
+    aMatrices?: readonly number[],
+    bMatrices?: readonly number[],
+  ): void;
+  /** c = activation(c + bias) in place, c of rows of `columns`; activations are numbered in `matmul_kernels.h`. */
+  addBias(c: Float32Array, columns: number, bias: Float32Array | null, activation: number, alpha: number): void;
+  /** Uses the library at this path for large matrix products, or with "" none; returns its description. Throws why not. */
+  loadBlas(path: string): string;
   info(): NativeInfo;
   /** Threads 1 to 1024; an instruction set of `info().simdAvailable`. Throws on others. */
   configure(options: { threads?: number; simd?: string }): void;

@@ -5,12 +5,14 @@
  * - `METASTATE_NATIVE=0` leaves the addon alone;
  * - `METASTATE_THREADS` sets the number of threads (all cores otherwise);
  * - `METASTATE_SIMD` forces an instruction set (`sse2`, `avx2`, `avx512`; `neon`);
+ * - `METASTATE_BLAS` names a BLAS library for large matrix products, `0` none (found in the Python environment otherwise);
  * - `METASTATE_NATIVE_ADDON` names another file to load, such as a build with sanitizers.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { findBlas } from "./find-blas.js";
 import { interfaceVersion, type NativeBinding, type NativeInfo } from "./binding.js";
 
 /** Whether the addon is loaded, and if not, why, and what to do. */
@@ -123,6 +125,21 @@ function configure(binding: NativeBinding, environment: NodeJS.ProcessEnv): Load
     };
   }
   if (simd) binding.configure({ simd });
+  return useBlas(binding, environment);
+}
+
+/** Only a library that was asked for by name is a reason to refuse: without one, the addon's own products run. */
+function useBlas(binding: NativeBinding, environment: NodeJS.ProcessEnv): Loaded | undefined {
+  const path = findBlas(environment);
+  try {
+    binding.loadBlas(path ?? "");
+  } catch (error) {
+    if (!environment["METASTATE_BLAS"]) return undefined;
+    return {
+      reason: `METASTATE_BLAS is "${path}", which cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      remedy: "name a BLAS library, or unset it for the one of the Python environment",
+    };
+  }
   return undefined;
 }
 

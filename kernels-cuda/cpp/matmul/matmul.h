@@ -1,0 +1,24 @@
+// Matrix products over all threads: which form of the product computes which part of the result.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "simd/paths.h"
+#include "threads/thread_pool.h"
+
+namespace metastate {
+
+/// c[g] = op(a[g]) op(b[g]) for each matrix g of a batch; op transposes, as asked. c is [batch, m, n].
+struct MatMul {
+  int64_t m, n, k;  ///< each at least 1
+  bool transposeA, transposeB;
+  std::vector<int64_t> aPlaces, bPlaces;  ///< where each matrix of the batch starts, in floats
+  const float* a;
+  const float* b;
+  float* c;
+};
+
+void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& operands);
+
+}  // namespace metastate

@@ -1,0 +1,29 @@
+// What the matrix product asks of each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace metastate {
+
+/// c[i, j] = sum over p of a[i, p] b[p, j]. Of a and b either stride is 1; c's columns are adjacent.
+struct ProductOperands {
+  int64_t rows, columns, depth;
+  const float* a;
+  int64_t aRow, aColumn;  ///< strides in floats
+  const float* b;
+  int64_t bRow, bColumn;
+  float* c;
+  int64_t cRow;
+};
+
+/// What is done to each element of a product: c = activation(c + bias[j]).
+enum class Activation : int { none = 0, relu = 1, relu6 = 2, elu = 3, leakyRelu = 4, sigmoid = 5 };
+
+struct MatMulKernels {
+  int64_t (*scratch)(int64_t rows, int64_t columns, int64_t depth);  ///< floats that `product` needs, 64-byte aligned
+  void (*product)(const ProductOperands&, float* scratch);
+  /// The product where a has one row: no packing, b is read once.
+  void (*rowProduct)(const ProductOperands&);
+};
+
+}  // namespace metastate

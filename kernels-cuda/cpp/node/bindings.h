@@ -1,0 +1,11 @@
+// The parts of the addon's face to Node, one a folder of kernels.
+#pragma once
+
+#include <napi.h>
+
+namespace metastate {
+
+void defineMatMul(Napi::Object& exports);
+void defineOps(Napi::Object& exports);
+
+}  // namespace metastate

@@ -1,0 +1,184 @@
+// The arguments of a call by their place, read one after the other and checked: no pointer leaves before its size is
+// known. Arguments by place, and not by name, because a small op is called thousands of times a second.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "node/arguments.h"
+
+namespace metastate {
+
+/// Makes a function of the addon out of `Body`: whatever it throws reaches JavaScript as an Error.
+template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return Body(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(info.Env(), "out of memory: no room for a native kernel's scratch");
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
+template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
+void define(Napi::Object& exports, const char* name) {
+  exports.Set(name, Napi::Function::New(exports.Env(), guarded<Body>, name));
+}
+
+class Call {
+ public:
+  explicit Call(const Napi::CallbackInfo& info) : info_(info) {}
+
+  Napi::Env env() const { return info_.Env(); }
+
+  /// An integer in [least, 2^31).
+  int64_t size(const char* name, int64_t least = 1) {
+    const double value = number(name);
+    const int64_t whole = value >= -1 && value < 2147483648.0 ? static_cast<int64_t>(value) : -1;
+    if (whole < least || static_cast<double>(whole) != value) {
+      throw Napi::RangeError::New(env(), std::string(name) + " must be an integer from " + std::to_string(least) +
+                                             " to 2147483647, not " + std::to_string(value));
+    }
+    return whole;
+  }
+
+  /// Any number, NaN and infinities too.
+  double number(const char* name) {
+    const napi_value value = next(name, "a number");
+    double result;
+    if (napi_get_value_double(env(), value, &result) != napi_ok) {
+      throw Napi::TypeError::New(env(), std::string(name) + " must be a number");
+    }
+    return result;
+  }
+
+  bool flag(const char* name) {
+    const napi_value value = next(name, "true or false");
+    bool result;
+    if (napi_get_value_bool(env(), value, &result) != napi_ok) {
+      throw Napi::TypeError::New(env(), std::string(name) + " must be true or false");
+    }
+    return result;
+  }
+
+  std::string text(const char* name) {
+    const Napi::Value value(env(), next(name, "a string"));
+    if (!value.IsString()) throw Napi::TypeError::New(env(), std::string(name) + " must be a string");
+    return value.As<Napi::String>().Utf8Value();
+  }
+
+  /// A Float32Array of exactly `length`.
+  float* floats(const char* name, int64_t length) { return floatsOf(next(name, "a Float32Array"), name, length); }
+
+  /// The same, or null or undefined.
+  float* optionalFloats(const char* name, int64_t length) {
+    const napi_value value = next(name, "a Float32Array or null");
+    const Napi::Value given(env(), value);
+    return given.IsNull() || given.IsUndefined() ? nullptr : floatsOf(value, name, length);
+  }
+
+  /// A Float32Array of any length, which it tells.
+  float* anyFloats(const char* name, int64_t& length) {
+    return static_cast<float*>(array(next(name, "a Float32Array"), name, napi_float32_array, "a Float32Array", length));
+  }
+
+  /// An Int32Array of exactly `length`.
+  int32_t* integers(const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", there);
+    requireLength(name, there, length);
+    return static_cast<int32_t*>(data);
+  }
+
+  /// An Int32Array of any length, which it tells.
+  int32_t* anyIntegers(const char* name, int64_t& length) {
+    return static_cast<int32_t*>(array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", length));
+  }
+
+  /// An array of `count` Float32Arrays, each of exactly `length`.
+  std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
+    const std::vector<napi_value> values = list(name);
+    requireLength(name, static_cast<int64_t>(values.size()), count);
+    std::vector<float*> result;
+    for (const napi_value value : values) result.push_back(floatsOf(value, name, length));
+    return result;
+  }
+
+  /// An array of Float32Arrays of any lengths, which it tells.
+  std::vector<float*> listOfAnyFloats(const char* name, std::vector<int64_t>& lengths) {
+    std::vector<float*> result;
+    for (const napi_value value : list(name)) {
+      lengths.push_back(0);
+      result.push_back(static_cast<float*>(array(value, name, napi_float32_array, "Float32Arrays", lengths.back())));
+    }
+    return result;
+  }
+
+  /// An array of integers in [0, 2^31).
+  std::vector<int64_t> sizes(const char* name) {
+    std::vector<int64_t> result;
+    for (const napi_value value : list(name)) {
+      double size = -1;
+      napi_get_value_double(env(), value, &size);
+      if (!(size >= 0 && size < 2147483648.0) || size != static_cast<double>(static_cast<int64_t>(size))) {
+        throw Napi::RangeError::New(env(), std::string(name) + " must hold integers from 0 to 2147483647");
+      }
+      result.push_back(static_cast<int64_t>(size));
+    }
+    return result;
+  }
+
+ private:
+  napi_value next(const char* name, const char* wanted) {
+    if (at_ >= info_.Length() || info_[at_].IsUndefined()) {
+      throw Napi::TypeError::New(env(), std::string(name) + " is missing: give " + wanted);
+    }
+    return info_[at_++];
+  }
+
+  std::vector<napi_value> list(const char* name) {
+    const Napi::Value value(env(), next(name, "an array"));
+    if (!value.IsArray()) throw Napi::TypeError::New(env(), std::string(name) + " must be an array");
+    const Napi::Array given = value.As<Napi::Array>();
+    std::vector<napi_value> result;
+    for (uint32_t i = 0; i < given.Length(); ++i) result.push_back(given.Get(i));
+    return result;
+  }
+
+  void* array(napi_value value, const char* name, napi_typedarray_type type, const char* wanted, int64_t& length) {
+    napi_typedarray_type there;
+    size_t count = 0;
+    void* data = nullptr;
+    if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok || there != type) {
+      throw Napi::TypeError::New(env(), std::string(name) + " must be " + wanted);
+    }
+    length = static_cast<int64_t>(count);
+    return data;
+  }
+
+  float* floatsOf(napi_value value, const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(value, name, napi_float32_array, "a Float32Array", there);
+    requireLength(name, there, length);
+    return static_cast<float*>(data);
+  }
+
+  void requireLength(const char* name, int64_t there, int64_t wanted) {
+    if (there == wanted) return;
+    throw Napi::RangeError::New(env(), std::string(name) + " has " + std::to_string(there) +
+                                           " values; the shape given wants " + std::to_string(wanted));
+  }
+
+  const Napi::CallbackInfo& info_;
+  size_t at_ = 0;
+};
+
+}  // namespace metastate

@@ -1,0 +1,52 @@
+/**
+ * Float32Arrays that wait to be used again. A fresh array costs a system call, a page fault for every 4 KiB and the zeroing
+ * of all of it; a training step asks for the same few hundred lengths again and again.
+ */
+import { totalmem } from "node:os";
+
+/** Arrays shorter than this are made as quickly as they are found. */
+const shortest = 64;
+
+/** A bounded store of arrays by length. What is given must not be used by anyone else. */
+export class BufferPool {
+  readonly #free = new Map<number, Float32Array[]>();
+  #bytes = 0;
+
+  /** @param limit bytes that may wait at most; default: an eighth of the machine's memory, 1 GiB at most */
+  constructor(readonly limit = Math.min(2 ** 30, totalmem() / 8)) {}
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** An array of `length` floats, whose values are whatever they were. */
+  take(length: number): Float32Array {
+    const array = length < shortest ? undefined : this.#free.get(length)?.pop();
+    if (!array) return new Float32Array(length);
+    this.#bytes -= array.byteLength;
+    return array;
+  }
+
+  /** Hands an array back; above the limit, arrays of the lengths that were not asked for longest are let go. */
+  give(array: Float32Array): void {
+    if (array.length < shortest || array.byteLength > this.limit) return;
+    const found = this.#free.get(array.length) ?? [];
+    // The lengths stand in the order of their last use.
+    this.#free.delete(array.length);
+    this.#free.set(array.length, found);
+    found.push(array);
+    this.#bytes += array.byteLength;
+    while (this.#bytes > this.limit) this.#dropOne();
+  }
+
+  #dropOne(): void {
+    for (const [length, arrays] of this.#free) {
+      const dropped = arrays.pop();
+      if (!arrays.length) this.#free.delete(length);
+      if (!dropped) continue;
+      this.#bytes -= dropped.byteLength;
+      return;
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** The tfjs backend's name. */
+export const nativeBackendName = "native";

@@ -1,0 +1,186 @@
+/**
+ * The tfjs backend `native`: tensors are typed arrays of this process. It has the members that the kernels of tfjs's `cpu`
+ * backend use, so that those run on it where there is no native kernel.
+ */
+import { backend_util, buffer, engine, kernel_impls, KernelBackend, util } from "@tensorflow/tfjs-core";
+import type {
+  BackendTimingInfo,
+  DataId,
+  DataType,
+  Rank,
+  ShapeMap,
+  Tensor,
+  Tensor2D,
+  TensorBuffer,
+  TensorInfo,
+  TypedArray,
+} from "@tensorflow/tfjs-core";
+import { BufferPool } from "./buffer-pool.js";
+import { TensorData, TensorTable } from "./tensor-data.js";
+
+type BackendValues = backend_util.BackendValues;
+
+/** The backend. One is made by tfjs when `native` is chosen. */
+export class NativeBackend extends KernelBackend {
+  /** Block of the fallback's matrix product. */
+  readonly blockSize = 48;
+  readonly pool = new BufferPool();
+  readonly data = new TensorTable((dataId) => moveHere(this, dataId));
+
+  override write(values: BackendValues, _shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.data.set(dataId, new TensorData(values, dtype));
+    return dataId;
+  }
+
+  override move(dataId: DataId, values: BackendValues, _shape: number[], dtype: DataType, refCount: number): void {
+    this.data.set(dataId, new TensorData(values, dtype, { refCount }));
+  }
+
+  /** A tensor that is not on tfjs's tape yet, of these values. */
+  makeTensorInfo(shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo {
+    const encoded =
+      dtype === "string" && typeof values?.[0] === "string"
+        ? (values as string[]).map((text) => util.encodeString(text))
+        : (values as BackendValues);
+    return { dataId: this.write(encoded, shape, dtype), shape, dtype };
+  }
+
+  /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
+  makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Float32Array } {
+    const floats = this.pool.take(util.sizeFromShape([...shape]));
+    const dataId = {};
+    this.data.set(dataId, new TensorData(floats, "float32", { ours: true }));
+    return { info: { dataId, shape: [...shape], dtype: "float32" }, floats };
+  }
+
+  /**
+   * The values of a float32 tensor, for a kernel that keeps nothing and writes only to what it has made.
+   *
+   * @throws TypeError for a tensor of another type
+   */
+  floats(tensor: TensorInfo): Float32Array {
+    const values = this.data.get(tensor.dataId).peek();
+    if (values instanceof Float32Array) return values;
+    if (tensor.dtype !== "float32") throw wrongType("float32", tensor);
+    // tfjs takes a plain array of numbers as it is.
+    return Float32Array.from(values as ArrayLike<number>);
+  }
+
+  /**
+   * The values of an int32 tensor, under the same conditions.
+   *
+   * @throws TypeError for a tensor of another type
+   */
+  integers(tensor: TensorInfo): Int32Array {
+    const values = this.data.get(tensor.dataId).peek();
+    if (values instanceof Int32Array) return values;
+    if (tensor.dtype !== "int32") throw wrongType("int32", tensor);
+    return Int32Array.from(values as ArrayLike<number>);
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  decRef(dataId: DataId): void {
+    if (this.data.has(dataId)) this.data.get(dataId).refCount--;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const data = this.data.get(dataId);
+    data.refCount--;
+    if (!force && data.refCount > 0) return false;
+    if (data.complexTensorInfos) {
+      this.disposeData(data.complexTensorInfos.real.dataId, true);
+      this.disposeData(data.complexTensorInfos.imag.dataId, true);
+    }
+    this.data.delete(dataId);
+    const free = data.release();
+    if (free) this.pool.give(free);
+    return true;
+  }
+
+  disposeIntermediateTensorInfo(tensor: TensorInfo): void {
+    this.disposeData(tensor.dataId);
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    const data = this.data.get(dataId);
+    if (data.dtype !== "complex64") {
+      return util.convertBackendValuesAndArrayBuffer(data.values, data.dtype);
+    }
+    const { real, imag } = data.complexTensorInfos!;
+    return backend_util.mergeRealAndImagArrays(
+      this.readSync(real.dataId) as Float32Array,
+      this.readSync(imag.dataId) as Float32Array,
+    );
+  }
+
+  override read(dataId: DataId): Promise<BackendValues> {
+    return new Promise((resolve) => resolve(this.readSync(dataId)));
+  }
+
+  /** The tensor's values with access by place. */
+  bufferSync<R extends Rank, D extends DataType>(tensor: TensorInfo): TensorBuffer<R, D> {
+    const values = this.readSync(tensor.dataId);
+    const shape = tensor.shape as ShapeMap[R];
+    if (tensor.dtype !== "string") {
+      return buffer(shape, tensor.dtype, values as TypedArray) as unknown as TensorBuffer<R, D>;
+    }
+    const strings = (values as Uint8Array[]).map((bytes) => util.decodeString(bytes));
+    return buffer(shape, "string", strings) as unknown as TensorBuffer<R, D>;
+  }
+
+  /** A tensor of these values. */
+  makeOutput<T extends Tensor>(values: BackendValues, shape: number[], dtype: DataType): T {
+    return engine().makeTensorFromTensorInfo(this.makeTensorInfo(shape, dtype, values), this) as T;
+  }
+
+  /** The places where a condition holds. */
+  where(condition: Tensor): Tensor2D {
+    if (condition.dtype === "complex64") throw new TypeError("where: complex64 tensors are not supported");
+    return kernel_impls.whereImpl(condition.shape, this.readSync(condition.dataId) as TypedArray);
+  }
+
+  override time(run: () => void): Promise<BackendTimingInfo> {
+    const begin = util.now();
+    run();
+    return Promise.resolve({ kernelMs: util.now() - begin });
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[]; bytesWaiting: number } {
+    return {
+      unreliable: true,
+      reasons: ["What was released is freed by the garbage collector, some time later."],
+      bytesWaiting: this.pool.bytes,
+    };
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override dispose(): void {
+    // Typed arrays need no one to free them.
+  }
+}
+
+function wrongType(wanted: string, { dtype, shape }: TensorInfo): TypeError {
+  return new TypeError(`a native kernel takes ${wanted} tensors here, not ${dtype} [${shape.join(", ")}]: cast it`);
+}
+
+/** Tells tfjs to move a tensor here that lies in another backend; one that lies nowhere stays unknown. */
+function moveHere(backend: NativeBackend, dataId: DataId): void {
+  const tfjs = engine();
+  if (tfjs.state.tensorInfo.has(dataId)) tfjs.moveData(backend, dataId);
+}

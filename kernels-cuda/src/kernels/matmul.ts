@@ -1,0 +1,82 @@
+/** Matrix products: tfjs's `BatchMatMul` and `_FusedMatMul`. */
+import { broadcast_util } from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "../addon/binding.js";
+import type { NativeBackend } from "../backend/native-backend.js";
+import { areFloats, sizeOf, type Attributes, type Inputs, type NativeBodies } from "./native-kernel.js";
+
+/** Activations that are computed with the product, by their number in the addon. */
+const activations: Readonly<Record<string, number>> = {
+  linear: 0,
+  relu: 1,
+  relu6: 2,
+  elu: 3,
+  leakyrelu: 4,
+  sigmoid: 5,
+};
+
+export const matMulKernels: NativeBodies = {
+  BatchMatMul: (binding, backend, inputs, attributes) => product(binding, backend, inputs, attributes)?.info,
+
+  _FusedMatMul(binding, backend, inputs, attributes) {
+    const { bias } = inputs;
+    const activation = activations[(attributes["activation"] as string | undefined) ?? "linear"];
+    if (activation === undefined) return undefined;
+    const columns = inputs["b"]!.shape.at(attributes["transposeB"] ? -2 : -1)!;
+    if (bias && (!areFloats(bias) || sizeOf(bias.shape) !== columns || bias.shape.at(-1) !== columns)) return undefined;
+    const result = product(binding, backend, inputs, attributes);
+    if (!result) return undefined;
+    if (bias || activation !== 0) {
+      const alpha = (attributes["leakyreluAlpha"] as number | undefined) ?? 0.2;
+      binding.addBias(result.floats, columns, bias ? backend.floats(bias) : null, activation, alpha);
+    }
+    return result.info;
+  },
+};
+
+/** a b of two float32 tensors with at least two axes, the others broadcast. */
+function product(
+  binding: NativeBinding,
+  backend: NativeBackend,
+  { a, b }: Inputs,
+  attributes: Attributes,
+): { info: TensorInfo; floats: Float32Array } | undefined {
+  if (!a || !b || !areFloats(a, b) || a.shape.length < 2 || b.shape.length < 2) return undefined;
+  const transposeA = Boolean(attributes["transposeA"]);
+  const transposeB = Boolean(attributes["transposeB"]);
+  const [m, k] = matrix(a, transposeA);
+  const [depth, n] = matrix(b, transposeB);
+  // tfjs's kernel has the message for shapes that do not fit; of nothing it makes zeros.
+  if (depth !== k || m * n * k === 0) return undefined;
+  const aBatch = a.shape.slice(0, -2);
+  const bBatch = b.shape.slice(0, -2);
+  const outer = broadcast_util.assertAndGetBroadcastShape(aBatch, bBatch);
+  const batch = sizeOf(outer);
+  if (batch === 0) return undefined;
+  const result = backend.makeFloats([...outer, m, n]);
+  const operands = [backend.floats(a), backend.floats(b), result.floats] as const;
+  if (sizeOf(aBatch) === batch && sizeOf(bBatch) === batch) {
+    binding.matMul(batch, m, n, k, transposeA, transposeB, ...operands);
+  } else {
+    const lists = [broadcastPlaces(aBatch, outer), broadcastPlaces(bBatch, outer)] as const;
+    binding.matMul(batch, m, n, k, transposeA, transposeB, ...operands, ...lists);
+  }
+  return result;
+}
+
+/** Rows and columns of a tensor's matrices, after transposition. */
+function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+/** For each entry of the broadcast shape, in order, the number of the entry of `shape` that it takes. */
+function broadcastPlaces(shape: readonly number[], outer: readonly number[]): number[] {
+  let places = [0];
+  const offset = outer.length - shape.length;
+  outer.forEach((length, axis) => {
+    const own = axis < offset ? 1 : shape[axis - offset]!;
+    places = places.flatMap((place) => Array.from({ length }, (_, index) => place * own + (own === 1 ? 0 : index)));
+  });
+  return places;
+}

@@ -1,0 +1,62 @@
+/** What the kernels of the `native` backend share: how one is declared, and when tfjs's own runs instead. */
+import { getKernel, util } from "@tensorflow/tfjs-core";
+import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "../addon/binding.js";
+import { nativeBackendName } from "../backend/name.js";
+import type { NativeBackend } from "../backend/native-backend.js";
+
+/** A kernel's inputs by name; one that is optional may be missing. */
+export type Inputs = Readonly<Record<string, TensorInfo>>;
+
+/** A kernel's attributes by name. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/**
+ * Computes a kernel on the addon. Outputs come from `backend.makeFloats`, all of them written; inputs are never.
+ *
+ * @returns undefined when this case is not for native code: tfjs's kernel of the name then runs
+ */
+export type NativeBody = (
+  binding: NativeBinding,
+  backend: NativeBackend,
+  inputs: Inputs,
+  attributes: Attributes,
+) => TensorInfo | TensorInfo[] | undefined;
+
+/** Kernels by name. */
+export type NativeBodies = Readonly<Record<string, NativeBody>>;
+
+/** The kernels as tfjs registers them. */
+export function kernelConfigs(bodies: NativeBodies, binding: NativeBinding): KernelConfig[] {
+  return Object.entries(bodies).map(([kernelName, body]) => {
+    // tfjs's own, copied from its `cpu` backend; the library's ops have none there.
+    const fallback = getKernel(kernelName, "cpu")?.kernelFunc;
+    return {
+      kernelName,
+      backendName: nativeBackendName,
+      kernelFunc(parameters) {
+        const { inputs, backend, attrs } = parameters;
+        const result = body(binding, backend as NativeBackend, inputs as Inputs, attrs ?? {});
+        if (result) return result;
+        if (fallback) return fallback({ inputs, backend, ...(attrs && { attrs }) });
+        throw new TypeError(`${kernelName}: ${told(inputs as Inputs)} are not what this kernel takes`);
+      },
+    };
+  });
+}
+
+function told(inputs: Inputs): string {
+  return Object.entries(inputs)
+    .map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape.join(", ")}]`)
+    .join(", ");
+}
+
+/** How many values a tensor of this shape has. */
+export function sizeOf(shape: readonly number[]): number {
+  return util.sizeFromShape(shape as number[]);
+}
+
+/** Whether all are float32. */
+export function areFloats(...tensors: readonly TensorInfo[]): boolean {
+  return tensors.every(({ dtype }) => dtype === "float32");
+}
