@@ -5,10 +5,13 @@ import { getKernel, registerKernel, unregisterKernel, type KernelConfig } from "
 import type { NativeBinding } from "./addon/binding.js";
 import { loadAddon } from "./addon/load.js";
 import { nativeBackendName } from "./backend/name.js";
+import { arrangementKernels } from "./kernels/arrangement.js";
+import { elementwiseKernels } from "./kernels/elementwise.js";
 import { libraryKernels } from "./kernels/library-ops.js";
 import { linearKernels } from "./kernels/linear.js";
 import { matMulKernels } from "./kernels/matmul.js";
 import { kernelConfigs } from "./kernels/native-kernel.js";
+import { reductionKernels } from "./kernels/reductions.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends } from "./tensor-memory.js";
 
@@ -72,5 +75,15 @@ export function registerNativeKernels(backend: string, binding: NativeBinding): 
 
 /** The kernels of the `native` backend. */
 function ownKernels(binding: NativeBinding): KernelConfig[] {
-  return kernelConfigs({ ...matMulKernels, ...linearKernels, ...libraryKernels }, binding);
+  return kernelConfigs(
+    {
+      ...matMulKernels,
+      ...linearKernels,
+      ...libraryKernels,
+      ...elementwiseKernels,
+      ...reductionKernels,
+      ...arrangementKernels,
+    },
+    binding,
+  );
 }

@@ -19,7 +19,7 @@ namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 2;
+constexpr int interfaceVersion = 3;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");
@@ -146,6 +146,7 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<measurePeak>(exports, "measurePeak");
   defineMatMul(exports);
   defineOps(exports);
+  defineTensors(exports);
   exports.Set("interfaceVersion", interfaceVersion);
   return exports;
 }

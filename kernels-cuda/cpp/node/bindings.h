@@ -7,5 +7,6 @@ namespace metastate {
 
 void defineMatMul(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
+void defineTensors(Napi::Object& exports);
 
 }  // namespace metastate

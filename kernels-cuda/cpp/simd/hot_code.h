@@ -12,6 +12,7 @@
 
 #include "ops/op_kernels.h"
 #include "simd/paths.h"
+#include "tfjs/tensor_kernels.h"
 #include "matmul/matmul_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
@@ -30,6 +31,7 @@ namespace {
 #include "ops/bonus_gate.h"
 #include "ops/cross_entropy.h"
 #include "ops/adamw.h"
+#include "tfjs/tensor_functions.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward.h"
 
@@ -44,6 +46,7 @@ const SimdPath METASTATE_PATH{
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
               squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix},
+    TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose},
     multiplyAddLoop,
 };
 

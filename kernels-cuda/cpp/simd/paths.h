@@ -7,6 +7,7 @@
 
 #include "matmul/matmul_kernels.h"
 #include "ops/op_kernels.h"
+#include "tfjs/tensor_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -18,6 +19,7 @@ struct SimdPath {
   Wkv7Kernels wkv7;
   MatMulKernels matMul;
   OpKernels ops;
+  TensorKernels tensors;
   /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
   /// a result, so that no compiler removes the loop.
   double (*multiplyAddLoop)(int64_t iterations, float* sink);

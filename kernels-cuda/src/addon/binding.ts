@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 2;
+export const interfaceVersion = 3;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -244,7 +244,52 @@ export interface LibraryOps {
   transposeMatrix(rows: number, columns: number, x: Float32Array, y: Float32Array): void;
 }
 
-export interface NativeBinding extends LibraryOps {
+/** tfjs's own kernels on float32 tensors, as `cpp/node/tensor_binding.cpp` tells them. They throw as the others do. */
+export interface TensorFunctions {
+  /** Functions are numbered in `cpp/tfjs/tensor_kernels.h`. */
+  unary(function_: number, x: Float32Array, y: Float32Array, first: number, second: number): void;
+  /** A stride is 0 where an operand is broadcast; those of the last axis are 0 or 1. */
+  binary(
+    function_: number,
+    axes: readonly number[],
+    aStrides: readonly number[],
+    bStrides: readonly number[],
+    a: Float32Array,
+    b: Float32Array,
+    y: Float32Array,
+  ): void;
+  /** x `[outer, length, inner]` over its middle axis, times `scale`. */
+  reduce(
+    function_: number,
+    outer: number,
+    length: number,
+    inner: number,
+    x: Float32Array,
+    y: Float32Array,
+    scale: number,
+  ): void;
+  softmax(rows: number, width: number, x: Float32Array, y: Float32Array): void;
+  /** y[i, j, …] = x[offset + i strides[0] + j strides[1] + …]. */
+  copyStrided(
+    axes: readonly number[],
+    strides: readonly number[],
+    offset: number,
+    x: Float32Array,
+    y: Float32Array,
+  ): void;
+  /** y `[outer, sum of widths]` of inputs `[outer, width]`. */
+  concat(outer: number, inputs: readonly Float32Array[], widths: readonly number[], y: Float32Array): void;
+  /** y `[outer, count, width]` of x `[outer, rows, width]`; throws on an index that is no row. */
+  gather(outer: number, rows: number, width: number, x: Float32Array, indices: Int32Array, y: Float32Array): void;
+  /** y `[segments, width]`, sums of the rows of x `[count, width]` by their ids. */
+  segmentSum(count: number, width: number, segments: number, x: Float32Array, ids: Int32Array, y: Float32Array): void;
+  oneHot(depth: number, on: number, off: number, indices: Int32Array, y: Float32Array): void;
+  cumsum(rows: number, width: number, exclusive: boolean, reverse: boolean, x: Float32Array, y: Float32Array): void;
+  /** The k largest of each row, largest first; of equal ones the earlier first. */
+  topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
+}
+
+export interface NativeBinding extends LibraryOps, TensorFunctions {
   readonly interfaceVersion: number;
   /** Writes all of the outputs. Throws TypeError or RangeError naming the array that does not fit `shape`. */
   wkv7Forward(shape: Wkv7Shape, inputs: Wkv7Inputs, outputs: Wkv7Outputs): void;

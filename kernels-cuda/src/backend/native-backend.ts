@@ -60,9 +60,9 @@ export class NativeBackend extends KernelBackend {
    * @throws TypeError for a tensor of another type
    */
   floats(tensor: TensorInfo): Float32Array {
+    if (tensor.dtype !== "float32") throw wrongType("float32", tensor);
     const values = this.data.get(tensor.dataId).peek();
     if (values instanceof Float32Array) return values;
-    if (tensor.dtype !== "float32") throw wrongType("float32", tensor);
     // tfjs takes a plain array of numbers as it is.
     return Float32Array.from(values as ArrayLike<number>);
   }
@@ -73,9 +73,9 @@ export class NativeBackend extends KernelBackend {
    * @throws TypeError for a tensor of another type
    */
   integers(tensor: TensorInfo): Int32Array {
+    if (tensor.dtype !== "int32") throw wrongType("int32", tensor);
     const values = this.data.get(tensor.dataId).peek();
     if (values instanceof Int32Array) return values;
-    if (tensor.dtype !== "int32") throw wrongType("int32", tensor);
     return Int32Array.from(values as ArrayLike<number>);
   }
 

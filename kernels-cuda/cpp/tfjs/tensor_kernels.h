@@ -1,0 +1,28 @@
+// What tfjs's own kernels ask of each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace metastate {
+
+/// Numbers of the functions, as in src/kernels/elementwise.ts.
+enum class Unary : int {
+  exp, log, sigmoid, tanh, relu, relu6, leakyRelu, elu, neg, abs, square, sqrt, rsqrt, reciprocal, clip, count
+};
+enum class Binary : int { add, sub, multiply, divide, maximum, minimum, squaredDifference, count };
+enum class Reduction : int { sum, max, min, count };
+
+struct TensorKernels {
+  void (*unary)(int function, int64_t length, const float* x, float* y, float first, float second);
+  /// One run of adjacent results; an operand's step is 1, or 0 when one value serves all.
+  void (*binary)(int function, int64_t length, const float* a, int64_t aStep, const float* b, int64_t bStep, float* y);
+  /// One value from adjacent ones.
+  float (*reduceRun)(int function, int64_t length, const float* x);
+  /// y = function(y, x) element by element; a sum is added, an extremum kept.
+  void (*reduceRows)(int function, int64_t length, const float* x, float* y);
+  void (*softmax)(int64_t width, int64_t from, int64_t to, const float* x, float* y);
+  /// Copies `rows` x `columns` of `from` into the transpose `to`; strides in floats.
+  void (*transpose)(const float* from, int64_t fromStride, int64_t rows, int64_t columns, float* to, int64_t toStride);
+};
+
+}  // namespace metastate

@@ -1,0 +1,135 @@
+/** tfjs's functions of single elements, with broadcasting, on float32 tensors. */
+import { broadcast_util } from "@tensorflow/tfjs-core";
+import { areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+
+/** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
+const unaryNames = [
+  "Exp",
+  "Log",
+  "Sigmoid",
+  "Tanh",
+  "Relu",
+  "Relu6",
+  "LeakyRelu",
+  "Elu",
+  "Neg",
+  "Abs",
+  "Square",
+  "Sqrt",
+  "Rsqrt",
+  "Reciprocal",
+  "ClipByValue",
+];
+
+/** In the order of `Binary` there. */
+const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
+
+/** The numbers that a function takes besides its element. */
+function constants(name: string, attributes: Attributes): [number, number] {
+  if (name === "LeakyRelu") return [attributes["alpha"] as number, 0];
+  if (name === "ClipByValue") return [attributes["clipValueMin"] as number, attributes["clipValueMax"] as number];
+  return [0, 0];
+}
+
+function unary(name: string, index: number): NativeBody {
+  return (binding, backend, { x }, attributes) => {
+    if (!x || !areFloats(x)) return undefined;
+    const y = backend.makeFloats(x.shape);
+    binding.unary(index, backend.floats(x), y.floats, ...constants(name, attributes));
+    return y.info;
+  };
+}
+
+/** Axes of a result, and how far each operand moves along each. */
+export interface BroadcastAxes {
+  readonly axes: number[];
+  readonly aStrides: number[];
+  readonly bStrides: number[];
+}
+
+/** The axes along which two operands broadcast to `shape`, as few as they can be told with. */
+export function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): BroadcastAxes {
+  const axes: number[] = [];
+  const aStrides: number[] = [];
+  const bStrides: number[] = [];
+  let aStride = 1;
+  let bStride = 1;
+  for (let back = 1; back <= shape.length; back++) {
+    const length = shape.at(-back)!;
+    const aLength = a.at(-back) ?? 1;
+    const bLength = b.at(-back) ?? 1;
+    if (length !== 1) {
+      const aNow = back > a.length || aLength === 1 ? 0 : aStride;
+      const bNow = back > b.length || bLength === 1 ? 0 : bStride;
+      // An axis that goes on where the one inside it ends is the same axis.
+      const joins = axes.length > 0 && aNow === aStrides[0]! * axes[0]! && bNow === bStrides[0]! * axes[0]!;
+      if (joins) {
+        axes[0]! *= length;
+      } else {
+        axes.unshift(length);
+        aStrides.unshift(aNow);
+        bStrides.unshift(bNow);
+      }
+    }
+    aStride *= back > a.length ? 1 : aLength;
+    bStride *= back > b.length ? 1 : bLength;
+  }
+  return axes.length > 0 ? { axes, aStrides, bStrides } : { axes: [1], aStrides: [0], bStrides: [0] };
+}
+
+function binary(index: number): NativeBody {
+  return (binding, backend, { a, b }) => {
+    if (!a || !b || !areFloats(a, b)) return undefined;
+    const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    if (sizeOf(shape) === 0) return undefined;
+    const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
+    const y = backend.makeFloats(shape);
+    binding.binary(index, axes, aStrides, bStrides, backend.floats(a), backend.floats(b), y.floats);
+    return y.info;
+  };
+}
+
+const addN: NativeBody = (binding, backend, inputs) => {
+  const terms = Object.values(inputs);
+  const [first, second, ...rest] = terms;
+  if (!first || !second || !areFloats(...terms) || sizeOf(first.shape) === 0) return undefined;
+  const y = backend.makeFloats(first.shape);
+  const add = (a: Float32Array, b: Float32Array): void => binding.binary(0, [a.length], [1], [1], a, b, y.floats);
+  add(backend.floats(first), backend.floats(second));
+  for (const term of rest) add(y.floats, backend.floats(term));
+  return y.info;
+};
+
+/** A tensor of one value. */
+const filled =
+  (value: number): NativeBody =>
+  (_, backend, { x }) => {
+    if (!x || !areFloats(x)) return undefined;
+    const y = backend.makeFloats(x.shape);
+    y.floats.fill(value);
+    return y.info;
+  };
+
+export const elementwiseKernels: NativeBodies = {
+  ...Object.fromEntries(unaryNames.map((name, index) => [name, unary(name, index)])),
+  ...Object.fromEntries(binaryNames.map((name, index) => [name, binary(index)])),
+  AddN: addN,
+  ZerosLike: filled(0),
+  OnesLike: filled(1),
+
+  Fill(_, backend, __, attributes) {
+    const { shape, value, dtype } = attributes as { shape: number[]; value: unknown; dtype?: string };
+    if (typeof value !== "number" || (dtype ?? "float32") !== "float32") return undefined;
+    const y = backend.makeFloats(shape);
+    y.floats.fill(value);
+    return y.info;
+  },
+
+  Cast(_, backend, { x }, attributes) {
+    if (attributes["dtype"] !== "float32" || (x!.dtype !== "int32" && x!.dtype !== "bool")) return undefined;
+    // tfjs's own keeps the integers and calls them floats: each kernel would convert them again.
+    const y = backend.makeFloats(x!.shape);
+    y.floats.set(backend.data.get(x!.dataId).peek() as ArrayLike<number>);
+    return y.info;
+  },
+};

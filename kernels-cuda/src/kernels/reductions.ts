@@ -1,0 +1,91 @@
+/** tfjs's sums, means and extrema over axes, softmax, cumulative sums and the largest k, on float32 tensors. */
+import { backend_util, util } from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "../addon/binding.js";
+import type { NativeBackend } from "../backend/native-backend.js";
+import { permuted } from "./arrangement.js";
+import { areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+
+/** In the order of `Reduction` in `cpp/tfjs/tensor_kernels.h`. */
+const functions = { Sum: 0, Mean: 0, Max: 1, Min: 2 } as const;
+
+function reduction(name: keyof typeof functions): NativeBody {
+  return (binding, backend, { x }, attributes) => {
+    if (!x || !areFloats(x) || sizeOf(x.shape) === 0 || x.shape.length === 0) return undefined;
+    // tfjs names them in two ways.
+    const asked = (attributes["axis"] ?? attributes["reductionIndices"]) as number | number[];
+    const axes = util.parseAxisParam(asked, x.shape).sort((a, b) => a - b);
+    if (axes.length === 0 || new Set(axes).size !== axes.length) return undefined;
+    return reduced(binding, backend, x, axes, name, attributes);
+  };
+}
+
+function reduced(
+  binding: NativeBinding,
+  backend: NativeBackend,
+  x: TensorInfo,
+  axes: number[],
+  name: keyof typeof functions,
+  attributes: Attributes,
+): TensorInfo {
+  const [kept, lost] = backend_util.computeOutAndReduceShapes(x.shape, axes);
+  const length = sizeOf(lost);
+  const shape = attributes["keepDims"] ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
+  const y = backend.makeFloats(shape);
+  const scale = name === "Mean" ? 1 / length : 1;
+  const first = axes[0]!;
+  const last = axes.at(-1)!;
+  if (last - first + 1 === axes.length) {
+    const outer = sizeOf(x.shape.slice(0, first));
+    const inner = sizeOf(x.shape.slice(last + 1));
+    binding.reduce(functions[name], outer, length, inner, backend.floats(x), y.floats, scale);
+    return y.info;
+  }
+  const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const rows = permuted(binding, backend, x, [...others, ...axes]);
+  binding.reduce(functions[name], sizeOf(kept), length, 1, rows.floats, y.floats, scale);
+  backend.disposeIntermediateTensorInfo(rows.info);
+  return y.info;
+}
+
+export const reductionKernels: NativeBodies = {
+  Sum: reduction("Sum"),
+  Mean: reduction("Mean"),
+  Max: reduction("Max"),
+  Min: reduction("Min"),
+
+  Softmax(binding, backend, { logits }, attributes) {
+    const rank = logits!.shape.length;
+    const dim = attributes["dim"] as number;
+    if (!areFloats(logits!) || rank === 0 || (dim !== -1 && dim !== rank - 1) || sizeOf(logits!.shape) === 0) {
+      return undefined;
+    }
+    const width = logits!.shape.at(-1)!;
+    const y = backend.makeFloats(logits!.shape);
+    binding.softmax(sizeOf(logits!.shape) / width, width, backend.floats(logits!), y.floats);
+    return y.info;
+  },
+
+  Cumsum(binding, backend, { x }, attributes) {
+    const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
+    if (!areFloats(x!) || x!.shape.length === 0 || sizeOf(x!.shape) === 0) return undefined;
+    if (util.parseAxisParam(axis, x!.shape)[0] !== x!.shape.length - 1) return undefined;
+    const width = x!.shape.at(-1)!;
+    const y = backend.makeFloats(x!.shape);
+    const rows = sizeOf(x!.shape) / width;
+    binding.cumsum(rows, width, Boolean(exclusive), Boolean(reverse), backend.floats(x!), y.floats);
+    return y.info;
+  },
+
+  TopK(binding, backend, { x }, attributes) {
+    const k = attributes["k"] as number;
+    const width = x!.shape.at(-1) ?? 0;
+    if (!areFloats(x!) || !(k >= 1 && k <= width) || sizeOf(x!.shape) === 0) return undefined;
+    const shape = [...x!.shape.slice(0, -1), k];
+    const rows = sizeOf(x!.shape) / width;
+    const values = backend.makeFloats(shape);
+    const indices = new Int32Array(rows * k);
+    binding.topK(rows, width, k, backend.floats(x!), values.floats, indices);
+    return [values.info, backend.makeTensorInfo(shape, "int32", indices)];
+  },
+};
