@@ -28,7 +28,8 @@ function runIn(
   return spawnSync(process.execPath, [command, ...args], {
     cwd: folder,
     encoding: "utf8",
-    env: { ...process.env, ...env },
+    // No folder: to make snapshots is not what is tested here.
+    env: { ...process.env, XDG_CACHE_HOME: command, ...env },
   });
 }
 
@@ -43,6 +44,15 @@ test("install registers the kernel in two environments, with the preload that pa
     assert.match(readFileSync(spec, "utf8"), /p\.mjs/);
     assert.ok(existsSync(join(spec, "..", "logo-64x64.png")));
   }
+});
+
+test("install makes the snapshot from which the first kernel starts", () => {
+  assert.equal(runIn({ XDG_CACHE_HOME: folder }, "install", "--prefix", "one").status, 0);
+  const snapshots = (): string[] => readdirSync(join(folder, "metastate-kernel"));
+  const made = snapshots();
+  assert.match(made.join(), /^[0-9a-f]+\.snapshot$/);
+  assert.equal(runIn({ XDG_CACHE_HOME: folder }, "install", "--prefix", "two").status, 0);
+  assert.deepEqual(snapshots(), made);
 });
 
 test("install --sys-prefix asks the first Python on the path for its environment, --user takes Jupyter's own folder", () => {

@@ -53,12 +53,15 @@ function pythonPrefix(): string {
   );
 }
 
-function install(flags: InstallFlags): void {
+async function install(flags: InstallFlags): Promise<void> {
   const preloads = flags.preload?.map((path) => resolve(path)) ?? configuredPreloads(process.cwd());
   const { name, displayName, env } = flags;
   const folder = installKernelspec({ target: target(flags), preloads, name, displayName, env });
   console.log(`The kernel "${name}" is registered in ${folder}`);
   for (const preload of preloads) console.log(`Its cells preload ${preload}`);
+  // The first start need not wait for it; where it fails, a start makes it, or does without.
+  const { prepareSnapshot } = await import("./language/client.js");
+  await prepareSnapshot([cellApi, ...preloads]);
 }
 
 function uninstall(flags: PlaceFlags & { readonly name: string }): void {

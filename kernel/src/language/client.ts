@@ -1,35 +1,94 @@
-/** The language service as the front uses it: questions to its thread, answers as promises. */
+/** The language service as the front uses it: questions to its process, answers as promises. */
+import { spawn, type ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
-import { Worker } from "node:worker_threads";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { LineReader } from "../line-reader.js";
 import type { LanguageOptions } from "./language.js";
-import type { LanguageReply, LanguageRequest, LanguageRequests } from "./worker.js";
+import { LANGUAGE_PIPE, type LanguageReply, type LanguageRequest, type LanguageRequests } from "./server.js";
+import { NODE_FLAGS, Snapshot } from "./snapshot.js";
 
 interface Pending {
+  readonly request: LanguageRequest;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** Time after the start in which the machine has other things to do than to make a snapshot for the next one, in milliseconds. */
+const BUILD_AFTER_MS = 5000;
+const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
+
 export class LanguageClient {
-  readonly #worker: Worker;
+  readonly #options: LanguageOptions;
+  readonly #snapshot: Snapshot;
   readonly #pending = new Map<number, Pending>();
+  readonly #buildAfter: number;
+  #process: ChildProcess;
+  #opened = false;
+  #building: NodeJS.Timeout | undefined;
   #lastId = 0;
   #failed: Error | undefined;
 
-  constructor(options: Omit<LanguageOptions, "nodeTypes">) {
-    const nodeTypes = createRequire(import.meta.url)
-      .resolve("@types/node/package.json")
-      .replace("package.json", "index.d.ts");
-    const workerData: LanguageOptions = { ...options, nodeTypes };
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
-    this.#worker.on("message", (reply: LanguageReply) => {
-      const pending = this.#pending.get(reply.id);
-      this.#pending.delete(reply.id);
-      if ("error" in reply) pending?.reject(new Error(reply.error));
-      else pending?.resolve(reply.result as never);
+  /** @param buildAfter milliseconds after which a snapshot is made where there is none */
+  constructor(options: Omit<LanguageOptions, "nodeTypes">, buildAfter = BUILD_AFTER_MS) {
+    this.#buildAfter = buildAfter;
+    this.#options = withNodeTypes(options);
+    this.#snapshot = new Snapshot(this.#options);
+    const snapshot = this.#snapshot.find();
+    this.#process = this.#start(snapshot);
+    const opened = this.ask("open", this.#options);
+    opened.then(
+      (fresh) => {
+        this.#opened = true;
+        if (snapshot === undefined || !fresh) this.#buildLater();
+      },
+      () => undefined,
+    );
+  }
+
+  #start(snapshot: string | undefined): ChildProcess {
+    const args = snapshot === undefined ? [MAIN] : ["--snapshot-blob", snapshot];
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
+      stdio: ["pipe", "ignore", "inherit", "pipe"],
+      // In a process group of its own no Ctrl-C in the terminal reaches it; it ends when its pipe is closed.
+      detached: process.platform !== "win32",
+      windowsHide: true,
     });
-    this.#worker.on("error", (error) => {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    const reader = new LineReader();
+    const answers = child.stdio[LANGUAGE_PIPE.answers] as Readable;
+    answers.on("data", (chunk: Buffer) => {
+      for (const line of reader.push(chunk)) this.#settle(JSON.parse(line) as LanguageReply);
     });
+    // A write to a process that has just ended; its end is noticed by itself.
+    child.stdin?.on("error", () => undefined);
+    let ended = false;
+    const end = (reason: string): void => {
+      if (ended || child !== this.#process) return;
+      ended = true;
+      if (snapshot === undefined || this.#opened) this.#fail(reason);
+      else this.#startWithout();
+    };
+    child.on("error", (error) => {
+      end(error.message);
+    });
+    child.on("exit", (code, signal) => {
+      end(signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`);
+    });
+    return child;
+  }
+
+  /** The snapshot was made by another Node.js, say, or is damaged. */
+  #startWithout(): void {
+    this.#snapshot.discard();
+    this.#process = this.#start(undefined);
+    for (const { request } of this.#pending.values()) this.#send(request);
+    this.#buildLater();
+  }
+
+  #buildLater(): void {
+    this.#building ??= setTimeout(() => {
+      void this.#snapshot.build({ background: true });
+    }, this.#buildAfter).unref();
   }
 
   /** Asks; answers come in the order of the questions. */
@@ -38,22 +97,55 @@ export class LanguageClient {
     ...args: LanguageRequests[M]["args"]
   ): Promise<LanguageRequests[M]["result"]> {
     if (this.#failed !== undefined) return Promise.reject(this.#failed);
-    const id = ++this.#lastId;
+    const request: LanguageRequest = { id: ++this.#lastId, method, args };
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args } satisfies LanguageRequest);
+      this.#pending.set(request.id, { request, resolve, reject });
+      this.#send(request);
     });
+  }
+
+  #send(request: LanguageRequest): void {
+    (this.#process.stdin as Writable).write(`${JSON.stringify(request)}\n`);
+  }
+
+  #settle(reply: LanguageReply): void {
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if ("error" in reply) pending?.reject(new Error(reply.error));
+    else pending?.resolve(reply.result as never);
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    clearTimeout(this.#building);
+    this.#snapshot.close();
+    const child = this.#process;
+    this.#failed = new Error("The kernel is shutting down");
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    await new Promise<void>((resolve) => {
+      child.on("exit", () => {
+        resolve();
+      });
+      child.kill("SIGKILL");
+    });
   }
 
-  #fail(error: Error): void {
-    this.#failed = new Error(`The TypeScript language service has stopped: ${error.message}. Restart the kernel.`, {
-      cause: error,
-    });
+  #fail(reason: string): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = new Error(`The TypeScript language service has stopped: ${reason}. Restart the kernel.`);
     for (const { reject } of this.#pending.values()) reject(this.#failed);
     this.#pending.clear();
   }
+}
+
+/** Makes the snapshot that a kernel with these globals starts from, where there is none; says whether there is one now. */
+export async function prepareSnapshot(globals: readonly string[]): Promise<boolean> {
+  const snapshot = new Snapshot(withNodeTypes({ folder: "", globals }));
+  return snapshot.find() !== undefined || snapshot.build();
+}
+
+function withNodeTypes(options: Omit<LanguageOptions, "nodeTypes">): LanguageOptions {
+  const nodeTypes = createRequire(import.meta.url)
+    .resolve("@types/node/package.json")
+    .replace("package.json", "index.d.ts");
+  return { ...options, nodeTypes };
 }

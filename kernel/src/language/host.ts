@@ -7,6 +7,7 @@ import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
 import { MISSING_MODULE } from "./diagnostics.js";
 import type { CellFiles } from "./files.js";
+import { modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
 import type { OwnModulesHost } from "./own-modules.js";
 import type { NotebookConfig } from "./tsconfig.js";
 
@@ -15,11 +16,6 @@ const OWN: ReadonlySet<string> = new Set([".ts", ".tsx", ".mts", ".cts", ".json"
 
 /** Declarations of the module that stands for tslab where tslab is not installed. */
 const TSLAB = fileURLToPath(new URL("../session/compat/tslab-display.d.ts", import.meta.url)).replaceAll("\\", "/");
-
-interface DiskFile {
-  readonly modified: number;
-  readonly snapshot: WholeText;
-}
 
 /**
  * Serves the virtual files of the cells, and files on disk from memory: the service asks for every file of the program
@@ -30,7 +26,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #config: NotebookConfig;
   readonly #folder: string;
   readonly #roots: readonly string[];
-  readonly #disk = new Map<string, DiskFile>();
+  readonly #library: Library;
   /** Files that are looked at again, though they are taken not to change. */
   readonly #doubted = new Set<string>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
@@ -42,13 +38,12 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   #lookingAgain = false;
   /** Commands of the cell that is being compiled. */
   commands: CellCommands | undefined;
-  /** Whether comments that document are read. */
-  jsDocParsingMode = ts.JSDocParsingMode.ParseNone;
 
   /**
    * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold
    *   the declarations of a package packed into one file, `types/<package>.d.ts`, which then stands for the package's own.
    * @param others more declaration files that every cell sees
+   * @param library what was read of files before
    */
   constructor(
     files: CellFiles,
@@ -56,14 +51,21 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     folder: string,
     globals: readonly string[],
     others: readonly string[],
+    library: Library,
   ) {
     this.#files = files;
     this.#config = config;
+    this.#library = library;
     this.#folder = folder;
     this.#globals = globals;
     this.#roots = [...others, ...globals];
     this.#packed = globals.map((path) => join(dirname(path), "types"));
     this.#resolution = this.#resolutionCache();
+  }
+
+  /** Whether comments that document are read. */
+  get jsDocParsingMode(): ts.JSDocParsingMode {
+    return this.#library.jsDocParsingMode;
   }
 
   getCompilationSettings = (): ts.CompilerOptions => this.#config.options;
@@ -174,7 +176,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
 
   /** Forgets what was read of packages, and where: they have been installed, changed or removed; `look` resolves them anew. */
   forgetPackages<T>(look: () => T): T {
-    for (const path of this.#disk.keys()) this.#doubted.add(path);
+    for (const path of this.#library.files.keys()) this.#doubted.add(path);
     return this.lookAgain(look);
   }
 
@@ -197,23 +199,15 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
 
   /** A file of the user's own is read again when it has changed. */
   #onDisk(path: string): DiskFile | undefined {
-    const cached = this.#disk.get(path);
+    const cached = this.#library.files.get(path);
     if (cached !== undefined && !this.#doubted.delete(path) && !this.#mayChange(path)) return cached;
-    const modified = ts.sys.getModifiedTime?.(path)?.getTime();
+    const modified = modificationTime(path);
     if (modified === undefined) return undefined;
     if (cached?.modified === modified) return cached;
     const text = ts.sys.readFile(path);
     if (text === undefined) return undefined;
     const file = { modified, snapshot: new WholeText(text) };
-    this.#disk.set(path, file);
+    this.#library.files.set(path, file);
     return file;
   }
-}
-
-/** A snapshot that is always parsed whole: a parse that patches the old tree would trip over the links of scopes. */
-class WholeText implements ts.IScriptSnapshot {
-  constructor(readonly text: string) {}
-  getText = (start: number, end: number): string => this.text.slice(start, end);
-  getLength = (): number => this.text.length;
-  getChangeRange = (): undefined => undefined;
 }

@@ -10,6 +10,7 @@ import { formatDiagnostics, type CellErrors, type UserText } from "./diagnostics
 import { NESTED_VAR } from "./cell-transform.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
+import { Library } from "./library.js";
 import { IGNORED_ERRORS } from "./options.js";
 import { OwnModules } from "./own-modules.js";
 import { parseCell, parseErrors } from "./parse.js";
@@ -53,17 +54,20 @@ export class Language {
   readonly #config: NotebookConfig;
   readonly #host: CellHost;
   readonly #own: OwnModules;
+  readonly #library: Library;
   #service: ts.LanguageService;
   /** `%notype on` and `%notype off`. */
   #checkTypes = true;
 
-  constructor(options: LanguageOptions) {
+  /** @param library what was read before, by another of the same `globals` and `nodeTypes` */
+  constructor(options: LanguageOptions, library = new Library()) {
     // TypeScript speaks of paths with forward slashes.
     const folder = options.folder.replaceAll("\\", "/");
     this.#files = new CellFiles(folder);
     this.#config = new NotebookConfig(folder);
     const globals = options.globals.map(declarationsOf);
-    this.#host = new CellHost(this.#files, this.#config, folder, globals, [options.nodeTypes]);
+    this.#library = library;
+    this.#host = new CellHost(this.#files, this.#config, folder, globals, [options.nodeTypes], library);
     this.#own = new OwnModules(folder, this.#host);
     this.#service = this.#createService();
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
@@ -214,17 +218,15 @@ export class Language {
    * for when nothing else is to be done, or when it is asked for.
    */
   readDocumentation(): void {
-    if (this.#host.jsDocParsingMode === ts.JSDocParsingMode.ParseAll) return;
-    this.#host.jsDocParsingMode = ts.JSDocParsingMode.ParseAll;
+    if (this.#library.jsDocParsingMode === ts.JSDocParsingMode.ParseAll) return;
     this.#service.dispose();
+    this.#library.readDocumentation();
     this.#service = this.#createService();
     this.#service.getProgram()?.getTypeChecker();
   }
 
   #createService(): ts.LanguageService {
-    const { jsDocParsingMode, useCaseSensitiveFileNames, getCurrentDirectory } = this.#host;
-    const registry = ts.createDocumentRegistry(useCaseSensitiveFileNames(), getCurrentDirectory(), jsDocParsingMode);
-    return ts.createLanguageService(this.#host, registry);
+    return ts.createLanguageService(this.#host, this.#library.registry);
   }
 
   /** Gives the cell its text and links the scopes. */
@@ -250,6 +252,14 @@ export class Language {
 
   /** Imports, by name, all that the modules of globals export, types included. */
   #prelude(modules: readonly string[]): string {
+    const { options } = this.#config;
+    const key = JSON.stringify([modules, RESOLUTION.map((name) => options[name])]);
+    const known = this.#library.derived.get(key) ?? this.#writePrelude(modules);
+    this.#library.derived.set(key, known);
+    return known;
+  }
+
+  #writePrelude(modules: readonly string[]): string {
     const program = this.#service.getProgram();
     const checker = program?.getTypeChecker();
     const imports = modules.map((path) => {
@@ -263,6 +273,9 @@ export class Language {
     return `${imports.join("")}export {};\n`;
   }
 }
+
+/** Options that say where modules are found. */
+const RESOLUTION = ["baseUrl", "paths", "rootDirs", "customConditions"];
 
 /** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
 const SESSION_HOOKS = "sessionHooks";

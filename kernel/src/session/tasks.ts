@@ -1,8 +1,9 @@
 /** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
 import { fstatSync } from "node:fs";
 import { fence, PIPE, type Outcome } from "../session-protocol.js";
+import { writeAll } from "../write-all.js";
 import { abandonEvaluation } from "./evaluate.js";
-import { sendFrame, writeAll } from "./frames.js";
+import { sendFrame } from "./frames.js";
 import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
 import { flushNativeOutput } from "./native-output.js";
 import { errorReport } from "./traceback.js";

@@ -1,6 +1,6 @@
 /**
  * Loaded by Node.js (`--import`) into every thread of a kernel: on SIGUSR2 each collects its garbage, and writes to
- * `$HEAP_PROBE/<pid>.jsonl` how much of its heap is in use then.
+ * `$HEAP_PROBE/<pid>.jsonl` how much of its heap is in use then. Which processes there are is in `$HEAP_PROBE/processes.jsonl`.
  */
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,14 @@ export interface HeapSample {
   readonly thread: number;
   /** Bytes of JavaScript objects that are reachable. */
   readonly used: number;
+}
+
+/** A process of a kernel. */
+export interface ProbedProcess {
+  readonly pid: number;
+  readonly parent: number;
+  /** Path of its main module. */
+  readonly script: string;
 }
 
 setFlagsFromString("--expose-gc");
@@ -30,6 +38,8 @@ const channel = new BroadcastChannel("heap-probe");
 // Node's types do not know that it can be without holding the thread up.
 (channel as unknown as { unref(): void }).unref();
 if (isMainThread) {
+  const about: ProbedProcess = { pid: process.pid, parent: process.ppid, script: process.argv[1] ?? "" };
+  appendFileSync(join(folder, "processes.jsonl"), `${JSON.stringify(about)}\n`);
   process.on("SIGUSR2", () => {
     channel.postMessage("sample");
     sample();

@@ -1,5 +1,5 @@
 /**
- * Two thousand cells: memory of both processes stays as it is, and a cell takes as long at the end as at the beginning.
+ * Two thousand cells: memory of all processes stays as it is, and a cell takes as long at the end as at the beginning.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KernelClient } from "../client.js";
 import { bareKernel } from "../environment.js";
-import type { HeapSample } from "./heap-probe.js";
+import type { HeapSample, ProbedProcess } from "./heap-probe.js";
 import { resultOf } from "./results.js";
 
 const CELLS = 2000;
@@ -29,7 +29,8 @@ const kernels: KernelClient[] = [];
 
 async function start(): Promise<KernelClient> {
   const probe = new URL("./heap-probe.js", import.meta.url).href;
-  const env = { NODE_OPTIONS: `--import ${probe}`, HEAP_PROBE: folder };
+  // With no snapshot of the language process yet: nothing is imported into one that starts from a snapshot.
+  const env = { NODE_OPTIONS: `--import ${probe}`, HEAP_PROBE: folder, XDG_CACHE_HOME: folder };
   const started = await KernelClient.start({ spec: bareKernel(), env });
   kernels.push(started);
   return started;
@@ -97,33 +98,33 @@ async function step(of: KernelClient, i: number): Promise<number> {
   return duration;
 }
 
-/** The heaps of all threads of front and session, after a collection. The interrupt thread has next to nothing. */
+/** The heaps of all threads of front, language process and session, after a collection. The interrupt thread has next to nothing. */
 async function heaps(of: KernelClient): Promise<Record<string, number>> {
   const session = Number(resultOf(await of.execute("process.pid", { storeHistory: false })));
+  const processes = lines<ProbedProcess>(join(folder, "processes.jsonl"));
+  const language = processes.find(({ parent, script }) => parent === of.pid && /language.main\.js$/.test(script));
   const samples: Record<string, number> = {};
-  for (const [name, pid] of [
-    ["front", of.pid],
-    ["session", session],
+  for (const [pid, ...threads] of [
+    [of.pid, "front"],
+    [language?.pid ?? 0, "language"],
+    [session, "session", "interrupts"],
   ] as const) {
     const file = join(folder, `${pid}.jsonl`);
     rmSync(file, { force: true });
     process.kill(pid, "SIGUSR2");
-    for (let wait = 0; lines(file).length < 2; wait++) {
-      assert.ok(wait < 600, `${name} has told of its heaps within a minute`);
+    for (let wait = 0; lines(file).length < threads.length; wait++) {
+      assert.ok(wait < 600, `${threads[0]} has told of its heaps within a minute`);
       await sleep(100);
     }
-    for (const { thread, used } of lines(file)) {
-      const part = thread === 0 ? name : name === "front" ? "language" : "interrupts";
-      samples[part] = used;
-    }
+    for (const { thread, used } of lines<HeapSample>(file)) samples[threads[thread === 0 ? 0 : 1] ?? "?"] = used;
   }
   return samples;
 }
 
-function lines(file: string): HeapSample[] {
+function lines<T>(file: string): T[] {
   if (!existsSync(file)) return [];
   const text = readFileSync(file, "utf8").split("\n").slice(0, -1);
-  return text.map((line) => JSON.parse(line) as HeapSample);
+  return text.map((line) => JSON.parse(line) as T);
 }
 
 function median(values: readonly number[]): number {

@@ -1,0 +1,107 @@
+/**
+ * The process in which the language service lives, so that the front answers while TypeScript thinks. Questions come, and answers
+ * go, as lines of JSON.
+ */
+import { Socket } from "node:net";
+import { completeCommand } from "./commands/completion.js";
+import { rewriteCommands } from "./commands/rewrite.js";
+import { complete } from "./completion.js";
+import { completeness } from "./completeness.js";
+import { inspect } from "./inspection.js";
+import { Language, type LanguageOptions } from "./language.js";
+import type { Library } from "./library.js";
+import { LineReader } from "../line-reader.js";
+import { writeAll } from "../write-all.js";
+
+/** File descriptors of the process. */
+export const LANGUAGE_PIPE = { questions: 0, answers: 3 } as const;
+
+/** What can be asked of the process. The first question is `open`. */
+export interface LanguageRequests {
+  /** Answers whether all that the process knew from its snapshot was still so. */
+  open: { args: [options: LanguageOptions]; result: boolean };
+  compile: { args: [source: string, label: string, from?: number]; result: ReturnType<Language["compile"]> };
+  complete: { args: [text: string, cursor: number]; result: ReturnType<typeof complete> };
+  inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
+  completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
+  reset: { args: []; result: void };
+  lookAgain: { args: []; result: void };
+}
+
+export interface LanguageRequest {
+  readonly id: number;
+  readonly method: keyof LanguageRequests;
+  readonly args: readonly unknown[];
+}
+
+export type LanguageReply =
+  { readonly id: number; readonly result?: unknown } | { readonly id: number; readonly error: string };
+
+type Methods = {
+  [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
+};
+
+/** Time without a question after which the documentation is read, in milliseconds. */
+const IDLE_MS = 1000;
+
+/** Answers the questions that come through the pipe, until it is closed. */
+export function serve(library: Library): void {
+  const methods = methodsWith(library);
+  const reader = new LineReader();
+  const documentation = setTimeout(() => {
+    methods.readDocumentation();
+  }, IDLE_MS);
+  const questions = new Socket({ fd: LANGUAGE_PIPE.questions, readable: true, writable: false });
+  questions.on("data", (chunk: Buffer) => {
+    for (const line of reader.push(chunk)) {
+      const reply = answer(methods, JSON.parse(line) as LanguageRequest);
+      writeAll(LANGUAGE_PIPE.answers, Buffer.from(`${JSON.stringify(reply)}\n`));
+    }
+    documentation.refresh();
+  });
+  questions.on("close", () => process.exit(0));
+}
+
+function answer(methods: Methods, { id, method, args }: LanguageRequest): LanguageReply {
+  try {
+    const run = methods[method] as (...args: readonly unknown[]) => unknown;
+    return { id, result: run(...args) };
+  } catch (error) {
+    return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+function methodsWith(library: Library): Methods & { readDocumentation(): void } {
+  let language: Language | undefined;
+  let folder = "";
+  const opened = (): Language => {
+    if (language === undefined) throw new Error("the language service was asked before it was opened");
+    return language;
+  };
+  return {
+    open: (options) => {
+      const fresh = library.refresh();
+      ({ folder } = options);
+      const own = (language = new Language(options, library));
+      // Checks the scope once, so that the first cell does not pay for the types of the preload; a question that waits
+      // comes first.
+      setImmediate(() => {
+        own.edit("0;", (service, path) => service.getSemanticDiagnostics(path));
+      });
+      return fresh;
+    },
+    compile: (source, label, from) => opened().compile(source, label, from),
+    complete: (text, cursor) => completeCommand(text, cursor, folder) ?? complete(opened(), text, cursor),
+    inspect: (text, cursor) => inspect(opened(), text, cursor),
+    completeness: (text) => completeness(rewriteCommands(text).text),
+    reset: () => {
+      opened().reset();
+    },
+    lookAgain: () => {
+      opened().lookAgain();
+    },
+    readDocumentation: () => {
+      language?.readDocumentation();
+    },
+  };
+}
