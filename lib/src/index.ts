@@ -135,6 +135,8 @@ export {
 
 export { grow, type GrowOptions } from "./growth/grow.js";
 export { type Growth } from "./growth/grown-configuration.js";
+export { growCheckpoint } from "./growth/grow-checkpoint.js";
+export { growOptimizer } from "./growth/grow-optimizer.js";
 export { growState } from "./growth/grow-state.js";
 export {
   type GrowthFindings,

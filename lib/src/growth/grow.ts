@@ -3,10 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
 import { Model } from "../model/model.js";
-import { valuesOf } from "../model/state-layers.js";
 import { Random } from "../random.js";
 import { grownConfiguration, type Growth } from "./grown-configuration.js";
-import { grownValues, growthPlan } from "./plan.js";
+import { grownTensor, growthPlan } from "./plan.js";
 
 /** Options of {@link grow}. */
 export interface GrowOptions {
@@ -31,11 +30,7 @@ export function grow(model: Model, growth: Growth, { seed = 0, force = false }: 
   const configuration = grownConfiguration(model.configuration, growth, force);
   const parameters = new Map<string, Variable>();
   growthPlan(model.configuration, configuration).forEach((plan, i) => {
-    const held = model.parameters.get(plan.name);
-    const tensor =
-      held && plan.steps.length === 0
-        ? tf.clone(held)
-        : tf.tensor(grownValues(plan, held && valuesOf(held), Random.at(seed, i)), [...plan.after]);
+    const tensor = grownTensor(plan, model.parameters.get(plan.name), Random.at(seed, i));
     parameters.set(plan.name, tf.variable(tensor));
     tensor.dispose();
   });

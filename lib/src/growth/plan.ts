@@ -1,7 +1,11 @@
 /** What becomes of each parameter when a model grows from one configuration to another. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
 import type { ModelConfiguration } from "../model/configuration.js";
 import type { Filler } from "../model/initial-values.js";
 import { parameterSpecifications, type ParameterSpecification } from "../model/parameters.js";
+import { valuesOf } from "../model/state-layers.js";
 import type { Random } from "../random.js";
 import { extend, keptPart, withSize, type AxisGrowth } from "./extend.js";
 import { asAtStart, fillingAlong, zero, type Filling } from "./fillings.js";
@@ -89,6 +93,24 @@ export function grownValues(
     const added = made(withSize(shapes[i]!, step.axis, step.size - step.kept.length), step.filling.fill);
     return extend(grown, shapes[i]!, step, added);
   }, values);
+}
+
+/**
+ * A tensor in a parameter's old shape, in its new one.
+ *
+ * @param tensor undefined for a parameter that is new
+ * @param random draws the new values that the plan says
+ * @param withZeros fills with zeros instead
+ */
+export function grownTensor(
+  growth: ParameterGrowth,
+  tensor: Tensor | undefined,
+  random: Random,
+  withZeros = false,
+): Tensor {
+  if (tensor && growth.steps.length === 0) return tf.clone(tensor);
+  const values = grownValues(growth, tensor && valuesOf(tensor), random, withZeros ? zero.fill : undefined);
+  return tf.tensor(values, [...growth.after]);
 }
 
 /** The old values out of those of a grown parameter. */

@@ -1,0 +1,94 @@
+/** A training's checkpoint for the model that grew out of it: the training goes on with the larger model. */
+import { resolve } from "node:path";
+
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { ConfigurationError } from "../errors.js";
+import { loadModel } from "../io/load-model.js";
+import { Model } from "../model/model.js";
+import { Random } from "../random.js";
+import { disposeCheckpoint, readCheckpoint, writeCheckpoint } from "../training/checkpoint-file.js";
+import { findCheckpoint } from "../training/checkpoint-folder.js";
+import { grow, type GrowOptions } from "./grow.js";
+import { grownMoments } from "./grow-optimizer.js";
+import { growState } from "./grow-state.js";
+import type { Growth } from "./grown-configuration.js";
+import { grownTensor, growthPlan } from "./plan.js";
+
+/**
+ * Grows the model in a checkpoint, and all that the checkpoint holds of its training with it: the optimiser's moments (zeros for
+ * what is new), averages, the best parameters, a state that is carried over; steps, schedule, batches and generator stay. The
+ * training goes on from it as from any: `ms.train(larger, batches, {…, resume: to})`.
+ *
+ * @param from a checkpoint that `ms.train` wrote, or a folder, whose last one is taken; stays as it is
+ * @param to where the larger one goes; written whole or not at all
+ * @returns the larger model
+ * @throws ModelFileError when `from` is no checkpoint or damaged; ConfigurationError as {@link grow}
+ */
+export async function growCheckpoint(
+  from: string,
+  to: string,
+  growth: Growth,
+  options: GrowOptions = {},
+): Promise<Model> {
+  const path = await findCheckpoint(from);
+  if (resolve(path) === resolve(to)) {
+    throw new ConfigurationError(`growCheckpoint: ${to} is the smaller model's checkpoint: give another path`);
+  }
+  const saved = await readCheckpoint(path);
+  const made: Tensor[] = [];
+  const keep = (tensors: Map<string, Tensor>): Map<string, Tensor> => {
+    made.push(...tensors.values());
+    return tensors;
+  };
+  let before: Model | undefined;
+  let after: Model | undefined;
+  try {
+    const loaded = await loadModel(path);
+    if (!(loaded instanceof Model)) {
+      throw new ConfigurationError(`growCheckpoint: ${path} holds a model of another kind, which cannot grow`);
+    }
+    before = loaded;
+    after = grow(before, growth, options);
+    const plan = growthPlan(before.configuration, after.configuration);
+    // The seed of grow: an average has the same new values as the parameter that it averages.
+    const grown = (tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+      keep(
+        new Map(
+          plan.flatMap((parameter, i): [string, Tensor][] => {
+            const held = tensors.get(parameter.name);
+            if (!held && parameter.before) return [];
+            return [[parameter.name, grownTensor(parameter, held, Random.at(options.seed ?? 0, i))]];
+          }),
+        ),
+      );
+    const moments = grownMoments(plan, saved.moments);
+    for (const { first, second } of moments.values()) made.push(first, second);
+    const state = saved.state && carried(before, after, saved.state, saved.record.positions ?? []);
+    made.push(...(state ?? []));
+    await writeCheckpoint(to, after, saved.record, {
+      moments,
+      ...(saved.ema && { ema: grown(saved.ema) }),
+      ...(saved.best && { best: grown(saved.best) }),
+      ...(state && { state }),
+      history: saved.history,
+    });
+    return after;
+  } catch (error) {
+    after?.dispose();
+    throw error;
+  } finally {
+    before?.dispose();
+    tf.dispose(made);
+    disposeCheckpoint(saved);
+  }
+}
+
+/** The tensors of a state that is carried over, for the larger model. */
+function carried(before: Model, after: Model, tensors: readonly Tensor[], positions: readonly number[]): Tensor[] {
+  const fresh = before.initialState(positions.length);
+  const state = growState(fresh.withTensors(tensors, positions), after);
+  fresh.dispose();
+  return state.tensors();
+}
