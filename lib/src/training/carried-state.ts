@@ -3,7 +3,7 @@
  * for a row wherever one of its documents begins.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor3D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor3D } from "@tensorflow/tfjs-core";
 
 import type { Batch, PositionMask } from "../data/batch.js";
 import { ConfigurationError, ShapeError } from "../errors.js";
@@ -79,4 +79,31 @@ function columns(inputs: TokenMatrix, from: number, to: number): TokenMatrix {
     data.set(inputs.data.subarray(row * time + from, row * time + to), row * (to - from));
   }
   return { data, shape: [rows, to - from] };
+}
+
+/**
+ * A state that was carried over, out of a checkpoint's tensors, which stay the caller's.
+ *
+ * @throws ConfigurationError when they are not of the model's kind of state
+ */
+export function restoredState(
+  model: LanguageModel,
+  tensors: readonly Tensor[],
+  positions: readonly number[],
+): SequenceState {
+  const fresh = model.initialState(positions.length);
+  try {
+    // Of a part with an entry a token, only the number of axes and of rows is known beforehand.
+    const wanted = fresh.tensors();
+    const fits = tensors.every(({ shape }, i) => shape.length === wanted[i]?.rank && shape[0] === positions.length);
+    if (!fresh.withTensors || !fits || tensors.length !== wanted.length) {
+      throw new ConfigurationError("train: the state that the checkpoint carries is not of this kind of model");
+    }
+    return fresh.withTensors(
+      tensors.map((tensor) => tf.keep(tf.clone(tensor))),
+      positions,
+    );
+  } finally {
+    fresh.dispose();
+  }
 }

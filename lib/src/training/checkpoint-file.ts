@@ -18,7 +18,9 @@ import type { LanguageModel } from "../model/language-model.js";
 import type { RandomSnapshot } from "../random.js";
 import type { Moments } from "./adamw.js";
 import type { BestEvaluation } from "./early-stop.js";
-import type { ComparedOptions } from "./training-options.js";
+import type { ComparedOptions } from "./same-training.js";
+import type { ScheduleName } from "./schedules.js";
+import type { TrainOptions } from "./training-options.js";
 
 /** What a checkpoint says in words and numbers. */
 export interface TrainingRecord {
@@ -35,6 +37,8 @@ export interface TrainingRecord {
   readonly best?: BestEvaluation;
   /** the options that decide what the training computes */
   readonly options: ComparedOptions;
+  /** the schedule as it was asked for, unless by a function */
+  readonly schedule?: Pick<TrainOptions, "warmup" | "floor"> & { readonly schedule?: ScheduleName };
   /** the caller's own generator, when it was given one */
   readonly random?: RandomSnapshot;
   /** how many tokens each row of the state that is carried over has seen, where there is such a state */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
 import { readRecord } from "./checkpoint-file.js";
+import type { ResumeOptions, TrainOptions } from "./training-options.js";
 
 /** Where checkpoints go, and which stay. */
 export interface CheckpointOptions {
@@ -69,6 +70,22 @@ export async function findCheckpoint(path: string): Promise<string> {
   const latest = (await checkpoints(path)).at(-1);
   if (latest) return latest.path;
   throw new ModelFileError(path, null, "is a folder without a checkpoint", "Give the folder that ms.train wrote to.");
+}
+
+/** The checkpoint that the options say to go on from. */
+export async function checkpointToResume({ resume, checkpoint }: TrainOptions): Promise<ResumeOptions | undefined> {
+  if (resume === undefined || resume === false) return undefined;
+  if (resume === true) {
+    if (!checkpoint) {
+      throw new ConfigurationError(
+        "train: resume is true, wanted checkpoint: {folder} with it, or the path in its place",
+      );
+    }
+    const last = (await checkpoints(checkpoint.folder)).at(-1);
+    return last && { from: last.path };
+  }
+  const { from, allow = [] } = typeof resume === "string" ? { from: resume } : resume;
+  return { from: await findCheckpoint(from), allow };
 }
 
 /** Writes a training's checkpoints, and removes those that are not to stay. */

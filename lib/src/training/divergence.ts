@@ -1,7 +1,8 @@
 /** When a training has gone wrong: numbers that are not finite, and a loss that jumped up and stays there. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, DivergenceError, type DivergenceDetails } from "../errors.js";
+import type { Parameters } from "../model/parameters.js";
 
 /** When a loss counts as a spike. */
 export interface SpikeOptions {
@@ -74,10 +75,56 @@ export class SpikeDetector {
   }
 }
 
+/**
+ * The error for numbers that are not finite. It names a parameter that is not finite itself, or else the one nearest to
+ * the loss whose gradient is not: from there it spread.
+ */
+export async function notFiniteError(
+  { step, loss }: { step: number; loss: number },
+  parameters: Parameters,
+  gradients: ReadonlyMap<string, Tensor>,
+  details: DivergenceDetails,
+): Promise<DivergenceError> {
+  const broken = await firstNotFinite(parameters);
+  if (broken !== undefined) {
+    return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`, details);
+  }
+  const name = await firstNotFinite([...gradients].reverse());
+  const detail = name === undefined ? "" : `, the gradient of ${name} is not finite`;
+  return new DivergenceError(step, name ?? null, `the loss is ${loss}${detail}`, details);
+}
+
+/** A loss that jumped up and stayed there. */
+export interface Spike {
+  /** the first step on which it was there */
+  readonly step: number;
+  /** for how many steps it has been there */
+  readonly steps: number;
+  /** the step after which the parameters are what they are now */
+  readonly lastStep: number;
+  readonly loss: number;
+  readonly threshold: number;
+}
+
+/** The error for a spike. It names the parameter whose gradient is the largest. */
+export async function spikeError(
+  { step, steps, lastStep, loss, threshold }: Spike,
+  gradients: ReadonlyMap<string, Tensor>,
+  details: DivergenceDetails,
+): Promise<DivergenceError> {
+  const largest = await largestGradient(gradients);
+  const portion = Math.round(100 * (largest?.portion ?? 0));
+  return new DivergenceError(
+    step,
+    largest?.name ?? null,
+    `the loss has been above ${threshold.toPrecision(4)} for ${steps} steps, ${loss.toPrecision(4)} now; the largest ` +
+      `gradient is that of ${largest?.name}, ${portion} % of the squared norm`,
+    { lastStep, ...details, remedy: "Where such jumps do no harm, pass spike: false." },
+  );
+}
+
 /** The first of the tensors with a value that is not finite. */
-export async function firstNotFinite(
-  tensors: Iterable<readonly [name: string, tensor: Tensor]>,
-): Promise<string | undefined> {
+async function firstNotFinite(tensors: Iterable<readonly [name: string, tensor: Tensor]>): Promise<string | undefined> {
   for (const [name, tensor] of tensors) {
     const values = await tensor.data<"float32">();
     if (!values.every(Number.isFinite)) return name;
@@ -86,7 +133,7 @@ export async function firstNotFinite(
 }
 
 /** The gradient that is the most of the global norm, and its portion of the norm's square. */
-export async function largestGradient(
+async function largestGradient(
   gradients: ReadonlyMap<string, Tensor>,
 ): Promise<{ name: string; portion: number } | undefined> {
   let largest: { name: string; square: number } | undefined;

@@ -1,75 +1,51 @@
-/** Whether a training may go on from a checkpoint: it must be of the same model and of the same options. */
+/** Going on from a checkpoint: which one, and with nothing but the file. */
 import { ConfigurationError } from "../errors.js";
-import type { LanguageModel } from "../model/language-model.js";
-import { parseObject } from "../io/safetensors/header.js";
-import type { SavedTraining } from "./checkpoint-file.js";
-import type { ComparedOptions } from "./training-options.js";
+import { loadModel } from "../io/load-model.js";
+import { readRecord } from "./checkpoint-file.js";
+import { findCheckpoint } from "./checkpoint-folder.js";
+import { train } from "./train.js";
+import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";
 
-/**
- * Throws unless the model is of the checkpoint's kind: same configuration, same parameters.
- *
- * @throws ConfigurationError that says what differs
- */
-export function expectSameModel({ path, model: described, parameters }: SavedTraining, model: LanguageModel): void {
-  const saved = (parseObject(path, described).configuration ?? {}) as Record<string, unknown>;
-  const given = JSON.parse(JSON.stringify(model.configuration)) as Record<string, unknown>;
-  const differing = differences(saved, given);
-  for (const [name, tensor] of parameters) {
-    const shape = model.parameters.get(name)?.shape;
-    if (JSON.stringify(shape) === JSON.stringify(tensor.shape)) continue;
-    differing.push(`${name} is ${shape ? `[${shape.join(", ")}]` : "missing"}, there [${tensor.shape.join(", ")}]`);
-  }
-  for (const name of model.parameters.keys()) if (!parameters.has(name)) differing.push(`${name} is not there`);
-  if (differing.length === 0) return;
-  throw new ConfigurationError(
-    `train: ${path} is a checkpoint of another model: ${shortList(differing)}. ` +
-      `ms.loadModel(${JSON.stringify(path)}) gives its model`,
-  );
+/** A training that goes on, and its model. */
+export interface ResumedTraining {
+  readonly model: Awaited<ReturnType<typeof loadModel>>;
+  /** the metrics of the steps to come: to be iterated over as those of `ms.train` */
+  readonly training: AsyncGenerator<TrainMetrics, void, undefined>;
 }
 
 /**
- * Throws unless the options are the checkpoint's, but for those that the caller allows to differ.
+ * Goes on with a training of which only the checkpoints are left: the model and the options that decide what is computed
+ * come out of the file. What it cannot hold, the caller gives again: batches, `evaluate`, a schedule of one's own, where
+ * checkpoints go.
  *
- * @throws ConfigurationError that says what differs, and how to allow it
+ * @param path a checkpoint, or a folder, whose last one is taken
+ * @param batches from the beginning, or as a function of the batch's number
+ * @param options what is not in the file; what is and shall differ goes to `ms.train(…, {resume: {from, allow}})`
+ * @throws ModelFileError when there is no checkpoint, or it is damaged; ConfigurationError as `ms.train`
  */
-export function expectSameOptions(
-  { path, record }: SavedTraining,
-  given: ComparedOptions,
-  allow: readonly (keyof ComparedOptions)[] = [],
-): void {
-  // Numbers as JSON keeps them.
-  const now = JSON.parse(JSON.stringify(given)) as Record<string, unknown>;
-  const saved: Record<string, unknown> = { ...record.options };
-  for (const name of Object.keys(saved)) {
-    if ((allow as readonly string[]).includes(name)) {
-      delete saved[name];
-      delete now[name];
-    }
+export async function resume(
+  path: string,
+  batches: TrainBatches,
+  options: Omit<Partial<TrainOptions>, "resume"> = {},
+): Promise<ResumedTraining> {
+  const from = await findCheckpoint(path);
+  const { options: saved, schedule } = await readRecord(from);
+  if (!schedule && !options.schedule) {
+    throw new ConfigurationError(
+      `resume: the schedule of ${from} was a function, which a file cannot hold: give it again`,
+    );
   }
-  const differing = differences(saved, now);
-  if (differing.length === 0) return;
-  const names = Object.keys({ ...saved, ...now }).filter(
-    (name) => JSON.stringify(saved[name]) !== JSON.stringify(now[name]),
-  );
-  throw new ConfigurationError(
-    `train: ${path} was made with other options: ${shortList(differing)}. Give the same ones, or say which may differ: ` +
-      `resume: {from: …, allow: ${JSON.stringify([...allow, ...names])}}`,
-  );
-}
-
-function differences(saved: Record<string, unknown>, given: Record<string, unknown>): string[] {
-  const names = new Set([...Object.keys(saved), ...Object.keys(given)]);
-  return [...names]
-    .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(given[name]))
-    .map((name) => `${name} is ${text(given[name])}, there ${text(saved[name])}`);
-}
-
-function text(value: unknown): string {
-  const written = JSON.stringify(value) ?? "left out";
-  return written.length > 60 ? `${written.slice(0, 59)}…` : written;
-}
-
-function shortList(items: readonly string[]): string {
-  const shown = items.slice(0, 6).join("; ");
-  return items.length > 6 ? `${shown}; and ${items.length - 6} more` : shown;
+  const { ema, earlyStop, trainable, betas, schedule: _samples, ...same } = saved;
+  const model = await loadModel(from);
+  const restored: TrainOptions = {
+    ...same,
+    betas: betas as [number, number],
+    ...(!options.schedule && schedule),
+    ...(trainable !== "all" && { trainable }),
+    ...(ema !== null && { ema }),
+    ...(earlyStop && { earlyStop }),
+    ...options,
+    resume: from,
+  };
+  return { model, training: train(model, batches, restored) };
 }

@@ -8,7 +8,8 @@ import type { SpikeOptions } from "./divergence.js";
 import type { EarlyStopOptions } from "./early-stop.js";
 import type { ExponentialMovingAverage } from "./ema.js";
 import type { Evaluation, EvaluationData } from "./evaluate.js";
-import type { NamedScheduleOptions, Schedule } from "./schedules.js";
+import type { ComparedOptions } from "./same-training.js";
+import type { NamedScheduleOptions } from "./schedules.js";
 import type { Trainable } from "./trainable.js";
 
 /**
@@ -36,6 +37,9 @@ export interface TrainEvaluation {
   /** whether the averaged parameters (option `ema`) are measured rather than the last step's; default false */
   ema?: boolean;
 }
+
+/** The highest rate of the schedule when nothing is said. */
+export const learningRateDefault = 6e-3;
 
 /** What `ms.train` does. */
 export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
@@ -115,31 +119,6 @@ export interface TrainMetrics {
   readonly checkpoint?: string;
   /** on the last step, when the training ends before its time because the held-out loss falls no more */
   readonly stoppedEarly?: true;
-}
-
-/** The options that decide what a training computes: a checkpoint is only gone on from with the same. */
-export interface ComparedOptions {
-  readonly steps: number;
-  readonly learningRate: number;
-  /** the factors at 17 steps spread over the training */
-  readonly schedule: readonly number[];
-  readonly weightDecay: number;
-  readonly betas: readonly number[];
-  readonly epsilon: number;
-  readonly clip: number;
-  /** names, or all */
-  readonly trainable: readonly string[] | "all";
-  readonly accumulate: number;
-  readonly carryState: boolean;
-  /** the decay */
-  readonly ema: number | null;
-  /** the wait for a better evaluation, where the training may stop early */
-  readonly earlyStop: Required<EarlyStopOptions> | null;
-}
-
-/** A schedule as a checkpoint remembers it. */
-export function scheduleSamples(schedule: Schedule, steps: number): number[] {
-  return Array.from({ length: 17 }, (_, i) => schedule(1 + Math.round(((steps - 1) * i) / 16), steps));
 }
 
 /**

@@ -4,11 +4,12 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
-import { ConfigurationError, DivergenceError } from "../errors.js";
-import { libraryVersion } from "../version.js";
+import type { DivergenceDetails } from "../errors.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
+import { libraryVersion } from "../version.js";
 import { adamW, type AdamW } from "./adamw.js";
 import { BatchSource } from "./batch-source.js";
+import { restoredState } from "./carried-state.js";
 import {
   disposeCheckpoint,
   readCheckpoint,
@@ -17,22 +18,20 @@ import {
   type SavedTraining,
   type TrainingRecord,
 } from "./checkpoint-file.js";
-import { CheckpointFolder, checkpoints, findCheckpoint } from "./checkpoint-folder.js";
-import { firstNotFinite, largestGradient, SpikeDetector } from "./divergence.js";
+import { CheckpointFolder, checkpointToResume } from "./checkpoint-folder.js";
+import { notFiniteError, SpikeDetector, spikeError } from "./divergence.js";
 import { BestSoFar } from "./early-stop.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { evaluate } from "./evaluate.js";
 import { disposeGradients, type LossGradients } from "./gradients.js";
-import { expectSameModel, expectSameOptions } from "./resume.js";
+import { comparedOptions, expectSameModel, expectSameOptions } from "./same-training.js";
 import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
 import { Snapshot } from "./snapshot.js";
 import { Speedometer } from "./speedometer.js";
 import { stepGradients } from "./step-gradients.js";
 import {
   checkTrainOptions,
-  scheduleSamples,
-  type ComparedOptions,
-  type ResumeOptions,
+  learningRateDefault,
   type TrainBatches,
   type TrainMetrics,
   type TrainOptions,
@@ -50,16 +49,16 @@ export class TrainingRun {
   /** parameters before the last update that may turn out to be bad, and after which step that was */
   private before: { readonly step: number; readonly parameters: Snapshot } | undefined;
   private bestParameters: Snapshot | undefined;
-  private readonly schedule: Schedule;
-  private readonly optimizer: AdamW;
+  readonly schedule: Schedule;
+  readonly optimizer: AdamW;
   private readonly names: readonly string[];
-  private readonly ema: ExponentialMovingAverage | undefined;
+  readonly ema: ExponentialMovingAverage | undefined;
   private readonly spikes: SpikeDetector | undefined;
   private readonly best: BestSoFar;
   private readonly speed = new Speedometer();
 
   private constructor(
-    private readonly model: LanguageModel,
+    readonly model: LanguageModel,
     private readonly options: TrainOptions,
   ) {
     checkTrainOptions(options);
@@ -88,7 +87,7 @@ export class TrainingRun {
       if (found) {
         saved = await readCheckpoint(found.from);
         expectSameModel(saved, model);
-        expectSameOptions(saved, run.compared(), found.allow);
+        expectSameOptions(saved, comparedOptions(options, run), found.allow);
       }
       if (options.checkpoint) run.folder = await CheckpointFolder.open(options.checkpoint, saved?.record.step ?? 0);
       run.source = await BatchSource.open(batches, saved?.record.batches ?? 0, options.signal);
@@ -165,7 +164,8 @@ export class TrainingRun {
   private async learn(batches: readonly Batch[]): Promise<Omit<PastStep, "validationLoss">> {
     const { options, model } = this;
     const step = this.steps + 1;
-    const learningRate = (options.learningRate ?? 6e-3) * scheduleFactor(this.schedule, step, options.steps);
+    const learningRate =
+      (options.learningRate ?? learningRateDefault) * scheduleFactor(this.schedule, step, options.steps);
     const { carryState = false, signal } = options;
     const result = await stepGradients(model, batches, {
       parameters: this.names,
@@ -198,23 +198,17 @@ export class TrainingRun {
    */
   private async expectSound(step: number, loss: number, gradientNorm: number, result: LossGradients): Promise<void> {
     const { model, spikes } = this;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw await this.notFinite(step, loss, result);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw await notFiniteError({ step, loss }, model.parameters, result.gradients, await this.lastGood(step - 1));
+    }
     if (!spikes) return;
     const { threshold } = spikes;
     const verdict = spikes.add(loss);
     if (verdict === "spike") {
       const { step: lastStep, parameters } = this.before!;
       parameters.restore(model.parameters);
-      const largest = await largestGradient(result.gradients);
-      const portion = Math.round(100 * (largest?.portion ?? 0));
-      const count = spikes.suspicious;
-      throw new DivergenceError(
-        step - count + 1,
-        largest?.name ?? null,
-        `the loss has been above ${threshold.toPrecision(4)} for ${count} steps, ${loss.toPrecision(4)} now; the largest ` +
-          `gradient is that of ${largest?.name}, ${portion} % of the squared norm`,
-        { lastStep, ...(await this.lastGood(lastStep)), remedy: "Where such jumps are no harm, pass spike: false." },
-      );
+      const spike = { step: step - spikes.suspicious + 1, lastStep, loss, threshold, steps: spikes.suspicious };
+      throw await spikeError(spike, result.gradients, await this.lastGood(lastStep));
     }
     if (verdict === "normal" || !this.before) {
       this.before?.parameters.dispose();
@@ -222,22 +216,8 @@ export class TrainingRun {
     }
   }
 
-  /**
-   * The error for numbers that are not finite. It names a parameter that is not finite itself, or else the one nearest to
-   * the loss whose gradient is not: from there it spread.
-   */
-  private async notFinite(step: number, loss: number, { gradients }: LossGradients): Promise<DivergenceError> {
-    const good = await this.lastGood(step - 1);
-    const broken = await firstNotFinite(this.model.parameters);
-    if (broken !== undefined) {
-      return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`, good);
-    }
-    const name = await firstNotFinite([...gradients].reverse());
-    const detail = name === undefined ? "" : `, the gradient of ${name} is not finite`;
-    return new DivergenceError(step, name ?? null, `the loss is ${loss}${detail}`, good);
-  }
-
-  private async lastGood(step: number): Promise<{ checkpoint?: string | null }> {
+  /** What is said of the last checkpoint from up to a step. */
+  private async lastGood(step: number): Promise<Pick<DivergenceDetails, "checkpoint">> {
     if (!this.folder) return {};
     return { checkpoint: (await this.folder.lastUpTo(step))?.path ?? null };
   }
@@ -293,6 +273,7 @@ export class TrainingRun {
 
   private async write(path: string): Promise<void> {
     const { optimizer, ema, carried, best, history } = this;
+    const { schedule = "cosine", warmup, floor } = this.options;
     const random = this.options.random?.snapshot;
     const record: TrainingRecord = {
       version: 1,
@@ -301,7 +282,8 @@ export class TrainingRun {
       optimizerSteps: optimizer.steps,
       ...(ema && { emaSteps: ema.steps }),
       ...(best.best && { best: best.best }),
-      options: this.compared(),
+      options: comparedOptions(this.options, this),
+      ...(typeof schedule !== "function" && { schedule: { schedule, warmup, floor } }),
       ...(random && { random }),
       ...(carried?.withTensors && { positions: carried.positions ?? new Array<number>(carried.batchSize).fill(0) }),
       library: libraryVersion(),
@@ -335,69 +317,10 @@ export class TrainingRun {
     if (best && this.options.earlyStop?.restoreBest) this.bestParameters = Snapshot.of(copies(best));
     this.best.restore(record.best);
     if (state && record.positions && this.options.carryState)
-      this.carried = carriedState(model, state, record.positions);
+      this.carried = restoredState(model, state, record.positions);
     if (record.random) this.options.random?.restore(record.random);
     for (const { loss } of history) this.spikes?.add(loss);
     this.history = [...history];
     this.steps = this.savedStep = record.step;
   }
-
-  private compared(): ComparedOptions {
-    const { options, optimizer, model, ema } = this;
-    const { betas, epsilon, clip } = optimizer.options;
-    const { patience = 5, minDelta = 0, restoreBest = false } = options.earlyStop ?? {};
-    return {
-      steps: options.steps,
-      learningRate: options.learningRate ?? 6e-3,
-      schedule: scheduleSamples(this.schedule, options.steps),
-      weightDecay: Math.max(0, ...optimizer.groups.map(({ weightDecay }) => weightDecay)),
-      betas,
-      epsilon,
-      clip,
-      trainable: this.names.length === model.parameters.size ? "all" : this.names,
-      accumulate: options.accumulate ?? 1,
-      carryState: options.carryState ?? false,
-      ema: ema?.decay ?? null,
-      earlyStop: options.earlyStop ? { patience, minDelta, restoreBest } : null,
-    };
-  }
-}
-
-/** A state that was carried over, out of a checkpoint's tensors. */
-function carriedState(
-  model: LanguageModel,
-  tensors: readonly tf.Tensor[],
-  positions: readonly number[],
-): SequenceState {
-  const fresh = model.initialState(positions.length);
-  try {
-    // Of a part with an entry a token, only the number of axes and of rows is known beforehand.
-    const wanted = fresh.tensors();
-    const fits = tensors.every(({ shape }, i) => shape.length === wanted[i]?.rank && shape[0] === positions.length);
-    if (!fresh.withTensors || !fits || tensors.length !== wanted.length) {
-      throw new ConfigurationError("train: the state that the checkpoint carries is not of this kind of model");
-    }
-    return fresh.withTensors(
-      tensors.map((tensor) => tf.keep(tf.clone(tensor))),
-      positions,
-    );
-  } finally {
-    fresh.dispose();
-  }
-}
-
-/** The checkpoint that the options say to go on from. */
-async function checkpointToResume({ resume, checkpoint }: TrainOptions): Promise<ResumeOptions | undefined> {
-  if (resume === undefined || resume === false) return undefined;
-  if (resume === true) {
-    if (!checkpoint) {
-      throw new ConfigurationError(
-        "train: resume is true, wanted checkpoint: {folder} with it, or the path in its place",
-      );
-    }
-    const last = (await checkpoints(checkpoint.folder)).at(-1);
-    return last && { from: last.path };
-  }
-  const { from, allow = [] } = typeof resume === "string" ? { from: resume } : resume;
-  return { from: await findCheckpoint(from), allow };
 }

@@ -1,0 +1,54 @@
+/** A checkpoint as objects to work with: to grow the model, to look at the moments, to train on with other means. */
+import * as tf from "@tensorflow/tfjs-core";
+
+import { loadModel } from "../io/load-model.js";
+import { adamW, type AdamW, type Moments } from "./adamw.js";
+import { disposeCheckpoint, readCheckpoint, type PastStep } from "./checkpoint-file.js";
+import { findCheckpoint } from "./checkpoint-folder.js";
+
+/** What a checkpoint holds. Dispose of the model and of the optimiser. */
+export interface LoadedCheckpoint {
+  readonly path: string;
+  readonly model: Awaited<ReturnType<typeof loadModel>>;
+  /** for `ms.train(model, …, {optimizer})`, or `ms.grow` */
+  readonly optimizer: AdamW;
+  /** the last step that was made */
+  readonly step: number;
+  /** batches taken up to then: the `start` of those to come */
+  readonly batches: number;
+  /** all steps up to then, for `ms.plots.loss` */
+  readonly history: readonly PastStep[];
+}
+
+/**
+ * Loads a checkpoint of `ms.train`. To go on with the training as it was, `ms.resume` does it all; this is for those who do
+ * something else with it.
+ *
+ * @param path a checkpoint, or a folder, whose last one is taken
+ * @throws ModelFileError when there is none, or it is damaged
+ */
+export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
+  const file = await findCheckpoint(path);
+  const saved = await readCheckpoint(file);
+  try {
+    const { record, history, moments } = saved;
+    const { trainable, betas, weightDecay, epsilon, clip } = record.options;
+    const model = await loadModel(file);
+    const [beta1 = 0.9, beta2 = 0.99] = betas;
+    const optimizer = adamW(model, {
+      betas: [beta1, beta2],
+      weightDecay,
+      epsilon,
+      clip,
+      ...(trainable !== "all" && { trainable }),
+    });
+    const copies = Array.from(moments, ([name, { first, second }]): [string, Moments] => [
+      name,
+      { first: tf.clone(first), second: tf.clone(second) },
+    ]);
+    optimizer.restore(record.optimizerSteps, new Map(copies));
+    return { path: file, model, optimizer, step: record.step, batches: record.batches, history };
+  } finally {
+    disposeCheckpoint(saved);
+  }
+}

@@ -1,0 +1,134 @@
+/** Whether a training may go on from a checkpoint: it must be of the same model, and of the options that decide what it computes. */
+import { ConfigurationError } from "../errors.js";
+import type { LanguageModel } from "../model/language-model.js";
+import { parseObject } from "../io/safetensors/header.js";
+import type { SavedTraining } from "./checkpoint-file.js";
+import type { AdamW } from "./adamw.js";
+import type { EarlyStopOptions } from "./early-stop.js";
+import type { ExponentialMovingAverage } from "./ema.js";
+import type { Schedule } from "./schedules.js";
+import { learningRateDefault, type TrainOptions } from "./training-options.js";
+
+/** The options that decide what a training computes: a checkpoint is only gone on from with the same. */
+export interface ComparedOptions {
+  readonly steps: number;
+  readonly learningRate: number;
+  /** the factors at 17 steps spread over the training */
+  readonly schedule: readonly number[];
+  readonly weightDecay: number;
+  readonly betas: readonly number[];
+  readonly epsilon: number;
+  readonly clip: number;
+  /** names, or all */
+  readonly trainable: readonly string[] | "all";
+  readonly accumulate: number;
+  readonly carryState: boolean;
+  /** the decay */
+  readonly ema: number | null;
+  /** the wait for a better evaluation, where the training may stop early */
+  readonly earlyStop: Required<EarlyStopOptions> | null;
+}
+
+/** A schedule as a checkpoint remembers it. */
+function scheduleSamples(schedule: Schedule, steps: number): number[] {
+  return Array.from({ length: 17 }, (_, i) => schedule(1 + Math.round(((steps - 1) * i) / 16), steps));
+}
+
+/** The options that count, of a training as it is. */
+export function comparedOptions(
+  options: TrainOptions,
+  {
+    model,
+    schedule,
+    optimizer,
+    ema,
+  }: { model: LanguageModel; schedule: Schedule; optimizer: AdamW; ema: ExponentialMovingAverage | undefined },
+): ComparedOptions {
+  const { betas, epsilon, clip } = optimizer.options;
+  const { patience = 5, minDelta = 0, restoreBest = false } = options.earlyStop ?? {};
+  const trained = new Set(optimizer.groups.flatMap(({ parameters }) => parameters));
+  return {
+    steps: options.steps,
+    learningRate: options.learningRate ?? learningRateDefault,
+    schedule: scheduleSamples(schedule, options.steps),
+    weightDecay: Math.max(0, ...optimizer.groups.map(({ weightDecay }) => weightDecay)),
+    betas,
+    epsilon,
+    clip,
+    trainable:
+      trained.size === model.parameters.size ? "all" : [...model.parameters.keys()].filter((name) => trained.has(name)),
+    accumulate: options.accumulate ?? 1,
+    carryState: options.carryState ?? false,
+    ema: ema?.decay ?? null,
+    earlyStop: options.earlyStop ? { patience, minDelta, restoreBest } : null,
+  };
+}
+
+/**
+ * Throws unless the model is of the checkpoint's kind: same configuration, same parameters.
+ *
+ * @throws ConfigurationError that says what differs
+ */
+export function expectSameModel({ path, model: described, parameters }: SavedTraining, model: LanguageModel): void {
+  const saved = (parseObject(path, described).configuration ?? {}) as Record<string, unknown>;
+  const given = JSON.parse(JSON.stringify(model.configuration)) as Record<string, unknown>;
+  const differing = differences(saved, given);
+  for (const [name, tensor] of parameters) {
+    const shape = model.parameters.get(name)?.shape;
+    if (JSON.stringify(shape) === JSON.stringify(tensor.shape)) continue;
+    differing.push(`${name} is ${shape ? `[${shape.join(", ")}]` : "missing"}, there [${tensor.shape.join(", ")}]`);
+  }
+  for (const name of model.parameters.keys()) if (!parameters.has(name)) differing.push(`${name} is not there`);
+  if (differing.length === 0) return;
+  throw new ConfigurationError(
+    `train: ${path} is a checkpoint of another model: ${shortList(differing)}. ` +
+      `ms.loadModel(${JSON.stringify(path)}) gives its model`,
+  );
+}
+
+/**
+ * Throws unless the options are the checkpoint's, but for those that the caller allows to differ.
+ *
+ * @throws ConfigurationError that says what differs, and how to allow it
+ */
+export function expectSameOptions(
+  { path, record }: SavedTraining,
+  given: ComparedOptions,
+  allow: readonly (keyof ComparedOptions)[] = [],
+): void {
+  // Numbers as JSON keeps them.
+  const now = JSON.parse(JSON.stringify(given)) as Record<string, unknown>;
+  const saved: Record<string, unknown> = { ...record.options };
+  for (const name of Object.keys(saved)) {
+    if ((allow as readonly string[]).includes(name)) {
+      delete saved[name];
+      delete now[name];
+    }
+  }
+  const differing = differences(saved, now);
+  if (differing.length === 0) return;
+  const names = Object.keys({ ...saved, ...now }).filter(
+    (name) => JSON.stringify(saved[name]) !== JSON.stringify(now[name]),
+  );
+  throw new ConfigurationError(
+    `train: ${path} was made with other options: ${shortList(differing)}. Give the same ones, or say which may differ: ` +
+      `resume: {from: …, allow: ${JSON.stringify([...allow, ...names])}}`,
+  );
+}
+
+function differences(saved: Record<string, unknown>, given: Record<string, unknown>): string[] {
+  const names = new Set([...Object.keys(saved), ...Object.keys(given)]);
+  return [...names]
+    .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(given[name]))
+    .map((name) => `${name} is ${text(given[name])}, there ${text(saved[name])}`);
+}
+
+function text(value: unknown): string {
+  const written = JSON.stringify(value) ?? "left out";
+  return written.length > 60 ? `${written.slice(0, 59)}…` : written;
+}
+
+function shortList(items: readonly string[]): string {
+  const shown = items.slice(0, 6).join("; ");
+  return items.length > 6 ? `${shown}; and ${items.length - 6} more` : shown;
+}
