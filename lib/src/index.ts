@@ -124,6 +124,21 @@ export { type HostMatrix, type MatrixInput } from "./inspection/matrix.js";
 export { type PrincipalComponents } from "./inspection/principal-components.js";
 export { type ProbeResult, type RetrievedTokensOptions } from "./inspection/probe.js";
 export { stateStatistics, StateStatistics, type HeadStatistics } from "./inspection/state-statistics.js";
+export {
+  evolution,
+  Evolution,
+  type EvolutionOptions,
+  type EvolutionRecordingOptions,
+  type FollowedEvolutionOptions,
+  type GeneratedEvolutionOptions,
+} from "./inspection/evolution.js";
+export {
+  RecordedEvolution,
+  type ChangeStatistic,
+  type EvolutionPath,
+  type EvolutionRecord,
+  type HeadChange,
+} from "./inspection/evolution-records.js";
 export { intervene, IntervenedModel } from "./inspection/intervene.js";
 export {
   type Edit,

@@ -50,10 +50,25 @@ export interface GenerateOptions<S extends SequenceState = SequenceState> extend
  * @throws ConfigurationError when an option makes no sense, a prompt is empty, or the tokenizer's tokens exceed the model's
  */
 export function generate<S extends SequenceState>(model: LanguageModel<S>, options: GenerateOptions<S>): Generation<S> {
-  const { vocabSize } = model.configuration;
-  const { tokenizer, state, keepState = false, prefillChunk = 256, signal } = options;
+  const { state, keepState = false, prefillChunk = 256, signal } = options;
+  const { rows, prompts } = preparedRows(model, options);
+  return new Generation(rows.length, (keep) =>
+    run(model, rows, prompts, { state, chunk: prefillChunk, signal, keep: keepState ? keep : undefined }),
+  );
+}
+
+/**
+ * What is to be generated, checked: a row a prompt, before its first choice.
+ *
+ * @throws ConfigurationError as {@link generate}
+ */
+export function preparedRows<S extends SequenceState>(
+  model: LanguageModel<S>,
+  options: GenerateOptions<S>,
+): { rows: GeneratedRow[]; prompts: TokenIds[] } {
+  const { tokenizer, state } = options;
   const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
-  checkOptions(options, vocabSize, stop);
+  checkOptions(options, model.configuration.vocabSize, stop);
   const prompts = promptTokens(options.prompt, tokenizer);
   if (state && state.batchSize !== 1 && state.batchSize !== prompts.length) {
     throw new ConfigurationError(
@@ -72,10 +87,7 @@ export function generate<S extends SequenceState>(model: LanguageModel<S>, optio
     allowed: typeof options.allowed === "object" ? [...options.allowed] : options.allowed,
     logProbabilities: options.logProbabilities,
   };
-  const rows = prompts.map((prompt, row) => new GeneratedRow(row, prompt, rowOptions));
-  return new Generation(rows.length, (keep) =>
-    run(model, rows, prompts, { state, chunk: prefillChunk, signal, keep: keepState ? keep : undefined }),
-  );
+  return { rows: prompts.map((prompt, row) => new GeneratedRow(row, prompt, rowOptions)), prompts };
 }
 
 interface RunOptions<S extends SequenceState> {

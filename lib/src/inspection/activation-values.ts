@@ -3,9 +3,9 @@ import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle
 
 /**
  * What an axis counts: texts of the batch, tokens, heads, channels; of a state's matrix the rows are value channels, the
- * columns key channels.
+ * columns key channels; of a state that grows, `token` counts what it holds.
  */
-export type AxisName = "row" | "position" | "head" | "channel" | "value" | "key" | `axis${number}`;
+export type AxisName = "row" | "position" | "head" | "channel" | "value" | "key" | "token" | `axis${number}`;
 
 /** One index of each of some axes. */
 export type AxisChoice = Partial<Record<AxisName, number>>;
@@ -145,8 +145,10 @@ export function activationRow({ name, axes, shape, data }: ActivationValues): st
  * The axes of an activation as a trace holds it, `[B, P, …]`; matrices of heads (three more axes) are states.
  *
  * @param rank of all axes
+ * @param grows whether it is a state that holds more with every token
  */
-export function axesOf(rank: number): AxisName[] {
+export function axesOf(rank: number, grows: boolean): AxisName[] {
+  if (grows && rank === 5) return ["row", "position", "token", "head", "channel"];
   const rest: Record<number, AxisName[]> = {
     0: [],
     1: ["channel"],

@@ -59,11 +59,13 @@ export interface Edit {
 export interface CheckedEdit {
   readonly edit: Edit;
   readonly names: ReadonlySet<string>;
+  /** those of them that are states which hold more with every token */
+  readonly growing: ReadonlySet<string>;
   readonly isChosen: (position: number) => boolean;
 }
 
 /** The value with the edit where it applies; the value itself where it does not. Differentiable. */
-export function applyEdit({ edit, isChosen }: CheckedEdit, value: Tensor, context: EditContext): Tensor {
+export function applyEdit({ edit, isChosen, growing }: CheckedEdit, value: Tensor, context: EditContext): Tensor {
   const { positions, name } = context;
   const rows = asSet(edit.rows);
   const held = heldPositions(edit.edit);
@@ -71,16 +73,17 @@ export function applyEdit({ edit, isChosen }: CheckedEdit, value: Tensor, contex
     row.map((position) => (!rows || rows.has(b)) && isChosen(position) && (!held || held.has(position))),
   );
   if (!chosen.flat().includes(true)) return value;
-  const edited = changed(edit.edit, value, context);
+  const axis = headAxis(name, value.rank, growing.has(name));
+  const edited = changed(edit.edit, value, context, axis);
   const heads = asSet(edit.heads);
   if (!heads && !chosen.flat().includes(false)) return edited;
-  return tf.where(maskOf(name, value, chosen, heads), edited, value);
+  return tf.where(maskOf(name, value, chosen, heads, axis), edited, value);
 }
 
-/** The axis of heads of an activation `[B, T, H, N]` or a state `[B, H, N, N]`; −1 where there is none. */
-export function headAxis(name: string, rank: number): number {
-  if (momentOf(name) === "tokens") return rank === 4 ? 2 : -1;
-  return rank === 4 ? 1 : -1;
+/** The axis of heads of an activation `[B, T, H, N]`, a state `[B, H, N, N]`, or one that grows, `[B, P, H, N]`; −1 for none. */
+export function headAxis(name: string, rank: number, grows: boolean): number {
+  if (rank !== 4) return -1;
+  return momentOf(name) === "tokens" || grows ? 2 : 1;
 }
 
 /** Numbers as a list. */
@@ -103,25 +106,25 @@ function maskOf(
   value: Tensor,
   chosen: readonly (readonly boolean[])[],
   heads: ReadonlySet<number> | undefined,
+  axis: number,
 ): Tensor {
   const isState = momentOf(name) !== "tokens";
   const shape = value.shape.map(() => 1);
   shape[0] = chosen.length;
   if (!isState) shape[1] = chosen[0]!.length;
   const places = tf.tensor(chosen.flat(), shape, "bool");
-  const axis = headAxis(name, value.rank);
   if (!heads || axis < 0) return tf.broadcastTo(places, value.shape);
   const headShape = value.shape.map((size, i) => (i === axis ? size : 1));
   const ofHeads = Array.from({ length: value.shape[axis]! }, (_, head) => heads.has(head));
   return tf.broadcastTo(tf.logicalAnd(places, tf.tensor(ofHeads, headShape, "bool")), value.shape);
 }
 
-function changed(action: EditAction, value: Tensor, context: EditContext): Tensor {
+function changed(action: EditAction, value: Tensor, context: EditContext, axisOfHeads: number): Tensor {
   if (action === "zero") return tf.zerosLike(value);
   if (typeof action === "function") return action(value, context);
   if ("scale" in action) return tf.mul(value, action.scale);
   if ("add" in action) return tf.add(value, tensorOf(context.name, action.add, value));
-  if ("swapHeads" in action) return swapped(value, headAxis(context.name, value.rank), action.swapHeads);
+  if ("swapHeads" in action) return swapped(value, axisOfHeads, action.swapHeads);
   if ("swapRows" in action) return swapped(value, 0, action.swapRows);
   if (action.set instanceof ActivationValues) return patch(action.set, value, context);
   return tf.broadcastTo(tensorOf(context.name, action.set, value), value.shape);

@@ -10,7 +10,7 @@ import type { Parameters } from "../model/parameters.js";
 import { tapped } from "../model/tap.js";
 import { tokenTensor, type Tokens } from "../model/tokens.js";
 import { tidyValue } from "../ops/tidy.js";
-import { activationShapes, momentOf, rememberShapes } from "./activation-places.js";
+import { activationShapes, momentOf, rememberShapes, type ActivationShape } from "./activation-places.js";
 import { applyEdit, headAxis, listOf, type CheckedEdit, type Edit, type PositionChoice } from "./edits.js";
 import { matchingNames } from "./name-patterns.js";
 
@@ -173,14 +173,16 @@ function positionsOf(name: string, value: Tensor, start: number, time: number): 
   );
 }
 
-function checkEdit(caller: string, edit: Edit, shapes: ReadonlyMap<string, readonly number[]>): CheckedEdit {
+function checkEdit(caller: string, edit: Edit, shapes: ReadonlyMap<string, ActivationShape>): CheckedEdit {
   const names = matchingNames(caller, edit.at, [...shapes.keys()]);
   const { edit: action } = edit;
   const swap = typeof action === "object" && "swapHeads" in action ? action.swapHeads : [];
   const heads = [...(edit.heads === undefined ? [] : listOf(edit.heads)), ...swap];
+  const growing = new Set<string>();
   for (const name of names) {
-    const shape = shapes.get(name)!;
-    const axis = headAxis(name, shape.length);
+    const { shape, grows } = shapes.get(name)!;
+    if (grows) growing.add(name);
+    const axis = headAxis(name, shape.length, grows);
     if (heads.length > 0 && axis < 0) {
       throw new ConfigurationError(`${caller}: ${name} has no axis of heads: it is [${shape.join(", ")}] a token`);
     }
@@ -188,7 +190,7 @@ function checkEdit(caller: string, edit: Edit, shapes: ReadonlyMap<string, reado
     if (wrong === undefined) continue;
     throw new ConfigurationError(`${caller}: heads has ${wrong}, but ${name} has the heads 0 to ${shape[axis]! - 1}`);
   }
-  return { edit, names: new Set(names), isChosen: positionRule(caller, edit.positions) };
+  return { edit, names: new Set(names), growing, isChosen: positionRule(caller, edit.positions) };
 }
 
 function positionRule(caller: string, choice: PositionChoice | undefined): (position: number) => boolean {

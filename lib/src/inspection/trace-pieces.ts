@@ -55,12 +55,19 @@ export async function tracePieces<S extends SequenceState>(
   if (chunk !== Infinity && !(Number.isInteger(chunk) && chunk >= 1)) {
     throw new ConfigurationError(`trace: chunk is ${chunk}, wanted an integer of 1 or more`);
   }
-  const names = matchingNames("trace", options.names, [...activationShapes("trace", model).keys()]);
+  const shapes = activationShapes("trace", model);
+  const names = matchingNames("trace", options.names, [...shapes.keys()]);
   const matrix = await matrixOf(tokens);
   const [, time] = matrix.shape;
   const positions = chosenPositions(options.positions, time);
+  const growing = names.filter((name) => shapes.get(name)!.grows);
+  if (growing.length > 0 && positions.length > 1) {
+    throw new ConfigurationError(
+      `trace: ${growing[0]} holds more with every token, so that it fits no table over positions: trace it at one position`,
+    );
+  }
   const ends = pieceEnds(names, positions, time, chunk);
-  return { matrix, names, pieces: run(model, matrix, positions, ends, options) };
+  return { matrix, names, pieces: run(model, matrix, positions, ends, growing, options) };
 }
 
 async function* run<S extends SequenceState>(
@@ -68,6 +75,7 @@ async function* run<S extends SequenceState>(
   matrix: TokenMatrix,
   positions: readonly number[],
   ends: readonly number[],
+  growing: readonly string[],
   { names, state: initial, signal }: TraceOptions<S>,
 ): AsyncGenerator<TracePiece, void, undefined> {
   const wanted = namePattern(names);
@@ -87,7 +95,7 @@ async function* run<S extends SequenceState>(
         const result = model.forward(columns(matrix, from, to), state, { logits, tap: watch.tap });
         result.logits.dispose();
         replaceBy(result.state);
-        yield { from, to, activations: await watch.read() };
+        yield { from, to, activations: await watch.read(growing) };
       } finally {
         watch.dispose();
       }
@@ -128,12 +136,15 @@ class PieceWatch {
   };
 
   /** Everything as plain data. */
-  async read(): Promise<Map<string, ActivationValues>> {
+  async read(growing: readonly string[]): Promise<Map<string, ActivationValues>> {
     const read = [...this.kept].map(async ([name, { tensors, positions }]): Promise<[string, ActivationValues]> => {
       const tensor = tf.tidy(() => tf.keep(tensors.length > 1 ? tf.concat(tensors, 1) : tf.clone(tensors[0]!)));
       try {
         const data = new Float32Array(await tensor.data<"float32">());
-        return [name, new ActivationValues(name, axesOf(tensor.rank), tensor.shape, data, positions)];
+        return [
+          name,
+          new ActivationValues(name, axesOf(tensor.rank, growing.includes(name)), tensor.shape, data, positions),
+        ];
       } finally {
         tensor.dispose();
       }
