@@ -71,6 +71,8 @@ export { type NestedNumbers, type SliceIndex, StateSlice, type StateValues } fro
 export { type TokenMatrix, type Tokens } from "./model/tokens.js";
 export { type MetaRead, type MetaStateOperands, type SseContext, type TimeMixCoefficients } from "./sse/context.js";
 export { type SseAxis } from "./sse/axes.js";
+export { checkSse, type CheckSseOptions } from "./sse/check/check-sse.js";
+export { SseCheckError, SseReport, type SseCheck } from "./sse/check/report.js";
 export { defineSse } from "./sse/define-sse.js";
 export { sseVariants } from "./sse/registry.js";
 export {

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+import { jupyterDisplay } from "../../display.js";
+import { useBackend } from "../../testing.js";
+import type { SseContext } from "../context.js";
+import { defineSse } from "../define-sse.js";
+import { sseVariants } from "../registry.js";
+import type { SseDefinition } from "../variant.js";
+import { checkSse, type CheckSseOptions } from "./check-sse.js";
+import { SseCheckError, type SseReport } from "./report.js";
+
+for (const { name } of sseVariants()) {
+  test(`${name} passes all checks in models of several options, and leaves no tensor behind`, async () => {
+    const options: CheckSseOptions[] = [{}, { seed: 2, rho: 0.5, aScale: 2, activation: "geluL2" }];
+    if (name !== "none") options.push({ seed: 3, mul: true, mixture: { groups: 3, topK: 1 } });
+    for (const [i, option] of options.entries()) {
+      await useBackend(i === 0 ? "cpu" : "wasm");
+      const before = tf.memory().numTensors;
+      const report = await checkSse(name, option);
+      report.assert();
+      assert.ok(report.passed);
+      assert.equal(tf.memory().numTensors, before, JSON.stringify(option));
+    }
+  });
+}
+
+type Apply = SseDefinition["apply"];
+
+const seen = ({ parameter, queries, readState, normalise }: SseContext): Tensor =>
+  normalise(readState(queries), parameter("gain"));
+
+/** Checks a definition with the one parameter `gain`. */
+async function report(apply: Apply, definition: Partial<SseDefinition> = {}): Promise<SseReport> {
+  await useBackend("wasm");
+  const parameters = { gain: { shape: "headChannels", initial: 0.5 } } as const;
+  defineSse<string>({ name: "broken", parameters, apply, ...definition });
+  return checkSse("broken");
+}
+
+function line(of: SseReport, name: string): { result: string; measured: string; meaning: string } {
+  const found = of.checks.find((check) => check.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+/** Fails unless the check failed, and says this. */
+function caught(of: SseReport, name: string, measured: RegExp, advice: RegExp): void {
+  assert.equal(of.passed, false);
+  const { result, measured: found, meaning } = line(of, name);
+  assert.equal(result, "failed", `${name}: ${found}`);
+  assert.match(found, measured);
+  assert.match(meaning, advice);
+}
+
+/** Moves everything one token to the front: the last token stays. */
+function fromNext(x: Tensor): Tensor {
+  const time = x.shape[1]!;
+  if (time === 1) return x;
+  const rest = x.shape.map(() => -1);
+  const start = x.shape.map((_, axis) => (axis === 1 ? 1 : 0));
+  const last = x.shape.map((_, axis) => (axis === 1 ? time - 1 : 0));
+  return tf.concat([tf.slice(x, start, rest), tf.slice(x, last, rest)], 1);
+}
+
+test("a variant that looks into the future is caught", async () => {
+  const found = await report((context) => context.combine(fromNext(seen(context))));
+  caught(found, "causality", /token \d changes logits before it by/, /looks into the future: axis 1 is time/);
+  caught(found, "parallel = recurrent", /difference/, /a text at once and token by token differ/i);
+  assert.equal(line(found, "shapes").result, "passed");
+});
+
+test("memory of earlier tokens that is not a state is caught", async () => {
+  const found = await report((context) => context.combine(tf.cumsum(seen(context), 1)));
+  caught(found, "parallel = recurrent", /difference/, /must come through readState or runMetaState/);
+  assert.equal(line(found, "causality").result, "passed");
+});
+
+test("a wrong shape, and sizes that fit one model only, are caught, and the rest is not asked", async () => {
+  const wrong = await report(({ queries }) => queries);
+  caught(wrong, "shapes", /with 2 rows of 6 tokens: .*z is \[2, 6, 2, 8\], wanted \[B, T, C\]/, /not as fixed numbers/);
+  assert.equal(line(wrong, "gradient").result, "skipped");
+  const fixed = await report(({ shifted, ...context }) =>
+    tf.add(shifted, tf.reshape(seen({ shifted, ...context }), shifted.shape)),
+  );
+  caught(fixed, "shapes", /with more heads than channel slices: /, /Take sizes from the context/);
+  const thrown = await report(() => {
+    throw new Error("not written yet");
+  });
+  caught(thrown, "shapes", /not written yet/, /./);
+});
+
+test("NaN is caught, with the activation that has it first", async () => {
+  // A read divided by its length, where nothing is asked for and the length is zero.
+  const found = await report(
+    ({ queries, readState, parameter, normalise, combine, tap, runMetaState, toHeads, x }) => {
+      const { state } = runMetaState(toHeads(x));
+      const u = readState(tf.relu(tf.sub(queries, 10)));
+      const direction = tap("direction", tf.div(u, tf.sqrt(tf.sum(tf.square(u), -1, true))));
+      return { z: combine(normalise(direction, parameter("gain"))), state };
+    },
+    { metaState: true },
+  );
+  caught(found, "numbers are finite", /NaN or infinity first in blocks.0.meta.direction, 6 tokens/, /with an epsilon/);
+});
+
+test("a leak is caught", async () => {
+  const kept: Tensor[] = [];
+  const found = await report((context) => {
+    const read = seen(context);
+    kept.push(tf.keep(tf.clone(read)));
+    return context.combine(read);
+  });
+  caught(found, "memory", /^2 tensors a call stay in memory/, /must not tf.keep tensors or make tf.variables/);
+  tf.dispose(kept);
+});
+
+test("an op without a gradient, with a gradient that is none, and a number read out of a tensor are caught", async () => {
+  const without = await report((context) => {
+    const read = seen(context);
+    return context.combine(tf.mul(read, tf.cast(tf.greater(read, 0.1), "float32")));
+  });
+  caught(without, "gradient", /gradient function not found for Greater/, /use ops that have a gradient \(comparisons/);
+  const rounded = await report((context) => context.combine(tf.add(seen(context), tf.floor(tf.mul(seen(context), 3)))));
+  caught(rounded, "gradient", /off by|does not go where its gradient points/, /round, floor, sign, step/);
+  const constant = await report(({ combine, readState, queries, normalise, parameter }) => {
+    const [gain] = parameter("gain").dataSync();
+    return combine(tf.mul(normalise(readState(queries)), gain!));
+  });
+  caught(constant, "gradient", /of gain: off by 100.0 %/, /read out of a tensor and is a constant to tfjs/);
+  caught(
+    constant,
+    "gradients reach every parameter",
+    /none for blocks.0.meta.gain, blocks.1.meta.gain/,
+    /never learns/,
+  );
+});
+
+test("a gradient of one's own that is wrong by a tenth is caught", async () => {
+  const double = tf.customGrad((x) => ({
+    value: tf.mul(x as Tensor, 2),
+    gradFunc: (dy) => tf.mul(dy, 2.2),
+  }));
+  const found = await report((context) => context.combine(double(seen(context))));
+  caught(found, "gradient", /off by \d+\.\d %, and of \d more/, /a tf.customGrad that is not right/);
+});
+
+test("corners are no failure: relu passes, whatever the seed", async () => {
+  await report((context) => context.combine(tf.leakyRelu(seen(context), 0.1)));
+  for (let seed = 1; seed <= 4; seed++) (await checkSse("broken", { seed })).assert();
+});
+
+test("rows that reach one another, randomness, and a parameter without use are caught", async () => {
+  const mixed = await report((context) => context.combine(tf.add(seen(context), tf.mean(seen(context), 0, true))));
+  caught(mixed, "batch = single", /difference/, /axis 0 is the batch/);
+  let call = 0;
+  const random = await report((context) => context.combine(tf.mul(seen(context), 1 + 0.01 * ++call)));
+  caught(random, "repeatable", /difference/, /take randomness out of apply/);
+  const unused = await report(({ combine, readState, queries, normalise }) => combine(normalise(readState(queries))));
+  caught(unused, "gradients reach every parameter", /none for blocks.0.meta.gain/, /use it in apply/);
+});
+
+test("RWKV-7 at zero: held to where it is claimed, told where it is not", async () => {
+  const constant: Apply = (context) => context.combine(tf.add(seen(context), 0.1));
+  const claimed = await report(constant, { neutralAtZero: true });
+  caught(claimed, "RWKV-7 at zero", /difference .* to RWKV-7/, /take neutralAtZero out/);
+  const open = await report(constant);
+  assert.equal(line(open, "RWKV-7 at zero").result, "skipped");
+  assert.ok(open.passed);
+  const could = await report((context) => context.combine(seen(context)));
+  assert.match(line(could, "RWKV-7 at zero").meaning, /once the definition says neutralAtZero: true/);
+});
+
+test("the report shows itself, and asserts for scripts", async () => {
+  const found = await report((context) => context.combine(fromNext(seen(context))));
+  const bundle = found[jupyterDisplay]();
+  assert.match(bundle["text/plain"] as string, /^SSE variant "broken": \d of 10 checks failed\ncheck +result/);
+  assert.match(bundle["text/plain"] as string, /causality +✗ FAILED +token/);
+  assert.match(bundle["text/html"] as string, /<table>.*✗ FAILED/s);
+  assert.throws(
+    () => found.assert(),
+    (error: unknown) => {
+      assert.ok(error instanceof SseCheckError);
+      assert.equal(error.report, found);
+      assert.match(error.message, /SSE variant "broken" failed \d of its checks\n.*causality: token/s);
+      return true;
+    },
+  );
+  await assert.rejects(checkSse("nobody"), /sse is "nobody", wanted one of .* or define it first/);
+  await assert.rejects(checkSse("sse", { rho: 2 }), /rho is 2/);
+});
