@@ -96,10 +96,12 @@ export class GrowthReport implements GrowthFindings, Displayable {
   }
 }
 
-/** Parameters that changed alike in several layers share a row: `blocks.*.ffn.key.weight`. */
+/** Parameters that changed alike in several layers share a row, `blocks.*.ffn.key.weight`; new layers have one together. */
 function additionRows(added: readonly ParameterChange[]): string[][] {
   const groups = new Map<string, { row: string[]; count: number; name: string }>();
+  const layers = newLayers(added);
   for (const { name, before, after, filled } of added) {
+    if (layers.includes(layerOf(name) ?? -1)) continue;
     const pattern = name.replace(/^blocks\.\d+\./, "blocks.*.");
     const row = [before ? shape(before) : "—", shape(after), filled];
     const key = [pattern, ...row].join("|");
@@ -109,7 +111,27 @@ function additionRows(added: readonly ParameterChange[]): string[][] {
   return [
     ["parameter", "in layers", "before", "after", "new part"],
     ...[...groups.values()].map(({ row, count, name }) => [name, String(count), ...row]),
+    ...(layers.length > 0 ? [layersRow(layers, added)] : []),
   ];
+}
+
+function layerOf(name: string): number | undefined {
+  const layer = /^blocks\.(\d+)\./.exec(name)?.[1];
+  return layer === undefined ? undefined : Number(layer);
+}
+
+/** Layers all of whose parameters are new; each has a first layer norm. */
+function newLayers(added: readonly ParameterChange[]): number[] {
+  return added
+    .filter(({ name, before }) => !before && /^blocks\.\d+\.ln1\.weight$/.test(name))
+    .map(({ name }) => layerOf(name)!);
+}
+
+function layersRow(layers: readonly number[], added: readonly ParameterChange[]): string[] {
+  const first = added.filter(({ name }) => layerOf(name) === layers[0]);
+  const zeros = first.filter(({ filled }) => filled === "zero").map(({ name }) => name.replace(/^blocks\.\d+\./, ""));
+  const name = layers.length === 1 ? `blocks.${layers[0]}.*` : `blocks.${layers[0]}–${layers.at(-1)}.*`;
+  return [name, String(layers.length), "—", `${first.length} each`, `as at the start; ${zeros.join(", ")} zero`];
 }
 
 function measurementRows(measurements: readonly GrowthMeasurement[]): string[][] {

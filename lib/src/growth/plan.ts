@@ -9,7 +9,7 @@ import { valuesOf } from "../model/state-layers.js";
 import type { Random } from "../random.js";
 import { extend, keptPart, withSize, type AxisGrowth } from "./extend.js";
 import { asAtStart, fillingAlong, zero, type Filling } from "./fillings.js";
-import { keptPlaces, parameterAxes, variantAxis } from "./parameter-axes.js";
+import { keptPlaces, nameInBlock, parameterAxes, variantAxis } from "./parameter-axes.js";
 
 /** One longer axis, and what its new part is filled with. */
 export interface GrowthStep extends AxisGrowth {
@@ -57,10 +57,15 @@ function growthSteps(
   });
 }
 
-/** A parameter that the old model has not: of a new layer as at the start, else zero, so that it adds nothing. */
+/**
+ * A parameter that the old model has not: of a new layer as at the start, but for what writes to the residual stream, which is
+ * zero (a new model has zeros there too, but here the outputs depend on it); else zero, so that it adds nothing.
+ */
 function newParameter({ name, fill }: ParameterSpecification, from: ModelConfiguration): Filling {
   const layer = Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1);
-  return layer >= from.layers ? asAtStart(fill) : zero;
+  const isNewLayer = layer >= from.layers;
+  const writes = ["att.output.weight", "ffn.value.weight"].includes(nameInBlock(name));
+  return isNewLayer && !writes ? asAtStart(fill) : zero;
 }
 
 /** The shapes that a parameter goes through, from the old one to the new. */

@@ -42,6 +42,10 @@ test("the report names what was added, with what it was filled, and that nothing
     shown["text/plain"] as string,
     /\nblocks\.\*\.ffn\.key\.weight +2 +\[12, 8\] +\[20, 8\] +as at the start\n/,
   );
+  assert.match(
+    shown["text/plain"] as string,
+    /\nblocks\.2\.\* +1 +— +\d+ each +as at the start; att\.output\.weight, ffn\.value\.weight zero\n/,
+  );
   assert.match(shown["text/html"] as string, /<table>.*<table>/s);
 });
 
