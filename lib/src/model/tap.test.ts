@@ -85,16 +85,18 @@ for (const [name, options] of shapes) {
 
 test("a removal key put back as a copy gives the coefficients it came from", async () => {
   await useBackend("wasm");
-  const model = randomModel();
-  const tap = (name: string, value: Tensor): Tensor => (name.endsWith("att.kappa") ? tf.clone(value) : value);
-  // β is multiplied anew, in another order than the key's own op: roundings.
-  assertClose(
-    model.forward(inputs, undefined, { tap }).logits.dataSync(),
-    model.forward(inputs).logits.dataSync(),
-    1e-6,
-    "logits",
-  );
-  model.dispose();
+  for (const aScale of [1, 2] as const) {
+    const model = randomModel({ aScale });
+    const tap = (name: string, value: Tensor): Tensor => (name.endsWith("att.kappa") ? tf.clone(value) : value);
+    // β is multiplied anew, in another order than the key's own op: roundings.
+    assertClose(
+      model.forward(inputs, undefined, { tap }).logits.dataSync(),
+      model.forward(inputs).logits.dataSync(),
+      1e-6,
+      `logits, aScale ${aScale}`,
+    );
+    model.dispose();
+  }
 });
 
 test("a replacement of another shape or dtype is refused with both named", async () => {
