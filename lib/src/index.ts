@@ -95,6 +95,7 @@ export {
   type BaselineSizeOptions,
   type MixersOptions,
   type RecurrentOptions,
+  type TokenformerOptions,
   type TransformerOptions,
 } from "./baselines/create-baseline.js";
 export { type MixerOptions } from "./baselines/mixer-options.js";
@@ -108,7 +109,7 @@ export {
 } from "./baselines/mixer.js";
 export { type NormName } from "./baselines/norms.js";
 
-export { loadModel, type LoadModelOptions } from "./io/load-model.js";
+export { loadModel, type LoadBaselineOptions, type LoadModelOptions } from "./io/load-model.js";
 export { saveModel, type SaveModelOptions } from "./io/save-model.js";
 export { fromRwkv7, type FromRwkv7Options } from "./model/from-rwkv7.js";
 export { inspectFile, type FileInspection } from "./io/inspect-file.js";

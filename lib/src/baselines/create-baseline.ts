@@ -164,8 +164,8 @@ interface Recipe extends Omit<BaselineSizes, keyof BaselineSizeOptions | "kind" 
   readonly step: number;
 }
 
-/** The embedding of models without a norm after it: what enters the residual stream is of the size of what blocks add. */
-const plainEmbedding = { embeddingNorm: false, embeddingScale: 0.5 };
+/** The embedding of models without a norm after it; small, so that what blocks add soon counts (0.02 and 0.5 learned slower). */
+const plainEmbedding = { embeddingNorm: false, embeddingScale: 0.05 };
 
 function recipe(options: Exclude<BaselineOptions, RecurrentOptions>): Recipe {
   const headSize = headSizeOf(options);

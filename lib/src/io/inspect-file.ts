@@ -1,8 +1,10 @@
 /** What a file of tensors holds, without loading it. */
+import { baselineTitles, type BaselineConfiguration } from "../baselines/configuration.js";
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import { message } from "./random-access.js";
 import type { ModelConfiguration } from "../model/configuration.js";
 import type { HuggingFaceConfig } from "./huggingface/config.js";
+import { baselineInFile } from "./baseline-file.js";
 import { inferConfiguration } from "./infer-configuration.js";
 import { modelTensors, type Naming } from "./model-tensors.js";
 import { openModelFile } from "./open-model-file.js";
@@ -24,7 +26,9 @@ export class FileInspection implements Displayable {
     readonly metadata: ReadonlyMap<string, string>,
     /** the model in it and how its tensors are named; or why it holds none that can be loaded */
     readonly model:
-      { readonly configuration: ModelConfiguration; readonly naming: Naming } | { readonly reason: string },
+      | { readonly configuration: ModelConfiguration; readonly naming: Naming }
+      | { readonly baseline: BaselineConfiguration }
+      | { readonly reason: string },
   ) {}
 
   /** Bytes of all tensors. */
@@ -43,6 +47,7 @@ export class FileInspection implements Displayable {
 
   private describeModel(): string {
     if ("reason" in this.model) return this.model.reason;
+    if ("baseline" in this.model) return describeBaseline(this.model.baseline);
     const { sse, layers, width, heads, headSize, parameterTokens, vocabSize } = this.model.configuration;
     return (
       `${sse === "none" ? "RWKV-7" : `Meta-State (${sse})`}, ${layers} layers, width ${width}, ${heads} heads of ` +
@@ -84,8 +89,25 @@ export async function inspectFile(path: string): Promise<FileInspection> {
   }
 }
 
+function describeBaseline({
+  kind,
+  layers,
+  width,
+  tokenMixer,
+  channelMixer,
+  hidden,
+  vocabSize,
+}: BaselineConfiguration): string {
+  return (
+    `${baselineTitles[kind]}, ${layers} layers, width ${width}, ${tokenMixer}, ${channelMixer} ${hidden} wide, ` +
+    `vocabulary ${vocabSize}`
+  );
+}
+
 function describe(file: TensorFile, config: HuggingFaceConfig | undefined): FileInspection["model"] {
   try {
+    const baseline = baselineInFile(modelPart(file));
+    if (baseline) return { baseline };
     const { naming, tensors } = modelTensors(modelPart(file), config);
     const declared = file.metadata.get("metastate") ?? config?.metastate;
     return { configuration: inferConfiguration(file.path, tensors, declared).configuration, naming };

@@ -2,9 +2,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
+import type { BaselineModel } from "../baselines/baseline-model.js";
+import { baselineTitles, type BaselineKind } from "../baselines/configuration.js";
+import { ConfigurationError, ModelFileError } from "../errors.js";
 import { Model } from "../model/model.js";
 import type { ModelConfiguration } from "../model/configuration.js";
 import { parameterSpecifications } from "../model/parameters.js";
+import { baselineInFile, readBaseline } from "./baseline-file.js";
 import { inferConfiguration, type SseChoice } from "./infer-configuration.js";
 import { modelTensors, readParameter, type ModelTensor } from "./model-tensors.js";
 import { openModelFile, type OpenModelFile } from "./open-model-file.js";
@@ -14,6 +18,8 @@ import { modelPart } from "./training-tensors.js";
 
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions extends SseChoice {
+  /** what the file must hold; default an RWKV-7 or Meta-State model */
+  kind?: "meta-state";
   /**
    * the SSE variant that an RWKV-7 model gets, with zero gains, so that its outputs stay equal; for a Meta-State model it
    * must be the file's own
@@ -31,10 +37,22 @@ export interface LoadModelOptions extends SseChoice {
   signal?: AbortSignal;
 }
 
+/** Options of {@link loadModel} for a baseline. */
+export interface LoadBaselineOptions<K extends BaselineKind | "any" = BaselineKind | "any"> {
+  /** which baseline the file must hold; `any`: whatever it holds, an RWKV-7 or Meta-State model too */
+  kind: K;
+  /** of a checkpoint of a training: the average of its parameters instead of the last ones; default false */
+  ema?: boolean;
+  /** called while the file is read */
+  onProgress?: (progress: FileProgress) => void;
+  /** ends loading with its reason */
+  signal?: AbortSignal;
+}
+
 /**
  * Loads a model: RWKV-7 or Meta-State, from `.safetensors`, RWKV's or our `.pth`, a folder in the layout of Hugging Face
- * (flash-linear-attention), in shards or not. The format is told by the content, the sizes by the shapes. float16 and
- * bfloat16 become float32 exactly.
+ * (flash-linear-attention), in shards or not; or a baseline that `ms.saveModel` wrote, when `kind` names it. The format is told
+ * by the content, the sizes by the shapes. float16 and bfloat16 become float32 exactly.
  *
  * Reads by range: besides the parameters, no more than the largest of them is in memory.
  *
@@ -42,10 +60,35 @@ export interface LoadModelOptions extends SseChoice {
  * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do
  * @throws ConfigurationError when the options do not fit the file
  */
-export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
-  const opened = await openModelFile(path, options);
+export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
+export async function loadModel(path: string, options: LoadBaselineOptions<BaselineKind>): Promise<BaselineModel>;
+export async function loadModel(path: string, options: LoadBaselineOptions<"any">): Promise<Model | BaselineModel>;
+export async function loadModel(
+  path: string,
+  options: LoadModelOptions | LoadBaselineOptions = {},
+): Promise<Model | BaselineModel> {
+  const { kind: wanted = "meta-state" } = options;
+  const kinds = ["meta-state", ...Object.keys(baselineTitles), "any"];
+  if (!kinds.includes(wanted)) {
+    throw new ConfigurationError(`loadModel: kind is ${JSON.stringify(wanted)}, wanted one of ${kinds.join(", ")}`);
+  }
+  const opened = await openModelFile(path, options as LoadModelOptions);
   try {
-    return await readModel(opened, options);
+    const file = modelPart(opened.file, options);
+    const baseline = baselineInFile(file);
+    if (wanted !== "any" && wanted !== (baseline?.kind ?? "meta-state")) {
+      const held = baseline ? `a baseline (${baselineTitles[baseline.kind]})` : "no baseline that ms.saveModel wrote";
+      throw new ModelFileError(
+        path,
+        null,
+        `holds ${held}, wanted ${wanted}`,
+        baseline
+          ? `Pass {kind: "${baseline.kind}"}, or {kind: "any"}.`
+          : `Leave kind out for an RWKV-7 or Meta-State model, or pass {kind: "any"}.`,
+      );
+    }
+    if (baseline) return await readBaseline(file, baseline, options);
+    return await readModel(opened, options as LoadModelOptions);
   } finally {
     await opened.file.close();
   }

@@ -1,6 +1,8 @@
 /** Models into files. */
 import { extname } from "node:path";
 
+import { BaselineModel } from "../baselines/baseline-model.js";
+import { baselineTitles } from "../baselines/configuration.js";
 import { ConfigurationError } from "../errors.js";
 import { attentionWidth, type ModelConfiguration } from "../model/configuration.js";
 import type { LanguageModel } from "../model/language-model.js";
@@ -45,9 +47,14 @@ export function describeModel(model: Pick<LanguageModel, "configuration">): stri
  *
  * @param path the file, or for `huggingface` the folder, which is made when there is none; its other files stay
  * @throws ConfigurationError when a value does not fit float16, when an option is unknown, or when the format is `pth` and
- *   the model has an `aScale` or an `activation` that RWKV-7 does not have
+ *   the model has an `aScale` or an `activation` that RWKV-7 does not have, or when it is a baseline and the format is not
+ *   `safetensors`
  */
-export async function saveModel(model: Model, path: string, options: SaveModelOptions = {}): Promise<void> {
+export async function saveModel(
+  model: Model | BaselineModel,
+  path: string,
+  options: SaveModelOptions = {},
+): Promise<void> {
   const { format = formatOf(path), dtype: dtypeName = "float32", maxShardBytes = 5e9, onProgress, signal } = options;
   const dtype = Object.hasOwn(dtypes, dtypeName) ? dtypes[dtypeName] : undefined;
   if (!dtype) throw wrong("dtype", dtypeName, Object.keys(dtypes));
@@ -60,7 +67,7 @@ export async function saveModel(model: Model, path: string, options: SaveModelOp
       return (await variable.data<"float32">()) as Float32Array<ArrayBuffer>;
     },
   }));
-  const parameters = format === "pth" ? withUnused(model, held) : held;
+  const parameters = format === "pth" ? withUnused(rwkv7Of(model, format), held) : held;
   const total = parameters.reduce((sum, parameter) => sum + byteLength(parameter), 0);
   const progress = new ProgressCounter(total, onProgress);
   const writing = { onBytes: progress.add, signal };
@@ -70,14 +77,28 @@ export async function saveModel(model: Model, path: string, options: SaveModelOp
     case "safetensors":
       return writeAtomically(path, (sink) => writeSafetensors(sink, parameters, metadata, writing));
     case "pth":
-      expectPublishedEquations(model.configuration);
+      expectPublishedEquations(rwkv7Of(model, format).configuration);
       return writeAtomically(path, (sink) => writePth(sink, parameters, description, writing));
     case "huggingface":
       if (!(maxShardBytes > 0)) throw new ConfigurationError(`saveModel: maxShardBytes is ${maxShardBytes}`);
-      return saveFolder(path, model, parameters, { metadata, dtype: dtypeName, maxShardBytes, ...writing });
+      return saveFolder(path, rwkv7Of(model, format), parameters, {
+        metadata,
+        dtype: dtypeName,
+        maxShardBytes,
+        ...writing,
+      });
     default:
       throw wrong("format", format, ["safetensors", "pth", "huggingface"]);
   }
+}
+
+/** The model, where a format can hold it. */
+function rwkv7Of(model: Model | BaselineModel, format: string): Model {
+  if (!(model instanceof BaselineModel)) return model;
+  throw new ConfigurationError(
+    `saveModel: the format ${format} is for RWKV-7 and Meta-State, this is a ${baselineTitles[model.configuration.kind]}: ` +
+      `save it as .safetensors`,
+  );
 }
 
 /** RWKV-LM reads a `.pth` by RWKV-7's equations, whatever else is in the file. */
