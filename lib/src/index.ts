@@ -95,9 +95,11 @@ export {
   type BaselineSizeOptions,
   type MixersOptions,
   type RecurrentOptions,
+  type Rwkv4Options,
   type TokenformerOptions,
   type TransformerOptions,
 } from "./baselines/create-baseline.js";
+export { growBaseline, type BaselineGrowth } from "./baselines/grow-baseline.js";
 export { type MixerOptions } from "./baselines/mixer-options.js";
 export {
   type Mixer,

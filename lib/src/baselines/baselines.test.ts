@@ -27,6 +27,7 @@ const cases: Record<string, Options> = {
     norm: "layer",
     ropeBase: 50,
   },
+  "RWKV-4": { kind: "rwkv4", vocabSize: 7, width: 8, layers: 2, hidden: 10 },
   TokenFormer: { kind: "tokenformer", ...sizes, attentionTokens: 6 },
 };
 

@@ -11,6 +11,7 @@ import { createBaseline, type BaselineOptions } from "./create-baseline.js";
 const kinds: readonly BaselineOptions[] = [
   { kind: "transformer", vocabSize: 90, layers: 3 },
   { kind: "transformer", vocabSize: 90, layers: 2, activation: "squaredRelu", norm: "layer" },
+  { kind: "rwkv4", vocabSize: 90, layers: 3 },
   { kind: "tokenformer", vocabSize: 90, layers: 2 },
   { kind: "rwkv7", vocabSize: 90, layers: 2 },
   { kind: "meta-state", vocabSize: 90, layers: 2, sse: "meta" },
@@ -29,7 +30,7 @@ for (const options of kinds) {
       assert.ok(ratio > 1.5 && ratio < 10, `inner size ${inner} at width ${configuration.width}`);
       model.dispose();
     }
-    const model = createBaseline({ ...options, parameterCount: 200_000, width: 96, headSize: 16 });
+    const model = createBaseline({ ...options, parameterCount: 200_000, width: 96 });
     assert.equal(model.configuration.width, 96);
     assert.ok(Math.abs(model.parameterCount / 200_000 - 1) < 0.005);
     model.dispose();

@@ -63,6 +63,13 @@ export interface TokenformerOptions extends BaselineSizeOptions {
   maximumContext?: number;
 }
 
+/** RWKV-4 (arXiv 2305.13048), with the names and initial values of its published training code. */
+export interface Rwkv4Options extends Omit<BaselineSizeOptions, "headSize"> {
+  kind: "rwkv4";
+  /** hidden channels of channel mixing; default 4 × width */
+  hidden?: number;
+}
+
 /** A combination of mixers, one's own among them. */
 export interface MixersOptions extends BaselineSizeOptions {
   kind: "mixers";
@@ -86,7 +93,7 @@ export interface RecurrentOptions extends Omit<ModelOptions, "width">, BaselineS
 }
 
 /** What {@link createBaseline} can make. */
-export type BaselineOptions = TransformerOptions | TokenformerOptions | MixersOptions | RecurrentOptions;
+export type BaselineOptions = TransformerOptions | Rwkv4Options | TokenformerOptions | MixersOptions | RecurrentOptions;
 
 /** The model that options make. */
 export type BaselineOf<O extends BaselineOptions> = O extends RecurrentOptions ? Model : BaselineModel;
@@ -170,6 +177,19 @@ const plainEmbedding = { embeddingNorm: false, embeddingScale: 0.05 };
 function recipe(options: Exclude<BaselineOptions, RecurrentOptions>): Recipe {
   const headSize = headSizeOf(options);
   switch (options.kind) {
+    case "rwkv4":
+      return {
+        tokenMixer: "rwkv4TimeMixing",
+        channelMixer: "rwkv4ChannelMixing",
+        norm: "layer",
+        embeddingNorm: true,
+        // Published as ± the learning rate; ln0 undoes the size, so that only the first steps' directions depend on it.
+        embeddingScale: 0.01,
+        mixerOptions: {},
+        headSize: 1,
+        step: 8,
+        ratio: 4,
+      };
     case "transformer": {
       const { activation = "swiglu", norm = "rms", ropeBase, maximumContext } = options;
       return {

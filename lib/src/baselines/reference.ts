@@ -12,6 +12,9 @@ type Get = (name: string) => Vector;
 interface ReferenceLayer {
   readonly keys: Vector[];
   readonly values: Vector[];
+  /** the last token as each half saw it */
+  att?: Vector;
+  ffn?: Vector;
 }
 
 /** Runs one sequence from the beginning: the logits after each token. */
@@ -36,7 +39,7 @@ export function referenceBaseline(
       const x2 = norm(configuration, x, (part) => p(`ln2.${part}`));
       x = plus(
         x,
-        channelMix(configuration, (name) => p(`ffn.${name}`), x2),
+        channelMix(configuration, (name) => p(`ffn.${name}`), state, x2),
       );
     });
     return times(
@@ -54,6 +57,7 @@ function tokenMix(
   position: number,
 ): Vector {
   const { heads, headSize, mixerOptions, tokenMixer } = configuration;
+  if (tokenMixer === "rwkv4TimeMixing") return rwkv4TimeMix(p, state, x);
   const project = (name: string, input: Vector): Vector =>
     tokenMixer === "tokenAttention"
       ? pattention((part) => p(`${name}.${part}`), input, mixerOptions.attentionScale as number)
@@ -97,6 +101,47 @@ function rotate(x: Vector, size: number, position: number, base: number): Vector
   return turned;
 }
 
+/** The token mixed with the one before: m x_t + (1 − m) x_{t−1}. */
+function mixed(p: Get, name: string, x: Vector, previous: Vector | undefined): Vector {
+  return x.map(
+    (value, c) => p(`time_mix_${name}`)[c]! * value + (1 - p(`time_mix_${name}`)[c]!) * (previous?.[c] ?? 0),
+  );
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** The average as a sum over all tokens so far: Σ_i e^{−(t−1−i) e^d + k_i} v_i + e^{u + k_t} v_t, over the same without v. */
+function rwkv4TimeMix(p: Get, state: ReferenceLayer, x: Vector): Vector {
+  const r = times(p("receptance.weight"), mixed(p, "r", x, state.att)).map(sigmoid);
+  const k = times(p("key.weight"), mixed(p, "k", x, state.att));
+  const v = times(p("value.weight"), mixed(p, "v", x, state.att));
+  const before = state.keys.length;
+  const average = x.map((_, c) => {
+    const now = Math.exp(p("time_first")[c]! + k[c]!);
+    let [top, bottom] = [now * v[c]!, now];
+    for (let i = 0; i < before; i++) {
+      const weight = Math.exp(-(before - 1 - i) * Math.exp(p("time_decay")[c]!) + state.keys[i]![c]!);
+      top += weight * state.values[i]![c]!;
+      bottom += weight;
+    }
+    return top / bottom;
+  });
+  state.keys.push(k);
+  state.values.push(v);
+  state.att = x;
+  return times(
+    p("output.weight"),
+    average.map((value, c) => value * r[c]!),
+  );
+}
+
+function rwkv4ChannelMix(p: Get, state: ReferenceLayer, x: Vector): Vector {
+  const r = times(p("receptance.weight"), mixed(p, "r", x, state.ffn)).map(sigmoid);
+  const k = times(p("key.weight"), mixed(p, "k", x, state.ffn)).map((key) => Math.max(0, key) ** 2);
+  state.ffn = x;
+  return times(p("value.weight"), k).map((value, c) => value * r[c]!);
+}
+
 /** Vᵀ GeLU(τ K x / ‖K x‖₂). */
 function pattention(p: Get, x: Vector, scale: number): Vector {
   const scores = times(p("keys.weight"), x);
@@ -118,7 +163,13 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
-function channelMix({ channelMixer, mixerOptions }: BaselineConfiguration, p: Get, x: Vector): Vector {
+function channelMix(
+  { channelMixer, mixerOptions }: BaselineConfiguration,
+  p: Get,
+  state: ReferenceLayer,
+  x: Vector,
+): Vector {
+  if (channelMixer === "rwkv4ChannelMixing") return rwkv4ChannelMix(p, state, x);
   if (channelMixer === "tokenFeedForward") return pattention(p, x, mixerOptions.feedForwardScale as number);
   const key = times(p("key.weight"), x);
   if (channelMixer === "squaredRelu") {

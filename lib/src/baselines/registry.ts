@@ -3,13 +3,14 @@ import { ConfigurationError } from "../errors.js";
 import { attention } from "./attention.js";
 import { squaredReluMixer, swiGluMixer } from "./feed-forward.js";
 import type { Mixer, MixerHalf } from "./mixer.js";
+import { rwkv4ChannelMixing, rwkv4TimeMixing } from "./rwkv4.js";
 import { tokenAttention, tokenFeedForward } from "./tokenformer.js";
 
 const byName = (...mixers: readonly Mixer[]): Map<string, Mixer> => new Map(mixers.map((mixer) => [mixer.name, mixer]));
 
 const registered: Record<MixerHalf, Map<string, Mixer>> = {
-  att: byName(attention, tokenAttention),
-  ffn: byName(swiGluMixer, squaredReluMixer, tokenFeedForward),
+  att: byName(attention, tokenAttention, rwkv4TimeMixing),
+  ffn: byName(swiGluMixer, squaredReluMixer, tokenFeedForward, rwkv4ChannelMixing),
 };
 
 const kinds: Record<MixerHalf, string> = { att: "tokenMixer", ffn: "channelMixer" };

@@ -114,7 +114,7 @@ const cases: readonly OpCase[] = [
     op: ({ x, cosines, sines }) => rotary(x as Tensor4D, { cosines: cosines as Tensor3D, sines: sines as Tensor3D }),
     differentiated: ["x"],
   },
-  ...[1, 6].map((count): OpCase => {
+  ...[1, 2, 3, 6].map((count): OpCase => {
     const names = Array.from({ length: count }, (_, i) => i);
     return {
       name: `tokenShift, ${count} mixes`,

@@ -1,6 +1,7 @@
 /**
  * The op `tokenShift`: RWKV's mix of each token with the one before it, for several mixes of the same input at once.
- * Time mixing takes six, the Meta-State layer one; a kernel exists for each count, named `TokenShift6`, `TokenShift1`.
+ * RWKV-7's time mixing takes six, the Meta-State layer one, RWKV-4 three and two; a kernel exists for each count, named
+ * `TokenShift6`, `TokenShift1` and so on.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor2D, Tensor3D, TensorInfo } from "@tensorflow/tfjs-core";
@@ -46,7 +47,7 @@ function declareTokenShift(count: number): TokenShiftKernels {
   return { forward: kernel, backward: gradient };
 }
 
-const kernels = new Map([1, 6].map((count) => [count, declareTokenShift(count)]));
+const kernels = new Map([1, 2, 3, 6].map((count) => [count, declareTokenShift(count)]));
 
 /** The kernels for so many mixes, forward and gradient. */
 export function tokenShiftKernels(count: number): readonly [Kernel<string, Attributes>, Kernel<string, Attributes>] {
@@ -194,7 +195,7 @@ function backwardHost(
  *
  * @param x float32 `[B, T, C]`
  * @param previous the token before the first, `[B, C]`: zeros at the start of a sequence, else the last row before
- * @param mixes 1 or 6 tensors of C values (checkpoints hold them as `[1, 1, C]`)
+ * @param mixes 1, 2, 3 or 6 tensors of C values (checkpoints hold them as `[1, 1, C]`)
  * @returns one tensor `[B, T, C]` for each mix
  * @throws ShapeError when a shape does not fit
  */

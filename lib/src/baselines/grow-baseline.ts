@@ -1,0 +1,137 @@
+/** Larger baselines that compute what the smaller ones do: TokenFormer's growth by parameter tokens, and layers for all. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Variable } from "@tensorflow/tfjs-core";
+
+import { ConfigurationError } from "../errors.js";
+import type { Filler } from "../model/initial-values.js";
+import { Random } from "../random.js";
+import { sizeOf } from "../ops/shape.js";
+import { BaselineModel } from "./baseline-model.js";
+import { completeBaseline, type BaselineConfiguration } from "./configuration.js";
+import { unitVariance } from "./feed-forward.js";
+import { baselineParameters } from "./parameters.js";
+import { unitSum } from "./tokenformer.js";
+
+/** What is to grow, each to its new size. */
+export interface BaselineGrowth {
+  /** the channel mixer's hidden channels or parameter tokens */
+  hidden?: number;
+  /** TokenFormer: parameter tokens each of queries, keys, values and output */
+  attentionTokens?: number;
+  /** blocks, appended with a zero output */
+  layers?: number;
+}
+
+/** The channel mixers of the library that grow, and which axis of each matrix is the inner size. */
+const innerAxes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  swiglu: { "gate.weight": 0, "key.weight": 0, "value.weight": 1 },
+  squaredRelu: { "key.weight": 0, "value.weight": 1 },
+  rwkv4ChannelMixing: { "key.weight": 0, "value.weight": 1 },
+  tokenFeedForward: { "keys.weight": 0, "values.weight": 0 },
+};
+
+/** The mixers of the library, whose output is zero at the start: a fresh layer of them adds nothing. */
+const silentAtStart = new Set([...Object.keys(innerAxes), "attention", "tokenAttention", "rwkv4TimeMixing"]);
+
+/**
+ * A larger model with the same outputs, to rounding. New parameter tokens have zero keys, as TokenFormer grows (arXiv 2410.23168),
+ * and random values, so that a gradient wakes the keys; their norm keeps its scale (see `tokenformer.ts`), so that the old ones
+ * are called for as before. New hidden channels have random keys and zero values. New layers are as at the start of training,
+ * where every mixer's output is zero.
+ *
+ * @param model stays as it is
+ * @param settings `seed` of the random parts
+ * @throws ConfigurationError when a size gets smaller, or when growth would change the outputs
+ */
+export function growBaseline(
+  model: BaselineModel,
+  growth: BaselineGrowth,
+  { seed = 0 }: { seed?: number } = {},
+): BaselineModel {
+  const { configuration } = model;
+  const grown = grownConfiguration(configuration, growth);
+  const random = new Random(seed);
+  const parameters = new Map<string, Variable>();
+  for (const { name, shape, fill } of baselineParameters(grown)) {
+    const values = new Float32Array(sizeOf(shape));
+    const old = model.parameters.get(name);
+    if (!old) fill(random, values, shape);
+    else extend(values, shape, old, newPart(grown, name), random);
+    const tensor = tf.tensor(values, [...shape], "float32");
+    parameters.set(name, tf.variable(tensor));
+    tensor.dispose();
+  }
+  return new BaselineModel(grown, parameters);
+}
+
+function grownConfiguration(configuration: BaselineConfiguration, growth: BaselineGrowth): BaselineConfiguration {
+  const { mixerOptions, tokenMixer, channelMixer } = configuration;
+  const was: Required<BaselineGrowth> = {
+    hidden: configuration.hidden,
+    layers: configuration.layers,
+    attentionTokens: typeof mixerOptions.attentionTokens === "number" ? mixerOptions.attentionTokens : 0,
+  };
+  for (const [name, value] of Object.entries(growth) as [keyof BaselineGrowth, number | undefined][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(was, name)) {
+      throw new ConfigurationError(`growBaseline: ${name} cannot grow, wanted hidden, attentionTokens or layers`);
+    }
+    if (!Number.isSafeInteger(value) || value < was[name]) {
+      throw new ConfigurationError(`growBaseline: ${name} is ${value}, wanted an integer of at least ${was[name]}`);
+    }
+  }
+  const { hidden = was.hidden, layers = was.layers, attentionTokens } = growth;
+  if (hidden > was.hidden && !innerAxes[channelMixer]) {
+    throw new ConfigurationError(
+      `growBaseline: how the channel mixer "${channelMixer}" keeps its outputs when hidden grows is not known`,
+    );
+  }
+  if (attentionTokens !== undefined && tokenMixer !== "tokenAttention") {
+    throw new ConfigurationError(`growBaseline: attentionTokens are TokenFormer's, the token mixer is "${tokenMixer}"`);
+  }
+  const loud = [tokenMixer, channelMixer].find((name) => !silentAtStart.has(name));
+  if (layers > was.layers && loud !== undefined) {
+    throw new ConfigurationError(
+      `growBaseline: whether a fresh layer of the mixer "${loud}" adds nothing is not known: layers cannot be added`,
+    );
+  }
+  return completeBaseline({
+    ...configuration,
+    hidden,
+    layers,
+    mixerOptions: { ...mixerOptions, ...(attentionTokens !== undefined && { attentionTokens }) },
+  });
+}
+
+interface NewPart {
+  readonly axis: number;
+  readonly fill: Filler | 0;
+}
+
+/** Which axis of a parameter may be longer than before, and what the new part is. */
+function newPart({ width, hidden, channelMixer, mixerOptions }: BaselineConfiguration, name: string): NewPart {
+  const [, half, part = ""] = /^blocks\.\d+\.(att|ffn)\.(.*)$/.exec(name) ?? [];
+  const last = part.split(".").slice(-2).join(".");
+  if (last === "keys.weight") return { axis: 0, fill: 0 };
+  const tokens = half === "att" ? mixerOptions.attentionTokens : hidden;
+  if (last === "values.weight") return { axis: 0, fill: unitSum(tokens as number) };
+  const axis = half === "ffn" ? (innerAxes[channelMixer]?.[part] ?? 0) : 0;
+  return { axis, fill: part === "value.weight" ? 0 : unitVariance(width) };
+}
+
+/** Writes the old values, and the new part after them along the axis. */
+function extend(
+  values: Float32Array,
+  shape: readonly number[],
+  old: Variable,
+  { axis, fill }: NewPart,
+  random: Random,
+): void {
+  const before = old.dataSync<"float32">();
+  if (before.length === values.length) return values.set(before);
+  if (fill) fill(random, values, shape);
+  const inner = sizeOf(shape.slice(axis + 1));
+  const [from, to] = [old.shape[axis]! * inner, shape[axis]! * inner];
+  for (let row = 0; row * to < values.length; row++)
+    values.set(before.subarray(row * from, (row + 1) * from), row * to);
+}
