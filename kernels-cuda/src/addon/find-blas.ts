@@ -1,6 +1,6 @@
 /**
- * Finds OpenBLAS, as the Python wheel `scipy-openblas32` brings it: in the Python environment that set-up made in the
- * checkout, or in the active one. Large matrix products go there; without it the addon's own do.
+ * Finds OpenBLAS, as the Python wheel `scipy-openblas32` or the conda package `openblas` brings it: in the active Python
+ * environment, or in the one that set-up made in the checkout. Large matrix products go there; without it the addon's own do.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -28,5 +28,6 @@ function inEnvironment(prefix: string): string | undefined {
       if (existsSync(join(folder, name))) return join(folder, name);
     }
   }
-  return undefined;
+  const ofConda = ["libopenblas.so", "libopenblas.dylib"].map((name) => join(lib, name));
+  return ofConda.find((path) => existsSync(path));
 }

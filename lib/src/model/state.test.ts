@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
-import { randomTensor, useBackend } from "../testing.js";
+import { assertClose, randomTensor, useBackend } from "../testing.js";
 import { createModel } from "./model.js";
 import { ModelState } from "./state.js";
 
@@ -188,7 +188,8 @@ test("a state cut into rows and joined again is the same, and goes on as it woul
   for (const { positions } of kept) assert.deepEqual(positions, [3, 3]);
   const together = model.forward([[4], [6]], state).logits.dataSync();
   const alone = model.forward([[6]], second).logits.dataSync();
-  assert.deepEqual(together.slice(7), alone);
+  // Products of one row and of two may add in another order, and round once a term: 16 terms of 2^-24 and some layers.
+  assertClose(together.slice(7), alone, 4e-6, "logits of a row on its own");
   model.dispose();
 });
 

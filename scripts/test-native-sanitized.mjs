@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run test:native:asan: the tests of kernels-cuda on an addon built with AddressSanitizer and UBSan. A read or write
+// outside a buffer, or undefined arithmetic, ends the process with a report and the tests with it.
+
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./lib/checkout.mjs";
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function run(command, args, env = process.env) {
+  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: "inherit" });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** The path of a sanitizer's library, as the compiler knows it. @param {string} name */
+function library(name) {
+  const { stdout } = spawnSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" });
+  const path = (stdout ?? "").trim();
+  if (path.startsWith("/")) return path;
+  console.error(`${name} was not found: install GCC with its sanitizers (Debian: g++)`);
+  process.exit(1);
+}
+
+const preload = `${library("libasan.so")}:${library("libubsan.so")}`;
+run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b", "kernels-cuda"]);
+run(process.execPath, [join("scripts", "build-native.mjs"), "--sanitize", "address,undefined"]);
+const dist = join("kernels-cuda", "dist");
+const tests = readdirSync(join(root, dist), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".test.js"))
+  .map((file) => join(dist, file));
+const words = process.argv.slice(2);
+const chosen = tests.filter((file) => words.every((word) => file.includes(word)));
+run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=1", ...chosen], {
+  ...process.env,
+  METASTATE_NATIVE_ADDON: join(root, "kernels-cuda", "build", "Sanitize", "metastate_native.node"),
+  METASTATE_REQUIRE_NATIVE: "1",
+  LD_PRELOAD: preload,
+  // Node frees little at its end; the leaks reported would be its own.
+  ASAN_OPTIONS: "detect_leaks=0",
+  UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
+});
