@@ -72,7 +72,7 @@ process.exit(failures > 0 ? 1 : 0);
 /** One worker process, until nothing waits. */
 async function work() {
   const worker = fork(join(import.meta.dirname, "lib", "quality-worker.mjs"), {
-    env: { ...process.env, OMP_NUM_THREADS: "1" },
+    env: { ...process.env, METASTATE_THREADS: "1" },
   });
   /** @returns {Promise<any>} the worker's next message */
   const answer = () =>
