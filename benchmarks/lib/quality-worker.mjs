@@ -6,10 +6,11 @@ import * as ms from "metastate";
 /** @typedef {import("./quality-plan.mjs").Experiment} Experiment */
 
 try {
-  const { nativeKernels } = await import("@metastate/kernels-cuda");
+  const { nativeEngine, nativeKernels } = await import("@metastate/kernels-cuda");
+  ms.registerEngine(nativeEngine);
   ms.registerKernels(nativeKernels);
 } catch {
-  // Without the native ops it takes longer.
+  // Without the native engine it takes longer.
 }
 const { name, device, kernels } = await ms.startEngine({ log: () => {} });
 const engine = [`${name} (${device})`, ...kernels.map(({ provider, detail }) => `${provider} (${detail})`)].join(
@@ -24,6 +25,8 @@ process.on("message", async (/** @type {{experiment: Experiment, model: string, 
     process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
 });
+// What nobody waits for need not be trained.
+process.on("disconnect", () => process.exit());
 process.send?.({ ready: true });
 
 /** @param {Experiment} experiment */

@@ -35,9 +35,19 @@ CASES = {
     "meta-rho": replace(BASE, heads=4, headSize=4, rho=0.75, sse="meta"),
     "sse-more-heads": replace(BASE, heads=3),
     "readout-more-heads": replace(BASE, heads=5, headSize=4, rho=0.8, sse="readout"),
-    "meta-fewer-heads": replace(BASE, heads=1, sse="meta"),
+    "meta-fewer-heads": replace(BASE, layers=1, heads=1, sse="meta"),
     "sse-one-layer": replace(BASE, layers=1),
     "sse-extreme-decays": BASE,
+    "sse-learned-state": replace(BASE, layers=1, learnedState=True),
+    "sse-mixture": replace(BASE, mixture=(4, 4)),
+    "meta-mixture-top-2": replace(BASE, layers=1, sse="meta", mixture=(6, 2)),
+    "sse-mul": replace(BASE, heads=3, layers=1, mul=True),
+    "rwkv7-a-scale": replace(BASE, layers=1, sse="none", aScale=2.0),
+    "sse-a-scale": replace(BASE, layers=1, aScale=2.0),
+    "sse-gelu-l2": replace(BASE, layers=1, activation="geluL2"),
+    "readout-all-options": replace(
+        BASE, sse="readout", rho=0.5, mixture=(3, 2), mul=True, aScale=1.5, activation="geluL2"
+    ),
     "rwkv7-head-of-64": replace(BASE, width=64, headSize=64, heads=1, layers=1, parameterTokens=8, sse="none"),
 }
 # Written by PyTorch too.
@@ -70,7 +80,8 @@ def drawn(name, case):
         for _ in range(2)
     )
     shapes = state_shapes(case, BATCH)
-    state = [{part: normal(shape, 0.5) for part, shape in shapes.items()} for _ in range(case.layers)]
+    layers = 0 if case.learnedState else case.layers
+    state = [{part: normal(shape, 0.5) for part, shape in shapes.items()} for _ in range(layers)]
     return parameters, tokens, targets, state
 
 
@@ -87,10 +98,12 @@ def make(folder, name, case):
         targets.long(),
         [{part: value.double() for part, value in layer.items()} for layer in state],
     )
-    configuration = {**asdict(case), "lowRank": dict(case.lowRank)}
+    mixture = dict(zip(("groups", "topK"), case.mixture)) or None
+    configuration = {**asdict(case), "lowRank": dict(case.lowRank), "mixture": mixture}
     model = json.dumps({"version": 1, "configuration": configuration})
     safetensors_file.write(folder / f"{name}.safetensors", parameters, {"format": "pt", "metastate": model})
-    safetensors_file.write(folder / f"{name}.state.safetensors", by_layer("", state), {"metastate.state": "1"})
+    if state:
+        safetensors_file.write(folder / f"{name}.state.safetensors", by_layer("", state), {"metastate.state": "1"})
     expected = {
         "logits": result["logits"],
         "loss": result["loss"],

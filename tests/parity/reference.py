@@ -26,6 +26,11 @@ class Configuration:
     parameterTokens: int = 24
     sse: str = "sse"
     rho: float = 1.0
+    mixture: tuple = ()  # (groups, topK)
+    mul: bool = False
+    aScale: float = 1.0
+    activation: str = "squaredRelu"
+    learnedState: bool = False
     lowRank: tuple = (("decay", 3), ("rate", 2), ("value", 2), ("gate", 4))
 
     @property
@@ -78,6 +83,12 @@ def parameter_shapes(c):
         yield f"blocks.{i}.ffn.value.weight", (c.width, c.parameterTokens)
         for gain in c.gains:
             yield f"blocks.{i}.meta.{gain}", (c.sse_heads * c.headSize,)
+        if c.mixture:
+            yield f"blocks.{i}.meta.router.weight", (c.mixture[0], c.width)
+        if c.learnedState:
+            yield f"blocks.{i}.att.time_state", (c.heads, c.headSize, c.headSize)
+            if c.has_meta_state:
+                yield f"blocks.{i}.meta.time_state", (c.sse_heads, c.headSize, c.headSize)
     yield "ln_out.weight", (c.width,)
     yield "ln_out.bias", (c.width,)
     yield "head.weight", (c.vocabSize, c.width)
@@ -145,7 +156,7 @@ def time_mixing(c, q, x, state, first_value):
     removal = F.normalize(split(k * q["att.k_k"]), dim=-1)
     k = k * (1 + (rate - 1) * q["att.k_a"])
     heads = {"r": split(r), "w": split(log_w.exp()), "k": split(k), "removal": removal}
-    heads["write_back"] = removal * split(rate)
+    heads["write_back"] = removal * split(rate) * c.aScale
     y, heads["states"] = recurrence(heads, split(v), state["wkv"])
 
     y = head_norm(y, c.headSize).reshape(batch, time, c.inner) * q["att.ln_x.weight"] + q["att.ln_x.bias"]
@@ -190,11 +201,13 @@ def meta_state_layer(c, q, x, state, heads):
     def per_head(y):
         return torch.stack([y[..., s : s + n] for s in slices], dim=2)
 
-    def added(y, contributions):
-        y = list(y.split(n, dim=-1))
+    def combined(contributions):
+        """z: x_hat and what the heads have to say of its channels."""
+        total = [torch.zeros_like(x_hat[..., :n]) for _ in range(c.width // n)]
         for h, s in enumerate(slices):
-            y[s // n] = y[s // n] + contributions[:, :, h]
-        return torch.cat(y, dim=-1)
+            total[s // n] = total[s // n] + contributions[:, :, h]
+        total = torch.cat(total, dim=-1)
+        return x_hat * (1 + total) if c.mul else x_hat + total
 
     def read_state():
         queries = per_head(x_hat)
@@ -208,21 +221,52 @@ def meta_state_layer(c, q, x, state, heads):
     if c.sse == "none":
         z = x_hat
     elif c.sse == "readout":
-        z = added(x_hat, gain("alpha_g") * read_state())
+        z = combined(gain("alpha_g") * read_state())
     else:
         seen = gain("beta_g") * read_state() if c.sse == "sse" else torch.zeros_like(per_head(x))
         reads, metas = recurrence(carrying, per_head(x) + seen, state["meta"])
         meta = metas[-1]
-        z = added(x_hat, seen + gain("alpha_g") * head_norm(reads, n))
-    activated = torch.relu(z @ q["ffn.key.weight"].T) ** 2
-    return activated @ q["ffn.value.weight"].T, meta
+        z = combined(seen + gain("alpha_g") * head_norm(reads, n))
+    return parameter_tokens(c, q, x_hat, z), meta
+
+
+def parameter_tokens(c, q, x_hat, z):
+    """z meets the parameter tokens, rows of K_P (`ffn.key`) and of V_P, the transpose of `ffn.value`."""
+    product = z @ q["ffn.key.weight"].T
+    if c.activation == "squaredRelu":
+        activated = torch.relu(product) ** 2
+    else:
+        # TokenFormer's: of length sqrt(n) for n = 4 C tokens, and of that length still when there are more.
+        gelu = F.gelu(product)
+        activated = gelu / torch.sqrt((gelu**2).sum(-1, keepdim=True) + 1e-6) * 2 * math.sqrt(c.width)
+    if c.mixture:
+        groups, top = c.mixture
+        logits = (z - x_hat) @ q["meta.router.weight"].T
+        weights = 2 * torch.sigmoid(logits)
+        chosen = torch.zeros_like(logits).scatter(-1, logits.topk(top, dim=-1).indices, 1.0)
+        weights = weights * chosen
+        activated = activated * weights[..., torch.arange(c.parameterTokens) % groups]
+    return activated @ q["ffn.value.weight"].T
+
+
+def first_state(c, p, batch):
+    """The learned state before any text: the same for every row, and no token before the first."""
+    for i in range(c.layers):
+        state = {"attShift": torch.zeros(batch, c.width).double(), "ffnShift": torch.zeros(batch, c.width).double()}
+        state["wkv"] = p[f"blocks.{i}.att.time_state"].expand(batch, -1, -1, -1)
+        if c.has_meta_state:
+            state["meta"] = p[f"blocks.{i}.meta.time_state"].expand(batch, -1, -1, -1)
+        yield state
 
 
 def loss_and_gradients(c, p, tokens, targets, state):
-    """Everything a fixture holds: logits, mean cross-entropy in nats, final state, gradients of parameters and state."""
+    """Everything a fixture holds: logits, mean cross-entropy in nats, final state, gradients of parameters and state.
+
+    A learned state is a parameter, and takes the place of the given one, which then is empty.
+    """
     p = {name: value.detach().requires_grad_() for name, value in p.items()}
     state = [{part: value.detach().requires_grad_() for part, value in layer.items()} for layer in state]
-    logits, after = forward(c, p, tokens, state)
+    logits, after = forward(c, p, tokens, list(first_state(c, p, len(tokens))) if c.learnedState else state)
     loss = F.cross_entropy(logits.reshape(-1, c.vocabSize), targets.reshape(-1))
     loss.backward()
     return {
