@@ -1,5 +1,5 @@
 /**
- * What must hold of a model of any size, variant and values, from any state: it equals the float64 reference, in value and
+ * What must hold of a model of any size, variant, options and values, from any state: it equals the float64 reference, in value and
  * gradient; it may be cut anywhere; nothing flows back in time; rows of a batch do not meet.
  */
 import assert from "node:assert/strict";
@@ -46,6 +46,11 @@ const drawn: fc.Arbitrary<Drawn> = fc
     parameterTokens: fc.integer({ min: 1, max: 12 }),
     sse: fc.constantFrom(...sseVariants().map(({ name }) => name)),
     rho: fc.constantFrom(1, 1, 0.5, 0.3),
+    groups: fc.constantFrom(0, 0, 1, 2, 3),
+    topK: fc.integer({ min: 1, max: 3 }),
+    mul: fc.constantFrom(false, false, true),
+    aScale: fc.constantFrom(1, 1, 1.5, 2),
+    activation: fc.constantFrom("squaredRelu" as const, "squaredRelu" as const, "geluL2" as const),
     ranks: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 4, maxLength: 4 }),
     decays: fc.constantFrom(...decayKinds),
     seed: fc.nat(),
@@ -55,9 +60,16 @@ const drawn: fc.Arbitrary<Drawn> = fc
     cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }),
     stateScale: fc.constantFrom(0, 0.3, 3),
   })
-  .map(({ slices, ranks, decays, seed, batch, time, cuts, stateScale, ...sizes }) => ({
+  .map(({ slices, ranks, groups, topK, decays, seed, batch, time, cuts, stateScale, ...sizes }) => ({
     options: {
       ...sizes,
+      // Where the SSE adds nothing, there is nothing to multiply or to choose groups by.
+      mul: sizes.mul && sizes.sse !== "none",
+      ...(groups > 0 &&
+        sizes.sse !== "none" && {
+          mixture: { groups, topK: Math.min(topK, groups) },
+          parameterTokens: groups * Math.ceil(sizes.parameterTokens / groups),
+        }),
       width: slices * sizes.headSize,
       lowRank: { decay: ranks[0]!, rate: ranks[1]!, value: ranks[2]!, gate: ranks[3]! },
     },
