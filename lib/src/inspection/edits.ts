@@ -26,7 +26,7 @@ export type EditValues = number | readonly EditValues[] | Tensor;
 
 /**
  * What is done: `"zero"`; `{ scale: 0.5 }`; `{ add: values }`; `{ set: values }`, or set to what a trace of another text
- * holds at the same position; `{ swapHeads: [0, 1] }`; `{ swapRows: [0, 1] }`; or a function from the value, `[B, T, …]` or
+ * holds at the same position (counted from the first traced token, here from the beginning of the text); `{ swapHeads: [0, 1] }`; `{ swapRows: [0, 1] }`; or a function from the value, `[B, T, …]` or
  * a state's `[B, …]`, to another of its shape. A text may come in pieces: what a function does at a token must not depend
  * on which others came with it.
  */

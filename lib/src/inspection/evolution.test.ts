@@ -102,7 +102,12 @@ test("generation is what it would be without a look at it, with or without its p
       records.flatMap(({ states }) => states.get(name)!.map(({ update }) => update));
     assertClose(updates(whole.records.slice(3)), updates(run.records), 5e-6, `updates of ${name}`);
   }
-  for await (const { index } of evolution(model, { ...options, tokens: Infinity })) if (index === 3) break;
+  let held = 0;
+  for await (const { index } of evolution(model, { ...options, tokens: Infinity })) {
+    if (index === 0) held = tf.memory().numTensors;
+    assert.equal(tf.memory().numTensors, held, "memory does not grow with the text");
+    if (index === 40) break;
+  }
   assert.equal(tf.memory().numTensors, before);
   model.dispose();
 });
