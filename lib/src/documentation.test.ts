@@ -13,6 +13,7 @@ const library = new URL("./index.js", import.meta.url).href;
 const programs: [file: string, blocks: number, output: RegExp][] = [
   ["data.md", 8, /the wha\?\?/],
   ["inspection.md", 8, /\[ 'row', 'position', 'head', 'channel' \] \[ 1, 23, 2, 16 \]/],
+  ["training.md", 6, /goes on 12 [\d.]+\n[^]*\d+ 12 12 12/],
 ];
 
 for (const [file, leastBlocks, output] of programs) {
