@@ -11,6 +11,7 @@ import ts from "typescript";
 const library = new URL("./index.js", import.meta.url).href;
 
 const programs: [file: string, blocks: number, output: RegExp][] = [
+  ["baselines.md", 5, /\btrue true\n.*learns true\ncut anywhere true/s],
   ["data.md", 8, /the wha\?\?/],
   ["inspection.md", 8, /\[ 'row', 'position', 'head', 'channel' \] \[ 1, 23, 2, 16 \]/],
   ["training.md", 6, /goes on 12 [\d.]+\n[^]*\d+ 12 12 12/],
@@ -21,7 +22,10 @@ for (const [file, leastBlocks, output] of programs) {
     const documentation = readFileSync(fileURLToPath(new URL(`../../docs/${file}`, import.meta.url)), "utf8");
     const blocks = [...documentation.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
     assert.ok(blocks.length >= leastBlocks);
-    const program = blocks.join("\n").replace('from "metastate"', `from ${JSON.stringify(library)}`);
+    const program = blocks
+      .join("\n")
+      .replace('from "metastate"', `from ${JSON.stringify(library)}`)
+      .replace('from "@tensorflow/tfjs-core"', `from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs-core"))}`);
     const { outputText } = ts.transpileModule(program, {
       compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
     });

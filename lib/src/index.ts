@@ -16,6 +16,7 @@ import { stateOfTheUnion, stateOfTheUnionAddresses } from "./data/state-of-the-u
 import { streams } from "./data/streams.js";
 import { jsonLines, lines, textFile } from "./data/text-files.js";
 import { constant, orthogonal, uniform } from "./model/initial-values.js";
+import { linear } from "./ops/linear/linear.js";
 
 export {
   ConfigurationError,
@@ -326,6 +327,8 @@ export const baselines = {
   tokenMixers: (): readonly Mixer[] => mixers("att"),
   /** The channel mixers there are. */
   channelMixers: (): readonly Mixer[] => mixers("ffn"),
+  /** A matrix product with a parameter `[out, in]`, fast forward and back. */
+  linear,
   /** Initial values for a mixer's parameters. */
   initial: { constant, uniform, orthogonal },
 };
