@@ -45,9 +45,12 @@ export async function growCheckpoint(
   let before: Model | undefined;
   let after: Model | undefined;
   try {
-    const loaded = await loadModel(path);
+    const loaded = await loadModel(path, { kind: "any" });
     if (!(loaded instanceof Model)) {
-      throw new ConfigurationError(`growCheckpoint: ${path} holds a model of another kind, which cannot grow`);
+      loaded.dispose();
+      throw new ConfigurationError(
+        `growCheckpoint: ${path} holds a baseline's training: grow the baseline, ms.growBaseline, and begin a training with it`,
+      );
     }
     before = loaded;
     after = grow(before, growth, options);

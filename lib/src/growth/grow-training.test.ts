@@ -4,6 +4,7 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
+import { createBaseline } from "../baselines/create-baseline.js";
 import { streams } from "../data/streams.js";
 import { loadModel } from "../io/load-model.js";
 import { refused, withFolder } from "../io/testing.js";
@@ -129,6 +130,10 @@ test("a checkpoint grows: the training goes on with the larger model, from the s
     );
     await assert.rejects(growCheckpoint(target, join(folder, "no"), { heads: 1 }), /growth takes nothing away/);
     await saveModel(model, join(folder, "model.safetensors"));
+    const baseline = createBaseline({ kind: "tokenformer", vocabSize: 16, width: 8, layers: 1, headSize: 4 });
+    const checkpoint = { folder: join(folder, "baseline") };
+    await metricsOf(baseline, (start) => ruleBatches(start), { steps: 1, checkpoint });
+    await assert.rejects(growCheckpoint(checkpoint.folder, target, growth), /holds a baseline's training/);
     await refused(growCheckpoint(join(folder, "model.safetensors"), target, growth), /is no checkpoint of a training/);
   });
 });

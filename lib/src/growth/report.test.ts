@@ -3,6 +3,8 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
+import { createBaseline } from "../baselines/create-baseline.js";
+import { growBaseline } from "../baselines/grow-baseline.js";
 import { jupyterDisplay } from "../display.js";
 import { randomModel } from "../io/testing.js";
 import { createModel } from "../model/model.js";
@@ -83,4 +85,21 @@ test("a model that was trained after it grew, or was forced, is not called equal
   assert.notEqual(larger.verdict, "not equal", "the old tokens' logits stay");
   await assert.rejects(growthReport(grown, model), /heads is 3 before and 2 after: give the smaller model first/);
   await assert.rejects(growthReport(model, grown, { signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
+test("baselines that grew have a report too", async () => {
+  await useBackend("wasm");
+  const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4 };
+  const model = createBaseline({ kind: "tokenformer", ...sizes });
+  const grown = growBaseline(model, { hidden: 40, attentionTokens: 12, layers: 3 });
+  const report = await growthReport(model, grown, { tokens: [1, 5, 2, 2, 6, 0, 3], length: 12 });
+  assert.notEqual(report.verdict, "not equal");
+  assert.equal(report.measurements.length, 2);
+  assert.ok(report.measurements.every(({ state }) => state!.relative < 1e-5));
+  assert.equal(report.parameterCount.after, grown.parameterCount);
+  assert.ok(report.changes.every(({ kept }) => kept));
+  const filled = new Map(report.added.map((change) => [change.name, change.filled]));
+  assert.equal(filled.get("blocks.0.ffn.keys.weight"), "zero");
+  assert.equal(filled.get("blocks.0.ffn.values.weight"), "new values");
+  await assert.rejects(growthReport(grown, model), /layers is 3 before and 2 after|hidden is 40 before/);
 });
