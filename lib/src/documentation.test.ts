@@ -15,6 +15,7 @@ const programs: [file: string, blocks: number, output: RegExp][] = [
   ["data.md", 8, /the wha\?\?/],
   ["inspection.md", 8, /\[ 'row', 'position', 'head', 'channel' \] \[ 1, 23, 2, 16 \]/],
   ["training.md", 6, /goes on 12 [\d.]+\n[^]*\d+ 12 12 12/],
+  ["variants.md", 4, /^true.*gated 30 \d\.\d{3}/s],
 ];
 
 for (const [file, leastBlocks, output] of programs) {

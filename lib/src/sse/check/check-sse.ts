@@ -1,6 +1,8 @@
 /** All checks of an SSE variant in one call. */
 import { setImmediate } from "node:timers/promises";
 
+import * as tf from "@tensorflow/tfjs-core";
+
 import { completeConfiguration, type ModelOptions } from "../../model/configuration.js";
 import {
   checkBatch,
@@ -57,6 +59,7 @@ const checks: readonly (readonly [name: string, check: (subject: CheckSubject) =
 export async function checkSse(name: string, options: CheckSseOptions = {}): Promise<SseReport> {
   const { seed = 1, ...sizes } = options;
   const subject: CheckSubject = { configuration: completeConfiguration({ ...small, ...sizes, sse: name }), seed };
+  await tf.ready();
   const shapes = checkShapes(subject);
   const results: SseCheck[] = [{ name: "shapes", ...shapes }];
   for (const [title, check] of checks) {
