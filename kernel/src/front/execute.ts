@@ -74,10 +74,9 @@ export class Execute {
     const stored = !silent && !empty && content["store_history"] !== false;
     const executionCount = stored ? ++this.#executionCount : this.#executionCount;
     const started = new Date().toISOString();
-    if (!silent) {
-      await sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
-    }
-    if (stored) history.add(executionCount, source);
+    const announced = silent
+      ? undefined
+      : sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
     const request: ExecutionRequest = {
       ...{ source, silent, executionCount, parent, given: this.#giveUp },
       client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
@@ -86,12 +85,17 @@ export class Execute {
       if (stored && typeof text === "string") history.addOutput(executionCount, text);
     };
     const question = QUESTION.exec(source)?.[1];
-    const outcome: Outcome =
+    // The cell is being compiled while it is announced and written down.
+    const running: Promise<Outcome> | Outcome =
       question !== undefined
-        ? { status: "ok", payload: await this.#page(question) }
+        ? this.#page(question)
         : empty
           ? { status: "ok" }
-          : await execution.execute({ ...request, onResult });
+          : execution.execute({ ...request, onResult });
+    if (stored) history.add(executionCount, source);
+    const outcome = await running;
+    // A client that is behind holds up cells that show nothing, too.
+    await announced;
     const user_expressions = outcome.status === "ok" ? await this.#evaluate(request, content["user_expressions"]) : {};
     const payload = outcome.status === "ok" ? (outcome.payload ?? []) : [];
     const reply = { ...outcome, execution_count: executionCount, user_expressions, payload };
@@ -109,8 +113,9 @@ export class Execute {
     }
   }
 
-  async #page(name: string): Promise<Json[]> {
-    return pagePayload(name, await this.#options.language.ask("inspect", name, name.length));
+  async #page(name: string): Promise<Outcome> {
+    const inspection = await this.#options.language.ask("inspect", name, name.length);
+    return { status: "ok", payload: pagePayload(name, inspection) };
   }
 
   async #evaluate(request: ExecutionRequest, expressions: unknown): Promise<Json> {

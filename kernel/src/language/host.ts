@@ -29,6 +29,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #library: Library;
   /** Files that are looked at again, though they are taken not to change. */
   readonly #doubted = new Set<string>();
+  /** Versions of files that are taken not to change. */
+  readonly #lasting = new Map<string, string>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
   readonly #globals: readonly string[];
   readonly #packed: readonly string[];
@@ -89,8 +91,14 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     this.#files.get(path)?.text ?? ts.sys.readFile(path, encoding);
 
   getScriptVersion = (path: string): string => {
+    // Asked for each file of the program whenever a cell changes.
+    const lasting = this.#lasting.get(path);
+    if (lasting !== undefined) return lasting;
     const virtual = this.#files.get(path);
-    return String(virtual === undefined ? this.#onDisk(path)?.modified : virtual.version);
+    if (virtual !== undefined) return String(virtual.version);
+    const version = String(this.#onDisk(path)?.modified);
+    if (!this.#mayChange(path)) this.#lasting.set(path, version);
+    return version;
   };
 
   getScriptSnapshot = (path: string): ts.IScriptSnapshot | undefined => {
@@ -177,6 +185,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /** Forgets what was read of packages, and where: they have been installed, changed or removed; `look` resolves them anew. */
   forgetPackages<T>(look: () => T): T {
     for (const path of this.#library.files.keys()) this.#doubted.add(path);
+    this.#lasting.clear();
     return this.lookAgain(look);
   }
 

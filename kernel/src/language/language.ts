@@ -114,7 +114,6 @@ export class Language {
     const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
     const text = `${cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
-    const path = this.#files.cellPath;
     let { program, file } = this.#open(text);
     const syntactic = program.getSyntacticDiagnostics(file);
     if (syntactic.length > 0) return errors(syntactic);
@@ -139,9 +138,8 @@ export class Language {
       const declared = commands.some(({ name }) => name === "who") ? this.#declared(program, file) : [];
       this.#host.commands = { commands, timed, declared };
     }
-    const { outputFiles } = this.#service.getEmitOutput(path, false, true);
+    const output = this.#emit(program, file);
     this.#host.commands = undefined;
-    const output = (extension: string): string => outputFiles.find(({ name }) => name.endsWith(extension))?.text ?? "";
     this.#files.commit(output(".d.ts").replaceAll(NESTED_VAR, ""));
     return {
       ok: true,
@@ -152,6 +150,17 @@ export class Language {
       changesPackages: commands.some(changesPackages),
       next: cell.next,
     };
+  }
+
+  /** What TypeScript writes for a file, by extension. The service would look first whether the program is still the newest. */
+  #emit(program: ts.Program, file: ts.SourceFile): (extension: string) => string {
+    const outputs: { readonly name: string; readonly text: string }[] = [];
+    const write: ts.WriteFileCallback = (name, text) => void outputs.push({ name, text });
+    const transformers = this.#host.getCustomTransformers();
+    // The last parameter, internal to TypeScript, asks for declarations also where something is wrong with them.
+    const emit = program.emit.bind(program) as (...args: [...Parameters<ts.Program["emit"]>, boolean]) => ts.EmitResult;
+    emit(file, write, undefined, false, transformers, true);
+    return (extension) => outputs.find(({ name }) => name.endsWith(extension))?.text ?? "";
   }
 
   /** Forgets what cells declared: their variables are gone. */

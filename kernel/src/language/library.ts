@@ -21,7 +21,7 @@ export class WholeText implements ts.IScriptSnapshot {
 }
 
 /** Trees of declarations are the same with all options that a notebook can have: they are kept under one key. */
-const DECLARATIONS = "declarations";
+const DECLARATIONS = "declarations" as ts.DocumentRegistryBucketKey;
 
 export class Library {
   /** Files on disk by path: packages', and the notebook's own. */
@@ -66,23 +66,45 @@ export function modificationTime(path: string): number | undefined {
   return ts.sys.getModifiedTime?.(path)?.getTime();
 }
 
+/**
+ * For each cell the service asks for all trees of the program anew. Those of declarations that are as they were are given
+ * at once: TypeScript's own registry would find out much that it does not need first.
+ */
 function createRegistry(jsDocParsingMode: ts.JSDocParsingMode): ts.DocumentRegistry {
   const registry = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames, "", jsDocParsingMode);
-  const keyOf = (path: string, key: ts.DocumentRegistryBucketKey): ts.DocumentRegistryBucketKey =>
-    /\.d\.[cm]?ts$/.test(path) ? (DECLARATIONS as ts.DocumentRegistryBucketKey) : key;
+  const current = new Map<string, { readonly version: string; readonly file: ts.SourceFile }>();
   return {
     ...registry,
-    acquireDocumentWithKey: (name, path, settings, key, ...rest) =>
-      registry.acquireDocumentWithKey(name, path, settings, keyOf(path, key), ...rest),
-    updateDocumentWithKey: (name, path, settings, key, ...rest) =>
-      registry.updateDocumentWithKey(name, path, settings, keyOf(path, key), ...rest),
+    acquireDocumentWithKey: (name, path, settings, key, snapshot, version, ...rest) => {
+      if (!isDeclaration(path)) {
+        return registry.acquireDocumentWithKey(name, path, settings, key, snapshot, version, ...rest);
+      }
+      const file = registry.acquireDocumentWithKey(name, path, settings, DECLARATIONS, snapshot, version, ...rest);
+      current.set(path, { version, file });
+      return file;
+    },
+    updateDocumentWithKey: (name, path, settings, key, snapshot, version, ...rest) => {
+      if (!isDeclaration(path)) {
+        return registry.updateDocumentWithKey(name, path, settings, key, snapshot, version, ...rest);
+      }
+      const known = current.get(path);
+      if (known?.version === version) return known.file;
+      const file = registry.updateDocumentWithKey(name, path, settings, DECLARATIONS, snapshot, version, ...rest);
+      current.set(path, { version, file });
+      return file;
+    },
     // The declared type lacks what the second of its overloads takes.
     releaseDocumentWithKey: ((
       path: ts.Path,
       key: ts.DocumentRegistryBucketKey,
       ...rest: [ts.ScriptKind, undefined]
     ) => {
-      registry.releaseDocumentWithKey(path, keyOf(path, key), ...rest);
+      current.delete(path);
+      registry.releaseDocumentWithKey(path, isDeclaration(path) ? DECLARATIONS : key, ...rest);
     }) as ts.DocumentRegistry["releaseDocumentWithKey"],
   };
+}
+
+function isDeclaration(path: string): boolean {
+  return /\.d\.[cm]?ts$/.test(path);
 }
