@@ -49,6 +49,7 @@ const about = machine();
 console.log(`${about.cpu}, ${about.cores} cores, Node ${about.node}; load ${loadBefore}`);
 console.log(contenders.map(({ kernel }) => `${kernel.name} ${kernel.version}`).join(", "));
 const begin = performance.now();
+for (const { kernel } of contenders) kernel.install?.();
 /** @type {{what: string, unit: string, kernels: Record<string, Summary>}[]} */
 const results = [];
 try {

@@ -2,11 +2,14 @@
 // The kernels that are compared: how each is started, and the cells that make each do the same.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..");
+
+const ourCommand = join(root, "kernel", "bin", "metastate-kernel.mjs");
 
 /** Where `npm run setup:peers` puts them; git ignores it. */
 export const peersFolder = join(root, ".metastate", "peers");
@@ -54,6 +57,7 @@ export const PEER_PACKAGES = [
  * @property {string} version
  * @property {{argv: string[], env?: Record<string, string>}} spec
  * @property {"message" | "signal"} interrupt how its kernelspec wants to be interrupted
+ * @property {() => void} [install] what a user does once before the first start
  * @property {Record<string, string>} smallHeap environment in which its JavaScript heap is small, or the wait is long
  * @property {Cells} cells
  */
@@ -139,21 +143,40 @@ function ourKernelWithLibrary() {
   return {
     ...{ ...bare, name, cells: { ...ours, completion: ["ms.createM", "createModel"] } },
     spec: { argv: [...bare.spec.argv, "--preload", preload] },
+    install: () => installOurs("--preload", preload),
   };
 }
 
 /** @returns {Kernel | Absent} */
 function ourKernel() {
   const name = "ours";
-  const command = join(root, "kernel", "bin", "metastate-kernel.mjs");
   if (!existsSync(join(root, "kernel", "dist", "cli.js")))
     return { name, reason: "it is not built: run npm run build" };
   const { version } = JSON.parse(readFileSync(join(root, "kernel", "package.json"), "utf8"));
   return {
     ...{ name, version, interrupt: "message", cells: ours },
-    spec: { argv: [process.execPath, command, "run", "{connection_file}"] },
+    spec: { argv: [process.execPath, ourCommand, "run", "{connection_file}"] },
+    install: () => installOurs(),
     smallHeap: { NODE_OPTIONS: SMALL_HEAP },
   };
+}
+
+/**
+ * Registers our kernel somewhere, which makes the snapshot that it starts from.
+ *
+ * @param {...string} args
+ */
+function installOurs(...args) {
+  const prefix = mkdtempSync(join(tmpdir(), "metastate-bench-"));
+  try {
+    execFileSync(process.execPath, [ourCommand, "install", "--prefix", prefix, ...args], {
+      stdio: "ignore",
+      // Where no package.json names a preload module.
+      cwd: prefix,
+    });
+  } finally {
+    rmSync(prefix, { recursive: true, force: true });
+  }
 }
 
 /**

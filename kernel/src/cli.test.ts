@@ -121,13 +121,16 @@ test("a kernel whose Jupyter is gone ends, and its session with it", async () =>
   const connection = { transport: "ipc", ip: join(folder, "k"), key: "k", signature_scheme: "hmac-sha256" };
   const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
   writeFileSync(join(folder, "c.json"), JSON.stringify({ ...connection, ...ports }));
-  // A parent that starts the kernel as Jupyter does, tells its process id, and dies.
+  // A parent that starts the kernel as Jupyter does, tells its process id, and dies when the kernel is up.
   const parent = `
     const { spawn } = require("node:child_process");
     const env = { ...process.env, JPY_PARENT_PID: String(process.pid) };
     const kernel = spawn(process.execPath, [${JSON.stringify(command)}, "run", "c.json"], { env, stdio: "ignore", detached: true });
     console.log(kernel.pid);
-    setTimeout(() => process.kill(process.pid, "SIGKILL"), 1500);`;
+    setInterval(() => {
+      if (["k-1", "k-2", "k-3", "k-4", "k-5"].every((file) => require("node:fs").existsSync(file)))
+        setTimeout(() => process.kill(process.pid, "SIGKILL"), 1000);
+    }, 50);`;
   const started = spawn(process.execPath, ["-e", parent], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
   const pid = await new Promise<number>((resolve) => {
     started.stdout.once("data", (data: Buffer) => {
