@@ -98,7 +98,8 @@ async function work() {
       console.error(`${name}: ${error}`);
       continue;
     }
-    runs.set(key, { key, run, engine, commit: version, date: new Date().toISOString().slice(0, 10) });
+    run.curve = thinned(run.curve, experiment.train.steps);
+    runs.set(key, { key, run, engine, machine: told, commit: version, date: new Date().toISOString().slice(0, 10) });
     writeResults();
     const value =
       experiment.measure === "loss" ? `loss ${run.loss?.toFixed(3)}` : `accuracy ${run.accuracy?.toFixed(3)}`;
@@ -107,18 +108,24 @@ async function work() {
   worker.disconnect();
 }
 
+/** Some thirty points of a curve, and all that were measured: the file goes into the repository. */
+function thinned(/** @type {import("metastate").ComparedPoint[]} */ curve, /** @type {number} */ steps) {
+  const apart = Math.ceil(steps / 30);
+  return curve.filter(({ step, validationLoss }) => validationLoss !== undefined || step % apart === 0);
+}
+
 /** All finished runs, in the order of the plan; a half-written file never takes the old one's place. */
 function writeResults() {
   const order = new Map(jobs(known, seeds).map(({ key }, i) => [key, i]));
   const sorted = [...runs.values()].sort((a, b) => (order.get(a.key) ?? Infinity) - (order.get(b.key) ?? Infinity));
   mkdirSync(dirname(resultsFile), { recursive: true });
   const lines = sorted.map((kept) => JSON.stringify(kept)).join(",\n");
-  writeFileSync(`${resultsFile}.new`, `{"version":1,"machine":${JSON.stringify(about)},"runs":[\n${lines}\n]}\n`);
+  writeFileSync(`${resultsFile}.new`, `{"version":1,"runs":[\n${lines}\n]}\n`);
   renameSync(`${resultsFile}.new`, resultsFile);
 }
 
 async function writePage() {
   mkdirSync(dirname(page), { recursive: true });
-  const text = report({ experiments: known, seeds, runs, keyOf: runKey, machine: told });
+  const text = report({ experiments: known, seeds, runs, keyOf: runKey });
   writeFileSync(page, await format(text, { ...(await resolveConfig(page)), parser: "markdown" }));
 }

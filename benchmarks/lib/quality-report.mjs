@@ -4,7 +4,7 @@
 import { Comparison, pairedTest } from "metastate";
 
 /** @typedef {import("./quality-plan.mjs").Experiment} Experiment */
-/** @typedef {{key: string, run: import("metastate").ComparedRun, commit?: string, engine?: string, date: string}} Kept */
+/** @typedef {{key: string, run: import("metastate").ComparedRun, machine?: string, commit?: string, engine?: string, date: string}} Kept */
 
 /** No difference is claimed above this probability of chance. */
 const significance = 0.05;
@@ -15,10 +15,9 @@ const significance = 0.05;
  * @param {readonly number[]} results.seeds
  * @param {ReadonlyMap<string, Kept>} results.runs by key
  * @param {(experiment: Experiment, model: string, seed: number) => string} results.keyOf
- * @param {string} results.machine
  * @returns {string} Markdown
  */
-export function report({ experiments, seeds, runs, keyOf, machine }) {
+export function report({ experiments, seeds, runs, keyOf }) {
   const all = experiments.flatMap((experiment) =>
     seeds.flatMap((seed) => Object.keys(experiment.models).map((model) => runs.get(keyOf(experiment, model, seed)))),
   );
@@ -26,6 +25,7 @@ export function report({ experiments, seeds, runs, keyOf, machine }) {
   const distinct = (/** @type {(string | undefined)[]} */ values) =>
     [...new Set(values.filter((value) => value !== undefined))].sort();
   const dates = distinct(there.map(({ date }) => date));
+  const machines = distinct(there.map(({ machine }) => machine));
   const engines = distinct(there.map(({ engine }) => engine));
   const commits = distinct(there.map(({ commit }) => commit));
   const sections = experiments.map((experiment) => section(experiment, seeds, runs, keyOf));
@@ -40,7 +40,7 @@ export function report({ experiments, seeds, runs, keyOf, machine }) {
     "npm run bench:quality -- --report   # this page again, from benchmarks/results/quality.json",
     "```",
     "",
-    `${there.length} of ${all.length} trainings have finished. Machine: ${machine}; ${engines.join("; ") || "no engine yet"}.`,
+    `${there.length} of ${all.length} trainings have finished. Machine: ${[...machines, ...engines].join("; ") || "none yet"}.`,
     `Dates: ${dates.length > 1 ? `${dates[0]} to ${dates.at(-1)}` : (dates[0] ?? "none")}. Commits: ${commits.join(", ") || "none"}.`,
     "",
     "- A model's width, layers and head size are the same for all; the inner size of its channel mixing is what makes the number",

@@ -46,10 +46,10 @@ test("an expected difference is said to be there, to be noise, or to be the othe
 
 test("the page says what has finished, and gives a table of it", () => {
   const kept = jobs([recall], [1]).map(({ key, model }, i) => ({
-    ...{ key, run: made(model, 1, 0.1 * i), commit: "abc", engine: "wasm", date: "2026-01-01" },
+    ...{ key, run: made(model, 1, 0.1 * i), machine: "a machine", commit: "abc", engine: "wasm", date: "2026-01-01" },
   }));
   const text = report({
-    ...{ experiments, seeds: [1], keyOf: runKey, machine: "a machine" },
+    ...{ experiments, seeds: [1], keyOf: runKey },
     runs: new Map(kept.map((entry) => [entry.key, entry])),
   });
   const total = jobs(experiments, [1]).length;
