@@ -100,7 +100,7 @@ export {
   type TokenformerOptions,
   type TransformerOptions,
 } from "./baselines/create-baseline.js";
-export { growBaseline, type BaselineGrowth } from "./baselines/grow-baseline.js";
+export { growBaseline, growBaselineOptimizer, type BaselineGrowth } from "./baselines/grow-baseline.js";
 export { type MixerOptions } from "./baselines/mixer-options.js";
 export {
   type Mixer,

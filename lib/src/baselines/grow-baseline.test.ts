@@ -6,10 +6,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { tokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
 import { assertClose, randomTensor, useBackend } from "../testing.js";
+import { adamW } from "../training/adamw.js";
 import { disposeGradients, lossGradients } from "../training/gradients.js";
+import { train } from "../training/train.js";
 import type { BaselineModel } from "./baseline-model.js";
 import { createBaseline, type BaselineOptions, type RecurrentOptions } from "./create-baseline.js";
-import { growBaseline, type BaselineGrowth } from "./grow-baseline.js";
+import { growBaseline, growBaselineOptimizer, type BaselineGrowth } from "./grow-baseline.js";
 
 const sizes = { vocabSize: 7, layers: 2, width: 8, headSize: 4, hidden: 10 };
 const tokens = [
@@ -98,6 +100,41 @@ test("TokenFormer with the scale of its new number of tokens would compute somet
     assert.ok(tf.max(tf.abs(tf.sub(kept!, changed!))).dataSync()[0]! > 0.01);
   });
   for (const one of [model, grown, renormed]) one.dispose();
+});
+
+test("the optimiser's moments grow with zeros, and training goes on", async () => {
+  await useBackend("wasm");
+  const model = learned({ kind: "tokenformer", ...sizes });
+  const optimizer = adamW(model);
+  const step = async (of: BaselineModel, by: typeof optimizer): Promise<void> => {
+    const batch = { inputs: tokenMatrix("test", tokens), targets: tokenMatrix("test", tokens) };
+    for await (const _ of train(of, [batch], { steps: 1, optimizer: by }));
+  };
+  await step(model, optimizer);
+  const before = tf.memory().numTensors;
+  const grown = growBaseline(model, { hidden: 14, attentionTokens: 11, layers: 3 });
+  const larger = growBaselineOptimizer(optimizer, model, grown);
+  assert.equal(larger.steps, 1);
+  for (const [name, { first, second }] of larger.moments) {
+    const old = optimizer.moments.get(name);
+    for (const [now, then] of [
+      [first, old?.first],
+      [second, old?.second],
+    ] as const) {
+      assert.deepEqual(now.shape, grown.parameters.get(name)!.shape);
+      // Values are kept, the rest is zero: the sums of magnitudes agree.
+      const sum = (x: tf.Tensor | undefined): number =>
+        x ? x.dataSync<"float32">().reduce((total, value) => total + Math.abs(value), 0) : 0;
+      assert.equal(sum(now), sum(then));
+    }
+  }
+  await step(grown, larger);
+  assert.throws(() => growBaselineOptimizer(larger, model, grown), /give the model that it was made for/);
+  larger.dispose();
+  grown.dispose();
+  assert.equal(tf.memory().numTensors, before);
+  optimizer.dispose();
+  model.dispose();
 });
 
 test("what cannot grow is refused with the reason", async () => {

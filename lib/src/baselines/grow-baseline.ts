@@ -1,11 +1,13 @@
 /** Larger baselines that compute what the smaller ones do: TokenFormer's growth by parameter tokens, and layers for all. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Variable } from "@tensorflow/tfjs-core";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError } from "../errors.js";
+import { grownGroups } from "../growth/grow-optimizer.js";
 import type { Filler } from "../model/initial-values.js";
 import { Random } from "../random.js";
 import { sizeOf } from "../ops/shape.js";
+import { AdamW, type Moments } from "../training/adamw.js";
 import { BaselineModel } from "./baseline-model.js";
 import { completeBaseline, type BaselineConfiguration } from "./configuration.js";
 import { unitVariance } from "./feed-forward.js";
@@ -62,6 +64,40 @@ export function growBaseline(
     tensor.dispose();
   }
   return new BaselineModel(grown, parameters);
+}
+
+/**
+ * An optimiser for a grown baseline that goes on where the smaller one's is: the same settings, number of updates and moments; the
+ * moments of what is new are zero.
+ *
+ * @param optimizer of `before`, `ms.adamW(before)`'s; stays as it is
+ * @param after what `ms.growBaseline(before, …)` gave
+ * @returns to be given to `ms.train(after, …, {optimizer})`, and disposed of after
+ * @throws ConfigurationError when the optimiser is of another model
+ */
+export function growBaselineOptimizer(optimizer: AdamW, before: BaselineModel, after: BaselineModel): AdamW {
+  const random = new Random(0);
+  const moments = new Map<string, Moments>();
+  for (const [name, { first, second }] of optimizer.moments) {
+    const target = after.parameters.get(name);
+    if (!target || before.parameters.get(name)?.shape.join() !== first.shape.join()) {
+      for (const made of moments.values()) tf.dispose([made.first, made.second]);
+      throw new ConfigurationError(
+        `growBaselineOptimizer: the optimiser has moments of ${name}, which the models do not have so: ` +
+          `give the model that it was made for, and the one that this grew into`,
+      );
+    }
+    const { axis } = newPart(after.configuration, name);
+    const grown = (held: Tensor): Tensor => {
+      const values = new Float32Array(target.size);
+      extend(values, target.shape, held, { axis, fill: 0 }, random);
+      return tf.tensor(values, target.shape, "float32");
+    };
+    moments.set(name, { first: grown(first), second: grown(second) });
+  }
+  const result = new AdamW(after.parameters, grownGroups(optimizer, before, after), optimizer.options);
+  result.restore(optimizer.steps, moments);
+  return result;
 }
 
 function grownConfiguration(configuration: BaselineConfiguration, growth: BaselineGrowth): BaselineConfiguration {
@@ -123,7 +159,7 @@ function newPart({ width, hidden, channelMixer, mixerOptions }: BaselineConfigur
 function extend(
   values: Float32Array,
   shape: readonly number[],
-  old: Variable,
+  old: Tensor,
   { axis, fill }: NewPart,
   random: Random,
 ): void {

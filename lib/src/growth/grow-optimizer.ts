@@ -47,7 +47,11 @@ export function grownMoments(
 }
 
 /** The optimiser's groups, and new parameters in the group that a new optimiser would have them in. */
-function grownGroups(optimizer: AdamW, before: Model, after: Model): ParameterGroup[] {
+export function grownGroups(
+  optimizer: AdamW,
+  before: Pick<Model, "parameters">,
+  after: Pick<Model, "parameters">,
+): ParameterGroup[] {
   const fresh = new Map([...after.parameters].filter(([name]) => !before.parameters.has(name)));
   const added = new Map(parameterGroups(fresh, 0).map(({ name, parameters }) => [name, parameters]));
   const groups = optimizer.groups.map((group): ParameterGroup => {
