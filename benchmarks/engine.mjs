@@ -130,6 +130,33 @@ for (const model of models) {
   console.log(`training step (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`);
 }
 
+// The whole engine: the backend `native` with all of its kernels, against `wasm` with the library's own.
+use.library();
+const started = await engine.nativeEngine.start();
+if (!started.ready) throw new Error(started.reason);
+for (const model of models) {
+  const both = [];
+  for (const backend of ["wasm", "native"]) {
+    await tf.setBackend(backend);
+    both.push({ backend, steps: training(model) });
+  }
+  const [slow, fast] = both.map(({ backend, steps }) => async () => {
+    await tf.setBackend(backend);
+    await steps.next();
+  });
+  const comparison = await compare(slow, fast, { rounds, sampleMilliseconds: 300 });
+  for (const { backend, steps } of both) {
+    await tf.setBackend(backend);
+    await steps.return();
+  }
+  const { name, configuration, batch } = model;
+  const tokensPerSecond = (1000 * batch.batchSize * batch.length) / comparison.fastMilliseconds.median;
+  results.push({ what: "training step, native backend", name, configuration, batch, ...comparison, tokensPerSecond });
+  console.log(
+    `training step on native against wasm (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`,
+  );
+}
+
 const report = {
   command: ["node benchmarks/engine.mjs", ...process.argv.slice(2)].join(" "),
   date: new Date().toISOString(),

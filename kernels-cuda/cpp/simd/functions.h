@@ -48,8 +48,8 @@ inline Vector select(IntVector condition, Vector yes, Vector no) {
 }
 
 /// The larger of each pair; NaN when either is.
-inline Vector larger(Vector a, Vector b) { return select(a > b || a != a, a, b); }
-inline Vector smaller(Vector a, Vector b) { return select(a < b || a != a, a, b); }
+inline Vector larger(Vector a, Vector b) { return select((a > b) | (a != a), a, b); }
+inline Vector smaller(Vector a, Vector b) { return select((a < b) | (a != a), a, b); }
 
 inline float largestOf(Vector x) {
   float result = x[0];
@@ -62,7 +62,7 @@ inline Vector absolute(Vector x) {
   return reinterpret_cast<Vector>(reinterpret_cast<IntVector>(x) & ~sign);
 }
 
-inline Vector relu(Vector x) { return select(x > broadcast(0) || x != x, x, broadcast(0)); }
+inline Vector relu(Vector x) { return select((x > broadcast(0)) | (x != x), x, broadcast(0)); }
 
 /// 2^n for whole n in [-126, 127].
 inline Vector powerOfTwo(IntVector n) { return reinterpret_cast<Vector>((n + 127) << 23); }
@@ -129,7 +129,7 @@ inline Vector naturalLogarithm(Vector x) {
   const Vector infinity = broadcast(__builtin_inff());
   y = select(x == broadcast(0), -infinity, y);
   y = select(x == infinity, infinity, y);
-  return select(x < broadcast(0) || x != x, broadcast(__builtin_nanf("")), y);
+  return select((x < broadcast(0)) | (x != x), broadcast(__builtin_nanf("")), y);
 }
 
 inline Vector squareRoot(Vector x) {

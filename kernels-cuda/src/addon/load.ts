@@ -21,7 +21,8 @@ export type AddonStatus =
   | { readonly loaded: false; readonly reason: string; readonly remedy: string };
 
 type Loaded =
-  { readonly binding: NativeBinding; readonly path: string } | { readonly reason: string; readonly remedy: string };
+  | { readonly binding: NativeBinding; readonly path: string; readonly blas?: string }
+  | { readonly reason: string; readonly remedy: string };
 
 /** What the build leaves beside the addon. */
 interface BuildInfo {
@@ -66,7 +67,8 @@ export function load(environment: NodeJS.ProcessEnv, folder = buildFolder): Load
   if (binding.interfaceVersion !== interfaceVersion) {
     return { reason: "the native addon was built from another version of its sources", remedy: `run ${buildCommand}` };
   }
-  return configure(binding, environment) ?? { binding, path };
+  const refusal = configure(binding, environment);
+  return refusal ?? { binding, path, ...(binding.info().blas && { blas: findBlas(environment) }) };
 }
 
 function notBuilt(path: string, folder: string): Loaded {
