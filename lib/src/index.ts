@@ -187,7 +187,7 @@ export { type ComparedText, type CompareTraining } from "./comparison/run.js";
 export { type RunCache } from "./comparison/run-cache.js";
 export { pairedTest, type PairedTest } from "./comparison/statistics.js";
 export { train } from "./training/train.js";
-export { resume, type ResumedTraining } from "./training/resume.js";
+export { resume, type ResumedTraining, type ResumeTrainOptions } from "./training/resume.js";
 export { loadCheckpoint, type LoadedCheckpoint } from "./training/load-checkpoint.js";
 export { type PastStep } from "./training/checkpoint-file.js";
 export { type ComparedOptions } from "./training/same-training.js";

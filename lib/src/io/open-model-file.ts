@@ -9,6 +9,7 @@ import { openFile, readBytes, type RandomAccess } from "./random-access.js";
 import { openSafetensors } from "./safetensors/read.js";
 import { indexName, openSharded } from "./safetensors/sharded.js";
 import type { TensorFile } from "./tensor-file.js";
+import { bestCheckpointName, checkpointName } from "./training-tensors.js";
 
 /** An open file of a model, and its folder's `config.json` when a folder was given that has one. */
 export interface OpenModelFile {
@@ -40,6 +41,11 @@ function chooseWeights(path: string, names: readonly string[]): string {
   for (const name of ["model.safetensors", indexName, "pytorch_model.bin"]) if (names.includes(name)) return name;
   const candidates = names.filter((name) => /\.(safetensors|pth)$/.test(name) && !name.startsWith("."));
   if (candidates.length === 1) return candidates[0]!;
+  // A training's folder: the last step's, whose number has as many digits as the others'.
+  const steps = candidates.filter((name) => checkpointName.test(name)).sort();
+  if (steps.length > 0 && candidates.every((name) => steps.includes(name) || name === bestCheckpointName)) {
+    return steps.at(-1)!;
+  }
   throw new ModelFileError(
     path,
     null,

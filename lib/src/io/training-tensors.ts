@@ -8,6 +8,12 @@ import type { FileTensor, TensorFile } from "./tensor-file.js";
 /** What names of tensors that belong to the training begin with. */
 export const trainingPrefix = "training.";
 
+/** What a step's checkpoint is called; the step is in the group. */
+export const checkpointName = /^step-(\d{8,15})\.safetensors$/;
+
+/** What the checkpoint of the best evaluation is called. */
+export const bestCheckpointName = "best.safetensors";
+
 /** The key of a checkpoint's metadata under which the training's record is. */
 export const trainingKey = "metastate.training";
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
+import { bestCheckpointName, checkpointName } from "../io/training-tensors.js";
 import { readRecord } from "./checkpoint-file.js";
 import type { ResumeOptions, TrainOptions } from "./training-options.js";
 
@@ -27,8 +28,6 @@ export interface CheckpointEntry {
   readonly isBest: boolean;
 }
 
-const bestName = "best.safetensors";
-
 /** The path of a step's checkpoint. */
 export function checkpointPath(folder: string, step: number): string {
   return join(folder, `step-${String(step).padStart(8, "0")}.safetensors`);
@@ -36,7 +35,7 @@ export function checkpointPath(folder: string, step: number): string {
 
 /** The path of the best evaluation's. */
 export function bestPath(folder: string): string {
-  return join(folder, bestName);
+  return join(folder, bestCheckpointName);
 }
 
 /**
@@ -51,10 +50,10 @@ export async function checkpoints(folder: string): Promise<CheckpointEntry[]> {
   });
   const found: CheckpointEntry[] = [];
   for (const name of names) {
-    const step = /^step-(\d{8,15})\.safetensors$/.exec(name)?.[1];
+    const step = checkpointName.exec(name)?.[1];
     const path = join(folder, name);
     if (step !== undefined) found.push({ path, step: Number(step), isBest: false });
-    if (name === bestName) found.push({ path, step: (await readRecord(path)).step, isBest: true });
+    if (name === bestCheckpointName) found.push({ path, step: (await readRecord(path)).step, isBest: true });
   }
   return found.sort((a, b) => a.step - b.step || Number(a.isBest) - Number(b.isBest));
 }

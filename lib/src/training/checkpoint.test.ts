@@ -177,6 +177,12 @@ test("the state that is carried over, and a generator of the caller's, come back
       const after = await metricsOf(make(), drawn(three)(), { ...options("b", three), resume: true });
       assert.deepEqual(figures([...before, ...after]), figures(whole));
       assert.deepEqual(three.snapshot, one.snapshot);
+      // A folder stands for its last checkpoint, of whichever kind of model.
+      const { model, optimizer, step } = await loadCheckpoint(join(folder, `b${i}`), { kind: "any" });
+      assert.equal(step, 7);
+      const loaded = await loadModel(join(folder, `b${i}`), { kind: "any" });
+      assert.deepEqual(valuesOf(loaded), valuesOf(model));
+      optimizer.dispose();
     }
   });
 });

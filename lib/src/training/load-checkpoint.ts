@@ -1,15 +1,19 @@
 /** A checkpoint as objects to work with: to grow the model, to look at the moments, to train on with other means. */
 import * as tf from "@tensorflow/tfjs-core";
 
+import type { BaselineModel } from "../baselines/baseline-model.js";
+import type { BaselineKind } from "../baselines/configuration.js";
 import { loadModel } from "../io/load-model.js";
+import type { LanguageModel } from "../model/language-model.js";
+import type { Model } from "../model/model.js";
 import { adamW, type AdamW, type Moments } from "./adamw.js";
 import { disposeCheckpoint, readCheckpoint, type PastStep } from "./checkpoint-file.js";
 import { findCheckpoint } from "./checkpoint-folder.js";
 
 /** What a checkpoint holds. Dispose of the model and of the optimiser. */
-export interface LoadedCheckpoint {
+export interface LoadedCheckpoint<M extends LanguageModel = Model> {
   readonly path: string;
-  readonly model: Awaited<ReturnType<typeof loadModel>>;
+  readonly model: M;
   /** for `ms.train(model, …, {optimizer})`, or `ms.grow` */
   readonly optimizer: AdamW;
   /** the last step that was made */
@@ -25,15 +29,24 @@ export interface LoadedCheckpoint {
  * something else with it.
  *
  * @param path a checkpoint, or a folder, whose last one is taken
- * @throws ModelFileError when there is none, or it is damaged
+ * @param options `kind`: which model it must be of, as for `ms.loadModel`; `any` for whatever it holds. Default Meta-State
+ * @throws ModelFileError when there is none, or it is damaged, or of another kind of model
  */
-export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
+export async function loadCheckpoint(path: string, options?: { kind?: "meta-state" }): Promise<LoadedCheckpoint>;
+export async function loadCheckpoint(
+  path: string,
+  options: { kind: BaselineKind | "any" },
+): Promise<LoadedCheckpoint<Model | BaselineModel>>;
+export async function loadCheckpoint(
+  path: string,
+  { kind = "meta-state" }: { kind?: "meta-state" | BaselineKind | "any" } = {},
+): Promise<LoadedCheckpoint<Model | BaselineModel>> {
   const file = await findCheckpoint(path);
   const saved = await readCheckpoint(file);
   try {
     const { record, history, moments } = saved;
     const { trainable, betas, weightDecay, epsilon, clip } = record.options;
-    const model = await loadModel(file);
+    const model = await loadAs(file, kind);
     const [beta1 = 0.9, beta2 = 0.99] = betas;
     const optimizer = adamW(model, {
       betas: [beta1, beta2],
@@ -51,4 +64,10 @@ export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
   } finally {
     disposeCheckpoint(saved);
   }
+}
+
+/** The model of a file, of the kind that it must be. */
+export function loadAs(path: string, kind: "meta-state" | BaselineKind | "any"): Promise<Model | BaselineModel> {
+  if (kind === "meta-state") return loadModel(path);
+  return kind === "any" ? loadModel(path, { kind }) : loadModel(path, { kind });
 }

@@ -1,14 +1,21 @@
 /** Going on from a checkpoint: which one, and with nothing but the file. */
 import { ConfigurationError } from "../errors.js";
-import { loadModel } from "../io/load-model.js";
+import type { BaselineModel } from "../baselines/baseline-model.js";
+import type { BaselineKind } from "../baselines/configuration.js";
+import type { LanguageModel } from "../model/language-model.js";
+import type { Model } from "../model/model.js";
 import { readRecord } from "./checkpoint-file.js";
 import { findCheckpoint } from "./checkpoint-folder.js";
+import { loadAs } from "./load-checkpoint.js";
 import { train } from "./train.js";
 import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";
 
+/** What {@link resume} is to be told: what is not in the file. */
+export type ResumeTrainOptions = Omit<Partial<TrainOptions>, "resume">;
+
 /** A training that goes on, and its model. */
-export interface ResumedTraining {
-  readonly model: Awaited<ReturnType<typeof loadModel>>;
+export interface ResumedTraining<M extends LanguageModel = Model> {
+  readonly model: M;
   /** the metrics of the steps to come: to be iterated over as those of `ms.train` */
   readonly training: AsyncGenerator<TrainMetrics, void, undefined>;
 }
@@ -20,14 +27,24 @@ export interface ResumedTraining {
  *
  * @param path a checkpoint, or a folder, whose last one is taken
  * @param batches from the beginning, or as a function of the batch's number
- * @param options what is not in the file; what is and shall differ goes to `ms.train(…, {resume: {from, allow}})`
+ * @param options `kind`: which model it must be of, as for `ms.loadModel`, default Meta-State; and what is not in the file; what is and shall differ goes to `ms.train(…, {resume: {from, allow}})`
  * @throws ModelFileError when there is no checkpoint, or it is damaged; ConfigurationError as `ms.train`
  */
 export async function resume(
   path: string,
   batches: TrainBatches,
-  options: Omit<Partial<TrainOptions>, "resume"> = {},
-): Promise<ResumedTraining> {
+  options?: ResumeTrainOptions & { kind?: "meta-state" },
+): Promise<ResumedTraining>;
+export async function resume(
+  path: string,
+  batches: TrainBatches,
+  options: ResumeTrainOptions & { kind: BaselineKind | "any" },
+): Promise<ResumedTraining<Model | BaselineModel>>;
+export async function resume(
+  path: string,
+  batches: TrainBatches,
+  { kind = "meta-state", ...options }: ResumeTrainOptions & { kind?: "meta-state" | BaselineKind | "any" } = {},
+): Promise<ResumedTraining<Model | BaselineModel>> {
   const from = await findCheckpoint(path);
   const { options: saved, schedule } = await readRecord(from);
   if (!schedule && !options.schedule) {
@@ -36,7 +53,7 @@ export async function resume(
     );
   }
   const { ema, earlyStop, trainable, betas, schedule: _samples, ...same } = saved;
-  const model = await loadModel(from);
+  const model = await loadAs(from, kind);
   const restored: TrainOptions = {
     ...same,
     betas: betas as [number, number],

@@ -145,7 +145,7 @@ test("gradients of a batch from a carried state are those of forward from that s
 
 test("where a document begins, in the middle too, a row is read as if the document stood alone; gradients too", async () => {
   await useBackend("wasm");
-  const model = randomModel();
+  const model = randomModel({ learnedState: true });
   const row = (inputs: number[], starts: number[]) => ({ inputs, targets: inputs.map((x) => (x + 3) % 7), starts });
   const batch = batchOf([
     row([1, 2, 3, 4, 5, 6], [0, 0, 1, 0, 0, 0]),
@@ -205,6 +205,7 @@ test("where a document begins, in the middle too, a row is read as if the docume
   };
   const packed = lossGradients(model, { ...batch, mask: only }, { carryState: true });
   const apart = lossGradients(model, { ...begun, mask: counted });
+  assert.ok(apart.gradients.has("blocks.0.att.time_state"));
   for (const [name, gradient] of apart.gradients) {
     assertClose(packed.gradients.get(name)!.dataSync<"float32">(), gradient.dataSync<"float32">(), rounding, name);
   }
