@@ -116,7 +116,9 @@ export const experiments = [
   {
     id: "growth",
     title: "Growth: 128 parameter tokens become 512 in the middle of 600 steps, Moby-Dick",
-    question: "Is what a small model has learned worth keeping when it becomes larger?",
+    question:
+      "Is what a small model has learned worth keeping when it becomes larger? The rate is constant in the first half and falls in the " +
+      "second, where the optimiser begins anew for all.",
     source: { text: "mobyDick", length: 128, tokens: 65_536 },
     batchSize: 4,
     train: { steps: 600, learningRate: 5e-3 },
