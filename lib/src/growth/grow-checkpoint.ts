@@ -7,14 +7,13 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { ConfigurationError } from "../errors.js";
 import { loadModel } from "../io/load-model.js";
 import { Model } from "../model/model.js";
-import { Random } from "../random.js";
 import { disposeCheckpoint, readCheckpoint, writeCheckpoint } from "../training/checkpoint-file.js";
 import { findCheckpoint } from "../training/checkpoint-folder.js";
 import { grow, type GrowOptions } from "./grow.js";
 import { grownMoments } from "./grow-optimizer.js";
 import { growState } from "./grow-state.js";
 import type { Growth } from "./grown-configuration.js";
-import { grownTensor, growthPlan } from "./plan.js";
+import { grownTensor, growthPlan, growthRandom } from "./plan.js";
 
 /**
  * Grows the model in a checkpoint, and all that the checkpoint holds of its training with it: the optimiser's moments (zeros for
@@ -62,7 +61,7 @@ export async function growCheckpoint(
           plan.flatMap((parameter, i): [string, Tensor][] => {
             const held = tensors.get(parameter.name);
             if (!held && parameter.before) return [];
-            return [[parameter.name, grownTensor(parameter, held, Random.at(options.seed ?? 0, i))]];
+            return [[parameter.name, grownTensor(parameter, held, growthRandom(options.seed ?? 0, parameter, i))]];
           }),
         ),
       );

@@ -188,7 +188,19 @@ test("a gradient reaches every new value within four steps: what multiplies a ze
   }
 });
 
-test("new values do not depend on what else grows with them, and one seed gives one model", async () => {
+test("a model that grows twice with one seed gets other values the second time", async () => {
+  await useBackend("cpu");
+  const model = randomModel();
+  const twice = grow(grow(model, { parameterTokens: 16, heads: 3 }), { parameterTokens: 20, heads: 4 });
+  const rows = (name: string): number[][] => twice.parameters.get(`blocks.0.${name}`)!.arraySync() as number[][];
+  const [keys, receptance] = [rows("ffn.key.weight"), rows("att.receptance.weight")];
+  for (let i = 0; i < 4; i++) {
+    assert.notDeepEqual(keys[16 + i], keys[12 + i]);
+    assert.notDeepEqual(receptance[12 + i], receptance[8 + i]);
+  }
+});
+
+test("one seed gives one model, another another; new heads have memories of all lengths", async () => {
   await useBackend("cpu");
   const model = randomModel();
   const once = grow(model, { heads: 4 }, { seed: 3 });

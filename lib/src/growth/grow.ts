@@ -3,9 +3,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
 import { Model } from "../model/model.js";
-import { Random } from "../random.js";
 import { grownConfiguration, type Growth } from "./grown-configuration.js";
-import { grownTensor, growthPlan } from "./plan.js";
+import { grownTensor, growthPlan, growthRandom } from "./plan.js";
 
 /** Options of {@link grow}. */
 export interface GrowOptions {
@@ -30,7 +29,7 @@ export function grow(model: Model, growth: Growth, { seed = 0, force = false }: 
   const configuration = grownConfiguration(model.configuration, growth, force);
   const parameters = new Map<string, Variable>();
   growthPlan(model.configuration, configuration).forEach((plan, i) => {
-    const tensor = grownTensor(plan, model.parameters.get(plan.name), Random.at(seed, i));
+    const tensor = grownTensor(plan, model.parameters.get(plan.name), growthRandom(seed, plan, i));
     parameters.set(plan.name, tf.variable(tensor));
     tensor.dispose();
   });

@@ -6,7 +6,7 @@ import type { ModelConfiguration } from "../model/configuration.js";
 import type { Filler } from "../model/initial-values.js";
 import { parameterSpecifications, type ParameterSpecification } from "../model/parameters.js";
 import { valuesOf } from "../model/state-layers.js";
-import type { Random } from "../random.js";
+import { Random } from "../random.js";
 import { extend, keptPart, withSize, type AxisGrowth } from "./extend.js";
 import { asAtStart, fillingAlong, zero, type Filling } from "./fillings.js";
 import { keptPlaces, nameInBlock, parameterAxes, variantAxis } from "./parameter-axes.js";
@@ -66,6 +66,17 @@ function newParameter({ name, fill }: ParameterSpecification, from: ModelConfigu
   const isNewLayer = layer >= from.layers;
   const writes = ["att.output.weight", "ffn.value.weight"].includes(nameInBlock(name));
   return isNewLayer && !writes ? asAtStart(fill) : zero;
+}
+
+/**
+ * The random numbers of a parameter's new part. The old size takes part, so that a model that grows twice with one seed does not
+ * get the same values twice: equal parameter tokens would have equal gradients, and stay equal.
+ *
+ * @param index the parameter's place in the plan
+ */
+export function growthRandom(seed: number, { before }: ParameterGrowth, index: number): Random {
+  const size = (before ?? []).reduce((product, length) => product * length, 1);
+  return Random.at(seed, (Math.imul(size, 0x9e3779b1) + index) >>> 0);
 }
 
 /** The shapes that a parameter goes through, from the old one to the new. */
