@@ -70,6 +70,17 @@ test("sizes given are sizes had; the same seed gives the same model", async () =
   for (const made of [model, same, other]) made.dispose();
 });
 
+test("RWKV-4's decays learn at twice the rate, and its matrices decay", async () => {
+  await useBackend("cpu");
+  const model = createBaseline({ kind: "rwkv4", vocabSize: 10, layers: 1, width: 8 });
+  const [matrices, bases, others] = parameterGroups(model.parameters, 0.1);
+  assert.deepEqual(bases!.parameters, ["blocks.0.att.time_decay"]);
+  assert.equal(bases!.learningRateFactor, 2);
+  assert.ok(matrices!.parameters.includes("blocks.0.ffn.receptance.weight"));
+  assert.ok(others!.parameters.includes("blocks.0.att.time_mix_k"));
+  model.dispose();
+});
+
 test("what does not fit is refused with what would", async () => {
   await useBackend("cpu");
   const options = { kind: "transformer", vocabSize: 10, layers: 2 } as const;

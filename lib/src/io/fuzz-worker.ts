@@ -6,9 +6,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 
+import { createBaseline } from "../baselines/create-baseline.js";
 import { ModelFileError } from "../errors.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
+import { baselineInFile, readBaseline } from "./baseline-file.js";
 import { readConfig } from "./huggingface/config.js";
 import { inferConfiguration } from "./infer-configuration.js";
 import { modelTensors } from "./model-tensors.js";
@@ -161,6 +163,15 @@ async function corpus(): Promise<Map<string, { bytes: Uint8Array; read: (bytes: 
       smallShards.set(name, new Uint8Array(await readFile(path(`sharded/${name}`))));
     }
     await add("sharded/model.safetensors.index.json");
+    await saveModel(
+      createBaseline({ kind: "tokenformer", vocabSize: 3, layers: 1, width: 4 }),
+      path("baseline.safetensors"),
+    );
+    await add("baseline.safetensors", async (bytes) => {
+      const file = await openTensorFile(memoryFile(bytes));
+      const configuration = baselineInFile(file);
+      if (configuration) (await readBaseline(file, configuration, {})).dispose();
+    });
     const { state } = tiny.forward([[1, 2]]);
     await state.save(path("state.safetensors"));
     await add("state.safetensors", async (bytes) => (await readState(memoryFile(bytes))).dispose());

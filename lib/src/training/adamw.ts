@@ -27,14 +27,14 @@ export interface AdamWOptions {
 }
 
 /**
- * The published groups: matrices named `*.weight` decay; the decay's base `att.w0` learns at twice the rate; all the rest
+ * The published groups: matrices named `*.weight` decay; the decay's base `att.w0` (RWKV-4: `att.time_decay`) learns at twice the rate; all the rest
  * (vectors, norms, low-rank parts) neither.
  */
 export function parameterGroups(parameters: Parameters, weightDecay: number): ParameterGroup[] {
   const groups = { matrices: [] as string[], decayBases: [] as string[], others: [] as string[] };
   for (const [name, { shape }] of parameters) {
     const isMatrix = name.endsWith(".weight") && shape.length === 2;
-    (name.endsWith("att.w0") ? groups.decayBases : isMatrix ? groups.matrices : groups.others).push(name);
+    (/att\.(w0|time_decay)$/.test(name) ? groups.decayBases : isMatrix ? groups.matrices : groups.others).push(name);
   }
   return [
     { name: "matrices", parameters: groups.matrices, learningRateFactor: 1, weightDecay },
