@@ -30,6 +30,7 @@ const MODULES = fileURLToPath(new URL("..", import.meta.url));
 
 export class Snapshot {
   readonly #options: LanguageOptions;
+  /** Empty, as is the path, where there is no place for it. */
   readonly #folder: string;
   readonly #path: string;
   readonly #lock: string;
@@ -39,13 +40,14 @@ export class Snapshot {
   constructor(options: LanguageOptions) {
     this.#options = options;
     this.#folder = cacheFolder();
-    this.#path = join(this.#folder, `${fingerprint(options)}${EXTENSION}`);
+    this.#path = this.#folder === "" ? "" : join(this.#folder, `${fingerprint(options)}${EXTENSION}`);
     this.#lock = `${this.#path}.lock`;
     this.#unfinished = `${this.#path}.${process.pid}`;
   }
 
   /** The file, if there is one; it counts as used. */
   find(): string | undefined {
+    if (this.#path === "") return undefined;
     try {
       const now = new Date();
       utimesSync(this.#path, now, now);
@@ -68,6 +70,7 @@ export class Snapshot {
    * @returns whether there is one now
    */
   async build({ background = false } = {}): Promise<boolean> {
+    if (this.#path === "") return false;
     try {
       // What is in it is run: it is for this user alone.
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
@@ -148,13 +151,22 @@ function ownModules(): string[] {
   );
 }
 
+/** Empty for a user without a home. */
 function cacheFolder(): string {
   const { env, platform } = process;
-  const base =
-    env["XDG_CACHE_HOME"] ||
-    (platform === "win32" ? env["LOCALAPPDATA"] : platform === "darwin" ? join(homedir(), "Library", "Caches") : "") ||
-    join(homedir(), ".cache");
-  return join(base, "metastate-kernel");
+  try {
+    const base =
+      env["XDG_CACHE_HOME"] ||
+      (platform === "win32"
+        ? env["LOCALAPPDATA"]
+        : platform === "darwin"
+          ? join(homedir(), "Library", "Caches")
+          : "") ||
+      join(homedir(), ".cache");
+    return join(base, "metastate-kernel");
+  } catch {
+    return "";
+  }
 }
 
 /** Whether this process is the one that makes the snapshot. */
