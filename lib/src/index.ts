@@ -44,6 +44,8 @@ export {
 } from "./engine.js";
 
 export { kernelNames } from "./ops/kernel.js";
+export { type LinearLayout } from "./ops/linear/linear.js";
+export { type Rotations } from "./ops/rotary/rotary.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
 
 export { ActivationNames, type ActivationDescription } from "./model/activation-names.js";
@@ -172,6 +174,7 @@ export {
   compare,
   Comparing,
   type ComparedModel,
+  type WithoutVocabulary,
   type CompareOptions,
   type CompareProgress,
 } from "./comparison/compare.js";
@@ -317,7 +320,11 @@ export const data = {
   interleave,
 };
 
-/** What baselines are put together from, and what one's own parts need. */
+/**
+ * What baselines are put together from, and what one's own parts need.
+ *
+ * @namespace
+ */
 export const baselines = {
   /** Adds a token mixer of one's own, for `createBaseline({kind: "mixers", tokenMixer, …})`. */
   defineTokenMixer,
@@ -330,5 +337,12 @@ export const baselines = {
   /** A matrix product with a parameter `[out, in]`, fast forward and back. */
   linear,
   /** Initial values for a mixer's parameters. */
-  initial: { constant, uniform, orthogonal },
+  initial: {
+    /** All elements the same. */
+    constant,
+    /** Uniform within ± a bound. */
+    uniform,
+    /** Orthogonal rows or columns, times a gain. */
+    orthogonal,
+  },
 };

@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { jupyterDisplay } from "../display.js";
 import { withFolder } from "../io/testing.js";
 import { createModel } from "../model/model.js";
+import { schedules } from "../training/schedules.js";
 import { tasks } from "../tasks/tasks.js";
 import { assertClose, useBackend } from "../testing.js";
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
@@ -168,6 +169,10 @@ test("a comparison that was stopped goes on with the runs that are left", async 
     assert.equal((await through(options)).filter(({ metrics }) => metrics).length, 0);
     const longer = { ...options, train: { ...options.train, learningRate: 4e-3 } };
     assert.equal((await through(longer)).filter(({ metrics }) => metrics).length, 16, "another rate is another run");
+    const own = (floor: number) => ({ ...options, train: { ...options.train, schedule: schedules.wsd({ floor }) } });
+    assert.equal((await through(own(0.1))).filter(({ metrics }) => metrics).length, 16);
+    assert.equal((await through(own(0.2))).filter(({ metrics }) => metrics).length, 16, "so is another function");
+    assert.equal((await through(own(0.2))).filter(({ metrics }) => metrics).length, 0);
     assert.match(await readFile(options.cache, "utf8"), /"version": 1/);
     await writeFile(options.cache, "{}");
     await assert.rejects(compare(options).result(), { name: "DataError", message: /holds no runs of ms\.compare/ });

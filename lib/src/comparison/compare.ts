@@ -12,7 +12,9 @@ import { fileCache, type RunCache } from "./run-cache.js";
 import { run, runKey, type ComparedText, type CompareTraining, type RunPlan } from "./run.js";
 
 /** Options without `vocabSize`, which a task knows. */
-type WithoutVocabulary<O> = O extends { vocabSize: number } ? Omit<O, "vocabSize"> & { vocabSize?: number } : never;
+export type WithoutVocabulary<O> = O extends { vocabSize: number }
+  ? Omit<O, "vocabSize"> & { vocabSize?: number }
+  : never;
 
 /**
  * A model that takes part: options of `ms.createModel`; options of `ms.createBaseline`, which have a `kind`; or a function

@@ -7,7 +7,9 @@ import type { ComparedRun } from "./comparison.js";
 
 /** Where finished runs are kept. The key says all that a run depends on, as JSON. */
 export interface RunCache {
+  /** The finished run of this key, if there is one. */
   get(key: string): ComparedRun | undefined | Promise<ComparedRun | undefined>;
+  /** Keeps a run that has finished. */
   set(key: string, run: ComparedRun): void | Promise<void>;
 }
 

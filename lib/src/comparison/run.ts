@@ -131,7 +131,10 @@ export function parameterCount(model: LanguageModel): number {
  * Not the code: whoever changes the mathematics begins a new cache.
  */
 export async function runKey(model: LanguageModel, plan: RunPlan, seed: number): Promise<string> {
-  const { data, ...settings } = plan;
+  const { data, training, ...settings } = plan;
+  const { schedule, steps } = training;
+  // A function has no name that says what it does; its factors do.
+  const factors = typeof schedule === "function" && Array.from({ length: steps }, (_, i) => schedule(i + 1, steps));
   const parameters = hash();
   for (const [name, variable] of model.parameters) {
     parameters.text(name);
@@ -147,6 +150,7 @@ export async function runKey(model: LanguageModel, plan: RunPlan, seed: number):
     configuration: model.configuration,
     parameters: parameters.value(),
     data: { ...source, examples: examples.value() },
+    training: factors ? { ...training, schedule: factors } : training,
     ...settings,
     seed,
   });

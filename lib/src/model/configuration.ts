@@ -28,9 +28,9 @@ export interface Mixture {
 }
 
 /** What a parameter token makes of its product with a token: relu(x)² as RWKV, or TokenFormer's GeLU with L2 norm. */
-export type Activation = (typeof activations)[number];
+export type Activation = "squaredRelu" | "geluL2";
 
-const activations = ["squaredRelu", "geluL2"] as const;
+const activations: readonly Activation[] = ["squaredRelu", "geluL2"];
 
 /** What a caller says of a model; the rest is derived. */
 export interface ModelOptions {

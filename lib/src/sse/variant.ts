@@ -58,6 +58,7 @@ export interface SseParameter {
   readonly name: string;
   /** what each axis follows; absent when the shape is a function */
   readonly axes?: readonly SseAxis[];
+  /** its shape in a model of this configuration */
   readonly shape: (configuration: ModelConfiguration) => readonly number[];
   /** Writes the initial values. */
   readonly fill: Filler;
@@ -75,6 +76,7 @@ export class SseVariant implements Displayable {
   readonly activations: readonly ActivationDescription[];
   /** One line on the variant in a model of this configuration. */
   readonly describe: (configuration: ModelConfiguration) => string;
+  /** What the layer does with the state; see {@link SseDefinition}. */
   readonly apply: (context: SseContext) => SseResult;
 
   /** @throws ConfigurationError naming what of the definition does not do */
@@ -96,6 +98,7 @@ export class SseVariant implements Displayable {
     );
   }
 
+  /** A table: what it does, its state, its parameters. */
   [jupyterDisplay](): MimeBundle {
     const shape = ({ axes }: SseParameter): string => (axes ? `[${axes.join(", ")}]` : "by configuration");
     const rows = [

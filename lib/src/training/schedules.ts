@@ -71,8 +71,21 @@ export function wsd({ warmup, floor = 0.05, decay = 0.2, shape = "linear" }: Wsd
   });
 }
 
-/** The schedules as functions that {@link Schedule} describes. */
-export const schedules = { constant, linear, cosine, wsd };
+/**
+ * The schedules as functions that {@link Schedule} describes.
+ *
+ * @namespace
+ */
+export const schedules = {
+  /** The same rate after the warm-up. */
+  constant,
+  /** A straight line down to the floor. */
+  linear,
+  /** Half a cosine down to the floor. */
+  cosine,
+  /** Warm-up, stable, decay: the same rate until the last portion of the steps, which falls. */
+  wsd,
+};
 
 /** Options of the schedule of a name. */
 export interface NamedScheduleOptions extends FallOptions {
