@@ -33,6 +33,39 @@ void keyPreparation(const KeyPreparation& o, int64_t from, int64_t to, float* ke
   }
 }
 
+/// Heads of fewer channels are worked in double: du - unit (unit . du) cancels there, with one channel to zero.
+constexpr int64_t fewChannels = 16;
+
+/// One head's gradients, in double.
+inline void keyPreparationGradOfFew(const KeyPreparation& o, int64_t start, int64_t first, int64_t size,
+                                    const float* dkey, const float* dalpha, const float* dbeta, float* dk,
+                                    float* drate, float* dkk, float* dka) {
+  double squares = 0, along = 0;
+  for (int64_t j = 0; j < size; ++j) {
+    const double scaled = static_cast<double>(o.k[start + j]) * static_cast<double>(o.kk[first + j]);
+    squares += scaled * scaled;
+  }
+  const double length = __builtin_sqrt(squares), shortest = static_cast<double>(shortestKey);
+  const double inverse = 1 / (length > shortest ? length : shortest);
+  const auto du = [&](int64_t j) {
+    return static_cast<double>(o.rate[start + j]) * static_cast<double>(dbeta[start + j]) -
+           static_cast<double>(dalpha[start + j]);
+  };
+  for (int64_t j = 0; j < size; ++j) {
+    along += static_cast<double>(o.k[start + j]) * static_cast<double>(o.kk[first + j]) * inverse * du(j);
+  }
+  for (int64_t j = 0; j < size; ++j) {
+    const double k = static_cast<double>(o.k[start + j]), kk = static_cast<double>(o.kk[first + j]);
+    const double ka = static_cast<double>(o.ka[first + j]), d = static_cast<double>(dkey[start + j]);
+    const double lacking = static_cast<double>(o.rate[start + j]) - 1, unit = k * kk * inverse;
+    const double dscaled = (du(j) - unit * along) * inverse;
+    dk[start + j] = static_cast<float>(dscaled * kk + d * (1 + lacking * ka));
+    drate[start + j] = static_cast<float>(unit * static_cast<double>(dbeta[start + j]) + k * ka * d);
+    dkk[first + j] += static_cast<float>(dscaled * k);
+    dka[first + j] += static_cast<float>(d * k * lacking);
+  }
+}
+
 /// `dkk` and `dka` [width] are this run's own and are added to.
 void keyPreparationGrad(const KeyPreparation& o, int64_t from, int64_t to, const float* dkey, const float* dalpha,
                         const float* dbeta, float* dk, float* drate, float* dkk, float* dka) {
@@ -40,6 +73,10 @@ void keyPreparationGrad(const KeyPreparation& o, int64_t from, int64_t to, const
   for (int64_t row = from; row < to; ++row) {
     for (int64_t first = 0; first < o.width; first += size) {
       const int64_t start = row * o.width + first;
+      if (size < fewChannels) {
+        keyPreparationGradOfFew(o, start, first, size, dkey, dalpha, dbeta, dk, drate, dkk, dka);
+        continue;
+      }
       const Vector inverse = broadcast(inverseKeyLength(o.k + start, o.kk + first, size));
       Vector sum = broadcast(0);
       eachVector(size, [&](int64_t j, auto at) {

@@ -158,8 +158,9 @@ for (const [name, options] of shapes) {
           state = piece.state;
         });
         const joined = tf.concat(pieces, 1);
-        // The same sums in other blocks of matrix products: a few roundings.
-        assertClose(joined.dataSync(), whole.logits.dataSync(), 2e-6, `logits, cut at ${cuts.join()}`);
+        // The same sums in other blocks of matrix products: a few roundings. The most that was measured is 2.2e-6, with
+        // the native engine's products.
+        assertClose(joined.dataSync(), whole.logits.dataSync(), 4e-6, `logits, cut at ${cuts.join()}`);
         whole.state
           .tensors()
           .forEach((tensor, i) =>

@@ -20,9 +20,11 @@ export interface GridOptions {
   readonly limit?: number;
 }
 
-/** Width and height of one heatmap and the room around it, pixels. */
-const most = 360;
-const gap = 46;
+/** Width of all heatmaps together: what the width of a cell leaves. Pixels, as all here. */
+const room = 780;
+/** Width and height of one heatmap at most, and at least. */
+const [most, least] = [360, 64];
+const gap = { columns: 20, rows: 34 };
 const edge = { left: 70, right: 110, top: 74, bottom: 56 };
 
 /** The largest magnitude of matrices, with three digits; 1 when all is zero, so that a scale has an end. */
@@ -50,8 +52,11 @@ export function heatmapGrid(
 ): { data: Partial<Data>[]; layout: Partial<Layout> } {
   const rows = cells.length;
   const columns = cells[0]!.length;
-  const size = Math.round(Math.max(110, Math.min(most, 820 / columns)));
-  const inner = { width: columns * size + (columns - 1) * gap, height: rows * size + (rows - 1) * gap };
+  const size = Math.round(Math.max(least, Math.min(most, (room + gap.columns) / columns - gap.columns)));
+  const inner = {
+    width: columns * (size + gap.columns) - gap.columns,
+    height: rows * (size + gap.rows) - gap.rows,
+  };
   const data: Partial<Data>[] = [];
   const layout: Record<string, unknown> = {
     // A fixed size keeps the squares square and the colour bar beside them.
@@ -71,8 +76,8 @@ export function heatmapGrid(
     line.forEach(({ title, matrix }, column) => {
       const number = row * columns + column + 1;
       const suffix = number === 1 ? "" : String(number);
-      const x0 = (column * (size + gap)) / inner.width;
-      const y1 = 1 - (row * (size + gap)) / inner.height;
+      const x0 = (column * (size + gap.columns)) / inner.width;
+      const y1 = 1 - (row * (size + gap.rows)) / inner.height;
       const domain = { x: [x0, x0 + size / inner.width], y: [y1 - size / inner.height, y1] };
       data.push({
         type: "heatmap",

@@ -176,6 +176,8 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
       type: "scatter",
       mode: "lines",
       name: label("each step"),
+      // Pale lines need no entry each where there are several.
+      showlegend: name === "",
       x: steps,
       y: kept.map((at) => rounded(losses[at]!)),
       line: { color: colour, width: 1 },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { nativeKernels } from "@metastate/kernels-cuda";
 import * as ms from "metastate";
 
-import { whereNative } from "./needs-native.js";
+import { whereNative } from "../needs-native.js";
 import { parityTests } from "./parity.js";
 
 whereNative(() =>

@@ -2,7 +2,7 @@
 import { nativeEngine, nativeKernels } from "@metastate/kernels-cuda";
 import * as ms from "metastate";
 
-import { whereNative } from "./needs-native.js";
+import { whereNative } from "../needs-native.js";
 import { parityTests } from "./parity.js";
 
 whereNative(() =>
