@@ -78,6 +78,8 @@ export function heatmapGrid(
       const suffix = number === 1 ? "" : String(number);
       const x0 = (column * (size + gap.columns)) / inner.width;
       const y1 = 1 - (row * (size + gap.rows)) / inner.height;
+      // Few channels would get ticks between whole numbers.
+      const ticks = (count: number) => (count <= 8 ? { dtick: 1 } : {});
       const domain = { x: [x0, x0 + size / inner.width], y: [y1 - size / inner.height, y1] };
       data.push({
         type: "heatmap",
@@ -91,6 +93,7 @@ export function heatmapGrid(
         domain: domain.x,
         anchor: `y${suffix}`,
         showgrid: false,
+        ...ticks(matrix[0]?.length ?? 0),
         showticklabels: row === rows - 1,
         ...(row === rows - 1 && { title: { text: xLabel } }),
       };
@@ -98,6 +101,7 @@ export function heatmapGrid(
         domain: domain.y,
         anchor: `x${suffix}`,
         showgrid: false,
+        ...ticks(matrix.length),
         autorange: "reversed",
         showticklabels: column === 0,
         ...(column === 0 && { title: { text: yLabel } }),
