@@ -53,7 +53,7 @@ export function overTokens(
         title: { text: xLabel },
         ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: tokens.map(shortened), tickangle: 0 }),
       },
-      yaxis: { title: { text: label }, ...(log ? { type: "log" } : {}) },
+      yaxis: { title: { text: label }, ...(log ? { type: "log", exponentformat: "power" } : {}) },
       hovermode: "x unified",
       showlegend: entries.length > 1,
     },

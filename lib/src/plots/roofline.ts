@@ -73,8 +73,8 @@ export function roofline(
     data,
     {
       title: { text: title },
-      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log" },
-      yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log" },
+      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power" },
+      yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log", exponentformat: "power" },
       height: 420,
     },
     `${title}\n${points.map((point) => `${point.name}: ${(100 * portion(point)).toFixed(0)} % of the limit`).join("\n")}`,

@@ -15,7 +15,8 @@ export interface SpectrumOptions {
  * Singular values from the largest down, on a logarithmic scale: a steep line is a state that holds few directions. The
  * legend gives each one's stable rank, ‖S‖²_F / σ₁².
  *
- * @param spectra by name, e.g. `layer 0, head 1`; values that are zero are left out
+ * @param spectra by name, e.g. `layer 0, head 1`; values below a ten-millionth of the largest, which is what float32 rounds
+ *   to, are left out
  */
 export function spectrum(
   spectra: Readonly<Record<string, ArrayLike<number>>>,
@@ -28,7 +29,7 @@ export function spectrum(
     const [largest = 0] = sorted;
     const rank = largest > 0 ? sorted.reduce((sum, value) => sum + value ** 2, 0) / largest ** 2 : 0;
     lines.push(`${name}: largest ${rounded(largest, 3)}, stable rank ${rounded(rank, 3)}`);
-    const shown = sorted.filter((value) => value > 0);
+    const shown = sorted.filter((value) => value > 1e-7 * largest);
     return {
       type: "scatter",
       mode: "lines+markers",
@@ -44,7 +45,11 @@ export function spectrum(
     {
       title: { text: title },
       xaxis: { title: { text: "place, from the largest" } },
-      yaxis: { title: { text: relative ? "singular value / largest" : "singular value" }, type: "log" },
+      yaxis: {
+        title: { text: relative ? "singular value / largest" : "singular value" },
+        type: "log",
+        exponentformat: "power",
+      },
     },
     `${title}\n${lines.join("\n")}`,
   );

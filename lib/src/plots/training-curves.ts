@@ -86,7 +86,11 @@ export function metricPlot(
   });
   const layout = overSteps(heading, label);
   const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
-  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log" }) } }, last.join("\n"));
+  return new Figure(
+    data,
+    { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log", exponentformat: "power" }) } },
+    last.join("\n"),
+  );
 }
 
 /**
@@ -145,7 +149,11 @@ export function seedsPlot(
     ];
   });
   const layout = overSteps(title, label);
-  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log" }) } }, lines.join("\n"));
+  return new Figure(
+    data,
+    { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log", exponentformat: "power" }) } },
+    lines.join("\n"),
+  );
 }
 
 function overSteps(title: string, label: string) {
