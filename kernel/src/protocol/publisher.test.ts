@@ -5,12 +5,12 @@ import { once } from "node:events";
 import test, { type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as zmq from "zeromq";
-import { Publisher, SUBSCRIBER_QUEUE } from "./publisher.js";
+import { GreetingSocket, Publisher, SUBSCRIBER_QUEUE } from "./publisher.js";
 
 const MESSAGE = Buffer.alloc(100_000, "x");
 
 async function bound(t: TestContext, patience: number) {
-  const socket = new zmq.XPublisher({ sendHighWaterMark: SUBSCRIBER_QUEUE, linger: 0, verbosity: "allSubs" });
+  const socket = new GreetingSocket({ sendHighWaterMark: SUBSCRIBER_QUEUE, linger: 0 });
   socket.noDrop = true;
   await socket.bind("tcp://127.0.0.1:*");
   const log: string[] = [];
@@ -18,8 +18,11 @@ async function bound(t: TestContext, patience: number) {
     socket.close();
   });
   const publisher = new Publisher(socket, { patience, log: (line) => log.push(line) });
-  const subscribed = (): Promise<unknown> => socket.receive();
-  return { publisher, log, subscribed, address: socket.lastEndpoint! };
+  const subscribed = async (): Promise<void> => {
+    const [frame] = await socket.receive();
+    socket.accept(frame!.subarray(1));
+  };
+  return { socket, publisher, log, subscribed, address: socket.lastEndpoint! };
 }
 
 function subscriber(t: TestContext, address: string): zmq.Subscriber {
@@ -107,4 +110,27 @@ test("closing waits for no client", async (t) => {
   await sleep(50);
   await publisher.close();
   assert.deepEqual(log, []);
+});
+
+test("a subscriber's first message is its welcome, however much is published when it comes", async (t) => {
+  const { socket, publisher, address } = await bound(t, 60_000);
+  let going = true;
+  const busy = (async () => {
+    while (going) await publisher.send(["other", "news"]);
+  })();
+  const greeting = (async () => {
+    for (let i = 0; i < 30; i++) {
+      const [frame] = await socket.receive();
+      if (frame![0] === 1) await publisher.send(["welcome"], () => socket.accept(frame!.subarray(1)));
+    }
+  })();
+  for (let i = 0; i < 30; i++) {
+    const client = subscriber(t, address);
+    const [first] = await client.receive();
+    assert.equal(String(first), "welcome");
+    const [second] = await client.receive();
+    assert.equal(String(second), "other", "and then it gets what the others get");
+  }
+  going = false;
+  await Promise.all([busy, greeting]);
 });

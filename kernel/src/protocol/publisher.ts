@@ -8,7 +8,7 @@
  * room its messages are dropped. ZeroMQ does not count its queue from then on, until it has read half of it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { XPublisher } from "zeromq";
+import { XPublisher, type SocketOptions } from "zeromq";
 
 export interface PublisherOptions {
   /** How long all messages wait for a client that reads nothing, in milliseconds. */
@@ -26,6 +26,30 @@ export const SUBSCRIBER_QUEUE = 64;
 const PATIENCE_MS = 20_000;
 const LONGEST_PAUSE_MS = 10;
 
+/**
+ * A publishing socket whose subscriptions are taken up by hand: what is published between a request for one and its
+ * acceptance does not reach the subscriber, whose first message can therefore be its welcome.
+ */
+export class GreetingSocket extends XPublisher {
+  constructor(options: SocketOptions<XPublisher>) {
+    super(options);
+    this.manual = true;
+  }
+
+  /** Accepts the subscription that was received last. */
+  accept(topic: Buffer): void {
+    this.setStringOption(ZMQ_SUBSCRIBE, topic);
+  }
+
+  /** Ends a subscription, as the message that was received last asks. */
+  end(topic: Buffer): void {
+    this.setStringOption(ZMQ_UNSUBSCRIBE, topic);
+  }
+}
+
+const ZMQ_SUBSCRIBE = 6;
+const ZMQ_UNSUBSCRIBE = 7;
+
 export class Publisher {
   readonly #socket: XPublisher;
   readonly #patience: number;
@@ -41,9 +65,16 @@ export class Publisher {
     this.#log = log;
   }
 
-  /** Resolves when the message is in the queue of every subscriber, or has been given up. */
-  send(frames: (Uint8Array | string)[]): Promise<void> {
-    this.#last = this.#last.then(() => this.#sendNow(frames));
+  /**
+   * Resolves when the message is in the queue of every subscriber, or has been given up.
+   *
+   * @param before is called when all earlier messages have been sent, right before this one
+   */
+  send(frames: (Uint8Array | string)[], before?: () => void): Promise<void> {
+    this.#last = this.#last.then(() => {
+      if (before && !this.#socket.closed) before();
+      return this.#sendNow(frames);
+    });
     return this.#last;
   }
 

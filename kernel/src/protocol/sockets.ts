@@ -2,7 +2,7 @@
 import * as zmq from "zeromq";
 import { address, type ConnectionInfo } from "./connection.js";
 import { makeHeader, type Header, type Json, type Message } from "./message.js";
-import { Publisher, SUBSCRIBER_QUEUE } from "./publisher.js";
+import { GreetingSocket, Publisher, SUBSCRIBER_QUEUE } from "./publisher.js";
 import { Wire, WireError } from "./wire.js";
 
 export type RequestChannel = "shell" | "control";
@@ -11,7 +11,7 @@ export type RequestChannel = "shell" | "control";
 export class Sockets {
   readonly #wire: Wire;
   readonly #routers: Record<RequestChannel | "stdin", zmq.Router>;
-  readonly #iopub: zmq.XPublisher;
+  readonly #iopub: GreetingSocket;
   readonly #publisher: Publisher;
   readonly #heartbeat: zmq.Reply;
   /** Sends on one socket must not overlap: each waits for the one before. */
@@ -31,7 +31,7 @@ export class Sockets {
       // Who is asked for input must be there; a reply to a client that has gone may get lost.
       stdin: new zmq.Router({ ...router, mandatory: true }),
     };
-    this.#iopub = new zmq.XPublisher({ ...common, sendHighWaterMark: SUBSCRIBER_QUEUE, verbosity: "allSubs" });
+    this.#iopub = new GreetingSocket({ ...common, sendHighWaterMark: SUBSCRIBER_QUEUE });
     this.#iopub.noDrop = true;
     this.#publisher = new Publisher(this.#iopub, { log });
     this.#heartbeat = new zmq.Reply({ ...common, linger: 0 });
@@ -64,13 +64,15 @@ export class Sockets {
   async #welcomeSubscribers(): Promise<void> {
     try {
       for await (const [frame] of this.#iopub) {
-        if (frame === undefined || frame[0] !== 1) continue;
+        if (frame === undefined) continue;
         const subscription = frame.subarray(1);
+        if (frame[0] === 0) this.#iopub.end(subscription);
+        if (frame[0] !== 1) continue;
         await this.publish(
           "iopub_welcome",
           { subscription: subscription.toString("utf8") },
           {},
-          { topic: subscription },
+          { topic: subscription, before: () => this.#iopub.accept(subscription) },
         );
       }
     } catch (error) {
@@ -133,7 +135,7 @@ export class Sockets {
     msgType: string,
     content: Json,
     parent: Header | Json,
-    options: { topic?: Buffer; metadata?: Json; buffers?: readonly Uint8Array[] } = {},
+    options: { topic?: Buffer; metadata?: Json; buffers?: readonly Uint8Array[]; before?: () => void } = {},
   ): Promise<void> {
     const frames = this.#wire.serialise({
       identities: [options.topic ?? Buffer.from(msgType)],
@@ -143,7 +145,7 @@ export class Sockets {
       content,
       buffers: options.buffers ?? [],
     });
-    return this.#publisher.send(frames);
+    return this.#publisher.send(frames, options.before);
   }
 
   /** Whether it could be sent. */
