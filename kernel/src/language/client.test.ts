@@ -59,6 +59,14 @@ test("a declaration that has changed since the snapshot was made is read again",
   assert.deepEqual(await types(...CELLS), [...SAID.slice(0, 3), "ok"]);
 });
 
+test("a kernel that is shut down before its language process is up leaves the snapshot where it is", async () => {
+  assert.ok(await prepareSnapshot(globals));
+  const before = readdirSync(cache);
+  const client = new LanguageClient({ folder, globals }, HOUR_MS);
+  await client.close();
+  assert.deepEqual(readdirSync(cache), before);
+});
+
 test("a snapshot is not made while another kernel makes it", async () => {
   const [snapshot = ""] = readdirSync(cache);
   rmSync(join(cache, snapshot));

@@ -63,7 +63,8 @@ export class LanguageClient {
     child.stdin?.on("error", () => undefined);
     let ended = false;
     const end = (reason: string): void => {
-      if (ended || child !== this.#process) return;
+      // A kernel that is shut down ends its process itself, perhaps before it was up: nothing is wrong with the snapshot.
+      if (ended || child !== this.#process || this.#failed !== undefined) return;
       ended = true;
       if (snapshot === undefined || this.#opened) this.#fail(reason);
       else this.#startWithout();
