@@ -9,6 +9,7 @@ import "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import type { LanguageModel, SequenceState } from "./model/language-model.js";
 import { Random } from "./random.js";
 
 /** Makes a tfjs backend the one in use. */
@@ -28,6 +29,32 @@ export function randomTensor(random: Random, shape: number[], { scale = 1, centr
     Float32Array.from({ length: count }, () => centre + random.uniform(-scale, scale)),
     shape,
   );
+}
+
+/** Moves all parameters of a model away from their initial zeros and constants, by up to ±0.4; gives the model back. */
+export function awayFromInitialValues<M extends Pick<LanguageModel, "parameters">>(model: M, seed = 17): M {
+  const random = new Random(seed);
+  for (const variable of model.parameters.values()) {
+    tf.tidy(() => variable.assign(tf.add(variable, randomTensor(random, variable.shape, { scale: 0.4 }))));
+  }
+  return model;
+}
+
+/** Fails unless each token of a text changes the logits at and after it, and not a bit of those before. */
+export function assertCausal<S extends SequenceState>(model: LanguageModel<S>, row: readonly number[]): void {
+  tf.tidy(() => {
+    const { vocabSize } = model.configuration;
+    const original = model.forward([row]).logits.dataSync();
+    for (let t = 0; t < row.length; t++) {
+      const changed = model.forward([row.with(t, (row[t]! + 1) % vocabSize)]).logits.dataSync();
+      const cut = t * vocabSize;
+      assert.deepEqual(changed.slice(0, cut), original.slice(0, cut), `before token ${t}`);
+      for (let later = t; later < row.length; later++) {
+        const at = later * vocabSize;
+        assert.notDeepEqual(changed.slice(at, at + vocabSize), original.slice(at, at + vocabSize), `at ${later}`);
+      }
+    }
+  });
 }
 
 /** The largest |actual − expected|, in units of the largest |expected| (or of 1e−6, if that is larger). */

@@ -4,8 +4,7 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { tokenMatrix } from "../model/tokens.js";
-import { Random } from "../random.js";
-import { assertClose, randomTensor, useBackend } from "../testing.js";
+import { awayFromInitialValues, assertClose, useBackend } from "../testing.js";
 import { adamW } from "../training/adamw.js";
 import { disposeGradients, lossGradients } from "../training/gradients.js";
 import { train } from "../training/train.js";
@@ -31,15 +30,7 @@ const kinds: [Exclude<BaselineOptions, RecurrentOptions>, BaselineGrowth[]][] = 
 
 /** A model that has learned something: no parameter is at its initial value. */
 function learned(options: Exclude<BaselineOptions, RecurrentOptions>): BaselineModel {
-  const model = createBaseline(options, { seed: 3 });
-  const random = new Random(17);
-  for (const variable of model.parameters.values()) {
-    const noise = randomTensor(random, variable.shape, { scale: 0.4 });
-    const value: tf.Tensor = tf.add(variable, noise);
-    variable.assign(value);
-    tf.dispose([noise, value]);
-  }
-  return model;
+  return awayFromInitialValues(createBaseline(options, { seed: 3 }));
 }
 
 for (const [options, growths] of kinds) {

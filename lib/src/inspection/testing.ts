@@ -3,8 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import type { ModelOptions } from "../model/configuration.js";
 import { createModel, type Model } from "../model/model.js";
-import { Random } from "../random.js";
-import { randomTensor } from "../testing.js";
+import { awayFromInitialValues } from "../testing.js";
 
 /** Two texts of six tokens. */
 export const inputs = [
@@ -15,12 +14,7 @@ export const inputs = [
 /** A small model whose parameters are all away from their initial zeros and constants. */
 export function randomModel(options: Partial<ModelOptions> = {}): Model {
   const tiny = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
-  const model = createModel({ ...tiny, ...options }, { seed: 3 });
-  const random = new Random(17);
-  for (const variable of model.parameters.values()) {
-    tf.tidy(() => variable.assign(tf.add(variable, randomTensor(random, variable.shape, { scale: 0.4 }))));
-  }
-  return model;
+  return awayFromInitialValues(createModel({ ...tiny, ...options }, { seed: 3 }));
 }
 
 /** The values of a pass: logits and states. */

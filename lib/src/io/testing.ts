@@ -9,8 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ModelFileError } from "../errors.js";
 import type { ModelOptions } from "../model/configuration.js";
 import { createModel, type Model } from "../model/model.js";
-import { Random } from "../random.js";
-import { randomTensor } from "../testing.js";
+import { awayFromInitialValues } from "../testing.js";
 import { decodeFloats, view, type FileDtype, type TensorData } from "./float-formats.js";
 import { memoryFile } from "./random-access.js";
 import { MemorySink, type FileSink } from "./atomic-write.js";
@@ -31,15 +30,7 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
 export function randomModel(options: Partial<ModelOptions> = {}, seed = 1): Model {
   const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
   const lowRank = { decay: 2, rate: 3, value: 2, gate: 3 };
-  const model = createModel({ ...sizes, lowRank, ...options }, { seed });
-  const random = new Random(seed);
-  for (const variable of model.parameters.values()) {
-    const noise = randomTensor(random, variable.shape, { scale: 0.4 });
-    const value: tf.Tensor = tf.add(variable, noise);
-    variable.assign(value);
-    tf.dispose([noise, value]);
-  }
-  return model;
+  return awayFromInitialValues(createModel({ ...sizes, lowRank, ...options }, { seed }), seed);
 }
 
 /** All parameters' bits by name. */

@@ -7,7 +7,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
 import { sseVariants } from "../sse/registry.js";
-import { assertClose, checkGradient, randomTensor, useBackend } from "../testing.js";
+import { awayFromInitialValues, assertClose, checkGradient, randomTensor, useBackend } from "../testing.js";
 import { sseHeads, type ModelOptions } from "./configuration.js";
 import { createModel, type Model } from "./model.js";
 
@@ -19,12 +19,7 @@ const inputs = [
 /** A model whose parameters are all away from their initial zeros and constants. */
 function randomModel(options: Partial<ModelOptions> = {}): Model {
   const tiny = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
-  const model = createModel({ ...tiny, ...options }, { seed: 3 });
-  const random = new Random(17);
-  for (const variable of model.parameters.values()) {
-    tf.tidy(() => variable.assign(tf.add(variable, randomTensor(random, variable.shape, { scale: 0.4 }))));
-  }
-  return model;
+  return awayFromInitialValues(createModel({ ...tiny, ...options }, { seed: 3 }));
 }
 
 const shapes: [name: string, options: Partial<ModelOptions>][] = [

@@ -1,6 +1,7 @@
 /** The singular values of state matrices. */
 import type { Data } from "plotly.js";
 
+import { stableRankOf } from "../inspection/spectrum.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
 
@@ -27,7 +28,7 @@ export function spectrum(
   const data = Object.entries(spectra).map(([name, values], i): Partial<Data> => {
     const sorted = Array.from(values).sort((a, b) => b - a);
     const [largest = 0] = sorted;
-    const rank = largest > 0 ? sorted.reduce((sum, value) => sum + value ** 2, 0) / largest ** 2 : 0;
+    const rank = stableRankOf(sorted);
     lines.push(`${name}: largest ${rounded(largest, 3)}, stable rank ${rounded(rank, 3)}`);
     const shown = sorted.filter((value) => value > 1e-7 * largest);
     return {

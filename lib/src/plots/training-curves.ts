@@ -1,6 +1,7 @@
 /** Metrics over training: the loss, or any other; of one run, of several, of several seeds. */
 import type { Data } from "plotly.js";
 
+import { mean, sampleDeviation } from "../comparison/statistics.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
 
@@ -117,11 +118,11 @@ export function seedsPlot(
     const smoothed = rows.map((row) => exponentialMean(row, smooth));
     const kept = thinned(steps.length);
     const columns = kept.map((at) => smoothed.map((row) => row[at]!));
-    const mean = columns.map(meanOf);
+    const means = columns.map(mean);
     const spread = columns.map((values) => spreadOf(values, band));
     const x = kept.map((at) => steps[at]!);
     const last = columns.at(-1);
-    if (last) lines.push(`${name}: ${rounded(meanOf(last))} ± ${rounded(deviation(last), 2)} (${last.length} seeds)`);
+    if (last) lines.push(`${name}: ${rounded(mean(last))} ± ${rounded(deviation(last), 2)} (${last.length} seeds)`);
     return [
       {
         type: "scatter",
@@ -143,7 +144,7 @@ export function seedsPlot(
         name,
         legendgroup: name,
         x,
-        y: mean.map((value) => rounded(value)),
+        y: means.map((value) => rounded(value)),
         line: { color: colour, width: 2 },
       },
     ];
@@ -177,7 +178,7 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
   const kept = thinned(points.length);
   const steps = kept.map((at) => points[at]!.step);
   const losses = points.map(({ loss }) => loss);
-  const mean = exponentialMean(losses, smooth ?? Math.max(1, Math.round(points.length / 50)));
+  const smoothed = exponentialMean(losses, smooth ?? Math.max(1, Math.round(points.length / 50)));
   const measured = points.filter(({ validationLoss }) => validationLoss !== undefined);
   const result: Partial<Data>[] = [
     {
@@ -197,7 +198,7 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
       mode: "lines",
       name: label("training"),
       x: steps,
-      y: kept.map((at) => rounded(mean[at]!)),
+      y: kept.map((at) => rounded(smoothed[at]!)),
       line: { color: colour, width: 2 },
     },
   ];
@@ -256,29 +257,23 @@ function thinned(count: number): number[] {
  * behind them.
  */
 function exponentialMean(values: readonly number[], steps: number): number[] {
-  let mean = 0;
+  let running = 0;
   return values.map((value, i) => {
-    mean += (value - mean) / Math.min(steps, 1 + i / 8);
-    return mean;
+    running += (value - running) / Math.min(steps, 1 + i / 8);
+    return running;
   });
 }
 
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** The sample standard deviation; 0 of one value. */
+/** The sample standard deviation; a single value has no spread to show. */
 function deviation(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const mean = meanOf(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+  return values.length < 2 ? 0 : sampleDeviation(values);
 }
 
 function spreadOf(values: readonly number[], band: "deviation" | "range"): [low: number, high: number] {
   if (band === "range") return [Math.min(...values), Math.max(...values)];
-  const mean = meanOf(values);
+  const middle = mean(values);
   const by = deviation(values);
-  return [mean - by, mean + by];
+  return [middle - by, middle + by];
 }
 
 /** `gradientNorm` as `gradient norm`. */

@@ -4,7 +4,7 @@ import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError } from "../../errors.js";
 import { declareGradient, declareKernel } from "../kernel.js";
-import { normalDensity, normalProbability } from "./normal-distribution.js";
+import { normalDensities, normalDensity, normalProbabilities, normalProbability } from "./normal-distribution.js";
 
 /** Added to the sum of squares, so that a token that calls for nothing gets nothing. */
 const epsilon = 1e-6;
@@ -48,8 +48,7 @@ export const geluL2GradKernel = declareKernel<"x" | "dy", Attributes>({
     const length = lengthOf(gelu);
     const along = tf.div(tf.sum(tf.mul(gelu, dy), -1, true), tf.square(length));
     const dgelu = tf.mul(tf.sub(dy, tf.mul(gelu, along)), tf.div(scale, length));
-    const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return [tf.mul(dgelu, tf.add(probability, tf.mul(x, density)))];
+    return [tf.mul(dgelu, tf.add(probability, tf.mul(x, normalDensities(x))))];
   },
   host(inputs, memory, { scale }): TensorInfo[] {
     const output = memory.make(inputs.x.shape);
@@ -88,7 +87,7 @@ declareGradient<"x", Attributes>(geluL2Kernel, ["x"], ([dy], saved, attributes) 
 
 /** x Φ(x), and Φ(x). */
 function geluOf(x: Tensor): { gelu: Tensor; probability: Tensor } {
-  const probability = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+  const probability = normalProbabilities(x);
   return { gelu: tf.mul(x, probability), probability };
 }
 

@@ -1,4 +1,6 @@
-/** The normal distribution's Φ and φ in plain numbers, to float32's rounding: JavaScript has no error function. */
+/** The normal distribution's Φ and φ, of tensors and of plain numbers; those to float32's rounding: JavaScript has no error function. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** Coefficients of a Chebyshev fit to ln(erfc(x) e^{x²} / t), t = 1/(1 + x/2) (Press et al., Numerical Recipes, 6.2). */
 const fit = [
@@ -19,4 +21,14 @@ export function normalProbability(x: number): number {
 /** φ(x), the density at x. */
 export function normalDensity(x: number): number {
   return Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+}
+
+/** Φ of each element. */
+export function normalProbabilities(x: Tensor): Tensor {
+  return tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+}
+
+/** φ of each element. */
+export function normalDensities(x: Tensor): Tensor {
+  return tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 }

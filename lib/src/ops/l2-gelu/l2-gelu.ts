@@ -3,7 +3,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError } from "../../errors.js";
-import { normalDensity, normalProbability } from "../gelu-l2/normal-distribution.js";
+import {
+  normalDensities,
+  normalDensity,
+  normalProbabilities,
+  normalProbability,
+} from "../gelu-l2/normal-distribution.js";
 import { declareGradient, declareKernel } from "../kernel.js";
 
 /** Added to the sum of squares, so that a row of zeros stays one. */
@@ -19,7 +24,7 @@ export const l2GeluKernel = declareKernel<"x", Attributes>({
   name: "L2Gelu",
   composed({ x }, { scale }) {
     const z = tf.mul(x, inverseLength(x, scale));
-    return [tf.mul(z, probabilityOf(z))];
+    return [tf.mul(z, normalProbabilities(z))];
   },
   host(inputs, memory, { scale }): TensorInfo[] {
     const output = memory.make(inputs.x.shape);
@@ -43,8 +48,7 @@ export const l2GeluGradKernel = declareKernel<"x" | "dy", Attributes>({
   composed({ x, dy }, { scale }) {
     const factor = inverseLength(x, scale);
     const z = tf.mul(x, factor);
-    const density = tf.mul(tf.exp(tf.mul(tf.square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    const dz = tf.mul(dy, tf.add(probabilityOf(z), tf.mul(z, density)));
+    const dz = tf.mul(dy, tf.add(normalProbabilities(z), tf.mul(z, normalDensities(z))));
     const along = tf.div(tf.sum(tf.mul(dz, z), -1, true), scale ** 2);
     return [tf.mul(factor, tf.sub(dz, tf.mul(z, along)))];
   },
@@ -78,11 +82,6 @@ declareGradient<"x", Attributes>(l2GeluKernel, ["x"], ([dy], saved, attributes) 
 
 function inverseLength(x: Tensor, scale: number): Tensor {
   return tf.mul(tf.rsqrt(tf.add(tf.sum(tf.square(x), -1, true), epsilon)), scale);
-}
-
-/** Φ(z). */
-function probabilityOf(z: Tensor): Tensor {
-  return tf.mul(tf.add(tf.erf(tf.mul(z, Math.SQRT1_2)), 1), 0.5);
 }
 
 function lengthAt(x: Float32Array, start: number, size: number): number {
