@@ -23,8 +23,8 @@ export const cases: readonly string[] = readdirSync(folder)
 
 /**
  * Float32 against float64, relative to a tensor's largest value. Measured over all cases and engines: logits and states at
- * most 7e−7 (a rounding is 6e−8), the loss 2e−7, gradients 5e−5 (those of token-shift mixes are small sums of terms that
- * cancel).
+ * most 7e−7, against the published code too (a rounding is 6e−8), the loss 2e−7, gradients 5e−5 (those of token-shift
+ * mixes are small sums of terms that cancel).
  */
 const tolerance = { logits: 3e-6, states: 3e-6, loss: 1e-6, gradients: 1e-4 };
 
@@ -111,6 +111,26 @@ export function parityTests(engine: string, start: () => Promise<void>): void {
       model.dispose();
     });
   }
+
+  void test(`a published-style .pth on ${engine}: logits and states are those of the published code`, async () => {
+    const expected = readFixture(`${folder}published/rwkv7.expected.safetensors`);
+    const model = await ms.loadModel(`${folder}published/rwkv7.pth`);
+    const tokens = expected.get("tokens")!;
+    const { logits, state } = model.forward({
+      data: tokens.values as Int32Array,
+      shape: tokens.shape as [number, number],
+    });
+    const compared = new Set(["tokens", "logits"]);
+    compare("logits", logits, expected.get("logits")!, tolerance.states);
+    forEachPart(state, (part, tensor) => {
+      compare(part, tensor, expected.get(`state.${part}`)!, tolerance.states);
+      compared.add(`state.${part}`);
+    });
+    assert.deepEqual(compared, new Set(expected.keys()), "all of the fixture is compared");
+    logits.dispose();
+    state.dispose();
+    model.dispose();
+  });
 
   void test(`a .pth written by PyTorch on ${engine}: the same logits as the same parameters in .safetensors`, async () => {
     const fixture = new Case("sse");
