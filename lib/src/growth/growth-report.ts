@@ -1,6 +1,7 @@
 /** What growth added, and how far the larger model is from the smaller one: data that shows itself as tables. */
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import type { Difference } from "../model/state-distance.js";
+import type { ModelSizes } from "./model-sizes.js";
 
 /** What became of a parameter. */
 export interface ParameterChange {
@@ -38,6 +39,7 @@ export interface GrowthFindings {
   readonly changes: readonly ParameterChange[];
   readonly measurements: readonly GrowthMeasurement[];
   readonly parameterCount: { readonly before: number; readonly after: number };
+  readonly sizes: { readonly before: ModelSizes; readonly after: ModelSizes };
   /** what still counted as rounding, as a part of the largest magnitude */
   readonly tolerance: number;
 }
@@ -48,13 +50,15 @@ export class GrowthReport implements GrowthFindings, Displayable {
   readonly changes: readonly ParameterChange[];
   readonly measurements: readonly GrowthMeasurement[];
   readonly parameterCount: { readonly before: number; readonly after: number };
+  readonly sizes: { readonly before: ModelSizes; readonly after: ModelSizes };
   readonly tolerance: number;
 
-  constructor({ verdict, changes, measurements, parameterCount, tolerance }: GrowthFindings) {
+  constructor({ verdict, changes, measurements, parameterCount, sizes, tolerance }: GrowthFindings) {
     this.verdict = verdict;
     this.changes = changes;
     this.measurements = measurements;
     this.parameterCount = parameterCount;
+    this.sizes = sizes;
     this.tolerance = tolerance;
   }
 

@@ -8,6 +8,7 @@ import { Random } from "../random.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { GrowthReport, type GrowthMeasurement, type GrowthVerdict } from "./growth-report.js";
 import { continued, whole } from "./measure.js";
+import { modelSizes, type ModelSizes } from "./model-sizes.js";
 import { parameterChanges } from "./parameter-changes.js";
 
 /** Options of {@link growthReport}. */
@@ -47,7 +48,8 @@ export async function growthReport(
   options: GrowthReportOptions = {},
 ): Promise<GrowthReport> {
   const { length = 128, rows = 2, seed = 0, tolerance = 1e-5, signal } = options;
-  expectLarger(before, after);
+  const sizes = { before: modelSizes(before), after: modelSizes(after) };
+  expectLarger(sizes.before, sizes.after);
   const random = new Random(seed);
   const inputs: [string, TokenMatrix][] = [
     [
@@ -72,20 +74,17 @@ export async function growthReport(
     }
   }
   return new GrowthReport({
-    ...{ measurements, tolerance },
+    ...{ measurements, tolerance, sizes },
     changes: parameterChanges(before, after),
     parameterCount: { before: parameterCount(before), after: parameterCount(after) },
     verdict: verdictOf(measurements, tolerance),
   });
 }
 
-/** Sizes by name, of models of any kind that say them. */
-function expectLarger(before: LanguageModel, after: LanguageModel): void {
-  const [from, to] = [before, after].map(({ configuration }) => configuration as unknown as Record<string, unknown>);
-  const sizes = ["vocabSize", "width", "headSize", "heads", "layers", "parameterTokens", "hidden"];
-  for (const name of sizes) {
-    const [small, large] = [from![name], to![name]];
-    if (typeof small !== "number" || (typeof large === "number" && large >= small)) continue;
+function expectLarger(before: ModelSizes, after: ModelSizes): void {
+  for (const name of Object.keys(before) as (keyof ModelSizes)[]) {
+    const [small, large] = [before[name], after[name]];
+    if (small === undefined || (large !== undefined && large >= small)) continue;
     throw new ConfigurationError(
       `growthReport: ${name} is ${small} before and ${String(large)} after: give the smaller model first`,
     );

@@ -2,6 +2,7 @@
 import type { Data } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
+import { distribution as histogramOf } from "../inspection/distribution.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
 
@@ -12,16 +13,16 @@ export interface DistributionOptions {
   label?: string;
   /** bins over the whole range; default 60 */
   bins?: number;
-  /** the range shown; default from the least to the largest value */
+  /** the range shown; default from the least to the largest value. Values outside are in no bin, but count in the whole */
   range?: readonly [low: number, high: number];
 }
 
 /**
  * A histogram for each name, as lines over one range, so that many can be compared: for instance the decays of each layer.
- * The counts are made here: a figure holds the bins, not the values.
+ * A figure holds the bins (of `ms.statistics.distribution`), not the values.
  *
  * @param values by name
- * @throws ConfigurationError when there are no values, or one is not finite
+ * @throws ConfigurationError when there are no values, or one is not finite; RangeError when bins or range make no sense
  */
 export function distribution(
   values: Readonly<Record<string, ArrayLike<number>>>,
@@ -30,30 +31,28 @@ export function distribution(
   const series = currentTheme().series;
   const entries = Object.entries(values).filter(([, all]) => all.length > 0);
   if (entries.length === 0) throw new ConfigurationError("distribution: there are no values");
-  const [low, high] = range ?? reach(entries);
-  const width = (high - low) / bins || 1;
-  const data = entries.map(([name, all], i): Partial<Data> => {
-    const counts = new Array<number>(bins).fill(0);
-    for (let j = 0; j < all.length; j++) {
-      const bin = Math.min(bins - 1, Math.floor((all[j]! - low) / width));
-      if (bin >= 0) counts[bin]!++;
-    }
-    return {
-      type: "scatter",
-      mode: "lines",
-      name,
-      x: counts.map((_, bin) => rounded(low + (bin + 0.5) * width)),
-      y: counts.map((count) => rounded((100 * count) / all.length, 3)),
-      line: { color: series[i % series.length]!, width: 2, shape: "hvh" },
-      hovertemplate: `${name}: %{y}% around %{x}<extra></extra>`,
-    };
+  const whole = reach(entries);
+  const [low, high] = range ?? whole;
+  const found = entries.map(([name, all]) => [name, histogramOf(all, { bins, range: [low, high] })] as const);
+  const data = found.map(([name, { edges, counts, count }], i): Partial<Data> => ({
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: counts.map((_, bin) => rounded((edges[bin]! + edges[bin + 1]!) / 2)),
+    y: counts.map((inBin) => rounded((100 * inBin) / count, 3)),
+    line: { color: series[i % series.length]!, width: 2, shape: "hvh" },
+    hovertemplate: `${name}: %{y}% around %{x}<extra></extra>`,
+  }));
+  const lines = found.map(([name, { counts, count, quantiles }]) => {
+    const outside = count - counts.reduce((sum, inBin) => sum + inBin, 0);
+    const beyond = outside > 0 ? `, ${outside} outside the range` : "";
+    return `${name}: median ${rounded(quantiles[50], 3)} of ${count}${beyond}`;
   });
-  const lines = entries.map(([name, all]) => `${name}: median ${rounded(median(all), 3)} of ${all.length}`);
   return new Figure(
     data,
     {
       title: { text: title },
-      xaxis: { title: { text: label }, range: [low, high] },
+      xaxis: { title: { text: label }, range: [found[0]![1].edges[0]!, found[0]![1].edges.at(-1)!] },
       yaxis: { title: { text: "portion of values (%)" }, rangemode: "tozero" },
       showlegend: entries.length > 1,
     },
@@ -73,10 +72,4 @@ function reach(entries: readonly (readonly [string, ArrayLike<number>])[]): [low
     }
   }
   return [low, high];
-}
-
-function median(values: ArrayLike<number>): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

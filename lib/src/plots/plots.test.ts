@@ -3,15 +3,21 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
+import { createBaseline } from "../baselines/create-baseline.js";
 import { jupyterDisplay } from "../display.js";
+import { grow } from "../growth/grow.js";
+import { growthReport } from "../growth/report.js";
+import { statistics } from "../inspection/statistics.js";
 import { createModel } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { distribution } from "./distributions.js";
 import type { Figure } from "./figure.js";
+import { growthDiagram } from "./growth-diagram.js";
 import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
 import { roofline } from "./roofline.js";
+import { schedulePlot } from "./schedule.js";
 import { spectrum } from "./spectrum.js";
 import { stateEvolution } from "./state-evolution.js";
 import { stateDifference, stateHeatmap } from "./state-heatmap.js";
@@ -208,6 +214,55 @@ test("a distribution holds the portions of the bins", () => {
   assert.match(String(distribution({ a: [1, 2, 4] })), /median 2 of 3/);
   assert.throws(() => distribution({ a: [] }), /no values/);
   assert.throws(() => distribution({ a: [1, NaN] }), /"a" has the value NaN/);
+});
+
+test("values outside the range of a distribution are in no bin, as ms.statistics.distribution has it", () => {
+  const values = [-1, 0, 0.4, 0.6, 1, 7, 8, 9];
+  const figure = distribution({ a: values }, { bins: 2, range: [0, 1] });
+  const { counts } = statistics.distribution(values, { bins: 2, range: [0, 1] });
+  assert.deepEqual(
+    stored(figure).data[0]!.y,
+    counts.map((count) => (100 * count) / values.length),
+  );
+  assert.match(String(figure), /median 0\.8 of 8, 4 outside the range/);
+  assert.throws(() => distribution({ a: values }, { range: [1, 0] }), /range is \[1, 0\]/);
+});
+
+test("a schedule keeps its first and its last step, and few of many between", () => {
+  const { x, y } = stored(schedulePlot("cosine", { steps: 10_007 })).data[0]!;
+  assert.deepEqual([x!.at(0), x!.at(-1)], [1, 10_007]);
+  assert.ok(x!.length <= 501 && y!.length === x!.length);
+});
+
+const smaller = { vocabSize: 16, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
+
+test("a growth diagram tells what was there and what is new, of models and of their report", async () => {
+  const before = createModel(smaller, { seed: 1 });
+  const after = grow(before, { layers: 3, heads: 3, parameterTokens: 20 });
+  const figure = growthDiagram({ before, after });
+  const { data, layout } = stored(figure);
+  // A corner more than four closes a box, and a gap ends it: (2 heads + 2 with SSE + 1 bar) · 2 layers were there.
+  const boxes = ({ x }: Trace) => x!.length / 6;
+  assert.deepEqual(data.slice(0, 2).map(boxes), [10, 2 * 3 + 7]);
+  assert.match(
+    data[1]!.name!,
+    new RegExp(`^new: ${(after.parameterCount - before.parameterCount).toLocaleString("en")}`),
+  );
+  const labels = layout.annotations!.map(({ text }) => text);
+  for (const label of ["layer 1", "layer 2 (new)", "12", "+ 8", "+ 20"]) assert.ok(labels.includes(label), label);
+  assert.match(String(figure), /parameter tokens 12 → 20, heads 2 → 3, layers 2 → 3;/);
+  const report = await growthReport(before, after, { length: 8 });
+  assert.deepEqual(stored(growthDiagram(report)), stored(figure));
+});
+
+test("a growth diagram of many layers draws those in the middle as one, and knows models without SSE and baselines", () => {
+  const before = createModel({ ...smaller, layers: 9, sse: "none" }, { seed: 1 });
+  const many = stored(growthDiagram({ before, after: grow(before, { layers: 20 }) }));
+  const labels = many.layout.annotations!.map(({ text }) => text);
+  assert.ok(labels.includes("layers 3 – 6") && labels.includes("layers 12 – 17 (new)"), labels.join(", "));
+  assert.ok(!labels.includes("heads with SSE"));
+  const baseline = createBaseline({ kind: "transformer", vocabSize: 16, width: 8, layers: 1, headSize: 4 });
+  assert.match(String(growthDiagram({ before: baseline, after: baseline })), /no size is different; 0 parameters/);
 });
 
 test("a token strip breaks lines, marks spaces, and leaves what is missing without a colour", () => {

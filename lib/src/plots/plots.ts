@@ -1,5 +1,6 @@
 /** The plots as `ms.plots` names them. */
 import { distribution } from "./distributions.js";
+import { growthDiagram } from "./growth-diagram.js";
 import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
@@ -49,6 +50,8 @@ export const plots = {
   matrices: matricesPlot,
   /** Names, shapes and counts of a model's parameters. */
   parameterTable,
+  /** What a model had before it grew, and what is new: layers, heads with their states, parameter tokens. */
+  growthDiagram,
   /** What a machine could do, and what ops do of it. */
   roofline,
   /** The look of the figures made from here on: `light` or `dark`. */

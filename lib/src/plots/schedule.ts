@@ -3,6 +3,7 @@ import { ConfigurationError } from "../errors.js";
 import { chosenSchedule, scheduleFactor, type Schedule, type ScheduleName } from "../training/schedules.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
+import { thinned } from "./thinning.js";
 
 /** Options of {@link schedulePlot}. */
 export interface SchedulePlotOptions {
@@ -12,9 +13,6 @@ export interface SchedulePlotOptions {
   learningRate?: number;
   title?: string;
 }
-
-/** More points than this are not seen in a cell, only stored. */
-const mostPoints = 500;
 
 /**
  * The learning rate of each step.
@@ -30,8 +28,7 @@ export function schedulePlot(
   }
   const one = typeof schedules === "function" || typeof schedules === "string";
   const named = one ? { [typeof schedules === "string" ? schedules : title]: schedules } : schedules;
-  const every = Math.ceil(steps / mostPoints);
-  const at = Array.from({ length: steps }, (_, i) => i + 1).filter((step) => step % every === 0 || step === steps);
+  const at = thinned(steps).map((place) => place + 1);
   const { series } = currentTheme();
   const data = Object.entries(named).map(([name, schedule], i) => {
     const factor = chosenSchedule({ schedule });

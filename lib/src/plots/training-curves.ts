@@ -4,6 +4,7 @@ import type { Data } from "plotly.js";
 import { mean, sampleDeviation } from "../comparison/statistics.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
+import { thinned } from "./thinning.js";
 
 /** The part of a step's metrics that the loss plot shows. */
 export interface LossPoint {
@@ -42,9 +43,6 @@ export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
   /** what the band around the mean reaches to: one sample standard deviation (default), or from least to most */
   band?: "deviation" | "range";
 }
-
-/** More points than this are not seen in a cell, only stored. */
-const mostPoints = 500;
 
 /**
  * Training loss step by step (pale), smoothed (line), and held-out loss where it was measured (points).
@@ -244,12 +242,6 @@ function aligned(runs: readonly { steps: number[]; values: number[] }[]): { step
   const tables = runs.map(({ steps, values }) => new Map(steps.map((step, i) => [step, values[i]!])));
   const steps = (runs[0]?.steps ?? []).filter((step) => tables.every((table) => table.has(step)));
   return { steps, rows: tables.map((table) => steps.map((step) => table.get(step)!)) };
-}
-
-/** The places that are shown of so many, the last one among them. */
-function thinned(count: number): number[] {
-  const every = Math.ceil(count / mostPoints);
-  return Array.from({ length: count }, (_, i) => i).filter((i) => i % every === 0 || i === count - 1);
 }
 
 /**
