@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { jupyterDisplay } from "./display.js";
-import { engine, registerEngine, registerKernels, startEngine } from "./engine.js";
+import { engine, registerEngine, registerKernels, setPrecision, startEngine } from "./engine.js";
 
 test("the choice of an engine: the best that can run, what was asked for, and why not the others", async (t) => {
   const lines: string[] = [];
@@ -17,6 +17,13 @@ test("the choice of an engine: the best that can run, what was asked for, and wh
     await assert.rejects(startEngine({ backend: "gpu", log }), {
       name: "ConfigurationError",
       message: /engine "gpu" is unknown, wanted one of wasm, cpu/,
+    });
+  });
+
+  await t.test("an unknown precision lists the known ones", async () => {
+    await assert.rejects(startEngine({ precision: "float16" as never, log }), {
+      name: "ConfigurationError",
+      message: /precision "float16" is unknown, wanted one of float32, tf32, bfloat16/,
     });
   });
 
@@ -60,7 +67,22 @@ test("the choice of an engine: the best that can run, what was asked for, and wh
       "not in use: cuda (no NVIDIA driver); broken (it broke); slow ops (not built)",
     ]);
     const bundle = info[jupyterDisplay]();
-    assert.match(bundle["text/html"] as string, /<td[^>]*>wasm<\/td>/);
-    assert.match(bundle["text/plain"] as string, /device +WebAssembly/);
+    const html = bundle["text/html"] as string;
+    assert.match(html, /<td[^>]*>wasm<\/td>/);
+    assert.match(html, /<summary>1 kernel \(for wasm\)<\/summary>Wkv7<\/details>/);
+    const text = bundle["text/plain"] as string;
+    assert.match(text, /device +WebAssembly/);
+    assert.match(text, /memory +\S+ \w+ used, \S+ \w+ free/);
+    assert.match(text, /precision +float32\n/);
+    assert.match(text, /versions +metastate \S+, tfjs 4\S+, Node\.js \S+/);
+  });
+
+  await t.test("an engine without other precisions names what it has", () => {
+    assert.equal(engine().precision, "float32");
+    assert.throws(() => setPrecision("bfloat16"), {
+      name: "ConfigurationError",
+      message: 'precision "bfloat16" cannot be had from engine "wasm" on this device, wanted "float32"',
+    });
+    setPrecision("float32");
   });
 });

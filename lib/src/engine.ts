@@ -7,7 +7,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { version_cpu } from "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "./display.js";
+import { precisions, type EngineControls, type Precision } from "./engine/controls.js";
+import { EngineInfo } from "./engine/engine-info.js";
 import { ConfigurationError } from "./errors.js";
 import { shareClonesOnWasm } from "./wasm-identity.js";
 
@@ -23,9 +24,9 @@ export interface EngineCandidate {
   start(): Promise<EngineStart>;
 }
 
-/** Whether an engine started: its tfjs backend and the device in words, or the reason why not. */
+/** Whether an engine started: its tfjs backend, the device in words, and what it may be asked; or the reason why not. */
 export type EngineStart =
-  | { readonly ready: true; readonly backend: string; readonly device: string }
+  | { readonly ready: true; readonly backend: string; readonly device: string; readonly controls?: EngineControls }
   | { readonly ready: false; readonly reason: string };
 
 /** Fast kernels that are added to whichever backend was chosen. */
@@ -41,48 +42,12 @@ export type KernelRegistration =
   | { readonly kernels: readonly string[]; readonly detail: string }
   | { readonly kernels: readonly []; readonly reason: string };
 
-/** What runs. */
-export class EngineInfo implements Displayable {
-  constructor(
-    /** the engine's name */
-    readonly name: string,
-    /** the tfjs backend it runs on */
-    readonly backend: string,
-    /** the device in words */
-    readonly device: string,
-    /** fast kernels by provider */
-    readonly kernels: readonly {
-      readonly provider: string;
-      readonly names: readonly string[];
-      readonly detail: string;
-    }[],
-    /** engines and providers that are not in use, and why */
-    readonly unavailable: readonly { readonly name: string; readonly reason: string }[],
-  ) {}
-
-  private rows(): string[][] {
-    return [
-      ["engine", this.name],
-      ["backend", this.backend],
-      ["device", this.device],
-      ...this.kernels.map(({ provider, names, detail }) => [provider, `${names.join(", ")} (${detail})`]),
-      ...this.unavailable.map(({ name, reason }) => [`${name}: not in use`, reason]),
-    ];
-  }
-
-  toString(): string {
-    return textTable(this.rows());
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return { "text/html": htmlTable(this.rows()), "text/plain": this.toString() };
-  }
-}
-
 /** Options of {@link startEngine}. */
 export interface StartEngineOptions {
   /** the engine wanted, by name; comes before the environment variable `METASTATE_BACKEND` */
   backend?: string;
+  /** how matrix products are computed; comes before the environment variable `METASTATE_PRECISION`; default `float32` */
+  precision?: Precision;
   /** where the choice is told, in a line or two; default: standard error */
   log?: (line: string) => void;
 }
@@ -105,7 +70,10 @@ export function registerKernels(provider: KernelProvider): void {
 /**
  * Chooses and starts the engine, once: later calls give the same answer.
  *
- * @throws ConfigurationError when an engine asked for by name is unknown or cannot run, naming those that can
+ * A precision that the engine does not have is told among what is not in use, and `float32` is computed.
+ *
+ * @throws ConfigurationError when an engine asked for by name is unknown or cannot run, naming those that can; or when
+ *   there is no such precision
  */
 export function startEngine(options: StartEngineOptions = {}): Promise<EngineInfo> {
   started ??= choose(options).catch((error: unknown) => {
@@ -126,8 +94,20 @@ export function engine(): EngineInfo {
   return current;
 }
 
+/**
+ * Chooses how matrix products are computed from the next one on: `float32`, or faster and less exact `tf32` (CUDA) and
+ * `bfloat16` where the engine has them. Tensors stay float32.
+ *
+ * @throws ConfigurationError when the engine that runs cannot, naming what it can; Error before {@link startEngine} has
+ *   finished
+ */
+export function setPrecision(precision: Precision): void {
+  engine().setPrecision(precision);
+}
+
 async function choose({
   backend: asked = process.env.METASTATE_BACKEND || undefined,
+  precision = (process.env.METASTATE_PRECISION || undefined) as Precision | undefined,
   log = (line) => console.error(line),
 }: StartEngineOptions): Promise<EngineInfo> {
   const unavailable: { name: string; reason: string }[] = [];
@@ -138,6 +118,12 @@ async function choose({
         `set METASTATE_BACKEND to one of these or leave it out`,
     );
   }
+  if (precision !== undefined && !precisions.includes(precision)) {
+    throw new ConfigurationError(
+      `precision "${String(precision)}" is unknown, wanted one of ${precisions.join(", ")}: ` +
+        `set METASTATE_PRECISION to one of these or leave it out`,
+    );
+  }
   for (const candidate of order) {
     if (asked === undefined ? candidate.onlyWhenAsked : candidate.name !== asked) continue;
     const result = await tryStart(candidate);
@@ -146,7 +132,8 @@ async function choose({
       continue;
     }
     const kernels = await addKernels(result.backend, unavailable);
-    current = new EngineInfo(candidate.name, result.backend, result.device, kernels, unavailable);
+    current = new EngineInfo(candidate.name, result.backend, result.device, kernels, unavailable, result.controls);
+    usePrecision(current, precision, unavailable);
     tell(current, asked !== undefined, log);
     return current;
   }
@@ -184,6 +171,23 @@ async function addKernels(
     }
   }
   return added;
+}
+
+/** What was asked for may be wanted of another machine's engine: it keeps nothing from running here. */
+function usePrecision(
+  info: EngineInfo,
+  precision: Precision | undefined,
+  unavailable: { name: string; reason: string }[],
+): void {
+  if (precision === undefined) return;
+  try {
+    info.setPrecision(precision);
+  } catch (error) {
+    unavailable.push({
+      name: `precision ${precision}`,
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  }
 }
 
 function tell(info: EngineInfo, asked: boolean, log: (line: string) => void): void {

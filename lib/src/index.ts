@@ -32,9 +32,9 @@ export { Random, type RandomSnapshot, type RandomState } from "./random.js";
 
 export {
   engine,
-  EngineInfo,
   registerEngine,
   registerKernels,
+  setPrecision,
   startEngine,
   type EngineCandidate,
   type EngineStart,
@@ -42,6 +42,14 @@ export {
   type KernelRegistration,
   type StartEngineOptions,
 } from "./engine.js";
+export {
+  type EngineControls,
+  type EngineMemory,
+  type EnginePeak,
+  type Precision,
+  type PrecisionControl,
+} from "./engine/controls.js";
+export { EngineInfo, type ProvidedKernels } from "./engine/engine-info.js";
 
 export { kernelNames } from "./ops/kernel.js";
 export { type LinearLayout } from "./ops/linear/linear.js";
