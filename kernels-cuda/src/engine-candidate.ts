@@ -2,6 +2,7 @@
 import { nativeBackendName } from "./backend/name.js";
 import { registerNativeBackend } from "./backend/register.js";
 import { loadAddon } from "./addon/load.js";
+import { nativeControls, type EngineControls } from "./engine-controls.js";
 import { registerNativeKernels } from "./provider.js";
 
 /** An engine that can be chosen at start. */
@@ -11,7 +12,7 @@ export interface EngineCandidate {
   readonly priority: number;
   /** Makes the tfjs backend ready, or says why not. Never rejects. */
   start(): Promise<
-    | { readonly ready: true; readonly backend: string; readonly device: string }
+    | { readonly ready: true; readonly backend: string; readonly device: string; readonly controls?: EngineControls }
     | { readonly ready: false; readonly reason: string }
   >;
 }
@@ -34,5 +35,6 @@ export function useNativeEngine(): Awaited<ReturnType<EngineCandidate["start"]>>
     ready: true,
     backend: nativeBackendName,
     device: `this machine's CPU, ${threads} ${threads === 1 ? "thread" : "threads"}, ${simd}`,
+    controls: nativeControls(addon.binding),
   };
 }

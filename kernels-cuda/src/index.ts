@@ -7,4 +7,5 @@
 export { addonStatus, loadAddon, type AddonStatus } from "./addon/load.js";
 export type { NativeBinding, NativeInfo } from "./addon/binding.js";
 export { nativeEngine, type EngineCandidate } from "./engine-candidate.js";
+export { type EngineControls, type Precision } from "./engine-controls.js";
 export { createNativeKernels, nativeKernels, type KernelProvider, type NativeKernelsOptions } from "./provider.js";

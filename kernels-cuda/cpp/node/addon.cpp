@@ -2,9 +2,6 @@
 
 #include <napi.h>
 
-#include <algorithm>
-#include <chrono>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -19,7 +16,7 @@ namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 3;
+constexpr int interfaceVersion = 4;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");
@@ -112,38 +109,12 @@ Napi::Value configure(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// measurePeak(milliseconds): float32 multiply-adds in registers, GFLOP/s of all threads together. Each thread counts its
-/// best short slice, so that what else the machine does lowers the figure little.
-Napi::Value measurePeak(const Napi::CallbackInfo& info) {
-  const double milliseconds = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
-  if (!(milliseconds >= 1 && milliseconds <= 60000)) {
-    throw Napi::RangeError::New(info.Env(), "milliseconds must be from 1 to 60000");
-  }
-  const double rate = Engine::instance().use([&](ThreadPool& pool, const SimdPath& path) {
-    using Clock = std::chrono::steady_clock;
-    const Clock::time_point until = Clock::now() + std::chrono::microseconds(static_cast<int64_t>(milliseconds * 1000));
-    std::vector<double> best(static_cast<size_t>(pool.threads()), 0);
-    pool.run(pool.threads(), [&](int64_t index, int) {
-      float sink = 1;
-      for (Clock::time_point now = Clock::now(); now < until;) {
-        const double operations = path.multiplyAddLoop(50000, &sink);
-        const Clock::time_point then = now;
-        now = Clock::now();
-        double& mine = best[static_cast<size_t>(index)];
-        mine = std::max(mine, operations / std::chrono::duration<double, std::nano>(now - then).count());
-      }
-    });
-    return std::accumulate(best.begin(), best.end(), 0.0);
-  });
-  return Napi::Number::New(info.Env(), rate);
-}
-
 Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<forward>(exports, "wkv7Forward");
   define<backward>(exports, "wkv7Backward");
   define<describe>(exports, "info");
   define<configure>(exports, "configure");
-  define<measurePeak>(exports, "measurePeak");
+  defineMeasurements(exports);
   defineMatMul(exports);
   defineOps(exports);
   defineTensors(exports);

@@ -21,6 +21,7 @@ namespace {
 
 #include "simd/vector.h"
 #include "simd/multiply_add.h"
+#include "simd/memory_streams.h"
 #include "simd/functions.h"
 #include "matmul/blocked_product.h"
 #include "matmul/row_product.h"
@@ -48,6 +49,8 @@ const SimdPath METASTATE_PATH{
               squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix},
     TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose},
     multiplyAddLoop,
+    sumStream,
+    triadStream,
 };
 
 }  // namespace metastate

@@ -23,6 +23,9 @@ struct SimdPath {
   /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
   /// a result, so that no compiler removes the loop.
   double (*multiplyAddLoop)(int64_t iterations, float* sink);
+  /// Reads x once; z = x / 2 + y. `count` is a multiple of 64. `sink` is as above.
+  void (*sumStream)(const float* x, int64_t count, float* sink);
+  void (*triadStream)(const float* x, const float* y, int64_t count, float* z);
 };
 
 /// The paths this CPU can run, slowest first; never empty.

@@ -122,6 +122,7 @@ test("threads and instruction sets that are not there are refused", needsNative,
   assert.throws(() => binding.configure({ simd: "mmx" }), /no instruction set "mmx" here: this CPU runs /);
   assert.throws(() => binding.configure({ simd: 3 as unknown as string }), /simd must be the name/);
   assert.throws(() => binding.measurePeak(0), /milliseconds must be from 1 to 60000/);
+  assert.throws(() => binding.measureBandwidth(Infinity), /milliseconds must be from 1 to 60000/);
   assert.deepEqual(binding.info(), before);
 });
 
@@ -133,6 +134,11 @@ test("the pool survives changes of its size", needsNative, () => {
     assert.equal(binding.info().threads, count);
     assert.ok(binding.measurePeak(2) > 0);
   }
+});
+
+test("what the machine can do is measured: arithmetic, and memory beyond the caches", needsNative, () => {
+  assert.ok(native().measurePeak(2) > 0);
+  assert.ok(native().measureBandwidth(1) > 0);
 });
 
 test("Node's worker threads use the addon at the same time, and it outlives them", needsNative, async () => {

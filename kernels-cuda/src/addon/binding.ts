@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 3;
+export const interfaceVersion = 4;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -321,4 +321,6 @@ export interface NativeBinding extends LibraryOps, TensorFunctions {
   configure(options: { threads?: number; simd?: string }): void;
   /** float32 multiply-adds in registers, of all threads with the instruction set in use: GFLOP/s. */
   measurePeak(milliseconds: number): number;
+  /** The fastest pass of all threads over arrays beyond the caches, reading or reading and writing: 10^9 bytes a second. */
+  measureBandwidth(milliseconds: number): number;
 }
