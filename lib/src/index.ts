@@ -55,6 +55,7 @@ export { kernelNames } from "./ops/kernel.js";
 export { type LinearLayout } from "./ops/linear/linear.js";
 export { type Rotations } from "./ops/rotary/rotary.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
+export { metaPass, type MetaPassOperands } from "./ops/meta-pass/meta-pass.js";
 
 export { ActivationNames, type ActivationDescription } from "./model/activation-names.js";
 export { createModel, Model } from "./model/model.js";

@@ -58,9 +58,9 @@ export interface WholeTraceOptions<S extends SequenceState> extends TraceOptions
 }
 
 /**
- * Runs a text through a model and keeps its named activations. The model computes what it would without anybody looking,
- * bit for bit; a state at a position is had by ending a pass there, so that states at positions give the results of the
- * text cut there, equal to rounding.
+ * Runs a text through a model and keeps its named activations. The model computes what it would without anybody looking: the
+ * same bits, but to rounding where an engine has the op `MetaPass`, which shows nothing inside, as one kernel. A state at a
+ * position is had by ending a pass there, so that states at positions give the results of the text cut there, to rounding.
  *
  * @param tokens one text, or several of one length as rows
  * @param options which names, at which positions

@@ -77,6 +77,14 @@ export interface SseContext<Name extends string = string> {
    */
   readonly runMetaState: (values: Tensor, operands?: MetaStateOperands) => MetaRead;
   /**
+   * The shipped variant `sse` in one op, which is faster than its parts and shows nothing inside to a tap:
+   * weight ⊙ GN(S q) is added to the token, the sum written to the Meta-State, and weight ⊙ GN(M r) added to that read.
+   * Both weights are of Hs·N values (`headChannels`). The variant must say `metaState: true` and return the state.
+   */
+  readonly runBothStates: (readWeight: Tensor, memoryWeight: Tensor) => { added: Tensor4D; state: Tensor4D };
+  /** Whether anybody looks at the activations of this pass: then taps must be shown what they were promised. */
+  readonly isTapped: boolean;
+  /**
    * z from what the heads (`[B, T, Hs, N]`) or the channels (`[B, T, C]`) add: x̂ + added, or x̂ ⊙ (1 + added) where the
    * model's `mul` says so.
    */

@@ -7,6 +7,7 @@ import { sseHeads, type ModelConfiguration } from "../model/configuration.js";
 import { channelsOfHeads, headsOfChannels } from "../model/head-slices.js";
 import type { LayerRun } from "../model/tap.js";
 import { groupNorm } from "../ops/group-norm/group-norm.js";
+import { metaPass } from "../ops/meta-pass/meta-pass.js";
 import { expectShape } from "../ops/shape.js";
 import { wkv7 } from "../ops/wkv7/wkv7.js";
 import type { SseContext, TimeMixCoefficients } from "./context.js";
@@ -92,14 +93,21 @@ function layerContext(
     return headsOfChannels(channels as Tensor3D, heads, headSize);
   };
   const toChannels = (y: Tensor): Tensor3D => channelsOfHeads(expectHeads("toChannels", y), width);
-  let queries: Tensor4D | undefined;
+  const expectMeta = (): Tensor4D => {
+    if (metaState && meta) return meta;
+    throw new ConfigurationError(`${op} runs a Meta-State, but its definition lacks metaState: true`);
+  };
+  // S before the first token, of the heads that carry the SSE.
+  const states = (): Tensor4D => (heads === allHeads ? wkv : tf.slice(wkv, [0, 0, 0, 0], [-1, heads, -1, -1]));
+  let shiftedHeads: Tensor4D | undefined;
+  const queries = (): Tensor4D => (shiftedHeads ??= toHeads(shifted));
   return {
     configuration,
     layer: run.layer,
     x,
     shifted,
     get queries() {
-      return (queries ??= toHeads(shifted));
+      return queries();
     },
     timeMix,
     get parameters() {
@@ -126,20 +134,24 @@ function layerContext(
       return tf.mul(normalised, tf.reshape(weight, [weight.size, 1]));
     },
     readState(q) {
-      const states = heads === allHeads ? wkv : tf.slice(wkv, [0, 0, 0, 0], [-1, heads, -1, -1]);
       const { w, k, v, alpha, beta } = timeMix;
-      return wkv7(expectHeads("readState", q), w, k, v, alpha, beta, states).y;
+      return wkv7(expectHeads("readState", q), w, k, v, alpha, beta, states()).y;
     },
     runMetaState(values, { queries: q = timeMix.r, keys = timeMix.k } = {}) {
-      if (!metaState || !meta) {
-        throw new ConfigurationError(`${op} runs a Meta-State, but its definition lacks metaState: true`);
-      }
+      const before = expectMeta();
       const read = expectHeads("runMetaState's queries", q);
       const write = expectHeads("runMetaState's keys", keys);
       const { w, alpha, beta } = timeMix;
-      const { y, state } = wkv7(read, w, write, expectHeads("runMetaState", values), alpha, beta, meta);
+      const { y, state } = wkv7(read, w, write, expectHeads("runMetaState", values), alpha, beta, before);
       return { read: y, state };
     },
+    runBothStates(readGain, memoryGain) {
+      const { r, w, k, v, alpha: a, beta: b } = timeMix;
+      const operands = { r, w, k, v, a, b, x: toHeads(x), q: queries(), readGain, memoryGain };
+      const { added, meta: state } = metaPass({ ...operands, wkv: states(), meta: expectMeta() });
+      return { added, state };
+    },
+    isTapped: run.isTapped,
     combine(added) {
       uses.combine = true;
       const sum = added.rank === 4 ? toChannels(added) : added;

@@ -16,7 +16,12 @@ export const sse = new SseVariant({
   metaState: true,
   neutralAtZero: true,
   activations: [activations.read, activations.seen, activations.written, activations.memory, activations.remembered],
-  apply({ x, queries, parameter, readState, normalise, toHeads, runMetaState, combine, tap }) {
+  apply({ x, queries, parameter, readState, normalise, toHeads, runMetaState, runBothStates, combine, tap, isTapped }) {
+    if (!isTapped) {
+      // The same in one op, where nobody looks inside.
+      const { added, state } = runBothStates(parameter("beta_g"), parameter("alpha_g"));
+      return { z: combine(added), state };
+    }
     const u = tap("read", readState(queries));
     const seen = tap("seen", normalise(u, parameter("beta_g")));
     // What the token becomes under the state; heads take their slice of x, to which their own read is added.
