@@ -101,9 +101,11 @@ export const experiments = [
   },
   {
     id: "permutations-5",
-    title: "State tracking: permutations of 5 things (S5), 16 moves",
-    question: "The same with 120 permutations, whose group is not solvable: harder for any model of fixed depth.",
-    source: { task: "permutations", options: { degree: 5, length: 16 }, batches: 8 },
+    title: "State tracking: permutations of 5 things (S5), 16 exchanges of neighbours",
+    question:
+      "The same with 120 permutations, whose group is not solvable: harder for any model of fixed depth. A move is an exchange of two " +
+      "neighbours; of all 120 moves none of the models learns anything in so many steps.",
+    source: { task: "permutations", options: { degree: 5, length: 16, moves: "swaps" }, batches: 8 },
     batchSize: 32,
     train: { steps: 400, learningRate: 5e-3 },
     every: 25,
@@ -111,7 +113,11 @@ export const experiments = [
     threshold: 0.9,
     models: trackers(42_300),
     expected: "No figure for S5; of S3: no effect of Meta-State, `aScale: 2` helps both models.",
-    claims: [{ model: "Meta-State, sse", against: "RWKV-7", sign: 0, says: "no effect of `sse`" }],
+    claims: [
+      { model: "Meta-State, sse", against: "RWKV-7", sign: 0, says: "no effect of `sse`" },
+      { model: "RWKV-7, aScale 2", against: "RWKV-7", sign: 1, says: "`aScale: 2` helps RWKV-7" },
+      { model: "Meta-State, sse, aScale 2", against: "Meta-State, sse", sign: 1, says: "`aScale: 2` helps `sse`" },
+    ],
   },
   {
     id: "growth",
