@@ -284,3 +284,41 @@ test("npm installs into the notebook's folder, and the next line imports with ty
     /CommandError: npm no-such-subcommand ended with status 1/,
   );
 });
+
+test("the output of a line for the shell is a value: an array of its lines", async () => {
+  const ran = await run(
+    "const printed = !printf 'one\\ntwo\\n\\n'",
+    "[printed, printed.length, printed.text, printed.status]",
+  );
+  assert.equal(ran.result, "[ ShellLines(3) [ 'one', 'two', '' ], 3, 'one\\ntwo\\n\\n', 0 ]");
+  assert.equal((await run("printed.map((line) => line.length)")).result, "[ 3, 3, 0 ]");
+  assert.equal((await run("const none = !true\nnone.length")).result, "0");
+});
+
+test("expressions go into a line whose output is a value, which has its type", async () => {
+  const ran = await run(
+    "const n4 = 2",
+    "let two = !printf '%s\\n' {n4} \"{n4 * 2}\"\ntwo = !echo {two[0]} again;\n[...two]",
+  );
+  assert.equal(ran.result, "[ '2 again' ]");
+  assert.match(ending(await run("const wrong: number = !ls -a")), /ShellLines/);
+  assert.match(traceback(await run("const w = !echo {nowhere}")), /In \[\d+\]:1:18 - error TS2304.*nowhere/);
+});
+
+test("what comes after an exclamation mark is TypeScript where it can be", async () => {
+  const ran = await run(
+    "const ready4 = true, list4 = [1]",
+    "const no4 = !ready4\nconst none4 = !list4.includes(1);\n[no4, none4]",
+  );
+  assert.equal(ran.result, "[ false, false ]");
+  assert.equal((await run("const date = false", "const is4 = !date\nis4")).result, "true");
+  assert.equal((await run("const here4 = 0; const nothing4 = !here4 && 'so'\nnothing4")).result, "'so'");
+  assert.match((await run("const words4 = !uname\n[words4].flat().length")).result ?? "", /^1$/);
+});
+
+test("a command whose output is a value tells of its status, and what it writes to stderr is seen", async () => {
+  const ran = await run("const bad4 = !echo out; echo oops >&2; exit 3\n[...bad4, bad4.status]");
+  assert.equal(ran.result, "[ 'out', 3 ]");
+  assert.match(ran.stderr, /oops\n/);
+  assert.match(plain(ran.stderr), /ended with status 3/);
+});

@@ -201,3 +201,27 @@ test("a file may use what cells have without an import", async () => {
   const ran = await notebook.run('import { show } from "./shows.ts"; show("<b>x</b>"); 1');
   assert.equal(ending(ran), "ok", shown(ran));
 });
+
+test("a specifier that is computed finds the notebook's own files, as they are now, with what they import", async () => {
+  write("plugins/a.ts", 'import { shared } from "../shared.ts";\nexport const name: string = "a" + shared;');
+  write("plugins/b.ts", "export const name = 'b';");
+  write("shared.ts", "export const shared: number = 1;");
+  write("data/c.json", '{ "name": "c" }');
+  const all =
+    'const names: string[] = [];\nfor (const p of ["a", "b"]) names.push((await import(`./plugins/${p}.ts`)).name);\nnames';
+  assert.equal(await result(all), "[ 'a1', 'b' ]");
+  write("shared.ts", "export const shared: number = 2;");
+  assert.equal(await result(all), "[ 'a2', 'b' ]");
+  assert.equal(await result("const kind = 'json';\n(await import(`./data/c.${kind}`)).default.name"), "'c'");
+  write("reads.ts", "export const load = async (p: string) => (await import(`./plugins/${p}.ts`)).name as string;");
+  assert.equal(await result('import { load } from "./reads.ts";\nawait load("b")'), "'b'");
+  assert.equal(await result("const mod = 'path';\n(await import(`node:${mod}`)).sep"), "'/'");
+});
+
+test("what is wrong with a file whose name is computed is told as by the compiler, and can be caught", async () => {
+  write("wrong.ts", "export const n: number = 'text';");
+  const ran = await notebook.run("const w = 'wrong';\nawait import(`./${w}.ts`)");
+  assert.match(shown(ran), /wrong\.ts:1:14 - error TS2322/);
+  assert.equal(await result("await import(`./${w}.ts`).catch((e: Error) => e.name)"), "'TypeScriptError'");
+  assert.match(ending(await notebook.run("await import(`./${w}-not-there.ts`)")), /wrong-not-there/);
+});

@@ -88,8 +88,18 @@ export interface InputReply {
   readonly answer: InputAnswer;
 }
 
+/** The answer to an {@link ImportFrame}: the path of the notebook's own file that is meant, if one is, or what is wrong with it. */
+export interface ImportReply {
+  readonly type: "import-reply";
+  readonly serial: number;
+  readonly path?: string | undefined;
+  /** The file, and those that it imports, as far as the session lacks them. */
+  readonly modules: readonly CompiledModule[];
+  readonly error?: ErrorReport;
+}
+
 /** Front to session. */
-export type Command = RunCommand | CommCommand | InputReply;
+export type Command = RunCommand | CommCommand | InputReply | ImportReply;
 
 /** A question to the client of a cell. */
 export interface InputFrame {
@@ -103,6 +113,15 @@ export interface InputFrame {
   readonly password: boolean;
   /** Whether the session is blocked until it has the answer. */
   readonly sync: boolean;
+}
+
+/** Asks what a specifier means that a cell, or a file of the notebook's own, has computed: `import(`./${name}.ts`)`. */
+export interface ImportFrame {
+  readonly type: "import";
+  readonly cell: number;
+  readonly serial: number;
+  /** As in a cell: a path from the notebook's folder, or an absolute one. */
+  readonly specifier: string;
 }
 
 /** A comm message of a cell, or, where `message` is given, of the handler of that client's message. */
@@ -156,6 +175,7 @@ export type Frame =
   | CommFrame
   | PublishFrame
   | InputFrame
+  | ImportFrame
   | { readonly type: "exit" }
   /** A cell, or the handling of a client's message, has ended. */
   | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };

@@ -14,4 +14,5 @@ export {
 } from "./display.js";
 export { alert, confirm, input, prompt, type InputOptions } from "./input.js";
 export { progress, type Progress, type ProgressBar, type ProgressOptions } from "./progress.js";
+export { type ShellLines } from "./shell-lines.js";
 export { ui, type Ui } from "./ui/index.js";

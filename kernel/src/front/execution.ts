@@ -8,6 +8,7 @@ import type {
   CommFrame,
   CompiledCell,
   Frame,
+  ImportFrame,
   InputFrame,
   MimeBundle,
   Outcome,
@@ -310,6 +311,9 @@ export class Execution {
       case "input":
         this.#ask(frame, session);
         break;
+      case "import":
+        void this.#import(frame, session);
+        break;
       case "exit":
         break;
       case "done":
@@ -352,6 +356,15 @@ export class Execution {
     this.input.ask(frame, send, (answer) => {
       session.answer(frame, answer);
     });
+  }
+
+  async #import({ serial, specifier }: ImportFrame, session: SessionProcess): Promise<void> {
+    const found = await this.#options.language.ask("compileImport", specifier).catch((error: unknown) => {
+      const evalue = `${specifier} could not be compiled: ${error instanceof Error ? error.message : String(error)}`;
+      return { modules: [], errors: { ename: "KernelError", evalue, traceback: [evalue] } };
+    });
+    const { errors: error, ...meant } = { errors: undefined, ...found };
+    session.send({ type: "import-reply", serial, ...meant, ...(error !== undefined && { error }) });
   }
 
   #handled(id: number): void {

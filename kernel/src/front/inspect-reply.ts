@@ -1,5 +1,6 @@
 /** What is known of a name, as the protocol carries it. */
 import type { Inspection } from "../language/inspection.js";
+import { inspectionHtml } from "./inspect-html.js";
 import type { Json } from "../protocol/message.js";
 
 /** Content of an `inspect_reply`. */
@@ -18,5 +19,6 @@ function bundle({ signature, documentation }: Inspection): Json {
   return {
     "text/plain": `${signature}${separator}${documentation}`,
     "text/markdown": `\`\`\`typescript\n${signature}\n\`\`\`${separator}${documentation}`,
+    "text/html": inspectionHtml(signature, documentation),
   };
 }

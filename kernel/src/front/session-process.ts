@@ -11,6 +11,7 @@ import {
   PIPE,
   type Command,
   type Frame,
+  type ImportReply,
   type InputAnswer,
   type InputFrame,
   type InputReply,
@@ -129,11 +130,11 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   }
 
   send(command: Command): void {
-    const needed = command.type === "run" ? this.#withoutSentModules(command) : command;
+    const needed = "modules" in command ? this.#withoutSentModules(command) : command;
     (this.#pipe(PIPE.commands) as Writable).write(encodePacket(needed));
   }
 
-  #withoutSentModules(command: RunCommand): RunCommand {
+  #withoutSentModules<C extends RunCommand | ImportReply>(command: C): C {
     const modules = command.modules.filter(({ path, version }) => this.#sentModules.get(path) !== version);
     for (const { path, version } of modules) this.#sentModules.set(path, version);
     return { ...command, modules };

@@ -197,7 +197,13 @@ class CellTransform {
       const children = <N extends ts.Node>(of: N): N =>
         ts.visitEachChild(of, enters ? this.#visitor(true) : visit, this.#context);
       if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-        return ts.setTextRange(this.#helper("import", children(node).arguments), node);
+        const [specifier] = node.arguments;
+        const known = specifier !== undefined && ts.isStringLiteralLike(specifier);
+        return ts.setTextRange(this.#helper(known ? "import" : "importComputed", children(node).arguments), node);
+      }
+      if (this.#commands !== undefined && (ts.isIdentifier(node) || ts.isCallExpression(node))) {
+        const captured = this.#commands.captured(node, ts.isIdentifier(node) ? node : children(node));
+        if (captured !== undefined) return captured;
       }
       if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
         return factory.createPropertyAccessExpression(factory.createIdentifier(HELPERS), "meta");

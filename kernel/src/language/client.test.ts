@@ -67,6 +67,23 @@ test("a kernel that is shut down before its language process is up leaves the sn
   assert.deepEqual(readdirSync(cache), before);
 });
 
+test("a process that was killed before it was up is started again, and the snapshot is kept", async () => {
+  assert.ok(await prepareSnapshot(globals));
+  const before = readdirSync(cache);
+  for (const times of [1, 2]) {
+    const client = new LanguageClient({ folder, globals }, HOUR_MS);
+    const asked = client.ask("compile", "1 + answer", "In [1]");
+    for (let i = 0; i < times; i++) {
+      const { pid = 0 } = client;
+      process.kill(pid, "SIGKILL");
+      while (client.pid === pid) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.ok((await asked).ok);
+    assert.deepEqual(readdirSync(cache), before);
+    await client.close();
+  }
+});
+
 test("a snapshot is not made while another kernel makes it", async () => {
   const [snapshot = ""] = readdirSync(cache);
   rmSync(join(cache, snapshot));

@@ -16,6 +16,10 @@ interface Pending {
 
 /** Time after the start in which the machine has other things to do than to make a snapshot for the next one, in milliseconds. */
 const BUILD_AFTER_MS = 5000;
+/** Signals that somebody has sent; the others are what a process brings upon itself. */
+const FROM_OUTSIDE: ReadonlySet<NodeJS.Signals> = new Set([
+  ...(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGPIPE"] as const),
+]);
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
 
 export class LanguageClient {
@@ -25,6 +29,8 @@ export class LanguageClient {
   readonly #buildAfter: number;
   #process: ChildProcess;
   #opened = false;
+  /** Whether a process was killed from outside before it was up. */
+  #killed = false;
   #building: NodeJS.Timeout | undefined;
   #lastId = 0;
   #failed: Error | undefined;
@@ -62,28 +68,34 @@ export class LanguageClient {
     // A write to a process that has just ended; its end is noticed by itself.
     child.stdin?.on("error", () => undefined);
     let ended = false;
-    const end = (reason: string): void => {
+    const end = (reason: string, signal: NodeJS.Signals | null = null): void => {
       // A kernel that is shut down ends its process itself, perhaps before it was up: nothing is wrong with the snapshot.
       if (ended || child !== this.#process || this.#failed !== undefined) return;
       ended = true;
       if (snapshot === undefined || this.#opened) this.#fail(reason);
-      else this.#startWithout();
+      else this.#startAgain(snapshot, signal);
     };
     child.on("error", (error) => {
       end(error.message);
     });
     child.on("exit", (code, signal) => {
-      end(signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`);
+      end(signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`, signal);
     });
     return child;
   }
 
-  /** The snapshot was made by another Node.js, say, or is damaged. */
-  #startWithout(): void {
-    this.#snapshot.discard();
-    this.#process = this.#start(undefined);
+  /**
+   * A process that did not come up from its snapshot: that was made by another Node.js, say, or is damaged. One that was killed from
+   * outside, for want of memory or by an administrator, says nothing of the snapshot, and is started from it once more.
+   */
+  #startAgain(snapshot: string, signal: NodeJS.Signals | null): void {
+    const killed = signal !== null && FROM_OUTSIDE.has(signal);
+    const again = killed && !this.#killed;
+    this.#killed = killed;
+    if (!killed) this.#snapshot.discard();
+    this.#process = this.#start(again ? snapshot : undefined);
     for (const { request } of this.#pending.values()) this.#send(request);
-    this.#buildLater();
+    if (!killed) this.#buildLater();
   }
 
   #buildLater(): void {
@@ -114,6 +126,11 @@ export class LanguageClient {
     this.#pending.delete(reply.id);
     if ("error" in reply) pending?.reject(new Error(reply.error));
     else pending?.resolve(reply.result as never);
+  }
+
+  /** Process id; another one after a process that did not come up. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Completion of a text at a cursor. */
 import ts = require("typescript");
+import { CAPTURED, CAPTURED_WITH } from "./commands/rewrite.js";
 import type { Language } from "./language.js";
 
 /** One completion, as `_jupyter_types_experimental` carries it. Offsets are in UTF-16 code units. */
@@ -33,7 +34,7 @@ export function complete(language: Language, text: string, cursor: number): Comp
   if (found === undefined) return { items: [], start: cursor, end: cursor };
   const wanted = prefix.toLowerCase();
   const items = found.entries
-    .filter((entry) => entry.kind !== ts.ScriptElementKind.warning)
+    .filter(({ kind, name }) => kind !== ts.ScriptElementKind.warning && name !== CAPTURED && name !== CAPTURED_WITH)
     .map((entry) => {
       // In a string (the path of an import, a key) TypeScript names the span that is replaced.
       const from = entry.replacementSpan === undefined ? start : entry.replacementSpan.start;

@@ -2,7 +2,7 @@
 import ts = require("typescript");
 import { declaredIn, type DeclaredName } from "./commands/declared.js";
 import { formatProblem } from "./commands/problem.js";
-import { rewriteCommands } from "./commands/rewrite.js";
+import { CAPTURED, CAPTURED_WITH, rewriteCommands, type Rewritten } from "./commands/rewrite.js";
 import { changesPackages, stageFrom, type Stage } from "./commands/stages.js";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
@@ -38,6 +38,13 @@ export type CompileResult = {
     }
   | { readonly ok: false; readonly errors: CellErrors }
 );
+
+/** What a computed specifier means: a file of the notebook's own, which may be wrong; else nothing is known of it here. */
+export interface ImportResult {
+  readonly path?: string;
+  readonly modules: readonly CompiledModule[];
+  readonly errors?: CellErrors;
+}
 
 export interface LanguageOptions {
   /** The notebook's folder: packages and types resolve from here. */
@@ -77,7 +84,7 @@ export class Language {
   compile(source: string, label: string, from = 0): CompileResult {
     this.#heedConfig();
     const problems = this.#config.takeProblems();
-    const cell = stageFrom(rewriteCommands(source), from);
+    const cell = stageFrom(this.#rewrite(source), from);
     const { reset = false } = cell;
     if (reset) this.reset();
     const result = { ...this.#compile(source, cell, label), reset };
@@ -114,16 +121,10 @@ export class Language {
     const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
     const text = `${cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
-    let { program, file } = this.#open(text);
-    const syntactic = program.getSyntacticDiagnostics(file);
+    const opened = this.#open(text);
+    const syntactic = opened.program.getSyntacticDiagnostics(opened.file);
     if (syntactic.length > 0) return errors(syntactic);
-    let own = this.#ownFiles(program, file);
-    const lacks = [file, ...own].some((each) => this.#host.lacksModule(program, each));
-    if (lacks) {
-      // It may have been installed, or written, since it was last looked for.
-      ({ program, file } = this.#host.lookAgain(() => this.#open(`${text}\n`)));
-      own = this.#ownFiles(program, file);
-    }
+    const { program, file, own } = this.#withOwnFiles(text, opened);
     // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
     // name is of no concern between cells.
     const checked = this.#checkTypes && cell.untyped !== true;
@@ -133,10 +134,10 @@ export class Language {
     const inOwn = this.#own.diagnostics(program, own).filter(({ code }) => checked || code < 2000);
     const wrong = [...inOwn, ...semantic];
     if (wrong.length > 0) return errors(wrong);
-    const { commands, timed } = cell;
-    if (commands.length > 0 || timed === true) {
+    const { commands, captures, timed } = cell;
+    if (commands.length > 0 || captures.length > 0 || timed === true) {
       const declared = commands.some(({ name }) => name === "who") ? this.#declared(program, file) : [];
-      this.#host.commands = { commands, timed, declared };
+      this.#host.commands = { commands, captures, timed, declared };
     }
     const output = this.#emit(program, file);
     this.#host.commands = undefined;
@@ -147,9 +148,48 @@ export class Language {
       sourceMap: output(".map"),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
-      changesPackages: commands.some(changesPackages),
+      changesPackages: [...commands, ...captures].some(changesPackages),
       next: cell.next,
     };
+  }
+
+  /** A cell that was opened, and the notebook's own files that it needs. */
+  #withOwnFiles(
+    text: string,
+    opened: { program: ts.Program; file: ts.SourceFile },
+  ): { program: ts.Program; file: ts.SourceFile; own: ts.SourceFile[] } {
+    let { program, file } = opened;
+    let own = this.#ownFiles(program, file);
+    if ([file, ...own].some((each) => this.#host.lacksModule(program, each))) {
+      // It may have been installed, or written, since it was last looked for.
+      ({ program, file } = this.#host.lookAgain(() => this.#open(`${text}\n`)));
+      own = this.#ownFiles(program, file);
+    }
+    return { program, file, own };
+  }
+
+  /** Type-checks and compiles a file of the notebook's own that a running cell imports by a specifier that it has computed. */
+  compileImport(specifier: string): ImportResult {
+    const text = `import(${JSON.stringify(specifier)});\nexport {};\n`;
+    const { program, file, own } = this.#withOwnFiles(text, this.#open(text));
+    const path = this.#own.imports(file)[specifier];
+    if (path === undefined) return { modules: [] };
+    const wrong = this.#own.diagnostics(program, own).filter(({ code }) => this.#checkTypes || code < 2000);
+    if (wrong.length === 0) return { path, modules: this.#own.compile(own) };
+    return { modules: [], errors: formatDiagnostics(wrong, (d) => this.#fileText(d.file)) };
+  }
+
+  /** Takes the commands out of a cell. Whether `!name` is one may depend on the names that there are. */
+  #rewrite(source: string): Rewritten {
+    let names: ReadonlySet<string> | undefined;
+    return rewriteCommands(source, (name) => {
+      if (names === undefined) {
+        const { program, file } = this.#open(source);
+        const symbols = program.getTypeChecker().getSymbolsInScope(file, ts.SymbolFlags.Value | ts.SymbolFlags.Alias);
+        names = new Set(symbols.map((symbol) => symbol.name));
+      }
+      return names.has(name);
+    });
   }
 
   /** What TypeScript writes for a file, by extension. The service would look first whether the program is still the newest. */
@@ -190,7 +230,7 @@ export class Language {
    */
   edit<T>(text: string, query: (service: ts.LanguageService, path: string, program: ts.Program) => T): T | undefined {
     this.#heedConfig();
-    const { program } = this.#open(rewriteCommands(text).text);
+    const { program } = this.#open(this.#rewrite(text).text);
     try {
       return query(this.#service, this.#files.cellPath, program);
     } catch {
@@ -268,6 +308,12 @@ export class Language {
     return known;
   }
 
+  /** Declares the names that stand for the output of commands. */
+  #captured([own = ""]: readonly string[]): string {
+    const type = `import(${JSON.stringify(own)}).${SHELL_LINES}`;
+    return `export declare const ${CAPTURED}: ${type};\nexport declare function ${CAPTURED_WITH}(...values: unknown[]): ${type};\n`;
+  }
+
   #writePrelude(modules: readonly string[]): string {
     const program = this.#service.getProgram();
     const checker = program?.getTypeChecker();
@@ -279,9 +325,12 @@ export class Language {
       const wanted = names.filter((name) => name !== "default" && name !== SESSION_HOOKS);
       return `import { ${wanted.join(", ")} } from ${JSON.stringify(path)};\nexport { ${wanted.join(", ")} };\n`;
     });
-    return `${imports.join("")}export {};\n`;
+    return `${imports.join("")}${this.#captured(modules)}export {};\n`;
   }
 }
+
+/** The export of the kernel's own globals that tells what `const x = !ls` gives. */
+const SHELL_LINES = "ShellLines";
 
 /** Options that say where modules are found. */
 const RESOLUTION = ["baseUrl", "paths", "rootDirs", "customConditions"];

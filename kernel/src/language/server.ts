@@ -24,6 +24,7 @@ export interface LanguageRequests {
   complete: { args: [text: string, cursor: number]; result: ReturnType<typeof complete> };
   inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
   completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
+  compileImport: { args: [specifier: string]; result: ReturnType<Language["compileImport"]> };
   reset: { args: []; result: void };
   lookAgain: { args: []; result: void };
 }
@@ -94,6 +95,7 @@ function methodsWith(library: Library): Methods & { readDocumentation(): void } 
     complete: (text, cursor) => completeCommand(text, cursor, folder) ?? complete(opened(), text, cursor),
     inspect: (text, cursor) => inspect(opened(), text, cursor),
     completeness: (text) => completeness(rewriteCommands(text).text),
+    compileImport: (specifier) => opened().compileImport(specifier),
     reset: () => {
       opened().reset();
     },

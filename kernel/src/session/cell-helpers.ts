@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
+import type { ShellLines } from "../cell-api/shell-lines.js";
 import { HELPERS } from "../language/helpers-name.js";
 import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
@@ -68,6 +69,8 @@ export class CellHelpers {
   readonly meta: Readonly<{ url: string; dirname: string; filename: string }>;
   /** Stands for `import()`: V8's REPL mode has none. */
   readonly import: Import;
+  /** The same where the specifier is not written in the cell, but computed. */
+  readonly importComputed: Import;
   readonly #modules: ModuleLoader;
   /** Paths of the notebook's own files by the specifiers that cells use for them. */
   readonly #own = new Map<string, string>();
@@ -87,6 +90,7 @@ export class CellHelpers {
     const withFallback = (file: string): Import => importWithFallback([file, ...preloads]);
     this.#modules = new ModuleLoader(withFallback);
     const outside = withFallback(filename);
+    this.importComputed = (specifier, options) => this.#modules.importComputed(specifier, folder, outside, options);
     this.import = (specifier, options) => {
       const own = this.#own.get(specifier);
       return own === undefined ? outside(specifier, options) : this.#modules.import(own);
@@ -120,6 +124,12 @@ export class CellHelpers {
   command = async (name: string, ...args: readonly unknown[]): Promise<void> => {
     const { runCommand } = await import("./commands/index.js");
     await runCommand(name, args);
+  };
+
+  /** What a line for the shell prints, as a value. */
+  capture = async (pieces: readonly string[], values: readonly unknown[]): Promise<ShellLines> => {
+    const { captureShell } = await import("./commands/shell.js");
+    return captureShell(pieces, values);
   };
 
   startTimer = (): void => {

@@ -1,10 +1,11 @@
 /** The order in which the session takes up what the front asks of it. */
-import type { Command, CommCommand, InputReply, RunCommand } from "../session-protocol.js";
+import type { Command, CommCommand, ImportReply, InputReply, RunCommand } from "../session-protocol.js";
 
 export interface InboxHandlers {
   readonly run: (command: RunCommand) => Promise<void>;
   readonly comm: (command: CommCommand) => Promise<void>;
   readonly answer: (command: InputReply) => void;
+  readonly imported: (command: ImportReply) => void;
 }
 
 /**
@@ -27,6 +28,10 @@ export class Inbox {
     for (const command of commands) {
       if (command.type === "input-reply") {
         this.#handlers.answer(command);
+        continue;
+      }
+      if (command.type === "import-reply") {
+        this.#handlers.imported(command);
         continue;
       }
       // The usual case: a cell, and nothing that waits before it.

@@ -11,6 +11,7 @@ import { handleComm } from "./comms.js";
 import { captureConsole } from "./console.js";
 import { runAsCell } from "./current-cell.js";
 import { sendFrame } from "./frames.js";
+import { takeImport } from "./computed-imports.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
 import { interruptibleLoad, listenForInterrupts } from "./interrupts.js";
@@ -59,6 +60,7 @@ const inbox = new Inbox({
   run: (command) => runner.run(command),
   comm: (command) => handleComm(command, tasks),
   answer: takeAnswer,
+  imported: takeImport,
 });
 const reader = new PacketReader<Command>();
 const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });

@@ -5,10 +5,11 @@
  * never lets go of a module that it has loaded, and `System.register` is the form of a module that plain functions can
  * load: with live bindings, cycles, and `await` at the top level.
  */
-import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { compileFunction } from "node:vm";
 import type { CompiledModule } from "../session-protocol.js";
+import { askWhatIsMeant, mayBeOwn } from "./computed-imports.js";
 import { rememberSource } from "./cells.js";
 
 /** `import()` as it works for what is not the notebook's own: packages, Node's modules, plain JavaScript. */
@@ -66,6 +67,21 @@ export class ModuleLoader {
     const instance = this.#instance(path);
     await instance.evaluated;
     return instance.namespace;
+  }
+
+  /**
+   * Imports by a specifier that the compiler has not seen: a file of the notebook's own is compiled now.
+   * @param folder of the importing file
+   * @param outside imports what is not the notebook's own
+   */
+  async importComputed(given: unknown, folder: string, outside: Import, options?: ImportCallOptions): Promise<unknown> {
+    const specifier = String(given);
+    if (!mayBeOwn(specifier)) return outside(specifier, options);
+    const file = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(folder, specifier);
+    const { path, modules } = await askWhatIsMeant(file.replaceAll("\\", "/"));
+    if (path === undefined) return outside(specifier, options);
+    this.add(modules);
+    return this.import(path);
   }
 
   /** Drops the modules, of those that `root` needs, that have changed or import what has changed. */
@@ -127,7 +143,8 @@ export class ModuleLoader {
       meta: { url: pathToFileURL(module.path).href, filename: module.path, dirname: dirname(module.path) },
       import: (specifier: string, options?: ImportCallOptions) => {
         const own = module.imports[specifier];
-        return own === undefined ? outside(specifier, options) : this.import(own);
+        if (own !== undefined) return this.import(own);
+        return this.importComputed(specifier, dirname(module.path), outside, options);
       },
     });
     for (const [i, specifier] of dependencies.entries()) {

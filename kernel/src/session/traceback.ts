@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { inspect, types } from "node:util";
 import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
+import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
 
 /** Lines shown before and after the line of an error. */
@@ -76,6 +77,7 @@ function header(error: Error): string {
 /** Anything that was thrown, as the protocol's `error` carries it. */
 export function errorReport(thrown: unknown): ErrorReport {
   try {
+    if (thrown instanceof CompileError) return thrown.report;
     if (isError(thrown)) {
       return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
     }

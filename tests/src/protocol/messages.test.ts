@@ -196,6 +196,10 @@ describe("the protocol", { timeout: 300_000 }, () => {
       ...{ code: "answer", cursor_pos: 3, detail_level: 0 },
     });
     assert.match(String((inspect.content["data"] as Json)["text/markdown"]), /const answer: 42[^]*The answer\./);
+    assert.match(
+      String((inspect.content["data"] as Json)["text/html"]),
+      /answer<[^]*42[^]*<p>The answer\.<\/p>|<p>The answer\./,
+    );
     const none = await kernel.request("shell", "inspect_request", { code: "nowhere", cursor_pos: 3 });
     assert.deepEqual([none.content["found"], none.content["data"]], [false, {}]);
     for (const [code, status] of [

@@ -2,10 +2,10 @@
 import ts = require("typescript");
 import { HELPERS } from "../helpers-name.js";
 import type { DeclaredName } from "./declared.js";
-import type { Command, Rewritten } from "./rewrite.js";
+import { CAPTURED, CAPTURED_WITH, type Command, type Rewritten } from "./rewrite.js";
 
 /** The commands of a cell that has some. */
-export interface CellCommands extends Pick<Rewritten, "commands" | "timed"> {
+export interface CellCommands extends Pick<Rewritten, "commands" | "captures" | "timed"> {
   /** What earlier cells, and this one, declare: for `%who`. */
   readonly declared: readonly DeclaredName[];
 }
@@ -84,6 +84,21 @@ export class CommandCalls {
   /** A line for the shell with values in it. */
   shell(command: Command, values: ts.Expression): ts.Statement {
     return this.#call(command, [values]);
+  }
+
+  /** The value of a command's output, where a name stands for it; undefined for all else. The children of the node have been visited. */
+  captured(node: ts.Node, visited: ts.Node): ts.Expression | undefined {
+    const called = ts.isCallExpression(node);
+    const name = called ? node.expression : node;
+    if (!ts.isIdentifier(name) || name.text !== (called ? CAPTURED_WITH : CAPTURED)) return undefined;
+    const start = ts.getOriginalNode(name).end - name.text.length;
+    const capture = this.#cell.captures.find((each) => each.start === start);
+    if (capture === undefined) return undefined;
+    const factory = this.#factory;
+    const pieces = factory.createArrayLiteralExpression(capture.args.map((arg) => factory.createStringLiteral(arg)));
+    const values = factory.createArrayLiteralExpression(called ? (visited as ts.CallExpression).arguments : []);
+    const call = this.#helper("interruptible", [this.#helper("capture", [pieces, values])]);
+    return ts.setTextRange(factory.createParenthesizedExpression(factory.createAwaitExpression(call)), node);
   }
 
   #peek(): Command | undefined {

@@ -7,7 +7,7 @@ import { rewriteCommands } from "./rewrite.js";
 import { CELL_COMMANDS, LINE_COMMANDS } from "./table.js";
 
 const NAME = /^[ \t]*(%%?)([\w-]*)$/;
-const PATH = /^[ \t]*(?:%load[ \t]+|!.*?)([^\s"'`=<>|;&(){}]*)$/;
+const PATH = /^[ \t]*(?:%load[ \t]+|(?:[^=!]+=[ \t]*)?!.*?)([^\s"'`=<>|;&(){}]*)$/;
 
 /** What may stand at `cursor`, where it stands in a command; undefined where it stands in TypeScript. */
 export function completeCommand(text: string, cursor: number, folder: string): Completions | undefined {
@@ -31,10 +31,12 @@ export function completeCommand(text: string, cursor: number, folder: string): C
   }
   const [, path] = PATH.exec(line) ?? [];
   if (path === undefined) return undefined;
-  const { commands } = rewriteCommands(text);
-  const here = commands.find(({ start, end }) => start < cursor && cursor <= end);
+  const { commands, captures } = rewriteCommands(text);
+  const here =
+    commands.some(({ start, end }) => start < cursor && cursor <= end) ||
+    captures.some(({ start }) => lineStart <= start && start < cursor);
   // After an open brace an expression begins.
-  if (here === undefined || /[^$]\{[^}]*$/.test(line)) return undefined;
+  if (!here || /[^$]\{[^}]*$/.test(line)) return undefined;
   const slash = path.lastIndexOf("/") + 1;
   const start = cursor - path.length;
   const items = entries(resolve(folder, path.slice(0, slash)), path.slice(slash)).map((entry) => ({

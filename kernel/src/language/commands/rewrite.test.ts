@@ -61,6 +61,8 @@ test("no position moves, whatever the text", () => {
       "%who x",
       "!ls {a} '{b}' {c + 1}",
       "!a \\",
+      "const x = !ls {a} 'b' {c + 1}",
+      "x = !w",
       "%notype on",
       "%npm i x",
       "%load x",
@@ -107,4 +109,27 @@ test("values for the shell stay at their place", () => {
   assert.equal(text.replace(/ +/g, " "), "; [a, b, i.map((x) => ({ x })), j]");
   assert.equal(text.indexOf("i.map"), line.indexOf("i.map"));
   assert.deepEqual(found[0]?.args, ["echo ", ' "', "\" '{c}' {d,e} ${f} {{g}} \\{h} ", "", ""]);
+});
+
+test("what is assigned is a command's output where it is no TypeScript, or names what nobody has declared", () => {
+  const isDeclared = (name: string): boolean => name === "known";
+  const table: readonly (readonly [text: string, left: string])[] = [
+    ["const x = !ls", "const x = ᐅ ;"],
+    ["const x = !w", "const x = ᐅ;"],
+    ["let x: string[] = !ls -la\n[1]", "let x: string[] = ᐅ     ;\n[1]"],
+    ["x = !git log {a} b {c}", "x = ᐳ        (a,    c)"],
+    ["const [first] = !ls *", "const [first] = ᐅ   ;"],
+    ["const x = !known", "const x = !known"],
+    ["const x = !known - a", "const x = !known - a"],
+    ["const x = !known -la", "const x = !known -la"],
+    ["const x = !unknown()", "const x = !unknown()"],
+    ["const x = !a.b &&\n  c", "const x = !a.b &&\n  c"],
+    ["const x = !(a)", "const x = !(a)"],
+    ["const x = !!a", "const x = !!a"],
+    ["a != b", "a != b"],
+    ["if (a) {\nx = !ls -la x\n}", "if (a) {\nx = !ls -la x\n}"],
+  ];
+  for (const [text, left] of table) {
+    assert.equal(rewriteCommands(text, isDeclared).text, left, text);
+  }
 });

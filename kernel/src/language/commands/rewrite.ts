@@ -22,6 +22,24 @@ export interface Command {
   readonly args: readonly string[];
 }
 
+/** A line for the shell whose output is a value: `const files = !ls`. */
+export interface Capture {
+  /** Of the exclamation mark; in the text that is left, the name of the value stands there. */
+  readonly start: number;
+  /** As those of a {@link Command}. */
+  readonly args: readonly string[];
+}
+
+/**
+ * What stands in the text for the value of a {@link Capture}, and for the function that is given the values that go into one: names
+ * of one letter, as there is no room for more, and ones that nobody writes.
+ */
+export const CAPTURED = "ᐅ";
+export const CAPTURED_WITH = "ᐳ";
+
+/** Whether a name means a value in a cell. */
+export type IsDeclared = (name: string) => boolean;
+
 /** Why a cell's commands cannot be carried out. */
 export interface CommandProblem {
   readonly start: number;
@@ -34,6 +52,7 @@ export interface Rewritten {
   /** TypeScript; as long as the cell, with the same lines. */
   readonly text: string;
   readonly commands: readonly Command[];
+  readonly captures: readonly Capture[];
   /** The first mistake in a command. */
   readonly problem?: CommandProblem;
   /** `%%time` */
@@ -47,21 +66,31 @@ export interface Rewritten {
 }
 
 /** A cell that has no such line has no command. What `!` stands before, beside a command, is TypeScript's. */
-const CANDIDATE = /^[ \t]*(?:%%?[A-Za-z]|!(?![\s!=([]|$))/m;
+const CANDIDATE = /^[ \t]*(?:%%?[A-Za-z]|!(?![\s!=([]|$)|[^=\n]+=[ \t]*!(?![\s!=([]|$))/m;
+/** `const x = !`, and what follows; `=` and `!` in this order are TypeScript as well, see `#isForShell`. */
+const ASSIGNED =
+  /^[ \t]*(?:(?:export[ \t]+)?(?:const|let|var)[ \t]+[^=!;()]+|[\p{ID_Start}$_][\p{ID_Continue}$.]*[ \t]*)=[ \t]*!(?![\s!=([]|$)/u;
+/** A name that is called, or that a member is taken of, is TypeScript's; any other may be a program's. */
+const FIRST_NAME = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)(?![\p{ID_Continue}$([.?!])/u;
 const PERCENT = /^([ \t]*)(%%?)([A-Za-z][\w-]*)(?:[ \t]+(.*?))?[ \t]*$/;
 
 /** What may end a comment or a template, or begin an expression in one. */
 const CLOSES = /`|\*\/|[{}]/;
 
-/** Takes the commands out of a cell. */
-export function rewriteCommands(source: string): Rewritten {
-  return CANDIDATE.test(source) ? new Rewriter(source).run() : { text: source, commands: [] };
+/**
+ * Takes the commands out of a cell.
+ * @param isDeclared decides of `x = !name`, which may be TypeScript or a program's name: it is TypeScript's where the name is declared
+ */
+export function rewriteCommands(source: string, isDeclared: IsDeclared = () => true): Rewritten {
+  return CANDIDATE.test(source) ? new Rewriter(source, isDeclared).run() : { text: source, commands: [], captures: [] };
 }
 
 class Rewriter {
   readonly #source: string;
+  readonly #isDeclared: IsDeclared;
   #text: string;
   readonly #commands: Command[] = [];
+  readonly #captures: Capture[] = [];
   #flags: Partial<Pick<Rewritten, "timed" | "untyped" | "checkTypes" | "reset">> = {};
   #problem: CommandProblem | undefined;
   /** Where the statements begin that are still to be looked at: after the last command. */
@@ -72,8 +101,9 @@ class Rewriter {
   /** Where a line stands that is within a comment or a template; 0 where the last one that was looked at is not. */
   #inside = 0;
 
-  constructor(source: string) {
+  constructor(source: string, isDeclared: IsDeclared) {
     this.#source = source;
+    this.#isDeclared = isDeclared;
     this.#text = source;
   }
 
@@ -85,7 +115,7 @@ class Rewriter {
       start = this.#nextLine(CANDIDATE.test(line) ? this.#line(start, line) : end);
     } while (start > 0 && this.#problem === undefined);
     return {
-      ...{ text: this.#text, commands: this.#commands, ...this.#flags },
+      ...{ text: this.#text, commands: this.#commands, captures: this.#captures, ...this.#flags },
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
   }
@@ -102,7 +132,13 @@ class Rewriter {
       this.#begun = true;
       return this.#shell(start + line.indexOf("!"));
     }
-    const [, indent = "", mark, name = "", rest = ""] = PERCENT.exec(line) ?? [];
+    const assigned = ASSIGNED.exec(line)?.[0].length;
+    if (assigned !== undefined) {
+      this.#begun = true;
+      return this.#isForShell(before, line, assigned) ? this.#capture(start + assigned - 1) : end;
+    }
+    const [, indent = "", mark, name, rest = ""] = PERCENT.exec(line) ?? [];
+    if (name === undefined) return end;
     const cell = mark === "%%";
     const known = cell ? isCellCommand(name) : isLineCommand(name);
     // `a` on one line and `% b` on the next is a remainder.
@@ -166,31 +202,57 @@ class Rewriter {
     this.#from = end;
   }
 
-  /** A line for the shell goes on in the next where it ends in a backslash. */
   #shell(at: number): number {
+    const { end, args, values } = this.#shellLine(at);
+    this.#blank(at, end);
+    this.#putValues(values, "[", "]");
+    this.#commands.push({ name: "shell", start: at, end, args });
+    this.#from = end;
+    return end;
+  }
+
+  /** Whether what follows the exclamation mark is for the shell: it is no TypeScript, or would be about a name that nobody knows. */
+  #isForShell(before: string, line: string, assigned: number): boolean {
+    const ending = endingOf(before + line);
+    if (ending !== "open" && ending !== "inside" && !isWhole(before + line)) return true;
+    const name = FIRST_NAME.exec(line.slice(assigned))?.[1];
+    return name !== undefined && !this.#isDeclared(name);
+  }
+
+  /** In the place of the command comes the value of what it prints. */
+  #capture(at: number): number {
+    const { end, args, values } = this.#shellLine(at);
+    // The semicolon: a line that begins with a bracket is a statement of its own.
+    const blank = this.#source.slice(at + 1, end - 1).replace(/[^\n\r]/g, " ");
+    this.#put(at, `${values.length === 0 ? CAPTURED : CAPTURED_WITH}${blank};`);
+    this.#putValues(values, "(", ")");
+    this.#captures.push({ start: at, args });
+    return end;
+  }
+
+  /** A line for the shell goes on in the next where it ends in a backslash. */
+  #shellLine(at: number): { end: number; args: string[]; values: { start: number; text: string }[] } {
     let end = this.#lineEnd(at);
     for (let next = this.#nextLine(end); this.#source[end - 1] === "\\" && next > 0; next = this.#nextLine(end)) {
       end = this.#lineEnd(next);
     }
-    const line = this.#source.slice(at + 1, end);
-    const values = interpolations(line).map((place) => ({ start: place.start + at + 1, end: place.end + at + 1 }));
-    const kept = values.map((place) => this.#source.slice(place.start + 1, place.end));
+    const places = interpolations(this.#source.slice(at + 1, end));
     const args: string[] = [];
     let last = at + 1;
-    for (const place of values) {
-      args.push(this.#source.slice(last, place.start));
-      last = place.end + 1;
-    }
+    const values = places.map((place) => {
+      args.push(this.#source.slice(last, place.start + at + 1));
+      last = place.end + at + 2;
+      return { start: place.start + at + 1, text: this.#source.slice(place.start + at + 2, place.end + at + 1) };
+    });
     args.push(this.#source.slice(last, end));
-    this.#blank(at, end);
-    for (const [i, place] of values.entries()) {
-      const open = i === 0 ? "[" : " ";
-      const close = i === values.length - 1 ? "]" : ",";
-      this.#put(place.start, `${open}${kept[i] ?? ""}${close}`);
+    return { end, args, values };
+  }
+
+  /** The values that go into a line, as a list between brackets. */
+  #putValues(values: readonly { start: number; text: string }[], open: string, close: string): void {
+    for (const [i, { start, text }] of values.entries()) {
+      this.#put(start, `${i === 0 ? open : " "}${text}${i === values.length - 1 ? close : ","}`);
     }
-    this.#commands.push({ name: "shell", start: at, end, args });
-    this.#from = end;
-    return end;
   }
 
   #unknown(at: number, text: string): void {

@@ -2,7 +2,7 @@
  * A cell that begins with `%npm install x` and then imports `x` is compiled in two stages: before npm has run, TypeScript
  * knows nothing of the package.
  */
-import { isBlank, type Command, type Rewritten } from "./rewrite.js";
+import { isBlank, type Capture, type Command, type Rewritten } from "./rewrite.js";
 
 /** Programs that install packages, in a line for the shell. */
 const PACKAGE_MANAGER = /\b(npm|npx|pnpm|yarn|bun)\b/;
@@ -14,8 +14,9 @@ export interface Stage extends Rewritten {
 }
 
 /** Whether a command may change which packages there are. */
-export function changesPackages({ name, args }: Command): boolean {
-  return name === "npm" || (name === "shell" && PACKAGE_MANAGER.test(args.join("")));
+export function changesPackages(command: Command | Capture): boolean {
+  const name = "name" in command ? command.name : "shell";
+  return name === "npm" || (name === "shell" && PACKAGE_MANAGER.test(command.args.join("")));
 }
 
 /** The part of a cell that begins at `from`; all before it has run. */

@@ -39,7 +39,7 @@ export const CELL_COMMANDS = {
 /** The shell's line; it has no name. */
 export const SHELL_COMMAND: CommandEntry = {
   usage: "!command",
-  help: "runs a command of the shell with live output; `{expression}` in it, outside single quotes, is replaced by its value",
+  help: "runs a command of the shell with live output; `{expression}` in it, outside single quotes, is replaced by its value; `const x = !command` is the array of the lines that it prints",
 };
 
 export type LineCommand = keyof typeof LINE_COMMANDS;

@@ -31,10 +31,17 @@ const SIGNALS: readonly (readonly [at: number, NodeJS.Signals])[] = [
 /** Time for the output of a program that has ended: what it left in the background may hold the pipes open. */
 const DRAIN_MS = 100;
 
+export interface ChildOptions {
+  /** Environment variables beside those of the session. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes what it writes to stdout, which otherwise goes to the cell. */
+  readonly onStdout?: (text: string) => void;
+}
+
 /** Runs `argv`; its output goes to the cell that called. */
 export async function runChild(
   argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, onStdout }: ChildOptions = {},
 ): Promise<ExitStatus> {
   const cell = currentCell();
   // Output that is written into a pipe need not be plain; the session itself has none that would understand colours.
@@ -44,7 +51,11 @@ export async function runChild(
   const child = spawn("/bin/sh", ["-c", WATCHED, "sh", ...argv], {
     ...{ stdio, detached: true, env: { ...inherited, PYTHONUNBUFFERED: "1", ...env } },
   });
-  for (const name of ["stdout", "stderr"] as const) forward(child, name, cell);
+  const toCell = (name: StreamName) => (text: string) => {
+    sendFrame({ type: "stream", cell, name, text });
+  };
+  forward(child, "stdout", onStdout ?? toCell("stdout"));
+  forward(child, "stderr", toCell("stderr"));
   const watcher = (child.stdio as readonly unknown[])[3] as Writable;
   watcher.on("error", () => undefined);
   const { ended, closed } = ending(child);
@@ -60,10 +71,10 @@ export async function runChild(
   }
 }
 
-function forward(child: ChildProcess, name: StreamName, cell: number): void {
+function forward(child: ChildProcess, name: StreamName, take: (text: string) => void): void {
   const decoder = new TextDecoder();
   const send = (text: string): void => {
-    if (text !== "") sendFrame({ type: "stream", cell, name, text });
+    if (text !== "") take(text);
   };
   child[name]?.on("data", (chunk: Buffer) => {
     send(decoder.decode(chunk, { stream: true }));

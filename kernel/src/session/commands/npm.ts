@@ -19,7 +19,7 @@ export async function npm(line: string): Promise<void> {
   // An npm that belongs to this Node is found also where the PATH has none.
   const path = `${process.env["PATH"] ?? ""}${delimiter}${dirname(process.execPath)}`;
   const status = await runChild(["npm", ...(args.length === 0 ? ["help"] : args), ...quiet(installs)], {
-    ...{ PATH: path, npm_config_color: "always", npm_config_update_notifier: "false", npm_config_fund: "false" },
+    env: { PATH: path, npm_config_color: "always", npm_config_update_notifier: "false", npm_config_fund: "false" },
   });
   if (status === 127)
     throw new CommandError("npm was not found: it comes with Node.js, and must be in the PATH of Jupyter.");

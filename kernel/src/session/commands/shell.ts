@@ -1,5 +1,6 @@
 /** `!command`: a line for the shell. */
 import { ansi } from "../../ansi.js";
+import { ShellLines } from "../../cell-api/shell-lines.js";
 import { runChild } from "./child.js";
 
 const NOT_FOUND = 127;
@@ -13,8 +14,23 @@ function shellProgram(): string {
 
 /** Runs a line in the user's shell. As in IPython a status other than 0 is told of, and the cell goes on. */
 export async function shell(pieces: readonly string[], values: readonly unknown[]): Promise<void> {
-  const line = pieces.map((piece, i) => (i < values.length ? piece + asText(values[i]) : piece)).join("");
-  const status = await runChild([shellProgram(), "-c", line]);
+  tellStatus(await runChild([shellProgram(), "-c", lineOf(pieces, values)]));
+}
+
+/** Runs a line in the user's shell and gives what it prints to stdout; what it prints to stderr is seen at once. */
+export async function captureShell(pieces: readonly string[], values: readonly unknown[]): Promise<ShellLines> {
+  let text = "";
+  const onStdout = (piece: string): void => void (text += piece);
+  const status = await runChild([shellProgram(), "-c", lineOf(pieces, values)], { onStdout });
+  tellStatus(status);
+  return new ShellLines(text, status);
+}
+
+function lineOf(pieces: readonly string[], values: readonly unknown[]): string {
+  return pieces.map((piece, i) => (i < values.length ? piece + asText(values[i]) : piece)).join("");
+}
+
+function tellStatus(status: number): void {
   if (status === 0) return;
   const hint =
     status === NOT_FOUND
