@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 // @ts-check
-// Builds the native addon of kernels-cuda, when there is a C++ compiler and when its sources, Node or the compiler have
+// Builds the native addons of kernels-cuda, when there is a C++ compiler and when sources, Node or the compiler have
 // changed since the last time. `npm start` and `npm test` call buildNative; as a command:
 //
-//   node scripts/build-native.mjs [--force] [--sanitize address,undefined]
+//   node scripts/build-native.mjs [--cuda] [--arch 90] [--only native,cuda-emulated,cuda] [--incremental] [--force]
+//                                 [--sanitize address,undefined]
 //
-// A sanitizer build goes to kernels-cuda/build/Sanitize and is loaded through METASTATE_NATIVE_ADDON. It has the AVX-512
-// path compiled for AVX2, so that the logic of that path is tested on a machine without AVX-512 too.
+// Three addons: `native`; `cuda-emulated`, the CUDA sources on the CPU, for tests; `cuda`, by nvcc, with --cuda and where
+// there is an NVIDIA driver. --arch builds `cuda` for one architecture only. --incremental keeps what was compiled for
+// the next time, in kernels-cuda/build/work-*: for whoever changes one file after the other.
+//
+// A sanitizer build goes to kernels-cuda/build/Sanitize (CudaEmulatedSanitize) and is loaded through
+// METASTATE_NATIVE_ADDON (METASTATE_CUDA_ADDON). The native one has the AVX-512 path compiled for AVX2, so that the logic of
+// that path is tested on a machine without AVX-512 too.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -28,11 +34,39 @@ import {
 import { createRequire } from "node:module";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { cudaFlags, cudaWheels, findCudaToolkit, hasNvidiaDriver } from "./lib/cuda-toolkit.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const packageFolder = join(root, "kernels-cuda");
-const addonName = "metastate_native.node";
 const again = "npm run build:native";
+
+/** @typedef {"native" | "cuda-emulated" | "cuda"} AddonTarget */
+
+/** What each addon is called, and where its build goes. */
+const addons = {
+  native: {
+    cmake: "native",
+    file: "metastate_native.node",
+    folder: "Release",
+    sanitized: "Sanitize",
+    note: "last-attempt",
+  },
+  "cuda-emulated": {
+    cmake: "cuda_emulated",
+    file: "metastate_cuda_emulated.node",
+    folder: "CudaEmulated",
+    sanitized: "CudaEmulatedSanitize",
+    note: "last-attempt-cuda-emulated",
+  },
+  cuda: {
+    cmake: "cuda",
+    file: "metastate_cuda.node",
+    folder: "Cuda",
+    sanitized: "CudaSanitize",
+    note: "last-attempt-cuda",
+  },
+};
 
 /**
  * @typedef {{built: true, how: string} | {built: false, reason: string, remedy: string}} BuildResult `how` tells in a
@@ -42,6 +76,9 @@ const again = "npm run build:native";
 /**
  * @typedef {object} BuildOptions
  * @property {(line: string) => void} [log] takes lines for a person: what is being done, and errors of the compiler, whole
+ * @property {AddonTarget} [target] which addon
+ * @property {string} [arch] of `cuda`: the one architecture to build for, such as "90"; all otherwise
+ * @property {boolean} [incremental] keep what was compiled for the next time
  * @property {boolean} [force] build even when nothing has changed
  * @property {string} [sanitize] sanitizers, as for -fsanitize=
  * @property {string} [folder] where builds go; kernels-cuda looks in kernels-cuda/build
@@ -72,15 +109,18 @@ class CannotBuild extends Error {
  */
 export async function buildNative({
   log = () => {},
+  target = "native",
+  arch = "",
+  incremental = false,
   force = false,
   sanitize = "",
   folder = join(packageFolder, "build"),
   venv = join(root, ".venv"),
   env = process.env,
 } = {}) {
-  const note = join(folder, "last-attempt.json");
+  const note = join(folder, `${addons[target].note}.json`);
   try {
-    const how = await build({ log, force, sanitize, folder, venv, env });
+    const how = await build({ log, target, arch, incremental, force, sanitize, folder, venv, env });
     rmSync(note, { force: true });
     return { built: true, how };
   } catch (error) {
@@ -102,41 +142,74 @@ export async function buildNative({
  * @returns {Promise<string>} how
  */
 async function build(settings) {
-  const { log, force, sanitize, folder, env } = settings;
+  const { log, target, arch, incremental, force, sanitize, folder, env } = settings;
   if (process.platform === "win32") {
     throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
   }
+  const addon = addons[target];
   const compiler = await findCompiler(settings);
-  const key = fingerprint(compiler, sanitize, env);
-  const target = join(folder, sanitize ? "Sanitize" : "Release");
-  if (!force && isUpToDate(target, key)) return "up to date";
+  const cuda = target === "cuda" ? await findCuda(settings) : undefined;
+  const key = fingerprint(compiler, [sanitize, arch, cuda?.version ?? "", cuda?.nvcc ?? ""], settings);
+  const place = join(folder, sanitize ? addon.sanitized : addon.folder);
+  if (!force && isUpToDate(place, addon.file, key)) return "up to date";
 
   const headers = includeFolders();
   const tools = await findTools(settings);
   mkdirSync(folder, { recursive: true });
   removeAbandonedAttempts(folder);
   // A folder of its own for every attempt: two set-ups at once do not meet, and a failed one leaves nothing half done.
-  const attempt = mkdtempSync(join(folder, "attempt-"));
+  const work = createHash("sha256")
+    .update(JSON.stringify([compiler, sanitize, tools.generator]))
+    .digest("hex")
+    .slice(0, 8);
+  const attempt = incremental ? join(folder, `work-${target}-${work}`) : mkdtempSync(join(folder, "attempt-"));
   try {
     const begin = performance.now();
-    log(`compiling with ${compiler.name}`);
+    const name = cuda ? `nvcc ${cuda.version} and ${compiler.name}` : compiler.name;
+    log(`compiling with ${name}`);
     await run(
       tools.cmake,
       [
         ...["-S", packageFolder, "-B", attempt, "-G", tools.generator, `-DCMAKE_MAKE_PROGRAM=${tools.maker}`],
+        `-DMETASTATE_TARGET=${addon.cmake}`,
         `-DNODE_ADDON_API_INCLUDE=${headers.nodeAddonApi}`,
         `-DNODE_API_HEADERS_INCLUDE=${headers.nodeApi}`,
         ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`, "-DMETASTATE_EMULATE_AVX512=ON"] : []),
+        ...(cuda
+          ? [
+              `-DCUDA_NVCC=${cuda.nvcc}`,
+              `-DCUDA_INCLUDES=${cuda.includes.join(";")}`,
+              `-DCUDA_CUDART_STATIC=${cuda.cudart}`,
+              `-DCUDA_FLAGS=${cudaFlags(arch, cuda.version).join(";")}`,
+            ]
+          : []),
       ],
       { log, env: { ...env, CXX: compiler.command } },
       "CMake could not set the build up",
     );
-    await run(tools.cmake, ["--build", attempt, "--parallel"], settings, "the native addon does not compile");
-    install(attempt, target, { key, platform: process.platform, arch: process.arch, node: process.version });
-    return `built with ${compiler.name} in ${((performance.now() - begin) / 1000).toFixed(0)} s`;
+    await run(tools.cmake, ["--build", attempt, "--parallel"], settings, `the addon ${target} does not compile`);
+    const info = { key, platform: process.platform, arch: process.arch, node: process.version };
+    install(attempt, addon.file, place, cuda ? { ...info, cuda: cuda.version } : info);
+    return `built with ${name} in ${((performance.now() - begin) / 1000).toFixed(0)} s`;
   } finally {
-    rmSync(attempt, { recursive: true, force: true });
+    if (!incremental) rmSync(attempt, { recursive: true, force: true });
   }
+}
+
+/**
+ * @param {Settings} settings
+ */
+async function findCuda(settings) {
+  const { venv, env } = settings;
+  if (process.platform !== "linux") throw new CannotBuild("CUDA is built on Linux only", "use the engine native");
+  let found = findCudaToolkit({ venv, env });
+  if (!("nvcc" in found) && found.broken) throw new CannotBuild(found.reason, found.remedy);
+  if (!("nvcc" in found)) {
+    await installWheels(cudaWheels, found.reason, found.remedy, settings);
+    found = findCudaToolkit({ venv, env });
+  }
+  if (!("nvcc" in found)) throw new CannotBuild(found.reason, found.remedy);
+  return found;
 }
 
 /**
@@ -294,19 +367,21 @@ function includeFolders() {
  * Everything that decides what the build yields, as one hash.
  *
  * @param {Compiler} compiler
- * @param {string} sanitize
- * @param {NodeJS.ProcessEnv} env
+ * @param {string[]} options
+ * @param {Settings} settings
  */
-function fingerprint(compiler, sanitize, env) {
+function fingerprint(compiler, options, { target, env }) {
   const hash = createHash("sha256");
   const program = realpathSync(compiler.path);
   const { size, mtimeMs } = statSync(program);
   hash.update(
     JSON.stringify([process.version, process.platform, process.arch, compiler.command, program, size, mtimeMs]),
   );
-  hash.update(JSON.stringify([env["CXXFLAGS"] ?? "", env["LDFLAGS"] ?? "", sanitize]));
-  const sources = readdirSync(join(packageFolder, "cpp"), { recursive: true, encoding: "utf8" })
-    .map((file) => join("cpp", file))
+  hash.update(JSON.stringify([env["CXXFLAGS"] ?? "", env["LDFLAGS"] ?? "", target, ...options]));
+  const sources = (target === "native" ? ["cpp"] : ["cmake", "cpp", "cuda"])
+    .flatMap((folder) =>
+      readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" }).map((file) => join(folder, file)),
+    )
     .filter((file) => statSync(join(packageFolder, file)).isFile())
     .sort();
   for (const file of ["CMakeLists.txt", "package.json", ...sources]) {
@@ -316,13 +391,14 @@ function fingerprint(compiler, sanitize, env) {
 }
 
 /**
- * @param {string} target
+ * @param {string} place
+ * @param {string} file the addon's name
  * @param {string} key
  */
-function isUpToDate(target, key) {
+function isUpToDate(place, file, key) {
   try {
-    const info = JSON.parse(readFileSync(join(target, "build-info.json"), "utf8"));
-    return info.key === key && existsSync(join(target, addonName));
+    const info = JSON.parse(readFileSync(join(place, "build-info.json"), "utf8"));
+    return info.key === key && existsSync(join(place, file));
   } catch {
     return false; // no build yet
   }
@@ -332,20 +408,21 @@ function isUpToDate(target, key) {
  * Puts the addon in place in one step: a process that has the old one loaded keeps it, one that starts sees either.
  *
  * @param {string} attempt
- * @param {string} target
+ * @param {string} file the addon's name
+ * @param {string} place
  * @param {Record<string, string>} info
  */
-function install(attempt, target, info) {
-  mkdirSync(target, { recursive: true });
+function install(attempt, file, place, info) {
+  mkdirSync(place, { recursive: true });
   const infoPath = join(attempt, "build-info.json");
   writeFileSync(infoPath, `${JSON.stringify(info, null, 2)}\n`);
   // By way of a copy in the same folder, which rename can replace at once on every file system.
-  const staged = join(target, `${addonName}.${process.pid}`);
-  copyFileSync(join(attempt, addonName), staged);
+  const staged = join(place, `${file}.${process.pid}`);
+  copyFileSync(join(attempt, file), staged);
   // An addon without its key is built again; a key without its addon would not be.
-  rmSync(join(target, "build-info.json"), { force: true });
-  renameSync(staged, join(target, addonName));
-  renameSync(infoPath, join(target, "build-info.json"));
+  rmSync(join(place, "build-info.json"), { force: true });
+  renameSync(staged, join(place, file));
+  renameSync(infoPath, join(place, "build-info.json"));
 }
 
 /**
@@ -393,26 +470,52 @@ function run(program, args, { log, env }, failure) {
   });
 }
 
-/** The command. Exits with 1 when there is no addon, so that a script that needs one stops. */
+/**
+ * What of the addons is wanted without --only: `cuda` where it is asked for, or could run.
+ *
+ * @param {boolean} cuda whether it is asked for
+ * @returns {AddonTarget[]}
+ */
+function wantedAddons(cuda) {
+  return ["native", "cuda-emulated", ...(cuda || hasNvidiaDriver() ? [/** @type {const} */ ("cuda")] : [])];
+}
+
+/** The command. Exits with 1 when an addon is not there, so that a script that needs it stops. */
 async function main() {
-  const args = process.argv.slice(2);
-  const sanitizeAt = args.indexOf("--sanitize");
-  const sanitize = sanitizeAt >= 0 ? args[sanitizeAt + 1] : "";
-  const known = args.every(
-    (arg, i) => arg === "--force" || arg === "--sanitize" || (sanitizeAt >= 0 && i === sanitizeAt + 1),
-  );
-  if (!known || sanitize === undefined) {
-    console.error("usage: node scripts/build-native.mjs [--force] [--sanitize address,undefined]");
-    process.exitCode = 2;
-    return;
-  }
-  const result = await buildNative({ log: (line) => console.log(line), force: args.includes("--force"), sanitize });
-  if (result.built) {
-    console.log(`native addon: ${result.how}`);
-  } else {
-    console.error(`native addon: not built: ${result.reason}\n${result.remedy}`);
-    process.exitCode = 1;
+  const { values } = parseArgs({
+    options: {
+      cuda: { type: "boolean", default: false },
+      arch: { type: "string", default: "" },
+      only: { type: "string" },
+      incremental: { type: "boolean", default: false },
+      force: { type: "boolean", default: false },
+      sanitize: { type: "string", default: "" },
+    },
+  });
+  const { arch, incremental, force, sanitize } = values;
+  const targets = values.only?.split(",") ?? (sanitize ? ["native"] : wantedAddons(values.cuda || arch !== ""));
+  for (const target of targets) {
+    if (!(target in addons)) throw new Error(`--only ${target}: give some of ${Object.keys(addons).join(",")}`);
+    const result = await buildNative({
+      log: (line) => console.log(line),
+      target: /** @type {AddonTarget} */ (target),
+      arch,
+      incremental,
+      force,
+      sanitize,
+    });
+    if (result.built) {
+      console.log(`${target} addon: ${result.how}`);
+    } else {
+      console.error(`${target} addon: not built: ${result.reason}\n${result.remedy}`);
+      process.exitCode = 1;
+    }
   }
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) await main();
+if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  await main().catch((/** @type {Error} */ error) => {
+    console.error(`${error.message}\nusage: see the head of scripts/build-native.mjs`);
+    process.exitCode = 2;
+  });
+}

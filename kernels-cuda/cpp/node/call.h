@@ -136,7 +136,7 @@ class Call {
     return result;
   }
 
- private:
+ protected:
   napi_value next(const char* name, const char* wanted) {
     if (at_ >= info_.Length() || info_[at_].IsUndefined()) {
       throw Napi::TypeError::New(env(), std::string(name) + " is missing: give " + wanted);
@@ -177,6 +177,7 @@ class Call {
                                            " values; the shape given wants " + std::to_string(wanted));
   }
 
+ private:
   const Napi::CallbackInfo& info_;
   size_t at_ = 0;
 };

@@ -1,0 +1,11 @@
+# The CUDA sources as plain C++, with threads as fibers (cuda/emulator): what tests run where there is no GPU.
+include(cmake/cuda_sources.cmake)
+file(GLOB CUDA_EMULATOR_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/emulator/*.cpp)
+add_library(metastate_cuda_emulated MODULE ${CUDA_HOST_SOURCES} ${CUDA_DEVICE_SOURCES} ${CUDA_EMULATOR_SOURCES})
+set_source_files_properties(${CUDA_DEVICE_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
+target_include_directories(metastate_cuda_emulated PRIVATE cuda cpp)
+target_compile_definitions(metastate_cuda_emulated PRIVATE METASTATE_CUDA_EMULATED)
+# Small sizes, many kernels: time to compile counts as much as time to run. Unknown pragmas are #pragma unroll.
+# longjmp from one stack to another is what _FORTIFY_SOURCE calls an error.
+target_compile_options(metastate_cuda_emulated PRIVATE -O1 -Wno-unknown-pragmas -U_FORTIFY_SOURCE)
+metastate_addon(metastate_cuda_emulated)

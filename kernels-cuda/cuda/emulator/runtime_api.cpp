@@ -1,0 +1,210 @@
+#include "emulator/runtime_api.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "emulator/block.h"
+
+struct CUevent_st {
+  std::chrono::steady_clock::time_point at;
+};
+
+namespace {
+
+/// As of cudaMallocAsync: requests are rounded up, and aligned.
+constexpr size_t granularity = 512;
+constexpr size_t alignment = 256;
+
+class Memory {
+ public:
+  cudaError_t allocate(void** memory, size_t bytes) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const size_t size = (bytes + granularity - 1) / granularity * granularity;
+    *memory = nullptr;
+    if (bytes == 0) return cudaSuccess;
+    const auto found = waiting_.find(size);
+    if (found != waiting_.end()) {
+      *memory = found->second;
+      waiting_.erase(found);
+    } else {
+      if (size > total_ || reserved_ > total_ - size) return cudaErrorMemoryAllocation;
+      *memory = std::aligned_alloc(alignment, size);
+      if (!*memory) return cudaErrorMemoryAllocation;
+      reserved_ += size;
+    }
+    given_[*memory] = size;
+    used_ += size;
+    if (used_ > mostUsed_) mostUsed_ = used_;
+    std::memset(*memory, 0xff, size);
+    return cudaSuccess;
+  }
+
+  cudaError_t release(void* memory) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!memory) return cudaSuccess;
+    const auto found = given_.find(memory);
+    if (found == given_.end()) return cudaErrorInvalidValue;
+    std::memset(memory, 0xff, found->second);
+    waiting_.emplace(found->second, memory);
+    used_ -= found->second;
+    given_.erase(found);
+    return cudaSuccess;
+  }
+
+  void trim(size_t keep) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    while (reserved_ > keep && !waiting_.empty()) {
+      reserved_ -= waiting_.begin()->first;
+      std::free(waiting_.begin()->second);
+      waiting_.erase(waiting_.begin());
+    }
+  }
+
+  uint64_t* attribute(cudaMemPoolAttr attribute) {
+    switch (attribute) {
+      case cudaMemPoolAttrReservedMemCurrent: return &reserved_;
+      case cudaMemPoolAttrUsedMemCurrent: return &used_;
+      case cudaMemPoolAttrUsedMemHigh: return &mostUsed_;
+      default: return nullptr;
+    }
+  }
+
+  uint64_t total() const { return total_; }
+  uint64_t free() const { return reserved_ < total_ ? total_ - reserved_ : 0; }
+  void setTotal(size_t bytes) { total_ = bytes; }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<void*, size_t> given_;
+  std::multimap<size_t, void*> waiting_;
+  uint64_t total_ = uint64_t{8} << 30, reserved_ = 0, used_ = 0, mostUsed_ = 0;
+};
+
+Memory& memory() {
+  static Memory& only = *new Memory();
+  return only;
+}
+
+thread_local cudaError_t lastError = cudaSuccess;
+
+cudaError_t noted(cudaError_t error) {
+  if (error != cudaSuccess) lastError = error;
+  return error;
+}
+
+}  // namespace
+
+void metastate::cuda::emulator::setMemory(size_t bytes) { memory().setTotal(bytes); }
+
+cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaSetDevice(int device) { return noted(device == 0 ? cudaSuccess : cudaErrorInvalidValue); }
+cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) { return *version = 0, cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 0, cudaSuccess; }
+cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = cudaDeviceProp{};
+  std::strcpy(properties->name, "emulated GPU");
+  properties->totalGlobalMem = memory().total();
+  properties->major = 8;
+  properties->minor = 6;
+  properties->multiProcessorCount = 4;
+  properties->sharedMemPerBlockOptin = metastate::cuda::emulator::mostSharedBytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount: *value = 4; break;
+    case cudaDevAttrComputeCapabilityMajor: *value = 8; break;
+    case cudaDevAttrComputeCapabilityMinor: *value = 6; break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(metastate::cuda::emulator::mostSharedBytes);
+      break;
+    case cudaDevAttrMemoryPoolsSupported: *value = 1; break;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return *event = new CUevent_st{}, cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  event->at = std::chrono::steady_clock::now();
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  *milliseconds = std::chrono::duration<float, std::milli>(end->at - begin->at).count();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) { return noted(memory().allocate(at, bytes)); }
+cudaError_t cudaFreeAsync(void* at, cudaStream_t) { return noted(memory().release(at)); }
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  if (bytes > 0) std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t) {
+  if (bytes > 0) std::memset(at, value, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *free = memory().free();
+  *total = memory().total();
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) {
+  *at = std::malloc(bytes > 0 ? bytes : 1);
+  return noted(*at ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+  uint64_t* found = attribute == cudaMemPoolAttrUsedMemHigh ? memory().attribute(attribute) : nullptr;
+  if (found) *found = *memory().attribute(cudaMemPoolAttrUsedMemCurrent);  // CUDA takes 0 only, and means this
+  (void)value;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+  const uint64_t* found = memory().attribute(attribute);
+  if (!found) return noted(cudaErrorInvalidValue);
+  std::memcpy(value, found, sizeof *found);
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t bytes) { return memory().trim(bytes), cudaSuccess; }
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = lastError;
+  lastError = cudaSuccess;
+  return error;
+}
+cudaError_t cudaPeekAtLastError() { return lastError; }
+
+const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess: return "cudaSuccess";
+    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+    default: return "cudaErrorUnknown";
+  }
+}
+const char* cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess: return "no error";
+    case cudaErrorInvalidValue: return "invalid argument";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    default: return "unknown error";
+  }
+}

@@ -1,0 +1,251 @@
+#include "runtime/device.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace metastate::cuda {
+namespace {
+
+/// Of pinned memory that waits to be used again: it is taken from the whole machine.
+constexpr size_t mostPinnedBytes = size_t{64} << 20;
+
+Device* theDevice = nullptr;
+
+/// "13.5" for 13050.
+std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
+
+std::string mebibytes(uint64_t bytes) {
+  if (bytes < uint64_t{1} << 20) return std::to_string(bytes) + " bytes";
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+/// How many devices there are: at least one, or the reason.
+int countDevices() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (status == cudaErrorInsufficientDriver && driver == 0) {
+    throw NoDevice("no NVIDIA driver: libcuda.so.1 is not there or does not load",
+                   "install NVIDIA's driver; on a machine without an NVIDIA GPU use the engine native");
+  }
+  if (status == cudaErrorInsufficientDriver) {
+    throw NoDevice("the NVIDIA driver is too old: it serves CUDA " + version(driver) + ", and this addon is built with CUDA " +
+                       version(runtime),
+                   "update the driver, or build with an older CUDA: CUDA_HOME=… npm run build:native -- --cuda");
+  }
+  if (status == cudaErrorNoDevice || status == cudaSuccess) {
+    throw NoDevice("no NVIDIA GPU is visible to this process",
+                   "see nvidia-smi, and CUDA_VISIBLE_DEVICES if it is set");
+  }
+  throw NoDevice(std::string("the GPU cannot be used: ") + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) +
+                     ", driver for CUDA " + version(driver) + ")",
+                 "see nvidia-smi");
+}
+
+/// METASTATE_CUDA_DEVICE, or 0.
+int chosenDevice(int count) {
+  const char* asked = std::getenv("METASTATE_CUDA_DEVICE");
+  if (!asked || !*asked) return 0;
+  char* end = nullptr;
+  const long index = std::strtol(asked, &end, 10);
+  if (*end || index < 0 || index >= count) {
+    throw NoDevice(std::string("METASTATE_CUDA_DEVICE is \"") + asked + "\"",
+                   count == 1 ? "there is one GPU: give 0, or unset it"
+                              : "give a number from 0 to " + std::to_string(count - 1) + ", or unset it");
+  }
+  return static_cast<int>(index);
+}
+
+}  // namespace
+
+Device& Device::get() {
+  static std::mutex opening;
+  const std::lock_guard<std::mutex> lock(opening);
+  // Never destroyed: at the end of a process the driver may be gone before us.
+  if (!theDevice) theDevice = new Device();
+  // The current device is a matter of each thread, and Node's workers are threads.
+  check(cudaSetDevice(theDevice->index_), "choosing the GPU");
+  return *theDevice;
+}
+
+Device* Device::opened() { return theDevice; }
+
+Device::Device() : index_(chosenDevice(countDevices())) {
+  check(cudaSetDevice(index_), "choosing the GPU");
+  check(cudaGetDeviceProperties(&properties_, index_), "asking for the GPU's properties");
+  const std::string name = properties_.name;
+  if (properties_.major < 8) {
+    throw NoDevice(name + " has compute capability " + std::to_string(properties_.major) + "." +
+                       std::to_string(properties_.minor) + "; 8.0 (Ampere) or later is needed",
+                   "use the engine native");
+  }
+  int pools = 0;
+  check(cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, index_), "asking for memory pools");
+  if (!pools) throw NoDevice(name + " has no memory pools (cudaMallocAsync) under this driver", "update the driver");
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  check(cudaDeviceGetDefaultMemPool(&pool_, index_), "asking for the memory pool");
+  // Freed memory stays in the pool until it is trimmed: the driver is slow.
+  uint64_t keep = ~uint64_t{0};
+  check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "setting the memory pool up");
+}
+
+void* Device::allocate(size_t bytes) {
+  // An empty tensor has an address too: one that nobody reads.
+  const size_t asked = bytes > 0 ? bytes : 1;
+  void* address = nullptr;
+  cudaError_t status = cudaMallocAsync(&address, asked, stream_);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    // What was freed is there when the stream has come so far; what the pool keeps in other sizes goes back.
+    synchronize();
+    trim();
+    status = cudaMallocAsync(&address, asked, stream_);
+  }
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    const MemoryState state = memory();
+    throw OutOfMemory("GPU memory exhausted: " + mebibytes(bytes) + " were asked for, and " + mebibytes(state.free) +
+                      " of " + mebibytes(state.total) + " are free; tensors of this session use " +
+                      mebibytes(state.used) +
+                      ". Dispose tensors (tf.tidy, tf.dispose), use smaller batches or shorter sequences, or end other "
+                      "programs that use the GPU. The session can be used further");
+  }
+  check(status, "allocating memory");
+  if (poisoned_) check(cudaMemsetAsync(address, 0xff, asked, stream_), "poisoning memory");
+  const std::lock_guard<std::mutex> lock(mutex_);
+  sizes_[address] = bytes;
+  used_ += bytes;
+  if (used_ > peak_) peak_ = used_;
+  return address;
+}
+
+void Device::free(void* address) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = sizes_.find(address);
+    if (found == sizes_.end()) throw CudaError("memory of the GPU was freed twice, or was never given out");
+    used_ -= found->second;
+    sizes_.erase(found);
+  }
+  check(cudaFreeAsync(address, stream_), "freeing memory");
+}
+
+std::optional<size_t> Device::bytesAt(const void* address) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = sizes_.find(address);
+  if (found == sizes_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Device::upload(void* to, const void* from, size_t bytes) {
+  if (bytes == 0) return;
+  takeBackUploads();
+  if (bytes > mostPinnedBytes / 4) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+    // Whether CUDA has taken a copy of pageable memory by now depends on the system.
+    synchronize();
+    return;
+  }
+  std::unique_ptr<PinnedBuffer> buffer = takePinned(bytes);
+  std::memcpy(buffer->data(), from, bytes);
+  check(cudaMemcpyAsync(to, buffer->data(), bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+  buffer->copied.record();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  uploads_.push_back(std::move(buffer));
+}
+
+void Device::takeBackUploads() {
+  for (;;) {
+    std::unique_ptr<PinnedBuffer> done;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (uploads_.empty() || !uploads_.front()->copied.hasCome()) return;
+      done = std::move(uploads_.front());
+      uploads_.pop_front();
+    }
+    givePinned(std::move(done));
+  }
+}
+
+void Device::download(void* to, const void* from, size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
+  check(cudaStreamSynchronize(stream_), "waiting for values of the GPU");
+}
+
+void Device::copy(void* to, const void* from, size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the GPU");
+}
+
+void Device::clear(void* at, size_t bytes) { check(cudaMemsetAsync(at, 0, bytes, stream_), "clearing memory"); }
+
+void Device::synchronize() { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
+
+MemoryState Device::memory() const {
+  size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for free memory");
+  uint64_t reserved = 0, used = 0;
+  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "asking the memory pool");
+  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used), "asking the memory pool");
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return {used_, peak_, reserved > used ? reserved - used : 0, free, total};
+}
+
+void Device::resetPeak() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  peak_ = used_;
+}
+
+void Device::trim() { check(cudaMemPoolTrimTo(pool_, 0), "trimming the memory pool"); }
+
+std::unique_ptr<PinnedBuffer> Device::takePinned(size_t bytes) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& buffer : pinned_) {
+      if (buffer->bytes() < bytes || buffer->bytes() > 4 * bytes + 4096) continue;
+      std::swap(buffer, pinned_.back());
+      std::unique_ptr<PinnedBuffer> taken = std::move(pinned_.back());
+      pinned_.pop_back();
+      return taken;
+    }
+  }
+  return std::make_unique<PinnedBuffer>(bytes);
+}
+
+void Device::givePinned(std::unique_ptr<PinnedBuffer> buffer) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  size_t waiting = buffer->bytes();
+  for (const auto& other : pinned_) waiting += other->bytes();
+  if (waiting <= mostPinnedBytes) pinned_.push_back(std::move(buffer));
+}
+
+PinnedBuffer::PinnedBuffer(size_t bytes) : bytes_(bytes > 0 ? bytes : 1) {
+  check(cudaHostAlloc(&data_, bytes_, cudaHostAllocDefault), "allocating pinned memory of the host");
+}
+
+PinnedBuffer::~PinnedBuffer() { cudaFreeHost(data_); }
+
+Event::Event(bool isTimed) {
+  const unsigned flags = isTimed ? cudaEventDefault : cudaEventDisableTiming | cudaEventBlockingSync;
+  check(cudaEventCreateWithFlags(&event_, flags), "making an event");
+}
+
+Event::~Event() { cudaEventDestroy(event_); }
+
+void Event::record() { check(cudaEventRecord(event_, Device::get().stream()), "recording an event"); }
+
+void Event::wait() { check(cudaEventSynchronize(event_), "waiting for the GPU"); }
+
+bool Event::hasCome() const { return cudaEventQuery(event_) == cudaSuccess; }
+
+float Event::millisecondsSince(const Event& begin) const {
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, begin.event_, event_), "measuring time");
+  return milliseconds;
+}
+
+}  // namespace metastate::cuda

@@ -1,0 +1,144 @@
+// @ts-check
+// Finds what compiles CUDA: a toolkit of the system, of conda, or the Python wheels of the project's environment.
+
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+
+/** The wheels that together are a compiler, with the headers and the runtime to link. */
+export const cudaWheels = [
+  "nvidia-cuda-nvcc",
+  "nvidia-nvvm",
+  "nvidia-cuda-crt",
+  "nvidia-cuda-runtime",
+  "nvidia-cuda-cccl",
+];
+
+/** Oldest CUDA that is meant. */
+const oldestVersion = 12.4;
+
+/**
+ * The architectures of a build for all: Ampere (A100; GeForce 30), Ada, Hopper, Blackwell (B200; GeForce 50).
+ *
+ * @type {readonly {arch: string, since: number}[]} `since`: the first CUDA that knows it
+ */
+const architectures = [
+  { arch: "80", since: 11 },
+  { arch: "86", since: 11.1 },
+  { arch: "89", since: 11.8 },
+  { arch: "90", since: 11.8 },
+  { arch: "100", since: 12.8 },
+  { arch: "120", since: 12.8 },
+];
+
+/**
+ * @typedef {object} CudaToolkit
+ * @property {string} nvcc
+ * @property {string} version such as "13.0"
+ * @property {string[]} includes
+ * @property {string} cudart libcudart_static.a
+ */
+
+/** @typedef {{reason: string, remedy: string, broken: boolean}} NoToolkit `broken`: there is one, but not whole */
+
+/**
+ * The toolkit that CUDA_HOME names, of PATH, of conda, of the wheels, of /usr/local/cuda: the first that is there.
+ *
+ * @param {{venv: string, env: NodeJS.ProcessEnv}} where
+ * @returns {CudaToolkit | NoToolkit}
+ */
+export function findCudaToolkit({ venv, env }) {
+  const asked = env["CUDA_HOME"] || env["CUDA_PATH"];
+  if (asked) {
+    const nvcc = join(asked, "bin", "nvcc");
+    if (isProgram(nvcc)) return toolkit(nvcc);
+    return {
+      reason: `CUDA_HOME is "${asked}", and has no bin/nvcc`,
+      remedy: "correct CUDA_HOME or unset it",
+      broken: true,
+    };
+  }
+  const folders = [
+    ...(env["PATH"] ?? "").split(delimiter).filter(Boolean),
+    ...(env["CONDA_PREFIX"] ? [join(env["CONDA_PREFIX"], "bin")] : []),
+    ...wheelFolders(venv),
+    "/usr/local/cuda/bin",
+  ];
+  const nvcc = folders.map((folder) => join(folder, "nvcc")).find(isProgram);
+  if (nvcc) return toolkit(nvcc);
+  return {
+    reason: "no CUDA compiler (nvcc) was found",
+    remedy:
+      "install the CUDA toolkit, or make the Python environment with npm start, then run npm run build:native -- --cuda",
+    broken: false,
+  };
+}
+
+/**
+ * @param {string} nvcc
+ * @returns {CudaToolkit | NoToolkit}
+ */
+function toolkit(nvcc) {
+  const { stdout } = spawnSync(nvcc, ["--version"], { encoding: "utf8" });
+  const version = /release (\d+\.\d+)/.exec(stdout ?? "")?.[1];
+  const remedy = "install the whole toolkit, or name another by CUDA_HOME";
+  if (!version) return { reason: `${nvcc} does not run`, remedy, broken: true };
+  if (Number(version) < oldestVersion) {
+    return { reason: `${nvcc} is of CUDA ${version}; ${oldestVersion} or newer is needed`, remedy, broken: true };
+  }
+  const home = dirname(dirname(nvcc));
+  const targets = join(home, "targets", process.arch === "arm64" ? "sbsa-linux" : "x86_64-linux");
+  const includes = [join(home, "include"), join(targets, "include"), join(home, "include", "cccl")].filter((folder) =>
+    existsSync(folder),
+  );
+  const cudart = ["lib64", "lib", join("targets", "x86_64-linux", "lib"), join("targets", "sbsa-linux", "lib")]
+    .map((folder) => join(home, folder, "libcudart_static.a"))
+    .find((file) => existsSync(file));
+  if (!cudart || !includes.some((folder) => existsSync(join(folder, "cuda_runtime.h")))) {
+    return { reason: `${nvcc} is there, but not the CUDA runtime's headers and static library`, remedy, broken: true };
+  }
+  return { nvcc, version, includes, cudart };
+}
+
+/**
+ * @param {string} venv
+ * @returns {string[]} where wheels put nvcc
+ */
+function wheelFolders(venv) {
+  const lib = join(venv, "lib");
+  return (existsSync(lib) ? readdirSync(lib) : [])
+    .map((python) => join(lib, python, "site-packages", "nvidia"))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name, "bin")))
+    .sort()
+    .reverse();
+}
+
+/**
+ * nvcc's flags for architectures: machine code for each, and PTX of the oldest for what is not known yet.
+ *
+ * @param {string} arch the only one, or "" for all
+ * @param {string} version of CUDA
+ */
+export function cudaFlags(arch, version) {
+  const all = architectures.filter(({ since }) => Number(version) >= since).map((known) => known.arch);
+  const chosen = arch ? [arch] : all;
+  const code = chosen.map((name) => `-gencode=arch=compute_${name},code=sm_${name}`);
+  const ptx = `-gencode=arch=compute_${chosen[0]},code=compute_${chosen[0]}`;
+  return [...code, ptx, ...(chosen.length > 1 ? ["--threads=0"] : []), "-diag-suppress=20012"];
+}
+
+/** Whether an NVIDIA driver is loaded: without one a CUDA build cannot run. */
+export function hasNvidiaDriver() {
+  return existsSync("/proc/driver/nvidia/version") || existsSync("/dev/nvidiactl") || existsSync("/dev/dxg");
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
