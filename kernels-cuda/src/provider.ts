@@ -11,6 +11,7 @@ import { libraryKernels } from "./kernels/library-ops.js";
 import { linearKernels } from "./kernels/linear.js";
 import { matMulKernels } from "./kernels/matmul.js";
 import { kernelConfigs } from "./kernels/native-kernel.js";
+import { metaPassKernels } from "./kernels/meta-pass.js";
 import { reductionKernels } from "./kernels/reductions.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends } from "./tensor-memory.js";
@@ -65,7 +66,11 @@ function register(backend: string): Awaited<ReturnType<KernelProvider["register"
 
 /** Registers every native kernel that there is for `backend`, in place of any of the same name; their names. */
 export function registerNativeKernels(backend: string, binding: NativeBinding): string[] {
-  const kernels = [...wkv7Kernels(backend, binding), ...(backend === nativeBackendName ? ownKernels(binding) : [])];
+  const kernels = [
+    ...wkv7Kernels(backend, binding),
+    ...metaPassKernels(backend, binding),
+    ...(backend === nativeBackendName ? ownKernels(binding) : []),
+  ];
   for (const kernel of kernels) {
     if (getKernel(kernel.kernelName, backend)) unregisterKernel(kernel.kernelName, backend);
     registerKernel(kernel);

@@ -116,6 +116,7 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<configure>(exports, "configure");
   defineMeasurements(exports);
   defineMatMul(exports);
+  defineMeta(exports);
   defineOps(exports);
   defineTensors(exports);
   exports.Set("interfaceVersion", interfaceVersion);

@@ -7,6 +7,7 @@ namespace metastate {
 
 void defineMatMul(Napi::Object& exports);
 void defineMeasurements(Napi::Object& exports);
+void defineMeta(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
 void defineTensors(Napi::Object& exports);
 

@@ -14,6 +14,7 @@
 #include "simd/paths.h"
 #include "tfjs/tensor_kernels.h"
 #include "matmul/matmul_kernels.h"
+#include "meta/meta_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -35,6 +36,8 @@ namespace {
 #include "tfjs/tensor_functions.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward.h"
+#include "meta/normalised_read.h"
+#include "meta/forward.h"
 
 }  // namespace
 
@@ -43,6 +46,7 @@ const SimdPath METASTATE_PATH{
     METASTATE_PATH_NAME,
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
+    MetaKernels{metaForwardScratch, metaForwardHead, metaWrite, metaRemember, metaReadGrad},
     MatMulKernels{productScratch, product, rowProduct},
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "matmul/matmul_kernels.h"
+#include "meta/meta_kernels.h"
 #include "ops/op_kernels.h"
 #include "tfjs/tensor_kernels.h"
 #include "wkv7/wkv7_kernels.h"
@@ -17,6 +18,7 @@ struct SimdPath {
   const char* name;  ///< "sse2", "neon", "generic", "avx2" or "avx512"
   int lanes;         ///< floats in a register
   Wkv7Kernels wkv7;
+  MetaKernels meta;
   MatMulKernels matMul;
   OpKernels ops;
   TensorKernels tensors;

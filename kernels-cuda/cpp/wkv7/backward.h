@@ -236,21 +236,22 @@ inline void finishColumns(const BackwardScratch& s, int64_t t, int64_t headSize,
                           const Wkv7ColumnGradients& out, int64_t outAt) {
   const int64_t c = t * s.columns;
   const Vector vdyAll = broadcast(vdy), sadyAll = broadcast(sady);
-  const auto put = [](float* to, Vector value, int64_t count) {
+  const auto put = [](bool add, float* to, Vector value, int64_t count) {
     if (count >= lanes) {
-      store(to, value);
+      store(to, add ? load(to) + value : value);
     } else {
-      memcpy(to, &value, static_cast<size_t>(count) * sizeof(float));
+      const Part part{count};
+      part.store(to, add ? part.load(to) + value : value);
     }
   };
   for (int64_t j = 0; j < headSize; j += lanes) {
     const Vector r = load(s.r + c + j), p = load(s.p + c + j);
     const int64_t left = headSize - j;
-    put(out.dr + outAt + j, load(s.w + c + j) * p + sadyAll * load(s.b + c + j) + vdyAll * load(s.k + c + j), left);
-    put(out.dw + outAt + j, load(s.dw + c + j) + r * p, left);
-    put(out.dk + outAt + j, load(s.dk + c + j) + r * vdyAll, left);
-    put(out.da + outAt + j, load(s.da + c + j), left);
-    put(out.db + outAt + j, load(s.db + c + j) + r * sadyAll, left);
+    put(false, out.dr + outAt + j, load(s.w + c + j) * p + sadyAll * load(s.b + c + j) + vdyAll * load(s.k + c + j), left);
+    put(out.add, out.dw + outAt + j, load(s.dw + c + j) + r * p, left);
+    put(out.add, out.dk + outAt + j, load(s.dk + c + j) + r * vdyAll, left);
+    put(out.add, out.da + outAt + j, load(s.da + c + j), left);
+    put(out.add, out.db + outAt + j, load(s.db + c + j) + r * sadyAll, left);
   }
 }
 
@@ -266,8 +267,9 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
   const int64_t columns = s.columns;
   const int64_t stateAt = head * n * n + firstRow * n;
 
-  copyPadded(in.dFinalState + stateAt, n, rows, n, s.adjoint, columns);
-  memset(s.adjoint + rows * columns, 0, static_cast<size_t>((s.rows - rows) * columns) * sizeof(float));
+  const int64_t given = in.dFinalState == nullptr ? 0 : rows;
+  if (given > 0) copyPadded(in.dFinalState + stateAt, n, rows, n, s.adjoint, columns);
+  memset(s.adjoint + given * columns, 0, static_cast<size_t>((s.rows - given) * columns) * sizeof(float));
 
   for (int64_t chunk = chunks - 1; chunk >= 0; --chunk) {
     const int64_t first = chunk * interval;

@@ -158,6 +158,7 @@ void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7O
       advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, firstRow + row, count, first, last, block);
     });
   }
+  if (out.finalState == nullptr) return;
   eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
     transpose(block, decltype(vectors)::value * lanes, n, count, out.finalState + stateAt + row * n, n);
   });

@@ -94,8 +94,8 @@ void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape
 
   const auto headColumns = [&](int64_t head) {
     const int64_t at = (head / shape.heads) * shape.time * columns.stride + (head % shape.heads) * n;
-    return Wkv7ColumnGradients{columns.dr + at, columns.dw + at, columns.dk + at,
-                               columns.da + at, columns.db + at, columns.stride};
+    return Wkv7ColumnGradients{columns.dr + at, columns.dw + at, columns.dk + at, columns.da + at,
+                               columns.db + at, columns.stride,  columns.add};
   };
 
   // The first share of a head writes its column sums where they belong; the others beside, [share - 1, head, 5, T, N].

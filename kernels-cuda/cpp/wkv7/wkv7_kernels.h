@@ -29,12 +29,13 @@ struct Wkv7Inputs {
   const float *r, *w, *k, *v, *a, *b, *state;
 };
 
-/// y [B, T, H, N]; finalState [B, H, N, N]; checkpoints [B, H, ceil(T / interval), N, N], the states before steps 0,
+/// y [B, T, H, N]; finalState [B, H, N, N], or null when it is not wanted; checkpoints [B, H, ceil(T / interval), N, N], the states before steps 0,
 /// interval, 2 interval, ..., or null when interval is 0.
 struct Wkv7Outputs {
   float *y, *finalState, *checkpoints;
 };
 
+/// dFinalState null stands for zeros.
 struct Wkv7GradInputs {
   const float *r, *w, *k, *v, *a, *b, *checkpoints, *dy, *dFinalState;
 };
@@ -44,6 +45,8 @@ struct Wkv7ColumnGradients {
   float *dr, *dw, *dk, *da, *db;
   /// Floats from one step to the next.
   int64_t stride;
+  /// Whether dw, dk, da and db are added to, because another recurrence has the same operands. dr is written.
+  bool add = false;
 };
 
 /// Where the gradients go of which each row has its own; dv [B, T, H, N], dState [B, H, N, N].

@@ -35,6 +35,39 @@ export type Wkv7GradInputs = Record<
 
 export type Wkv7Gradients = Record<"dr" | "dw" | "dk" | "dv" | "da" | "db" | "dState", Float32Array>;
 
+/** Sizes of a call of the Meta-State pass, and what is added to its variances. */
+export interface MetaPassShape extends Wkv7Shape {
+  epsilon: number;
+}
+
+/** r, w, k, v, a, b, x, q `[B, T, H, N]`; readGain and memoryGain `[H, N]`. */
+type MetaPassOperand = "r" | "w" | "k" | "v" | "a" | "b" | "x" | "q" | "readGain" | "memoryGain";
+
+/** The operands, and both states before the first step, `[B, H, N, N]`. */
+export type MetaPassInputs = Record<MetaPassOperand | "wkv" | "meta", Float32Array>;
+
+/** added `[B, T, H, N]`, metaAfter `[B, H, N, N]`. */
+export interface MetaPassOutputs {
+  added: Float32Array;
+  metaAfter: Float32Array;
+  /** These four are needed when the interval is not 0: the reads `[B, T, H, N]`, and checkpoints as of the recurrence. */
+  u?: Float32Array;
+  o?: Float32Array;
+  wkvCheckpoints?: Float32Array;
+  metaCheckpoints?: Float32Array;
+}
+
+export type MetaPassGradInputs = Record<
+  MetaPassOperand | "u" | "o" | "wkvCheckpoints" | "metaCheckpoints" | "dAdded" | "dMetaAfter",
+  Float32Array
+>;
+
+/** In the shapes of what they are the gradients of. */
+export type MetaPassGradients = Record<
+  "dr" | "dw" | "dk" | "dv" | "da" | "db" | "dx" | "dq" | "dReadGain" | "dMemoryGain" | "dWkv" | "dMeta",
+  Float32Array
+>;
+
 /** What runs, and what could. */
 export interface NativeInfo {
   /** Instruction set in use. */
@@ -295,6 +328,10 @@ export interface NativeBinding extends LibraryOps, TensorFunctions {
   wkv7Forward(shape: Wkv7Shape, inputs: Wkv7Inputs, outputs: Wkv7Outputs): void;
   /** Writes all of the gradients; `shape.checkpointInterval` is at least 1. Throws as `wkv7Forward` does. */
   wkv7Backward(shape: Wkv7Shape, inputs: Wkv7GradInputs, gradients: Wkv7Gradients): void;
+  /** Writes all of `outputs`. Throws TypeError or RangeError naming the array that does not fit. */
+  metaPassForward(shape: MetaPassShape, inputs: MetaPassInputs, outputs: MetaPassOutputs): void;
+  /** Writes all of `gradients`; the interval of the shape is at least 1. Throws as `metaPassForward` does. */
+  metaPassBackward(shape: MetaPassShape, inputs: MetaPassGradInputs, gradients: MetaPassGradients): void;
   /**
    * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix
    * of an operand each entry of the batch takes (broadcasting); without them, the one at its place.

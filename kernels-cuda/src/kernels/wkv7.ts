@@ -86,7 +86,8 @@ function backward(
   return gradients;
 }
 
-function shapeOf(kernel: string, r: TensorInfo, attrs: NamedAttrMap | undefined): Wkv7Shape {
+/** B, T, H, N of the operands and the interval of the attributes; throws on other shapes. */
+export function shapeOf(kernel: string, r: TensorInfo, attrs: NamedAttrMap | undefined): Wkv7Shape {
   const [batch, time, heads, headSize] = r.shape;
   if (r.shape.length !== 4 || !batch || !time || !heads || !headSize) {
     throw new RangeError(`${kernel}: r must be [B, T, H, N] with no length 0, not [${r.shape.join(", ")}]`);
@@ -95,6 +96,7 @@ function shapeOf(kernel: string, r: TensorInfo, attrs: NamedAttrMap | undefined)
   return { batch, time, heads, headSize, checkpointInterval: checkpointInterval ?? 0 };
 }
 
-function checkpointsShape({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape): number[] {
+/** Of the states that are kept for a gradient. */
+export function checkpointsShape({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape): number[] {
   return [batch, heads, Math.ceil(time / checkpointInterval), headSize, headSize];
 }

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { MetaPassShape, NativeBinding } from "../addon/binding.js";
+import {
+  metaGradientNames,
+  metaOperandNames,
+  metaReferenceBackward,
+  metaReferenceForward,
+  randomMetaCase,
+  type MetaPassCase,
+} from "../testing/meta-pass-reference.js";
+import { native, needsNative } from "../testing/native.js";
+import { randomNumbers } from "../testing/wkv7-reference.js";
+import { checkpointLength, poisoned, relativeError } from "../testing/wkv7-runs.js";
+
+const decays = { strong: [0.545, 0.546], none: [0.9999, 1], model: [0.545, 0.999] } as const;
+
+function shapeOf(batch: number, time: number, heads: number, headSize: number, checkpointInterval = 16): MetaPassShape {
+  // An epsilon that bounds what a normalisation of a head with hardly any spread makes of a rounding.
+  return { batch, time, heads, headSize, checkpointInterval, epsilon: 1e-2 };
+}
+
+/**
+ * As of the recurrence (4 × 2^-24 √(4 T N)), of which there are two in a row with normalisations between: eight times that, for
+ * a head of N values a normalisation divides by their deviation, which of few values may be small. The worst measured over
+ * these shapes is 0.2 of what is allowed.
+ */
+function tolerance({ time, headSize }: MetaPassShape): number {
+  return 32 * 2 ** -24 * Math.sqrt(4 * time * headSize);
+}
+
+const narrow = (values: Float64Array): Float32Array => Float32Array.from(values);
+
+function inputsOf(c: MetaPassCase): Record<keyof MetaPassCase, Float32Array> {
+  return Object.fromEntries(Object.entries(c).map(([name, values]) => [name, narrow(values)])) as Record<
+    keyof MetaPassCase,
+    Float32Array
+  >;
+}
+
+function run(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase) {
+  const inputs = inputsOf(c);
+  const checkpoints = () => poisoned(checkpointLength(shape));
+  const outputs = {
+    added: poisoned(c.r.length),
+    metaAfter: poisoned(c.meta.length),
+    u: poisoned(c.r.length),
+    o: poisoned(c.r.length),
+    wkvCheckpoints: checkpoints(),
+    metaCheckpoints: checkpoints(),
+  };
+  binding.metaPassForward(shape, inputs, outputs);
+  const gradients = Object.fromEntries(
+    metaGradientNames.map((name, i) => [name, poisoned(c[metaOperandNames[i]!].length)]),
+  ) as Record<(typeof metaGradientNames)[number], Float32Array>;
+  if (shape.checkpointInterval > 0) binding.metaPassBackward(shape, { ...inputs, ...outputs }, gradients);
+  return { outputs, gradients };
+}
+
+let worst = 0;
+
+function compare(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase, told: string): void {
+  const allowed = tolerance(shape);
+  const { outputs, gradients } = run(binding, shape, c);
+  const check = (name: string, actual: Float32Array, expected: Float64Array): void => {
+    const error = relativeError(actual, expected);
+    worst = Math.max(worst, error / allowed);
+    assert.ok(error <= allowed, `${told} ${JSON.stringify(shape)}: ${name} is off by ${error}, allowed ${allowed}`);
+  };
+  const expected = metaReferenceForward(shape, c);
+  for (const [name, values] of Object.entries(expected)) check(name, outputs[name as keyof typeof outputs], values);
+  const expectedGradients = metaReferenceBackward(shape, c);
+  for (const name of metaGradientNames) check(name, gradients[name], expectedGradients[name]);
+}
+
+function configured(options: { threads?: number; simd?: string }, body: (binding: NativeBinding) => void): void {
+  const binding = native();
+  const { threads, simd } = binding.info();
+  binding.configure(options);
+  try {
+    body(binding);
+  } finally {
+    binding.configure({ threads, simd });
+  }
+}
+
+test("the float64 gradients of the Meta-State pass agree with finite differences", () => {
+  const shape = shapeOf(2, 4, 2, 3);
+  const c = randomMetaCase(shape, 1, decays.model);
+  const gradients = metaReferenceBackward(shape, c);
+  const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  const loss = (): number => {
+    const { added, metaAfter } = metaReferenceForward(shape, c);
+    return dot(added, c.dAdded) + dot(metaAfter, c.dMetaAfter);
+  };
+  const h = 1e-6; // central: eps/h = 1e-10 and h² of a curvature that epsilon bounds
+  metaOperandNames.forEach((name, which) => {
+    gradients[metaGradientNames[which]!].forEach((gradient, i) => {
+      const value = c[name][i]!;
+      c[name][i] = value + h;
+      const above = loss();
+      c[name][i] = value - h;
+      const below = loss();
+      c[name][i] = value;
+      const numeric = (above - below) / (2 * h);
+      assert.ok(Math.abs(numeric - gradient) < 1e-6 * Math.max(1, Math.abs(gradient)), `d${name}[${i}]`);
+    });
+  });
+});
+
+for (const simd of needsNative.skip ? [] : native().info().simdAvailable) {
+  test(`the Meta-State pass and its gradients agree with float64: ${simd}`, (t) => {
+    for (const [index, headSize] of [2, 3, 16, 32, 64, 128].entries()) {
+      for (const time of headSize > 32 ? [17] : [1, 33]) {
+        const shape = shapeOf(1 + (index % 2), time, 1 + (time % 3), headSize);
+        for (const [name, range] of Object.entries(decays)) {
+          configured({ simd }, (binding) =>
+            compare(binding, shape, randomMetaCase(shape, 7 * time + headSize, range), name),
+          );
+        }
+      }
+    }
+    const random = randomNumbers(2);
+    const upTo = (most: number): number => 1 + Math.floor(random() * most);
+    for (let round = 0; round < 15; ++round) {
+      const shape = shapeOf(upTo(3), upTo(40), upTo(4), upTo(50), upTo(20));
+      configured({ simd, threads: upTo(5) }, (binding) =>
+        compare(binding, shape, randomMetaCase(shape, round, decays.model), "random"),
+      );
+    }
+    t.diagnostic(`the worst error is ${worst.toFixed(2)} of what is allowed`);
+  });
+}
+
+for (const threads of [1, 2, 5]) {
+  test(`the Meta-State pass on ${threads} threads, heads whole or shared between them`, needsNative, () => {
+    for (const shape of [shapeOf(1, 64, 1, 64), shapeOf(1, 40, 2, 128), shapeOf(3, 50, 5, 40), shapeOf(5, 33, 2, 32)]) {
+      configured({ threads }, (binding) =>
+        compare(binding, shape, randomMetaCase(shape, threads, decays.model), `${threads} threads`),
+      );
+    }
+  });
+}
+
+test("the Meta-State pass without checkpoints gives the same bits; so does every call", needsNative, () => {
+  const c = randomMetaCase(shapeOf(2, 37, 3, 32), 5, decays.model);
+  configured({ threads: 3 }, (binding) => {
+    const first = run(binding, shapeOf(2, 37, 3, 32), c);
+    assert.deepEqual(run(binding, shapeOf(2, 37, 3, 32), c), first);
+    const { outputs } = run(binding, shapeOf(2, 37, 3, 32, 0), c);
+    assert.deepEqual([outputs.added, outputs.metaAfter], [first.outputs.added, first.outputs.metaAfter]);
+  });
+});
+
+test("an array of a wrong length is refused by name before anything is written", needsNative, () => {
+  const shape = shapeOf(1, 2, 2, 4);
+  const inputs = inputsOf(randomMetaCase(shape, 1, decays.model));
+  const outputs = { added: poisoned(16), metaAfter: poisoned(32) };
+  const inference = { ...shape, checkpointInterval: 0 };
+  assert.throws(
+    () => native().metaPassForward(inference, { ...inputs, readGain: new Float32Array(4) }, outputs),
+    /readGain has 4 values; the shape given wants 8/,
+  );
+  assert.throws(() => native().metaPassForward(shape, inputs, outputs), /u is missing: give a Float32Array/);
+  assert.ok(outputs.added.every(Number.isNaN));
+});
