@@ -94,6 +94,14 @@ export function engine(): EngineInfo {
   return current;
 }
 
+/** What runs, for what works with any tfjs backend: the engine that was started, or the backend that tfjs has by itself. */
+export function engineInUse(): EngineInfo {
+  const backend = tf.getBackend();
+  return current?.backend === backend
+    ? current
+    : new EngineInfo(backend, backend, `the tfjs backend ${backend}`, [], []);
+}
+
 /**
  * Chooses how matrix products are computed from the next one on: `float32`, or faster and less exact `tf32` (CUDA) and
  * `bfloat16` where the engine has them. Tensors stay float32.

@@ -51,6 +51,9 @@ export {
 } from "./engine/controls.js";
 export { EngineInfo, type ProvidedKernels } from "./engine/engine-info.js";
 
+export { profile, type ProfileOptions } from "./profile/profile.js";
+export { Profile, type ProfileRow } from "./profile/report.js";
+
 export { kernelNames } from "./ops/kernel.js";
 export { type LinearLayout } from "./ops/linear/linear.js";
 export { type Rotations } from "./ops/rotary/rotary.js";
@@ -280,7 +283,7 @@ export { type GrowthDiagramOptions, type GrownModels } from "./plots/growth-diag
 export { type MatrixPlotOptions } from "./plots/matrix.js";
 export { type OverTokensOptions } from "./plots/over-tokens.js";
 export { type ParameterTableOptions } from "./plots/parameter-table.js";
-export { type MachineLimits, type RooflinePoint } from "./plots/roofline.js";
+export { type RooflineOptions, type RooflinePoint } from "./plots/roofline.js";
 export { type SpectrumOptions } from "./plots/spectrum.js";
 export { type EvolutionFrame, type StateEvolutionOptions } from "./plots/state-evolution.js";
 export { type SchedulePlotOptions } from "./plots/schedule.js";

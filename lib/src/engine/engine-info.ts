@@ -97,6 +97,11 @@ export class EngineInfo implements Displayable {
     return peak;
   }
 
+  /** Whether kernels go on after tfjs has returned from them, so that only {@link synchronize} or a read waits for them. */
+  get asynchronous(): boolean {
+    return this.#controls.synchronize !== undefined;
+  }
+
   /** Ends when every kernel that was launched has ended. */
   async synchronize(): Promise<void> {
     await this.#controls.synchronize?.();

@@ -336,10 +336,17 @@ test("a parameter table adds up layers and comes to the whole", () => {
 });
 
 test("a roofline says what portion of its limit an op reaches", () => {
-  const figure = roofline({ gflops: 100, bandwidth: 10 }, [{ name: "read", gflops: 5, intensity: 1 }]);
+  const peak = { gflops: 100, gigabytesPerSecond: 10 };
+  const figure = roofline([{ name: "read", gflops: 5, intensity: 1 }], peak);
   assert.match(String(figure), /read: 50 % of the limit/);
   assert.deepEqual(stored(figure).data[0]!.y!.at(-1), 100);
-  assert.throws(() => roofline({ gflops: 0, bandwidth: 10 }, []), /gflops is 0/);
+  assert.deepEqual(
+    stored(figure).layout.annotations!.map(({ text }) => text),
+    ["100 GFLOP/s", "10 GB/s"],
+  );
+  assert.throws(() => roofline([], { ...peak, gflops: 0 }), /gflops is 0/);
+  assert.throws(() => roofline([{ name: "add", gflops: 1, intensity: 0 }], peak), /add is 0/);
+  assert.throws(() => roofline([]), /there is no peak/);
 });
 
 test("a theme is the look of the figures that are made after it", () => {

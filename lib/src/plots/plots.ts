@@ -2,6 +2,7 @@
 import { distribution } from "./distributions.js";
 import { growthDiagram } from "./growth-diagram.js";
 import { matricesPlot, matrixPlot } from "./matrix.js";
+import { opTimes } from "./op-times.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
 import { roofline } from "./roofline.js";
@@ -54,6 +55,8 @@ export const plots = {
   growthDiagram,
   /** What a machine could do, and what ops do of it. */
   roofline,
+  /** The time of a computation by op. */
+  opTimes,
   /** The look of the figures made from here on: `light` or `dark`. */
   setTheme,
 };

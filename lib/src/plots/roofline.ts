@@ -1,19 +1,11 @@
 /** What a machine could do, and what ops do of it. */
-import type { Data } from "plotly.js";
+import type { Annotations, Data } from "plotly.js";
 
+import type { EnginePeak } from "../engine/controls.js";
 import { ConfigurationError } from "../errors.js";
+import { rooflinePoints, type Profile } from "../profile/report.js";
 import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
-
-/** The limits of a machine, measured or from its data sheet. */
-export interface MachineLimits {
-  /** arithmetic, GFLOP/s */
-  readonly gflops: number;
-  /** memory, GB/s */
-  readonly bandwidth: number;
-  /** what they are of, e.g. the device's name */
-  readonly name?: string;
-}
 
 /** An op as it was measured. */
 export interface RooflinePoint {
@@ -24,59 +16,94 @@ export interface RooflinePoint {
   readonly intensity: number;
 }
 
+/** Options of `ms.plots.roofline`. */
+export interface RooflineOptions {
+  title?: string;
+}
+
+/** Told apart without colours too. */
+const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "star", "x", "triangle-down", "pentagon"];
+
 /**
  * The roofline of Williams, Waterman and Patterson (2009): an op of low intensity can be no faster than memory lets it, one
  * of high intensity no faster than arithmetic. Both axes are logarithmic.
  *
- * @throws ConfigurationError when a limit or a point is not positive
+ * @param measured a profile with its peak; or points
+ * @param peak what the machine can do; left out, the profile's. Points stand above it when what they read lies in caches
+ * @throws ConfigurationError when there is no peak; when a limit or a point is not positive
  */
 export function roofline(
-  machine: MachineLimits,
-  points: readonly RooflinePoint[],
-  { title = "Roofline" }: { title?: string } = {},
+  measured: Pick<Profile, "rows" | "peak" | "engine"> | readonly RooflinePoint[],
+  peak: EnginePeak | undefined = "rows" in measured ? measured.peak : undefined,
+  { title = "rows" in measured ? `Roofline of ${measured.engine}` : "Roofline" }: RooflineOptions = {},
 ): Figure {
-  const { series, faint } = currentTheme();
-  const { gflops, bandwidth, name = "machine" } = machine;
-  const numbers = { gflops, bandwidth };
+  if (!peak) {
+    throw new ConfigurationError(
+      "roofline: there is no peak, wanted { gflops, gigabytesPerSecond }: give one, or profile without peak: false",
+    );
+  }
+  const points = "rows" in measured ? rooflinePoints(measured) : measured;
+  const { gflops, gigabytesPerSecond } = peak;
   for (const [what, value] of [
-    ...Object.entries(numbers),
-    ...points.map(({ name, gflops }) => [name, gflops] as const),
+    ...Object.entries({ gflops, gigabytesPerSecond }),
+    ...points.flatMap((point) => [[point.name, point.gflops] as const, [point.name, point.intensity] as const]),
   ]) {
     if (!(value > 0)) throw new ConfigurationError(`roofline: ${what} is ${value}, wanted a positive number`);
   }
-  const ridge = gflops / bandwidth;
-  const low = Math.min(ridge / 30, ...points.map(({ intensity }) => intensity / 2));
-  const high = Math.max(ridge * 30, ...points.map(({ intensity }) => intensity * 2));
-  const portion = ({ gflops: done, intensity }: RooflinePoint): number =>
-    done / Math.min(gflops, bandwidth * intensity);
+  const { series, faint, text } = currentTheme();
+  const ridge = gflops / gigabytesPerSecond;
+  const low = Math.min(ridge / 30, ...points.map(({ intensity }) => intensity / 3));
+  const high = Math.max(ridge * 30, ...points.map(({ intensity }) => intensity * 3));
+  const portion = ({ gflops: done, intensity }: RooflinePoint): string =>
+    `${((100 * done) / Math.min(gflops, gigabytesPerSecond * intensity)).toFixed(0)} %`;
   const data: Partial<Data>[] = [
     {
       type: "scatter",
       mode: "lines",
-      name: `${name}: ${rounded(bandwidth, 3)} GB/s, ${rounded(gflops, 3)} GFLOP/s`,
+      name: "the machine's limit",
       x: [low, ridge, high].map((value) => rounded(value)),
-      y: [low * bandwidth, gflops, gflops].map((value) => rounded(value)),
+      y: [low * gigabytesPerSecond, gflops, gflops].map((value) => rounded(value)),
       line: { color: faint, width: 2 },
       hoverinfo: "skip",
+      showlegend: false,
     },
     ...points.map((point, i): Partial<Data> => ({
       type: "scatter",
       mode: "markers",
-      name: `${point.name} (${(100 * portion(point)).toFixed(0)} %)`,
+      name: `${point.name} (${portion(point)})`,
       x: [rounded(point.intensity)],
       y: [rounded(point.gflops)],
-      marker: { color: series[i % series.length]!, size: 11 },
-      hovertemplate: `${point.name}<br>%{y} GFLOP/s<br>%{x} FLOP/byte<extra></extra>`,
+      marker: { color: series[i % series.length]!, symbol: symbols[i % symbols.length]!, size: 11 },
+      hovertemplate: `${point.name}<br>%{y} GFLOP/s<br>%{x} FLOP/byte<br>${portion(point)} of the limit<extra></extra>`,
     })),
   ];
+  // Plotly places annotations on logarithmic axes by the logarithm.
+  const note = (label: string, x: number, y: number, more: Partial<Annotations>): Partial<Annotations> => ({
+    text: label,
+    x: rounded(Math.log10(x)),
+    y: rounded(Math.log10(y)),
+    showarrow: false,
+    font: { color: text, size: 12 },
+    ...more,
+  });
   return new Figure(
     data,
     {
       title: { text: title },
       xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power" },
       yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log", exponentformat: "power" },
-      height: 420,
+      annotations: [
+        note(`${rounded(gflops, 3)} GFLOP/s`, high, gflops, { xanchor: "right", yanchor: "bottom" }),
+        note(`${rounded(gigabytesPerSecond, 3)} GB/s`, low, low * gigabytesPerSecond, {
+          xanchor: "left",
+          yanchor: "bottom",
+          xshift: 4,
+          yshift: 14,
+        }),
+      ],
+      legend: { orientation: "h", yanchor: "top", y: -0.18, x: 0 },
+      height: 460,
     },
-    `${title}\n${points.map((point) => `${point.name}: ${(100 * portion(point)).toFixed(0)} % of the limit`).join("\n")}`,
+    `${title}\n${points.map((point) => `${point.name}: ${portion(point)} of the limit`).join("\n")}`,
   );
 }
