@@ -1,6 +1,6 @@
 /** The command as a person, or Jupyter, runs it. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,3 +151,11 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("the process that answers messages loads no TypeScript: it is ready sooner, and smaller", () => {
+  const code = `import("${new URL("./front/kernel.js", import.meta.url).href}").then(() => {
+    const { cache } = process.getBuiltinModule("node:module").createRequire("/x.js");
+    console.log(Object.keys(cache).filter((path) => path.includes("typescript")).length);
+  })`;
+  assert.equal(execFileSync(process.execPath, ["--eval", code], { encoding: "utf8" }).trim(), "0");
+});

@@ -102,15 +102,12 @@ async function run(connectionFile: string, flags: { preload?: readonly string[] 
     });
   }
   try {
+    const [folder, { preload: preloads = [] }] = [process.cwd(), flags];
+    const { LanguageClient } = await import("./language/client.js");
+    const language = new LanguageClient({ folder, globals: [cellApi, ...preloads] });
     // Here, so that what fails to load, as ZeroMQ's native part may, is told of; and the other commands need none of it.
     const { Kernel } = await import("./front/kernel.js");
-    await Kernel.serve({
-      connection,
-      folder: process.cwd(),
-      cellApi,
-      preloads: flags.preload ?? [],
-      log,
-    });
+    await Kernel.serve({ connection, folder, language, preloads, log });
     process.exit(0);
   } catch (error) {
     log(`the kernel could not be started: ${describe(error)}`);

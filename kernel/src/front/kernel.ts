@@ -1,5 +1,5 @@
 /** The kernel: answers Jupyter's messages. What each does stands in the table of handlers. */
-import { LanguageClient } from "../language/client.js";
+import type { LanguageClient } from "../language/client.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
 import { codeOf, type Header, type Message } from "../protocol/message.js";
 import { Sockets, type RequestChannel } from "../protocol/sockets.js";
@@ -14,8 +14,8 @@ export interface KernelOptions {
   readonly connection: ConnectionInfo;
   /** The notebook's folder. */
   readonly folder: string;
-  /** Absolute path of the module that holds the globals of cells. */
-  readonly cellApi: string;
+  /** The language of the notebook: its process is started first, since it takes longest. */
+  readonly language: LanguageClient;
   /** Absolute paths of preload modules. */
   readonly preloads: readonly string[];
   /** Diagnostics for whoever runs the server; never shown in a notebook. */
@@ -51,7 +51,7 @@ export class Kernel {
   private constructor(sockets: Sockets, options: KernelOptions) {
     this.#sockets = sockets;
     this.#log = options.log;
-    this.#language = new LanguageClient({ folder: options.folder, globals: [options.cellApi, ...options.preloads] });
+    this.#language = options.language;
     this.#history = new History(options.folder, options.log);
     this.#execution = new Execution({
       session: { folder: options.folder, preloads: options.preloads },

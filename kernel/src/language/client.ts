@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { LineReader } from "../line-reader.js";
 import type { LanguageOptions } from "./language.js";
-import { LANGUAGE_PIPE, type LanguageReply, type LanguageRequest, type LanguageRequests } from "./server.js";
+import { LANGUAGE_PIPE, type LanguageReply, type LanguageRequest, type LanguageRequests } from "./questions.js";
 import { NODE_FLAGS, Snapshot } from "./snapshot.js";
 
 interface Pending {

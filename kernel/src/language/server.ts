@@ -8,35 +8,11 @@ import { rewriteCommands } from "./commands/rewrite.js";
 import { complete } from "./completion.js";
 import { completeness } from "./completeness.js";
 import { inspect } from "./inspection.js";
-import { Language, type LanguageOptions } from "./language.js";
+import { Language } from "./language.js";
 import type { Library } from "./library.js";
+import { LANGUAGE_PIPE, type LanguageReply, type LanguageRequest, type LanguageRequests } from "./questions.js";
 import { LineReader } from "../line-reader.js";
 import { writeAll } from "../write-all.js";
-
-/** File descriptors of the process. */
-export const LANGUAGE_PIPE = { questions: 0, answers: 3 } as const;
-
-/** What can be asked of the process. The first question is `open`. */
-export interface LanguageRequests {
-  /** Answers whether all that the process knew from its snapshot was still so. */
-  open: { args: [options: LanguageOptions]; result: boolean };
-  compile: { args: [source: string, label: string, from?: number]; result: ReturnType<Language["compile"]> };
-  complete: { args: [text: string, cursor: number]; result: ReturnType<typeof complete> };
-  inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
-  completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
-  compileImport: { args: [specifier: string]; result: ReturnType<Language["compileImport"]> };
-  reset: { args: []; result: void };
-  lookAgain: { args: []; result: void };
-}
-
-export interface LanguageRequest {
-  readonly id: number;
-  readonly method: keyof LanguageRequests;
-  readonly args: readonly unknown[];
-}
-
-export type LanguageReply =
-  { readonly id: number; readonly result?: unknown } | { readonly id: number; readonly error: string };
 
 type Methods = {
   [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
