@@ -118,5 +118,6 @@ export function colourBar(label: string): Partial<ColorBar> {
 }
 
 function cellTitle(text: string, x: number, y: number) {
-  return { text, x, y, xref: "paper", yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 12 } };
+  const anchors = { xanchor: "center", yanchor: "bottom" };
+  return { text, x, y, xref: "paper", yref: "paper", ...anchors, showarrow: false, font: { size: 12 } };
 }

@@ -64,7 +64,7 @@ export function parameterTable(
   };
   return new Figure(
     [trace as unknown as Partial<Data>],
-    { title: { text: title }, height: Math.min(640, 110 + 24 * lines.length), margin: { l: 16, r: 16, t: 48, b: 8 } },
+    { title: { text: title }, height: Math.min(1000, 110 + 24 * lines.length), margin: { l: 16, r: 16, t: 48, b: 8 } },
     [head, ...lines].map((line) => line.join("  ")).join("\n"),
   );
 }

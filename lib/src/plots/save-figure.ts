@@ -62,11 +62,21 @@ Plotly.newPlot("figure", ${scriptJson(data)}, ${scriptJson(layout)}, ${scriptJso
 `;
 }
 
-async function picture(
-  figure: PlotlyJson,
-  format: "png" | "svg",
-  { width = figure.layout.width ?? 800, height = figure.layout.height ?? 380, scale = 2 }: SaveFigureOptions,
-): Promise<Uint8Array> {
+async function picture(figure: PlotlyJson, format: "png" | "svg", options: SaveFigureOptions): Promise<Uint8Array> {
+  const [drawn] = await drawFigures([figure], { ...options, format });
+  return drawn!;
+}
+
+/**
+ * Figures as pictures, all drawn by one browser, one after another.
+ *
+ * @param options as of `figure.save`, for all figures
+ * @throws Error with what to install when there is no browser to draw with
+ */
+export async function drawFigures(
+  figures: readonly PlotlyJson[],
+  { width, height, scale = 2, format }: SaveFigureOptions & { format: "png" | "svg" },
+): Promise<Uint8Array[]> {
   const { chromium } = await import("playwright-core");
   const browser = await chromium.launch({
     executablePath: findBrowser(),
@@ -76,27 +86,35 @@ async function picture(
   try {
     const tab = await browser.newPage();
     await tab.addScriptTag({ content: await plotlySource() });
-    const url = await tab.evaluate(
-      // It runs in the browser, which has plotly by now.
-      ({ data, layout, ...options }) =>
-        (globalThis as unknown as { Plotly: Drawing }).Plotly.toImage({ data, layout }, options),
-      {
-        data: figure.data,
-        layout: figure.layout,
-        format,
-        width,
-        height,
-        scale: format === "png" ? scale : 1,
-      },
-    );
-    const comma = url.indexOf(",");
-    const body = url.slice(comma + 1);
-    return url.slice(0, comma).endsWith(";base64")
-      ? Buffer.from(body, "base64")
-      : Buffer.from(decodeURIComponent(body), "utf8");
+    const pictures: Uint8Array[] = [];
+    for (const { data, layout } of figures) {
+      const size = pictureSize(layout, { width, height });
+      const url = await tab.evaluate(
+        // It runs in the browser, which has plotly by now.
+        ({ data, layout, ...options }) =>
+          (globalThis as unknown as { Plotly: Drawing }).Plotly.toImage({ data, layout }, options),
+        { data, layout, format, ...size, scale: format === "png" ? scale : 1 },
+      );
+      const comma = url.indexOf(",");
+      const body = url.slice(comma + 1);
+      pictures.push(
+        url.slice(0, comma).endsWith(";base64")
+          ? Buffer.from(body, "base64")
+          : Buffer.from(decodeURIComponent(body), "utf8"),
+      );
+    }
+    return pictures;
   } finally {
     await browser.close();
   }
+}
+
+/** How large a figure's picture is, in pixels of the figure: as asked for, else as the figure itself says. */
+export function pictureSize(
+  layout: PlotlyJson["layout"],
+  { width, height }: Pick<SaveFigureOptions, "width" | "height"> = {},
+): { width: number; height: number } {
+  return { width: width ?? layout.width ?? 800, height: height ?? layout.height ?? 380 };
 }
 
 interface Drawing {

@@ -15,8 +15,20 @@ export function findChromium(): string | undefined {
   return [process.env["METASTATE_CHROMIUM"], ...CANDIDATES].find((path) => path !== undefined && existsSync(path));
 }
 
+/**
+ * Why a test that needs the browser is skipped, as node:test takes it. Where CI runs, a browser that is missing is a fault of
+ * the set-up, not a reason to skip.
+ */
+export const skip =
+  findChromium() === undefined && !process.env["CI"]
+    ? "no Chromium or Chrome is installed (Debian: apt install chromium), or name one in METASTATE_CHROMIUM"
+    : false;
+
 /** Starts it so that it neither needs a sandbox of its own nor talks to anyone but the page's server. */
-export function startChromium(executablePath: string): Promise<Browser> {
+export function startChromium(executablePath = findChromium()): Promise<Browser> {
+  if (executablePath === undefined) {
+    throw new Error("no Chromium or Chrome is installed, and CI must have one: see .ci/run");
+  }
   return chromium.launch({
     executablePath,
     headless: true,

@@ -1,13 +1,13 @@
 /** Every tutorial after the first: as it is committed, and run from end to end. Each asserts its own claims in its cells. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { python, root, surroundings } from "../environment.js";
 import { run } from "../program.js";
 import { assertAllCellsRan } from "./first-light-checks.js";
-import { codeCells, joined, plots, readNotebook, type Notebook } from "./notebook-file.js";
+import { codeCells, joined, outputs, PLOTLY, plots, readNotebook, type Notebook } from "./notebook-file.js";
 
 const folder = join(root, "notebooks");
 const tutorials = readdirSync(folder)
@@ -48,6 +48,17 @@ test("tutorials are valid notebooks of format 4.5: cells have ids of their own",
     assert.deepEqual([nbformat, nbformat_minor], [4, 5], path);
     const ids = (cells as readonly { id?: string }[]).map(({ id }) => id);
     assert.equal(new Set(ids).size, ids.length, path);
+  }
+});
+
+test("every plot of a tutorial has a picture beside it, for where it cannot be drawn, and the files stay small", () => {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".ipynb"))) {
+    const path = join(folder, name);
+    for (const { data } of outputs(readNotebook(path))) {
+      if (data?.[PLOTLY] !== undefined)
+        assert.ok(data["image/png"], `${name}: npm run notebooks -- --pictures makes them`);
+    }
+    assert.ok(statSync(path).size < 1.5e6, `${name} has ${statSync(path).size} bytes`);
   }
 });
 

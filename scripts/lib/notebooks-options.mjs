@@ -1,0 +1,85 @@
+// @ts-check
+// The command line of `npm run notebooks`.
+
+import { parseArgs } from "node:util";
+import { UsageError } from "./failure.mjs";
+
+export const NOTEBOOKS_USAGE = `npm run notebooks                    runs every tutorial in full, and writes outputs and pictures into it
+npm run notebooks -- --only 05,06    ... only those whose name begins so
+npm run notebooks -- --check         ... but leaves the files as they are (METASTATE_QUICK=1 makes the trainings short)
+npm run notebooks -- --jobs N        ... N at a time (otherwise one for each two cores)
+npm run notebooks -- --limit S       ... each in at most S seconds (otherwise 180)
+npm run notebooks -- --pictures      runs nothing: makes the pictures of the figures that the files have
+npm run notebooks -- --html FOLDER   runs nothing: writes a page for each, with live plots, that needs no network
+npm run notebooks -- --help          prints this`;
+
+/** What a notebook may take, in seconds: a tutorial's promise to its reader. */
+export const LIMIT = 180;
+
+/**
+ * @typedef {object} NotebooksOptions
+ * @property {"help" | "run" | "check" | "pictures" | "html"} what
+ * @property {readonly string[]} only beginnings of names; none for all
+ * @property {number | undefined} jobs how many run at a time
+ * @property {number} limit seconds that a notebook may take
+ * @property {string} folder of the pages
+ */
+
+/**
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {NotebooksOptions}
+ * @throws {UsageError}
+ */
+export function notebooksOptions(args, env = process.env) {
+  const { values } = parse(args);
+  const chosen = /** @type {const} */ (["help", "check", "pictures", "html"]).filter((name) => values[name]);
+  if (chosen.length > 1) throw new UsageError(`--${chosen.join(" and --")} do not go together\n\n${NOTEBOOKS_USAGE}`);
+  const what = chosen[0] ?? "run";
+  if (chosen.length === 0 && env.METASTATE_QUICK === "1") {
+    throw new UsageError(
+      "METASTATE_QUICK=1 makes the trainings too short for outputs that are kept: unset it, or add --check",
+    );
+  }
+  return {
+    what,
+    only: (values.only ?? []).flatMap((names) => names.split(",")).filter((name) => name !== ""),
+    jobs: values.jobs === undefined ? undefined : wholeNumber("--jobs", values.jobs),
+    limit: values.limit === undefined ? LIMIT : wholeNumber("--limit", values.limit),
+    folder: values.html ?? "",
+  };
+}
+
+/** @param {readonly string[]} args */
+function parse(args) {
+  try {
+    return parseArgs({
+      args: [...args],
+      strict: true,
+      options: {
+        help: { type: "boolean", short: "h" },
+        only: { type: "string", multiple: true },
+        check: { type: "boolean" },
+        jobs: { type: "string" },
+        limit: { type: "string" },
+        pictures: { type: "boolean" },
+        html: { type: "string" },
+      },
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split(". ")[0] : String(error);
+    throw new UsageError(`${message}\n\n${NOTEBOOKS_USAGE}`);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function wholeNumber(name, text) {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1) {
+    throw new UsageError(`${name} takes a whole number from 1 on, not ${JSON.stringify(text)}`);
+  }
+  return number;
+}

@@ -1,0 +1,69 @@
+/** Tutorials as pages: what `npm run notebooks -- --html` and nbconvert alone make of them shows its plots without a network. */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { python, results, root, surroundings } from "../environment.js";
+import { plots, readNotebook } from "../notebook/notebook-file.js";
+import { run } from "../program.js";
+import { skip, startChromium } from "./chromium.js";
+
+const name = "06-state-evolution-during-generation";
+const notebook = join(root, "notebooks", `${name}.ipynb`);
+const figures = plots(readNotebook(notebook)).length;
+const folder = join(results, "pages");
+
+/** What the test asks of a page; it runs in the browser. */
+interface PageGlobals {
+  document: { querySelectorAll(selector: string): ArrayLike<{ textContent: string }> };
+}
+
+test(
+  "a tutorial as a page draws its plots and formulas with the network cut off",
+  { skip, timeout: 300_000 },
+  async (t) => {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const script = join(root, "scripts", "notebooks.mjs");
+    const only = ["--only", "02,06", "--html", folder];
+    const { status, stdout, stderr } = await run(process.execPath, [script, ...only], {
+      env: surroundings({ METASTATE_PYTHON: python }),
+    });
+    assert.equal(status, 0, `${stdout}\n${stderr}`);
+
+    const browser = await startChromium();
+    t.after(() => browser.close());
+    const page = await (await browser.newContext({ offline: true, viewport: { width: 1280, height: 900 } })).newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", ({ message }) => complaints.push(message));
+    page.on("requestfailed", (request) => complaints.push(`not there: ${request.url()}`));
+    await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
+    await page.waitForFunction(
+      (count) =>
+        (globalThis as unknown as PageGlobals).document.querySelectorAll(".js-plotly-plot .main-svg .xy, .table")
+          .length >= count,
+      figures,
+      { timeout: 60_000 },
+    );
+    await page.screenshot({ path: join(results, "page-06.png"), fullPage: true });
+    assert.equal(await page.locator(".figure .js-plotly-plot, .figure.js-plotly-plot").count(), figures);
+    assert.equal(await page.locator(".figure .slider-container").count(), 1);
+
+    // The page before it, by its link; it has formulas.
+    await page.getByRole("link", { name: "The WKV state, by hand" }).first().click();
+    await page.locator("math").first().waitFor({ timeout: 60_000 });
+    assert.equal(basename(page.url()), "02-the-wkv-state-by-hand.html");
+    assert.ok((await page.locator("math").count()) > 20);
+    assert.deepEqual(complaints, []);
+  },
+);
+
+test("nbconvert alone makes a page with a picture of each plot", { timeout: 300_000 }, async () => {
+  mkdirSync(folder, { recursive: true });
+  const args = ["-m", "nbconvert", "--to", "html", "--output-dir", folder, "--output", "plain", notebook];
+  const { status, stderr } = await run(python, args, { env: surroundings() });
+  assert.equal(status, 0, stderr);
+  const page = readFileSync(join(folder, "plain.html"), "utf8");
+  assert.equal([...page.matchAll(/<img [^>]*src="data:image\/png;base64,/g)].length, figures);
+});
