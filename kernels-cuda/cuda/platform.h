@@ -23,7 +23,7 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 #define DYNAMIC_SHARED(type, name)                             \
-  extern __shared__ __align__(16) unsigned char name##Bytes[]; \
+  extern __shared__ __align__(128) unsigned char name##Bytes[]; \
   type* const name = reinterpret_cast<type*>(name##Bytes)
 #endif
 

@@ -1,0 +1,86 @@
+// The Meta-State pass for JavaScript; src/cuda/addon/recurrence-binding.ts is its declaration.
+#include "meta/meta_pass.h"
+#include "node/bindings.h"
+#include "node/recurrence_call.h"
+
+namespace metastate::cuda {
+namespace {
+
+/// metaPass(batch, time, heads, headSize, checkpointInterval, epsilon, r, w, k, v, a, b, x, q, readGain, memoryGain, wkv,
+///          meta, added, metaAfter, u, o, wkvCheckpoints, metaCheckpoints)
+Napi::Value forward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 0);
+  const float epsilon = static_cast<float>(call.number("epsilon"));
+  MetaPassInputs in;
+  in.r = call.steps("r");
+  in.w = call.steps("w");
+  in.k = call.steps("k");
+  in.v = call.steps("v");
+  in.a = call.steps("a");
+  in.b = call.steps("b");
+  in.x = call.steps("x");
+  in.q = call.steps("q");
+  in.readGain = call.gains("readGain");
+  in.memoryGain = call.gains("memoryGain");
+  in.wkv = call.states("wkv");
+  in.meta = call.states("meta");
+  MetaPassOutputs out;
+  out.added = call.steps("added");
+  out.metaAfter = call.states("metaAfter");
+  out.u = call.keptSteps("u");
+  out.o = call.keptSteps("o");
+  out.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
+  out.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  metaPass(call.shape, epsilon, in, out, call.stream());
+  return info.Env().Undefined();
+}
+
+/// metaPassGrad(batch, time, heads, headSize, checkpointInterval, epsilon, r, w, k, v, a, b, x, q, readGain, memoryGain,
+///              u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter,
+///              dr, dw, dk, dv, da, db, dx, dq, dReadGain, dMemoryGain, dWkv, dMeta)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 1);
+  const float epsilon = static_cast<float>(call.number("epsilon"));
+  MetaPassGradInputs in;
+  in.r = call.steps("r");
+  in.w = call.steps("w");
+  in.k = call.steps("k");
+  in.v = call.steps("v");
+  in.a = call.steps("a");
+  in.b = call.steps("b");
+  in.x = call.steps("x");
+  in.q = call.steps("q");
+  in.readGain = call.gains("readGain");
+  in.memoryGain = call.gains("memoryGain");
+  in.u = call.steps("u");
+  in.o = call.steps("o");
+  in.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
+  in.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  in.dAdded = call.steps("dAdded");
+  in.dMetaAfter = call.states("dMetaAfter");
+  MetaPassGradients out;
+  out.dr = call.steps("dr");
+  out.dw = call.steps("dw");
+  out.dk = call.steps("dk");
+  out.dv = call.steps("dv");
+  out.da = call.steps("da");
+  out.db = call.steps("db");
+  out.dx = call.steps("dx");
+  out.dq = call.steps("dq");
+  out.dReadGain = call.gains("dReadGain");
+  out.dMemoryGain = call.gains("dMemoryGain");
+  out.dWkv = call.states("dWkv");
+  out.dMeta = call.states("dMeta");
+  const Scratch scratch(call.device(), metaPassGradScratch(call.shape));
+  metaPassGrad(call.shape, epsilon, in, out, scratch.floats(), call.stream());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+METASTATE_BINDING(metaPass) {
+  define<forward>(exports, "metaPass");
+  define<backward>(exports, "metaPassGrad");
+}
+
+}  // namespace metastate::cuda

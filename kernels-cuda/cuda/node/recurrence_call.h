@@ -1,0 +1,57 @@
+// What calls of the recurrences have in common: the shape, first among the arguments, and the lengths that it asks of the
+// tensors.
+#pragma once
+
+#include "node/arguments.h"
+#include "node/device_call.h"
+#include "node/scratch.h"
+#include "wkv7/wkv7.h"
+
+namespace metastate::cuda {
+
+class RecurrenceCall : public DeviceCall {
+ public:
+  /// Reads batch, time, heads, headSize, checkpointInterval.
+  RecurrenceCall(const Napi::CallbackInfo& info, int64_t leastInterval) : DeviceCall(info) {
+    const int64_t batch = size("batch"), time = size("time"), heads = size("heads"), headSize = size("headSize");
+    const int64_t interval = size("checkpointInterval", leastInterval);
+    if (!wkv7HeadSize(static_cast<int>(headSize))) {
+      throw Napi::RangeError::New(env(), "headSize must be 16, 32, 64 or 128 on the GPU, not " +
+                                             std::to_string(headSize) +
+                                             ": choose another, or the engine native, which has any");
+    }
+    shape = {static_cast<int>(batch), static_cast<int>(time), static_cast<int>(heads), static_cast<int>(headSize),
+             static_cast<int>(interval)};
+    steps_ = product(env(), {batch, time, heads, headSize});
+    states_ = product(env(), {batch, heads, headSize, headSize});
+    checkpoints_ = product(env(), {batch, heads, checkpointCount(shape), headSize, headSize});
+    gains_ = heads * headSize;
+  }
+
+  Wkv7Shape shape;
+
+  /// [B, T, H, N]
+  float* steps(const char* name) { return deviceFloats(name, steps_); }
+  /// [B, H, N, N]
+  float* states(const char* name) { return deviceFloats(name, states_); }
+  /// [B, H, ceil(T / interval), N, N], or null without an interval.
+  float* checkpoints(const char* name) {
+    return shape.interval == 0 ? noTensor(name) : deviceFloats(name, checkpoints_);
+  }
+  /// [B, T, H, N], or null without an interval.
+  float* keptSteps(const char* name) { return shape.interval == 0 ? noTensor(name) : steps(name); }
+  /// [H N]
+  float* gains(const char* name) { return deviceFloats(name, gains_); }
+
+  int multiprocessors() const { return device().properties().multiProcessorCount; }
+
+ private:
+  float* noTensor(const char* name) {
+    if (optionalDeviceFloats(name, 0) == nullptr) return nullptr;
+    throw Napi::RangeError::New(env(), std::string(name) + " is only written with a checkpointInterval: give null");
+  }
+
+  int64_t steps_, states_, checkpoints_, gains_;
+};
+
+}  // namespace metastate::cuda

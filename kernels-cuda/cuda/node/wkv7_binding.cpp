@@ -1,0 +1,78 @@
+// The recurrence of RWKV-7 for JavaScript; src/cuda/addon/recurrence-binding.ts is its declaration.
+#include "node/bindings.h"
+#include "node/recurrence_call.h"
+
+namespace metastate::cuda {
+namespace {
+
+/// "auto", or the form that is wanted.
+Wkv7Form formArgument(RecurrenceCall& call) {
+  const std::string form = call.text("form");
+  if (form == "auto") return wkv7Form(call.shape, call.multiprocessors());
+  if (form == "recurrent") return Wkv7Form::recurrent;
+  if (form != "chunked") {
+    throw Napi::RangeError::New(call.env(), "form must be auto, recurrent or chunked, not " + form);
+  }
+  if (!wkv7CanChunk(call.shape)) {
+    throw Napi::RangeError::New(call.env(), "the chunked form wants a checkpointInterval of 16, or 0 for none, not " +
+                                                std::to_string(call.shape.interval));
+  }
+  return Wkv7Form::chunked;
+}
+
+/// wkv7(batch, time, heads, headSize, checkpointInterval, form, r, w, k, v, a, b, state, y, finalState, checkpoints)
+Napi::Value forward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 0);
+  const Wkv7Form form = formArgument(call);
+  Wkv7Inputs in;
+  in.r = call.steps("r");
+  in.w = call.steps("w");
+  in.k = call.steps("k");
+  in.v = call.steps("v");
+  in.a = call.steps("a");
+  in.b = call.steps("b");
+  in.state = call.states("state");
+  Wkv7Outputs out;
+  out.y = call.steps("y");
+  out.finalState = call.states("finalState");
+  out.checkpoints = call.checkpoints("checkpoints");
+  const Scratch scratch(call.device(), wkv7ForwardScratch(call.shape, form));
+  wkv7Forward(call.shape, in, out, form, scratch.floats(), call.multiprocessors(), call.stream());
+  return info.Env().Undefined();
+}
+
+/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, checkpoints, dy, dFinalState,
+///          dr, dw, dk, dv, da, db, dState)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 1);
+  Wkv7GradInputs in;
+  in.r = call.steps("r");
+  in.w = call.steps("w");
+  in.k = call.steps("k");
+  in.v = call.steps("v");
+  in.a = call.steps("a");
+  in.b = call.steps("b");
+  in.checkpoints = call.checkpoints("checkpoints");
+  in.dy = call.steps("dy");
+  in.dFinalState = call.states("dFinalState");
+  Wkv7Gradients out;
+  out.dr = call.steps("dr");
+  out.dw = call.steps("dw");
+  out.dk = call.steps("dk");
+  out.dv = call.steps("dv");
+  out.da = call.steps("da");
+  out.db = call.steps("db");
+  out.dState = call.states("dState");
+  const Scratch scratch(call.device(), wkv7BackwardScratch(call.shape, call.multiprocessors()));
+  wkv7Backward(call.shape, in, out, scratch.floats(), call.multiprocessors(), call.stream());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+METASTATE_BINDING(wkv7) {
+  define<forward>(exports, "wkv7");
+  define<backward>(exports, "wkv7Grad");
+}
+
+}  // namespace metastate::cuda

@@ -1,0 +1,128 @@
+// A 16 x 16 tile of sums that one warp holds, and products of tiles added to it on tensor cores.
+//
+// Tensor cores multiply TF32 numbers, which have 11 bits of a float32's 24, and add in float32. For products as good as
+// float32's, each operand is split into two TF32 numbers, x = big + small, and three products are taken:
+// big big + big small + small big ("3xTF32"; what is left out is 2^-22 of the product). That is a third of the TF32 rate,
+// and still several times that of float32 units.
+//
+// Under the emulator each lane has eight sums of its own and multiplies the same TF32 numbers.
+#pragma once
+
+#include "platform.h"
+
+#ifndef METASTATE_CUDA_EMULATED
+#include <mma.h>
+#endif
+
+namespace metastate::cuda {
+
+constexpr int tileSize = 16;
+
+/// How a tile's elements lie in memory: element (row, column) at row * stride + column, or the other way round.
+enum class Lying { byRows, byColumns };
+
+/// All lanes of the warp call each function together, with the same arguments. Pointers are multiples of 32 bytes, strides
+/// of 8 floats. What other lanes wrote to shared memory needs __syncwarp() before, as always.
+class TileSum {
+ public:
+  __device__ __forceinline__ void clear();
+  /// Lying by rows, as `write` does.
+  __device__ __forceinline__ void read(const float* from, int stride);
+  __device__ __forceinline__ void write(float* to, int stride) const;
+  /// Adds A B, A [16, depth], B [depth, 16].
+  template <Lying a, Lying b>
+  __device__ __forceinline__ void addProduct(const float* A, int strideA, const float* B, int strideB, int depth);
+
+ private:
+#ifdef METASTATE_CUDA_EMULATED
+  static constexpr int each = tileSize * tileSize / 32;
+  float sums_[each];
+#else
+  nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 8, float> sums_;
+#endif
+};
+
+#ifdef METASTATE_CUDA_EMULATED
+
+/// The nearest TF32 number, halves away from zero.
+inline float toTf32(float x) { return __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
+
+inline void TileSum::clear() {
+  for (float& sum : sums_) sum = 0;
+}
+
+inline void TileSum::read(const float* from, int stride) {
+  const int first = static_cast<int>(threadIdx.x) % 32 * each;
+  for (int i = 0; i < each; ++i) sums_[i] = from[(first + i) / tileSize * stride + (first + i) % tileSize];
+}
+
+inline void TileSum::write(float* to, int stride) const {
+  const int first = static_cast<int>(threadIdx.x) % 32 * each;
+  for (int i = 0; i < each; ++i) to[(first + i) / tileSize * stride + (first + i) % tileSize] = sums_[i];
+}
+
+template <Lying a, Lying b>
+inline void TileSum::addProduct(const float* A, int strideA, const float* B, int strideB, int depth) {
+  const int first = static_cast<int>(threadIdx.x) % 32 * each;
+  for (int i = 0; i < each; ++i) {
+    const int row = (first + i) / tileSize, column = (first + i) % tileSize;
+    for (int k = 0; k < depth; ++k) {
+      const float x = a == Lying::byRows ? A[row * strideA + k] : A[k * strideA + row];
+      const float y = b == Lying::byRows ? B[k * strideB + column] : B[column * strideB + k];
+      const float bigX = toTf32(x), bigY = toTf32(y);
+      const float smallX = toTf32(x - bigX), smallY = toTf32(y - bigY);
+      sums_[i] += smallX * bigY;
+      sums_[i] += bigX * smallY;
+      sums_[i] += bigX * bigY;
+    }
+  }
+}
+
+#else
+
+namespace tensor = nvcuda::wmma;
+
+__device__ __forceinline__ void TileSum::clear() { tensor::fill_fragment(sums_, 0.0f); }
+
+__device__ __forceinline__ void TileSum::read(const float* from, int stride) {
+  tensor::load_matrix_sync(sums_, from, static_cast<unsigned>(stride), tensor::mem_row_major);
+}
+
+__device__ __forceinline__ void TileSum::write(float* to, int stride) const {
+  tensor::store_matrix_sync(to, sums_, static_cast<unsigned>(stride), tensor::mem_row_major);
+}
+
+template <typename Fragment>
+__device__ __forceinline__ void split(Fragment& big, Fragment& small) {
+#pragma unroll
+  for (int i = 0; i < big.num_elements; ++i) {
+    const float x = big.x[i];
+    big.x[i] = tensor::__float_to_tf32(x);
+    small.x[i] = tensor::__float_to_tf32(x - big.x[i]);
+  }
+}
+
+template <Lying a, Lying b>
+__device__ __forceinline__ void TileSum::addProduct(const float* A, int strideA, const float* B, int strideB,
+                                                    int depth) {
+  using tensor::precision::tf32;
+  using LayoutA = std::conditional_t<a == Lying::byRows, tensor::row_major, tensor::col_major>;
+  using LayoutB = std::conditional_t<b == Lying::byRows, tensor::row_major, tensor::col_major>;
+#pragma unroll
+  for (int k = 0; k < depth; k += 8) {
+    tensor::fragment<tensor::matrix_a, 16, 16, 8, tf32, LayoutA> bigA, smallA;
+    tensor::fragment<tensor::matrix_b, 16, 16, 8, tf32, LayoutB> bigB, smallB;
+    tensor::load_matrix_sync(bigA, a == Lying::byRows ? A + k : A + k * strideA, static_cast<unsigned>(strideA));
+    tensor::load_matrix_sync(bigB, b == Lying::byRows ? B + k * strideB : B + k, static_cast<unsigned>(strideB));
+    split(bigA, smallA);
+    split(bigB, smallB);
+    // Small terms first: they would be rounded away against the large.
+    tensor::mma_sync(sums_, smallA, bigB, sums_);
+    tensor::mma_sync(sums_, bigA, smallB, sums_);
+    tensor::mma_sync(sums_, bigA, bigB, sums_);
+  }
+}
+
+#endif
+
+}  // namespace metastate::cuda
