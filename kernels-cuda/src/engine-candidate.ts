@@ -10,6 +10,8 @@ export interface EngineCandidate {
   readonly name: string;
   /** Those of higher priority are tried first; `wasm` has 100. */
   readonly priority: number;
+  /** Taken only when asked for by name. */
+  readonly onlyWhenAsked?: boolean;
   /** Makes the tfjs backend ready, or says why not. Never rejects. */
   start(): Promise<
     | { readonly ready: true; readonly backend: string; readonly device: string; readonly controls?: EngineControls }

@@ -6,6 +6,8 @@
  */
 export { addonStatus, loadAddon, type AddonStatus } from "./addon/load.js";
 export type { NativeBinding, NativeInfo } from "./addon/binding.js";
+export { cudaEmulatedEngine, cudaEngine } from "./cuda/engine-candidate.js";
+export { hostFallbacks } from "./cuda/host-fallback.js";
 export { nativeEngine, type EngineCandidate } from "./engine-candidate.js";
 export { type EngineControls, type Precision } from "./engine-controls.js";
 export { createNativeKernels, nativeKernels, type KernelProvider, type NativeKernelsOptions } from "./provider.js";

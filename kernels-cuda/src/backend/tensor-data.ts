@@ -52,13 +52,13 @@ export class TensorData {
 type Mover = (dataId: DataId) => void;
 
 /** The table of all tensors of a backend, as tfjs's kernels expect it. */
-export class TensorTable {
-  readonly #entries = new Map<DataId, TensorData>();
+export class TensorTable<Data = TensorData> {
+  readonly #entries = new Map<DataId, Data>();
 
   constructor(private readonly mover: Mover) {}
 
   /** @throws Error when the tensor was disposed */
-  get(dataId: DataId): TensorData {
+  get(dataId: DataId): Data {
     let found = this.#entries.get(dataId);
     if (!found) {
       this.mover(dataId);
@@ -68,7 +68,7 @@ export class TensorTable {
     return found;
   }
 
-  set(dataId: DataId, data: TensorData): void {
+  set(dataId: DataId, data: Data): void {
     this.#entries.set(dataId, data);
   }
 
@@ -82,5 +82,13 @@ export class TensorTable {
 
   numDataIds(): number {
     return this.#entries.size;
+  }
+
+  entries(): Iterable<Data> {
+    return this.#entries.values();
+  }
+
+  clear(): void {
+    this.#entries.clear();
   }
 }

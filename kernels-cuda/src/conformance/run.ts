@@ -1,6 +1,10 @@
 /**
- * Runs the conformance suite that tfjs-core ships on the backend `native`, and writes what came of it to the file that is
- * the first argument. A process of its own: the suite resets tfjs's engine, and module hooks change what is loaded.
+ * Runs the conformance suite that tfjs-core ships on an engine, and writes what came of it to a file. A process of its own:
+ * the suite resets tfjs's engine, and module hooks change what is loaded.
+ *
+ *   node dist/conformance/run.js <file> [native | cuda | cuda-emulated] [words]
+ *
+ * With words, only the tests whose names match them, a regular expression.
  */
 import { writeFileSync } from "node:fs";
 import { createRequire, register } from "node:module";
@@ -13,6 +17,8 @@ export interface ConformanceResult {
   readonly pending: readonly { readonly name: string; readonly reason: string }[];
   /** "passed", "failed" or "incomplete", as jasmine sees it. */
   readonly status: string;
+  /** Kernels that ran on the CPU for want of CUDA code, with how often. */
+  readonly fallbacks: Readonly<Record<string, number>>;
 }
 
 interface SpecResult {
@@ -57,15 +63,29 @@ suite.addReporter({
   },
 });
 
-const { useNativeEngine } = (await import("../engine-candidate.js")) as { useNativeEngine: () => unknown };
-useNativeEngine();
+const [file, engineName = "native", words] = process.argv.slice(2);
+const backendName = engineName.replace("-emulated", "");
+const { nativeEngine, cudaEngine, cudaEmulatedEngine, hostFallbacks } = await import("../index.js");
+const engine = [nativeEngine, cudaEngine, cudaEmulatedEngine].find(({ name }) => name === engineName);
+if (!engine) throw new Error(`no engine is called "${engineName}"`);
+const started = await engine.start();
+if (!started.ready) throw new Error(started.reason);
+// Every kernel that has no CUDA code would be told here.
+console.warn = () => {};
+if (words) suite.configure({ specFilter: specFilter(new RegExp(words)) });
+
+function specFilter(pattern: RegExp) {
+  return (spec: { getFullName(): string }) => pattern.test(spec.getFullName());
+}
+
 const core = "@tensorflow/tfjs-core/dist/";
 await import(`${core}public/chained_ops/register_all_chained_ops.js`);
 await import(`${core}register_all_gradients.js`);
 const { setTestEnvs } = (await import(`${core}jasmine_util.js`)) as { setTestEnvs: (environments: object[]) => void };
-setTestEnvs([{ name: "native", backendName: "native", isDataSync: true }]);
+setTestEnvs([{ name: backendName, backendName, isDataSync: true }]);
 await import(`${core}tests.js`);
 const { overallStatus } = await suite.execute();
-const outcome: ConformanceResult = { passed, failures, pending, status: overallStatus };
-writeFileSync(process.argv[2]!, JSON.stringify(outcome));
+const fallbacks = Object.fromEntries(hostFallbacks);
+const outcome: ConformanceResult = { passed, failures, pending, status: overallStatus, fallbacks };
+writeFileSync(file!, JSON.stringify(outcome));
 process.exit(0);

@@ -1,0 +1,29 @@
+// Kernels that show what platform.h promises, in both builds. x and y are float32 [blocks * 64].
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/api.h"
+
+namespace metastate::cuda {
+
+/// In the order of `platformTests` in src/cuda/platform.test.ts.
+enum class PlatformTest : int {
+  reverse,             // each block's values in reverse, through shared memory
+  reverseUnguarded,    // the same without the barrier: wrong
+  warpSum,             // each value replaced by the sum of its warp
+  warpScan,            // sums of the values up to each, within its warp
+  votes,               // how many lanes of the warp are positive; a lane that has ended is not counted
+  largeShared,         // sums over the block, in 64 KiB of dynamic shared memory
+  atomics,             // y[0] is the sum of all, y[1] the number of threads
+  bfloat16,            // rounded to bfloat16
+  divergentBarrier,    // half of the block does not come to a barrier while the other half waits at another
+  divergentShuffle,    // lanes of a warp in two shuffles
+  earlyEnd,            // a barrier after some threads have ended: allowed
+  unwritten,           // writes every other value
+  count
+};
+
+void runPlatformTest(PlatformTest test, int blocks, const float* x, float* y, cudaStream_t stream);
+
+}  // namespace metastate::cuda

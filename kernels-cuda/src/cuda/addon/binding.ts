@@ -1,0 +1,13 @@
+/**
+ * What the CUDA addon offers to TypeScript, area by area: an interface for each `cuda/node/<area>_binding.cpp`. Not for
+ * users. Tensors are addresses; the addon checks that each is one and holds as many values as the sizes want, and throws.
+ */
+import type { CoreBinding } from "./core-binding.js";
+import type { ElementwiseBinding } from "./elementwise-binding.js";
+import type { PlatformTestsBinding } from "./platform-tests-binding.js";
+
+/** Raised with every change of these interfaces, here and in `cuda/node/core_binding.cpp`. */
+export const cudaInterfaceVersion = 1;
+
+/** The addon. */
+export interface CudaBinding extends CoreBinding, ElementwiseBinding, PlatformTestsBinding {}

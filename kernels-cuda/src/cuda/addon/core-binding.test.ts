@@ -1,0 +1,81 @@
+/** The border of the CUDA addon: what it refuses, and how it tells. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cuda, needsCuda, onDevice, takeBack } from "../../testing/cuda.js";
+
+test("values go to the device and come back, at once and later", needsCuda, async () => {
+  const values = Float32Array.from({ length: 1000 }, (_, i) => i / 7);
+  const address = onDevice(values);
+  const later = cuda().read(address);
+  const result = takeBack(address, 1000); // freed before the reading has ended
+  assert.deepEqual(result, values);
+  assert.deepEqual(new Float32Array(await later), values);
+});
+
+test("new memory is full of NaNs", needsCuda, () => {
+  assert.ok(takeBack(cuda().allocate(400), 100).every(Number.isNaN));
+});
+
+test("an array may change once it is uploaded", needsCuda, () => {
+  const values = new Float32Array(5000).fill(3);
+  const address = onDevice(values);
+  values.fill(4);
+  assert.ok(takeBack(address, 5000).every((value) => value === 3));
+});
+
+test("parts are copied, within both tensors only", needsCuda, () => {
+  const from = onDevice(Float32Array.from([1, 2, 3, 4]));
+  const to = onDevice(Float32Array.from([5, 6, 7]));
+  cuda().copy(to, 4, from, 8, 8);
+  assert.throws(() => cuda().copy(to, 8, from, 8, 8), /the part is not within both tensors/);
+  assert.throws(() => cuda().copy(to, -4, from, 8, 8), /the part is not within both tensors/);
+  assert.deepEqual([...takeBack(to, 3)], [5, 3, 4]);
+  cuda().free(from);
+});
+
+test("what is no tensor is refused, and what has another size", needsCuda, () => {
+  const x = onDevice(new Float32Array(10));
+  const y = cuda().allocate(36);
+  const unary = (...args: unknown[]) => (cuda().unary as (...given: unknown[]) => void)(...args);
+  assert.throws(() => unary(0, 10, x, y), /y has 36 bytes on the GPU; the shape given wants 10 values of 4/);
+  assert.throws(() => unary(0, 10, x, x + 4), /y is no tensor on the GPU: it was disposed/);
+  assert.throws(() => unary(0, 10, x, 0), /y is no tensor on the GPU/);
+  assert.throws(() => unary(0, 10, x, "y"), /y must be a tensor's address/);
+  assert.throws(() => unary(0, 10, x), /y is missing: give a tensor's address/);
+  assert.throws(() => unary(1000, 10, x, x), /no such function/);
+  cuda().free(y);
+  assert.throws(() => cuda().free(y), /no tensor on the GPU/);
+  assert.throws(() => cuda().upload(x, new Float32Array(9)), /values have 36 bytes, and the tensor 40/);
+  assert.throws(() => cuda().download(x, [] as unknown as Float32Array), /values must be a typed array/);
+  cuda().free(x);
+});
+
+test("an empty tensor has an address, and nothing is done to it", needsCuda, async () => {
+  const [x, y] = [onDevice(new Float32Array(0)), cuda().allocate(0)];
+  cuda().unary(0, 0, x, y);
+  assert.equal((await cuda().read(y)).byteLength, 0);
+  cuda().free(x);
+  cuda().free(y);
+});
+
+test("memory is counted: in use, its peak, waiting", needsCuda, () => {
+  cuda().resetPeak();
+  const before = cuda().memory();
+  const addresses = [1_000_000, 2_000_000].map((bytes) => cuda().allocate(bytes));
+  assert.equal(cuda().memory().used - before.used, 3_000_000);
+  for (const address of addresses) cuda().free(address);
+  cuda().synchronize();
+  const after = cuda().memory();
+  assert.equal(after.used, before.used);
+  assert.equal(after.peak, before.used + 3_000_000);
+  assert.ok(after.waiting >= 3_000_000);
+  cuda().trim();
+  assert.ok(cuda().memory().waiting < after.waiting);
+});
+
+test("a timer gives milliseconds, and ends once", needsCuda, async () => {
+  const stop = cuda().startTimer();
+  const milliseconds = stop();
+  assert.throws(stop, /was ended before/);
+  assert.ok((await milliseconds) >= 0);
+});

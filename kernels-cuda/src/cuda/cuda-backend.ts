@@ -1,0 +1,289 @@
+/**
+ * The tfjs backend `cuda`: tensors in the memory of the GPU, kernels launched without waiting, reads that wait. Kernels that
+ * it has no code for run on the CPU (`HostFallback`).
+ */
+import { backend_util, buffer, engine, KernelBackend, util } from "@tensorflow/tfjs-core";
+import type {
+  BackendTimingInfo,
+  DataId,
+  DataType,
+  Rank,
+  ShapeMap,
+  TensorBuffer,
+  TensorInfo,
+  TypedArray,
+} from "@tensorflow/tfjs-core";
+import { TensorTable } from "../backend/tensor-data.js";
+import type { CudaBinding } from "./addon/binding.js";
+import type { Address } from "./addon/core-binding.js";
+import { HostFallback } from "./host-fallback.js";
+import {
+  arrayFrom,
+  arrayOf,
+  byteLength,
+  isDeviceType,
+  typed,
+  type DeviceType,
+  type TensorEntry,
+} from "./tensor-entry.js";
+
+type BackendValues = backend_util.BackendValues;
+
+/** A new tensor whose values a kernel is to write. */
+export interface Made {
+  readonly info: TensorInfo;
+  readonly address: Address;
+}
+
+/** What `tf.memory()` tells on this backend, in bytes of the GPU. */
+export interface CudaMemoryInfo {
+  readonly unreliable: boolean;
+  readonly bytesUsed: number;
+  readonly bytesPeak: number;
+  readonly bytesWaiting: number;
+  readonly bytesFree: number;
+  readonly bytesTotal: number;
+}
+
+/** The backend. One is made by tfjs when `cuda` is chosen. */
+export class CudaBackend extends KernelBackend {
+  readonly data = new TensorTable<TensorEntry>((dataId) => moveHere(this, dataId));
+  readonly fallback = new HostFallback(this);
+  /** Tensors made by the kernel that runs: when it fails, nobody else knows them. */
+  #made: DataId[] | undefined;
+
+  constructor(readonly binding: CudaBinding) {
+    super();
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: DataId, values: BackendValues, shape: number[], dtype: DataType, refCount: number): void {
+    const entry: TensorEntry = { dtype, size: util.sizeFromShape(shape), refCount };
+    if (dtype === "complex64" && values) {
+      const { real, imag } = backend_util.splitRealAndImagArrays(values as Float32Array);
+      entry.parts = {
+        real: this.makeTensorInfo(shape, "float32", real),
+        imag: this.makeTensorInfo(shape, "float32", imag),
+      };
+    } else if (values) entry.values = values;
+    this.#add(dataId, entry);
+  }
+
+  /** A tensor that is not on tfjs's tape yet, of these values of the host. */
+  makeTensorInfo(shape: readonly number[], dtype: DataType, values: BackendValues | string[]): TensorInfo {
+    const encoded =
+      dtype === "string" && typeof values[0] === "string"
+        ? (values as string[]).map((text) => util.encodeString(text))
+        : (values as BackendValues);
+    return { dataId: this.write(encoded, [...shape], dtype), shape: [...shape], dtype };
+  }
+
+  /** A complex64 tensor of these two, which it holds on to. */
+  makeComplex(real: TensorInfo, imag: TensorInfo): TensorInfo {
+    const dataId = {};
+    for (const part of [real, imag]) this.incRef(part.dataId);
+    this.#add(dataId, { dtype: "complex64", size: util.sizeFromShape(real.shape), refCount: 1, parts: { real, imag } });
+    return { dataId, shape: real.shape, dtype: "complex64" };
+  }
+
+  /**
+   * A tensor on the GPU whose values are whatever they were: a kernel that makes one writes all of it.
+   *
+   * @throws Error when the GPU's memory is exhausted
+   */
+  make(shape: readonly number[], dtype: DeviceType): Made {
+    const size = util.sizeFromShape([...shape]);
+    const address = this.binding.allocate(byteLength(dtype, size));
+    const dataId = {};
+    this.#add(dataId, { dtype, size, refCount: 1, address });
+    return { info: { dataId, shape: [...shape], dtype }, address };
+  }
+
+  /** The same, float32. */
+  makeFloats(shape: readonly number[]): Made {
+    return this.make(shape, "float32");
+  }
+
+  /** Another tensor of the same values, with this shape and of the same size. */
+  view(tensor: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(tensor.dataId);
+    return { dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype };
+  }
+
+  /**
+   * Where a float32 tensor's values are on the GPU, for a kernel that writes only to what it has made.
+   *
+   * @throws TypeError for a tensor of another type
+   */
+  floats(tensor: TensorInfo): Address {
+    return this.address(tensor, "float32");
+  }
+
+  /** The same of an int32 tensor. */
+  integers(tensor: TensorInfo): Address {
+    return this.address(tensor, "int32");
+  }
+
+  /** The same of a tensor of this type. */
+  address(tensor: TensorInfo, wanted: DeviceType): Address {
+    const { dtype, shape } = tensor;
+    if (dtype !== wanted) {
+      throw new TypeError(`a CUDA kernel takes ${wanted} tensors here, not ${dtype} [${shape.join(", ")}]: cast it`);
+    }
+    const entry = this.data.get(tensor.dataId);
+    if (entry.address === undefined) {
+      const address = this.binding.allocate(byteLength(wanted, entry.size));
+      try {
+        if (entry.size > 0) this.binding.upload(address, typed(entry.values!, wanted));
+      } catch (error) {
+        this.binding.free(address);
+        throw error;
+      }
+      entry.address = address;
+      delete entry.values;
+    }
+    return entry.address;
+  }
+
+  /** Whether the values are still on the host, so that a kernel of the CPU has them at no cost. */
+  isOnHost(tensor: TensorInfo): boolean {
+    return this.data.get(tensor.dataId).address === undefined;
+  }
+
+  /** Runs a kernel; when it throws, the tensors that it has made until then end. */
+  runKernel<T>(kernel: () => T): T {
+    const outer = this.#made;
+    const made: DataId[] = [];
+    this.#made = made;
+    try {
+      return kernel();
+    } catch (error) {
+      for (const dataId of made) this.disposeData(dataId, true);
+      throw error;
+    } finally {
+      this.#made = outer;
+    }
+  }
+
+  #add(dataId: DataId, entry: TensorEntry): void {
+    this.data.set(dataId, entry);
+    this.#made?.push(dataId);
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  decRef(dataId: DataId): void {
+    if (this.data.has(dataId)) this.data.get(dataId).refCount--;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    this.data.delete(dataId);
+    if (entry.parts) {
+      this.disposeData(entry.parts.real.dataId);
+      this.disposeData(entry.parts.imag.dataId);
+    }
+    if (entry.address !== undefined) this.binding.free(entry.address);
+    return true;
+  }
+
+  disposeIntermediateTensorInfo(tensor: TensorInfo): void {
+    this.disposeData(tensor.dataId);
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    const { dtype, size, parts, values, address } = this.data.get(dataId);
+    if (parts) {
+      return backend_util.mergeRealAndImagArrays(
+        this.readSync(parts.real.dataId) as Float32Array,
+        this.readSync(parts.imag.dataId) as Float32Array,
+      );
+    }
+    if (address === undefined) return util.convertBackendValuesAndArrayBuffer(values!, dtype);
+    const result = arrayOf(dtype as DeviceType, size);
+    this.binding.download(address, result);
+    return result;
+  }
+
+  /** The values, when the GPU has come to them: the event loop goes on meanwhile, and the tensor may end. */
+  override async read(dataId: DataId): Promise<BackendValues> {
+    const { dtype, parts, address } = this.data.get(dataId);
+    if (parts) {
+      const [real, imag] = await Promise.all([this.read(parts.real.dataId), this.read(parts.imag.dataId)]);
+      return backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
+    }
+    if (address === undefined) return this.readSync(dataId);
+    return arrayFrom(dtype as DeviceType, await this.binding.read(address));
+  }
+
+  /** The tensor's values with access by place; waits for them. */
+  bufferSync<R extends Rank, D extends DataType>(tensor: TensorInfo): TensorBuffer<R, D> {
+    const values = this.readSync(tensor.dataId);
+    const shape = tensor.shape as ShapeMap[R];
+    if (tensor.dtype !== "string") {
+      return buffer(shape, tensor.dtype, values as TypedArray) as unknown as TensorBuffer<R, D>;
+    }
+    const strings = (values as Uint8Array[]).map((bytes) => util.decodeString(bytes));
+    return buffer(shape, "string", strings) as unknown as TensorBuffer<R, D>;
+  }
+
+  /** Milliseconds between two events of the stream. */
+  override async time(run: () => void): Promise<BackendTimingInfo> {
+    const stop = this.binding.startTimer();
+    run();
+    return { kernelMs: await stop() };
+  }
+
+  override memory(): CudaMemoryInfo {
+    const { used, peak, waiting, free, total } = this.binding.memory();
+    return {
+      unreliable: false,
+      bytesUsed: used,
+      bytesPeak: peak,
+      bytesWaiting: waiting,
+      bytesFree: free,
+      bytesTotal: total,
+    };
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  /** Frees what is left on the GPU. */
+  override dispose(): void {
+    for (const { address } of this.data.entries()) {
+      if (address !== undefined) this.binding.free(address);
+    }
+    this.data.clear();
+  }
+}
+
+/** Whether all of these have a type that the GPU has. */
+export function areOnDevice(...tensors: readonly TensorInfo[]): boolean {
+  return tensors.every(({ dtype }) => isDeviceType(dtype));
+}
+
+/** Tells tfjs to move a tensor here that lies in another backend; one that lies nowhere stays unknown. */
+function moveHere(backend: CudaBackend, dataId: DataId): void {
+  const tfjs = engine();
+  if (tfjs.state.tensorInfo.has(dataId)) tfjs.moveData(backend, dataId);
+}

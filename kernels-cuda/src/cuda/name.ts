@@ -1,0 +1,2 @@
+/** As tfjs knows the backend. */
+export const cudaBackendName = "cuda";

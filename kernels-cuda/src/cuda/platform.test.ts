@@ -1,0 +1,121 @@
+/** What `cuda/platform.h` promises to device code, on the emulator and on a GPU; and what the emulator finds wrong. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cuda, needsCuda, needsEmulator, onDevice, takeBack } from "../testing/cuda.js";
+
+/** In the order of `PlatformTest` in `cuda/platform_tests/platform_tests.h`. */
+const platformTests = [
+  "reverse",
+  "reverseUnguarded",
+  "warpSum",
+  "warpScan",
+  "votes",
+  "largeShared",
+  "atomics",
+  "bfloat16",
+  "divergentBarrier",
+  "divergentShuffle",
+  "earlyEnd",
+  "unwritten",
+] as const;
+type Name = (typeof platformTests)[number];
+
+const blocks = 3;
+const count = blocks * 64;
+/** Small integers: their sums are exact. */
+const values = Float32Array.from({ length: count }, (_, i) => ((i * 37) % 23) - 11);
+
+function run(name: Name, { x = values, fill }: { x?: Float32Array; fill?: number } = {}): Float32Array {
+  const [from, to] = [onDevice(x), cuda().allocate(x.byteLength)];
+  if (fill !== undefined) cuda().upload(to, new Float32Array(x.length).fill(fill));
+  try {
+    cuda().platformTest(platformTests.indexOf(name), x.length / 64, from, to);
+  } catch (error) {
+    cuda().free(to);
+    throw error;
+  } finally {
+    cuda().free(from);
+  }
+  return takeBack(to, x.length);
+}
+
+const sum = (x: ArrayLike<number>) => Array.from(x).reduce((total, value) => total + value, 0);
+const warpOf = (i: number) => values.subarray(i - (i % 32), i - (i % 32) + 32);
+const blockOf = (i: number) => values.subarray(i - (i % 64), i - (i % 64) + 64);
+
+const expected: Partial<Record<Name, (i: number) => number>> = {
+  reverse: (i) => blockOf(i)[63 - (i % 64)]!,
+  warpSum: (i) => sum(warpOf(i)),
+  warpScan: (i) => sum(warpOf(i).subarray(0, (i % 32) + 1)),
+  votes: (i) => (i % 32 === 31 ? -1 : warpOf(i).filter((x, lane) => lane < 31 && x > 0).length),
+  largeShared: (i) => sum(blockOf(i)),
+  earlyEnd: (i) => (i % 64 < 40 ? values[i]! : 0),
+};
+
+const orders = ["forward", "reverse", "shuffled"] as const;
+
+for (const [name, value] of Object.entries(expected)) {
+  test(`device code: ${name}, in any order of the threads`, needsCuda, () => {
+    for (const order of orders) {
+      cuda().setOrder?.(order);
+      assert.deepEqual(
+        run(name as Name),
+        Float32Array.from(values, (_, i) => value(i)),
+        order,
+      );
+    }
+    cuda().setOrder?.("forward");
+  });
+}
+
+test("device code: atomics add everything once", needsCuda, () => {
+  const [total, threads] = run("atomics", { fill: 0 });
+  assert.equal(total, sum(values));
+  assert.equal(threads, count);
+});
+
+test("device code: bfloat16 rounds to the nearest, ties to even", needsCuda, () => {
+  const x = new Float32Array(64);
+  x.set([1, 1.00390625, 1.01171875, -3.14159274, 3.4e38, Infinity, -0, 1e-40]);
+  const y = run("bfloat16", { x });
+  assert.deepEqual([...y.subarray(0, 3)], [1, 1, 1.015625]);
+  assert.equal(y[3], -3.140625);
+  assert.equal(y[5], Infinity);
+  assert.ok(Object.is(y[6], -0));
+});
+
+test("values that a kernel leaves unwritten are NaNs", needsCuda, () => {
+  const y = run("unwritten");
+  assert.ok(y.every((value, i) => (i % 2 === 0 ? value === values[i] : Number.isNaN(value))));
+});
+
+test("a missing barrier changes the result with the order of the threads", needsEmulator, () => {
+  const results = orders.map((order) => {
+    cuda().setOrder!(order);
+    return [...run("reverseUnguarded")].join();
+  });
+  cuda().setOrder!("forward");
+  assert.equal(new Set(results).size, 3);
+});
+
+test("a barrier that some threads do not reach is told with kernel and place", needsEmulator, () => {
+  const told = (name: Name) => {
+    try {
+      run(name);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return assert.fail(`${name} ran`);
+  };
+  assert.match(
+    told("divergentBarrier"),
+    /^kernel divergentBarrierKernel, block \(0, 0, 0\): a barrier that not all threads reach: thread \(0, 0, 0\) waits in __syncthreads at platform_tests\.cuh:\d+, thread \(32, 0, 0\) waits in __syncthreads at platform_tests\.cuh:\d+$/,
+  );
+  assert.match(told("divergentShuffle"), /kernel divergentShuffleKernel.*__shfl_sync at .*__shfl_xor_sync at /);
+  // Another kernel runs all the same.
+  assert.equal(run("warpSum")[0], sum(warpOf(0)));
+});
+
+test("a grid without blocks runs nothing", needsCuda, () => {
+  assert.equal(run("warpSum", { x: new Float32Array(0) }).length, 0);
+});
