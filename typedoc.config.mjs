@@ -1,5 +1,5 @@
 // @ts-check
-// The documentation as a site: the guides of docs/ and the reference out of the library's docstrings. `npm run docs` makes it.
+// The documentation as a site: tutorials, the guides of docs/, and the reference out of the library's docstrings. `npm run docs` makes it.
 import { katex } from "@mdit/plugin-katex";
 
 import { concepts } from "./scripts/docs/plugin.mjs";
@@ -11,7 +11,7 @@ const options = {
   tsconfig: "lib/tsconfig.json",
   out: "build/docs",
   readme: "docs/README.md",
-  projectDocuments: ["docs/!(README).md"],
+  projectDocuments: ["notebooks/README.md", "docs/!(README).md"],
   plugin: ["./scripts/docs/plugin.mjs"],
   navigation: { includeCategories: true },
   categoryOrder: [...concepts.values(), "*"],
