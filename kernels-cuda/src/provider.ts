@@ -6,6 +6,7 @@ import type { NativeBinding } from "./addon/binding.js";
 import { loadAddon } from "./addon/load.js";
 import { nativeBackendName } from "./backend/name.js";
 import { arrangementKernels } from "./kernels/arrangement.js";
+import { baselineKernels } from "./kernels/baseline-ops.js";
 import { elementwiseKernels } from "./kernels/elementwise.js";
 import { libraryKernels } from "./kernels/library-ops.js";
 import { linearKernels } from "./kernels/linear.js";
@@ -85,6 +86,7 @@ function ownKernels(binding: NativeBinding): KernelConfig[] {
       ...matMulKernels,
       ...linearKernels,
       ...libraryKernels,
+      ...baselineKernels,
       ...elementwiseKernels,
       ...reductionKernels,
       ...arrangementKernels,

@@ -16,7 +16,7 @@ namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 4;
+constexpr int interfaceVersion = 5;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");
@@ -115,6 +115,7 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<describe>(exports, "info");
   define<configure>(exports, "configure");
   defineMeasurements(exports);
+  defineBaselines(exports);
   defineMatMul(exports);
   defineMeta(exports);
   defineOps(exports);

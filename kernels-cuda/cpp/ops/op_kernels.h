@@ -71,6 +71,21 @@ struct OpKernels {
   /// c = activation(c + bias[j]); the numbers of `Activation`.
   void (*addBias)(int64_t columns, int64_t from, int64_t to, const float* bias, int activation, float alpha, float* c);
   void (*transposeMatrix)(const float* x, int64_t rows, int64_t columns, int64_t from, int64_t to, float* y);
+
+  void (*rmsNorm)(int64_t width, float epsilon, int64_t from, int64_t to, const float* x, const float* weight, float* y);
+  void (*rmsNormGrad)(int64_t width, float epsilon, int64_t from, int64_t to, const float* x, const float* weight,
+                      const float* dy, float* dx, float* dweight);
+  /// Rows are positions.
+  void (*rotary)(int64_t heads, int64_t size, float direction, int64_t from, int64_t to, const float* x,
+                 const float* cosines, const float* sines, float* y);
+  void (*swiGlu)(int64_t from, int64_t to, const float* gate, const float* x, float* y);
+  void (*swiGluGrad)(int64_t from, int64_t to, const float* gate, const float* x, const float* dy, float* dgate,
+                     float* dx);
+  void (*l2Gelu)(int64_t width, float scale, int64_t from, int64_t to, const float* x, float* y);
+  void (*l2GeluGrad)(int64_t width, float scale, int64_t from, int64_t to, const float* x, const float* dy, float* dx);
+  void (*geluL2)(int64_t width, float scale, int64_t from, int64_t to, const float* x, float* y);
+  void (*geluL2Grad)(int64_t width, float scale, int64_t from, int64_t to, const float* x, const float* dy, float* dx);
+  void (*groupWeights)(int64_t groups, int64_t topK, int64_t from, int64_t to, const float* x, float* y);
 };
 
 }  // namespace metastate

@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "attention/attention_kernels.h"
 #include "ops/op_kernels.h"
 #include "simd/paths.h"
 #include "tfjs/tensor_kernels.h"
 #include "matmul/matmul_kernels.h"
 #include "meta/meta_kernels.h"
+#include "wkv4/wkv4_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -33,6 +35,11 @@ namespace {
 #include "ops/bonus_gate.h"
 #include "ops/cross_entropy.h"
 #include "ops/adamw.h"
+#include "ops/rms_norm.h"
+#include "ops/rotary.h"
+#include "ops/parameter_token_activations.h"
+#include "attention/softmax_block.h"
+#include "wkv4/wkv4.h"
 #include "tfjs/tensor_functions.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward.h"
@@ -50,7 +57,10 @@ const SimdPath METASTATE_PATH{
     MatMulKernels{productScratch, product, rowProduct},
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
-              squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix},
+              squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix,
+              rmsNorm, rmsNormGrad, rotary, swiGlu, swiGluGrad, l2Gelu, l2GeluGrad, geluL2, geluL2Grad, groupWeights},
+    AttentionKernels{attentionWeights, attentionWeightsAgain, attentionScoresGrad, attentionDot},
+    Wkv4Kernels{lanes, wkv4Forward, wkv4Scratch, wkv4Backward},
     TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose},
     multiplyAddLoop,
     sumStream,

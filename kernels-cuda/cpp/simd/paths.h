@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "attention/attention_kernels.h"
 #include "matmul/matmul_kernels.h"
 #include "meta/meta_kernels.h"
 #include "ops/op_kernels.h"
 #include "tfjs/tensor_kernels.h"
+#include "wkv4/wkv4_kernels.h"
 #include "wkv7/wkv7_kernels.h"
 
 namespace metastate {
@@ -21,6 +23,8 @@ struct SimdPath {
   MetaKernels meta;
   MatMulKernels matMul;
   OpKernels ops;
+  AttentionKernels attention;
+  Wkv4Kernels wkv4;
   TensorKernels tensors;
   /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
   /// a result, so that no compiler removes the loop.

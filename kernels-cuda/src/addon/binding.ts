@@ -2,9 +2,10 @@
  * What the addon offers to TypeScript: the declaration of `cpp/node/addon.cpp`. Not for users: it takes raw
  * arrays. It checks their sizes and throws; it never crashes the process on a wrong one.
  */
+import type { BaselineOps } from "./baseline-ops.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 4;
+export const interfaceVersion = 5;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -322,7 +323,7 @@ export interface TensorFunctions {
   topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
 }
 
-export interface NativeBinding extends LibraryOps, TensorFunctions {
+export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions {
   readonly interfaceVersion: number;
   /** Writes all of the outputs. Throws TypeError or RangeError naming the array that does not fit `shape`. */
   wkv7Forward(shape: Wkv7Shape, inputs: Wkv7Inputs, outputs: Wkv7Outputs): void;

@@ -11,11 +11,15 @@ export interface OpCase {
   readonly reference: Reference;
   /** operands: how many values of a shape, and from where to where they lie (−1 to 1 when left out) */
   readonly operands: Readonly<Record<string, { length: (s: OpShape) => number; range?: readonly [number, number] }>>;
+  /** whether the op takes this shape; all when left out */
+  readonly fits?: (s: OpShape) => boolean;
+  /** operands that it has a gradient in; all when left out */
+  readonly differentiated?: readonly string[];
   /** outputs by number that a gradient is asked for; all when left out */
   readonly adjoints?: readonly number[];
   readonly forward: (binding: NativeBinding, s: OpShape, o: Arrays, y: Float32Array[]) => void;
-  /** Writes the gradients by operand's name; `dy` are the adjoints, `y` the outputs. */
-  readonly backward: (
+  /** Absent when there is no gradient kernel. Writes the gradients by operand's name; `dy` are the adjoints, `y` the outputs. */
+  readonly backward?: (
     binding: NativeBinding,
     s: OpShape,
     o: Arrays,

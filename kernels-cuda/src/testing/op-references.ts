@@ -39,7 +39,8 @@ function overHeads(
   return result;
 }
 
-function sum(count: number, term: (j: number) => number): number {
+/** term(0) + … + term(count − 1). */
+export function sum(count: number, term: (j: number) => number): number {
   let total = 0;
   for (let j = 0; j < count; j++) total += term(j);
   return total;
