@@ -5,9 +5,10 @@
 import type { CoreBinding } from "./core-binding.js";
 import type { ElementwiseBinding } from "./elementwise-binding.js";
 import type { PlatformTestsBinding } from "./platform-tests-binding.js";
+import type { RecurrenceBinding } from "./recurrence-binding.js";
 
 /** Raised with every change of these interfaces, here and in `cuda/node/core_binding.cpp`. */
 export const cudaInterfaceVersion = 1;
 
 /** The addon. */
-export interface CudaBinding extends CoreBinding, ElementwiseBinding, PlatformTestsBinding {}
+export interface CudaBinding extends CoreBinding, ElementwiseBinding, PlatformTestsBinding, RecurrenceBinding {}
