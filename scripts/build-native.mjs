@@ -220,10 +220,10 @@ async function findCuda(settings) {
  */
 
 /**
- * @param {Settings} settings
+ * @param {Pick<Settings, "log" | "folder" | "venv" | "env">} settings
  * @returns {Promise<Compiler>}
  */
-async function findCompiler(settings) {
+export async function findCompiler(settings) {
   const asked = settings.env["CXX"]?.trim();
   if (asked) {
     const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, settings);
@@ -240,7 +240,7 @@ async function findCompiler(settings) {
 /**
  * The Clang inside the Python wheel of Zig: a compiler for a machine that has none, where one may not install any.
  *
- * @param {Settings} settings
+ * @param {Pick<Settings, "log" | "folder" | "venv" | "env">} settings
  * @returns {Promise<Compiler>}
  */
 async function zigCompiler(settings) {
@@ -279,7 +279,7 @@ function findZig(venv) {
  * @param {string[]} names
  * @param {string} why what is missing without them
  * @param {string} remedy
- * @param {Settings} settings
+ * @param {Pick<Settings, "log" | "venv" | "env">} settings
  */
 async function installWheels(names, why, remedy, { venv, log, env }) {
   const wanted = names.join(" and ");

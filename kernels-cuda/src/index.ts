@@ -10,4 +10,5 @@ export { cudaEmulatedEngine, cudaEngine } from "./cuda/engine-candidate.js";
 export { hostFallbacks } from "./cuda/host-fallback.js";
 export { nativeEngine, type EngineCandidate } from "./engine-candidate.js";
 export { type EngineControls, type Precision } from "./engine-controls.js";
+export { tensorflowEngine } from "./tensorflow/engine-candidate.js";
 export { createNativeKernels, nativeKernels, type KernelProvider, type NativeKernelsOptions } from "./provider.js";

@@ -16,6 +16,7 @@ import { metaPassKernels } from "./kernels/meta-pass.js";
 import { reductionKernels } from "./kernels/reductions.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends } from "./tensor-memory.js";
+import { tensorflowBackendName, tensorflowKernels } from "./tensorflow/kernels.js";
 
 /** Fast kernels that are added to a tfjs backend. */
 export interface KernelProvider {
@@ -71,6 +72,7 @@ export function registerNativeKernels(backend: string, binding: NativeBinding): 
     ...wkv7Kernels(backend, binding),
     ...metaPassKernels(backend, binding),
     ...(backend === nativeBackendName ? ownKernels(binding) : []),
+    ...(backend === tensorflowBackendName ? tensorflowKernels(binding) : []),
   ];
   for (const kernel of kernels) {
     if (getKernel(kernel.kernelName, backend)) unregisterKernel(kernel.kernelName, backend);

@@ -34,6 +34,14 @@ interface CpuBackend {
   readonly data: { get(dataId: DataId): { values?: unknown } };
 }
 
+/** The part of tfjs-node's backend that is used. */
+interface TensorflowBackend {
+  write(values: Float32Array, shape: number[], dtype: "float32"): DataId;
+  readSync(dataId: DataId): unknown;
+  /** values are there until TensorFlow first asks for the tensor */
+  readonly tensorMap: { get(dataId: DataId): { values?: unknown } };
+}
+
 function size(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
@@ -64,6 +72,21 @@ const memories: Record<string, (backend: unknown) => BackendMemory> = {
       make: (shape) => cpu.makeTensorInfo(shape, "float32", new Float32Array(size(shape))),
       view(tensor) {
         const { values } = cpu.data.get(tensor.dataId);
+        return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+      },
+    };
+  },
+  tensorflow(backend) {
+    const tensorflow = backend as TensorflowBackend;
+    return {
+      // What is written to the array before TensorFlow asks for the tensor is what it gets.
+      make: (shape) => ({
+        dataId: tensorflow.write(new Float32Array(size(shape)), shape, "float32"),
+        shape,
+        dtype: "float32",
+      }),
+      view: ({ dataId }) => {
+        const values = tensorflow.tensorMap.get(dataId).values ?? tensorflow.readSync(dataId);
         return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
       },
     };

@@ -1,5 +1,5 @@
 /** What every cell of a metastate notebook has: the library as `ms`, TensorFlow.js as `tf`, on the fastest engine. */
-import { nativeEngine, nativeKernels } from "@metastate/kernels-cuda";
+import { nativeEngine, nativeKernels, tensorflowEngine } from "@metastate/kernels-cuda";
 import type { SessionHooks } from "@metastate/kernel";
 import * as tf from "@tensorflow/tfjs-core";
 import * as ms from "metastate";
@@ -11,6 +11,7 @@ export * as ms from "metastate";
 
 addTensorMethods();
 ms.registerEngine(nativeEngine);
+ms.registerEngine(tensorflowEngine);
 ms.registerKernels(nativeKernels);
 // Standard output of a preload goes to the server's log, standard error to the first cell.
 const { unavailable } = await ms.startEngine({ log: console.log });

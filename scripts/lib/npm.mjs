@@ -43,7 +43,7 @@ export async function installPackages(step) {
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {string[]}
  */
-function npmCommand(env = process.env) {
+export function npmCommand(env = process.env) {
   const current = env.npm_execpath;
   return current && /npm-cli\.[cm]?js$/.test(current) ? [process.execPath, current] : ["npm"];
 }

@@ -3,17 +3,16 @@
  * `cpp/ops/`, their inputs and outputs with the library; what is here hands arrays over.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { NativeBackend } from "../backend/native-backend.js";
-import { sizeOf, type Inputs, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { sizeOf, type Inputs, type NativeBodies, type NativeBody, type KernelMemory } from "./native-kernel.js";
 
 /** The named inputs' values, in the order of the names. */
-function values(backend: NativeBackend, inputs: Inputs, names: readonly string[]): Float32Array[] {
+function values(backend: KernelMemory, inputs: Inputs, names: readonly string[]): Float32Array[] {
   return names.map((name) => backend.floats(inputs[name]!));
 }
 
 /** A new output for each shape. */
 function outputs(
-  backend: NativeBackend,
+  backend: KernelMemory,
   shapes: readonly (readonly number[])[],
 ): { infos: TensorInfo[]; arrays: Float32Array[] } {
   const made = shapes.map((shape) => backend.makeFloats(shape));
@@ -25,11 +24,11 @@ function rowsOf(x: TensorInfo, width: number): number {
 }
 
 /** `TokenShift{n}` and `TokenShift{n}Grad`. */
-function tokenShift(count: number): NativeBodies {
+function tokenShift(count: number): NativeBodies<KernelMemory> {
   const numbers = Array.from({ length: count }, (_, i) => i);
   const mixNames = numbers.map((i) => `mix${i}`);
   const dyNames = numbers.map((i) => `dy${i}`);
-  const forward: NativeBody = (binding, backend, inputs) => {
+  const forward: NativeBody<KernelMemory> = (binding, backend, inputs) => {
     const [batch, time, width] = inputs["x"]!.shape as [number, number, number];
     const made = outputs(
       backend,
@@ -40,7 +39,7 @@ function tokenShift(count: number): NativeBodies {
     binding.tokenShift(batch, time, width, count, x!, previous!, mixes, made.arrays);
     return made.infos;
   };
-  const backward: NativeBody = (binding, backend, inputs) => {
+  const backward: NativeBody<KernelMemory> = (binding, backend, inputs) => {
     const [batch, time, width] = inputs["x"]!.shape as [number, number, number];
     const made = outputs(
       backend,
@@ -56,7 +55,7 @@ function tokenShift(count: number): NativeBodies {
   return { [`TokenShift${count}`]: forward, [`TokenShift${count}Grad`]: backward };
 }
 
-const normalisation: NativeBodies = {
+const normalisation: NativeBodies<KernelMemory> = {
   GroupNorm(binding, backend, inputs, attributes) {
     const width = sizeOf(inputs["weight"]!.shape);
     const made = outputs(backend, [inputs["x"]!.shape]);
@@ -80,7 +79,7 @@ const normalisation: NativeBodies = {
 };
 
 const keyNames = ["k", "kk", "rate", "ka"] as const;
-const keys: NativeBodies = {
+const keys: NativeBodies<KernelMemory> = {
   KeyPreparation(binding, backend, inputs, attributes) {
     const shape = inputs["k"]!.shape;
     const width = sizeOf(inputs["kk"]!.shape);
@@ -108,7 +107,7 @@ const keys: NativeBodies = {
   },
 };
 
-const gates: NativeBodies = {
+const gates: NativeBodies<KernelMemory> = {
   Decay(binding, backend, inputs) {
     const width = sizeOf(inputs["bias"]!.shape);
     const made = outputs(backend, [inputs["x"]!.shape, inputs["x"]!.shape]);
@@ -173,7 +172,7 @@ const gates: NativeBodies = {
 };
 
 const bonusNames = ["x", "r", "k", "v", "gate", "rk"] as const;
-const bonus: NativeBodies = {
+const bonus: NativeBodies<KernelMemory> = {
   BonusGate(binding, backend, inputs) {
     const width = sizeOf(inputs["rk"]!.shape);
     const made = outputs(backend, [inputs["x"]!.shape]);
@@ -198,7 +197,7 @@ const bonus: NativeBodies = {
   },
 };
 
-const tokens: NativeBodies = {
+const tokens: NativeBodies<KernelMemory> = {
   CrossEntropy(binding, backend, inputs) {
     const { shape } = inputs["logits"]!;
     const made = outputs(backend, [[], shape]);
@@ -235,7 +234,7 @@ const tokens: NativeBodies = {
   },
 };
 
-const optimiser: NativeBodies = {
+const optimiser: NativeBodies<KernelMemory> = {
   AdamW(binding, backend, inputs, attributes) {
     const { shape } = inputs["parameter"]!;
     const made = outputs(backend, [shape, shape, shape]);
@@ -280,7 +279,7 @@ const optimiser: NativeBodies = {
   },
 };
 
-export const libraryKernels: NativeBodies = {
+export const libraryKernels: NativeBodies<KernelMemory> = {
   ...tokenShift(1),
   ...tokenShift(6),
   ...normalisation,

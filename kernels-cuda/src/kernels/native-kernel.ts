@@ -11,32 +11,56 @@ export type Inputs = Readonly<Record<string, TensorInfo>>;
 /** A kernel's attributes by name. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
+/** Where a kernel reads its inputs and makes its outputs: the backend `native`, or what stands between it and another. */
+export interface KernelMemory {
+  /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
+  makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Float32Array };
+  /** The values of a float32 tensor, not to be written to nor kept. Throws TypeError for a tensor of another type. */
+  floats(tensor: TensorInfo): Float32Array;
+  /** The values of an int32 tensor, under the same conditions. */
+  integers(tensor: TensorInfo): Int32Array;
+}
+
 /**
  * Computes a kernel on the addon. Outputs come from `backend.makeFloats`, all of them written; inputs are never.
  *
  * @returns undefined when this case is not for native code: tfjs's kernel of the name then runs
  */
-export type NativeBody = (
+export type NativeBody<M extends KernelMemory = NativeBackend> = (
   binding: NativeBinding,
-  backend: NativeBackend,
+  backend: M,
   inputs: Inputs,
   attributes: Attributes,
 ) => TensorInfo | TensorInfo[] | undefined;
 
 /** Kernels by name. */
-export type NativeBodies = Readonly<Record<string, NativeBody>>;
+export type NativeBodies<M extends KernelMemory = NativeBackend> = Readonly<Record<string, NativeBody<M>>>;
 
-/** The kernels as tfjs registers them. */
+/** The kernels of the backend `native` as tfjs registers them. */
 export function kernelConfigs(bodies: NativeBodies, binding: NativeBinding): KernelConfig[] {
+  return kernelConfigsFor(nativeBackendName, (backend) => backend as NativeBackend, bodies, binding);
+}
+
+/**
+ * The kernels of any backend as tfjs registers them.
+ *
+ * @param memoryOf reaches the tensors of a tfjs backend of that name
+ */
+export function kernelConfigsFor<M extends KernelMemory>(
+  backendName: string,
+  memoryOf: (backend: unknown) => M,
+  bodies: NativeBodies<M>,
+  binding: NativeBinding,
+): KernelConfig[] {
   return Object.entries(bodies).map(([kernelName, body]) => {
     // tfjs's own, copied from its `cpu` backend; the library's ops have none there.
     const fallback = getKernel(kernelName, "cpu")?.kernelFunc;
     return {
       kernelName,
-      backendName: nativeBackendName,
+      backendName,
       kernelFunc(parameters) {
         const { inputs, backend, attrs } = parameters;
-        const result = body(binding, backend as NativeBackend, inputs as Inputs, attrs ?? {});
+        const result = body(binding, memoryOf(backend), inputs as Inputs, attrs ?? {});
         if (result) return result;
         if (fallback) return fallback({ inputs, backend, ...(attrs && { attrs }) });
         throw new TypeError(`${kernelName}: ${told(inputs as Inputs)} are not what this kernel takes`);
