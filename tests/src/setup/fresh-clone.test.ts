@@ -8,9 +8,6 @@ import { readNotebook, writeNotebook } from "../notebook/notebook-file.js";
 import { run } from "../program.js";
 import { asInANewTerminal, freshCopy } from "./copy.js";
 
-/** A repeat of set-up, and a notebook of one cell, in milliseconds: about a second of it is the set-up. */
-const REPEAT = 15_000;
-
 test("npm start sets a fresh clone up and runs the first notebook; a repeat finds everything in place", async (t) => {
   const clone = await freshCopy(t);
   const env = asInANewTerminal();
@@ -35,12 +32,9 @@ test("npm start sets a fresh clone up and runs the first notebook; a repeat find
 
   const small = join(clone, "small.ipynb");
   writeNotebook(small, "console.log(20 + 22)");
-  const started = performance.now();
   const again = await run(process.execPath, [join(clone, "scripts", "start.mjs"), "--run", small], { cwd: "/", env });
-  const took = performance.now() - started;
   assert.equal(again.status, 0, `${again.stdout}\n${again.stderr}`);
   for (const step of ["npm packages", "Python environment", "TypeScript", "kernel"]) {
     assert.match(again.stdout, new RegExp(`^• ${step} … up to date`, "m"), again.stdout);
   }
-  assert.ok(took < REPEAT, `a repeat took ${took.toFixed(0)} ms:\n${again.stdout}`);
 });
