@@ -109,7 +109,7 @@ function kernelspec({ preloads, name, displayName, env }: InstallOptions): objec
     interrupt_mode: "message",
     // The extension is found by every JupyterLab that finds this kernelspec: it lies beside it.
     env: { [LIVE_FIGURES]: "1", ...env },
-    metadata: { debugger: false, ...(canEncrypt() && { supported_encryption: "curve" }) },
+    metadata: { debugger: true, ...(canEncrypt() && { supported_encryption: "curve" }) },
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * Four pipes beside the session's own stdin, stdout and stderr: commands (front to session), frames (session to front,
  * written synchronously so that they leave while a cell runs), interrupts (read by a thread of the session's own, so that
- * they arrive while a cell runs), and answers to a `prompt()`, which blocks the session until it can read one. Each of the
+ * they arrive while a cell runs; what the debugger says and is told goes the same way), and answers to a `prompt()`, which blocks the session until it can read one. Each of the
  * first three carries packets: a 32-bit little-endian length, a type byte, the payload. Answers are lines of JSON: a reader
  * that was terminated in the midst of one finds the next.
  */
@@ -29,6 +29,11 @@ export interface CompiledCell {
   readonly sourceMap: string;
   /** Paths of the notebook's own files that it imports, by specifier. */
   readonly imports: Readonly<Record<string, string>>;
+}
+
+/** The URL by which V8 knows the script of the cell of this id. */
+export function cellUrl(id: number): string {
+  return `cell-${id}.ts`;
 }
 
 /** A file of the notebook's own, compiled: TypeScript as a `System.register` call, JSON as it is. */
@@ -188,7 +193,7 @@ const BUFFERS_PACKET = 2;
 const HEADER_BYTES = 5;
 
 /** The packet of a command or a frame. */
-export function encodePacket(message: Command | Frame | InterruptRequest): Buffer {
+export function encodePacket(message: Command | Frame | InterruptRequest | DebugRequest | DebugMessage): Buffer {
   if (message.type === "stream") {
     const bytes = Buffer.byteLength(message.text);
     const packet = Buffer.allocUnsafe(HEADER_BYTES + 5 + bytes);
@@ -227,8 +232,26 @@ export interface InterruptRequest {
   readonly ids: readonly number[];
 }
 
+/** Calls a method of V8's inspector; answered by a {@link DebugMessage} of this id. Goes by the pipe of interrupts, as its answers do. */
+export interface DebugRequest {
+  readonly type: "debug";
+  readonly id: number;
+  readonly method: string;
+  readonly params: object;
+}
+
+/** What the inspector answers, or, without an id, tells. */
+export interface DebugMessage {
+  readonly type: "debug";
+  readonly id?: number;
+  readonly result?: object | undefined;
+  readonly error?: string;
+  readonly method?: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
 /** Cuts a byte stream into packets, without copying a large packet more than once. */
-export class PacketReader<T extends Command | Frame | InterruptRequest> {
+export class PacketReader<T extends Command | Frame | InterruptRequest | DebugRequest | DebugMessage> {
   #chunks: Buffer[] = [];
   #length = 0;
 

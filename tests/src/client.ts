@@ -219,6 +219,12 @@ export class KernelClient {
     }
   }
 
+  /** Calls `listener` with all that iopub and stdin bring, until the function that is returned is called. */
+  listen(listener: (message: Message) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** All that iopub brings while `body` runs, whatever it belongs to. */
   async whileListening(body: () => Promise<unknown>): Promise<readonly Message[]> {
     const messages: Message[] = [];

@@ -7,6 +7,7 @@ import type { Header, Json, Message } from "../protocol/message.js";
 import type {
   CommFrame,
   CompiledCell,
+  CompiledModule,
   Frame,
   ImportFrame,
   InputFrame,
@@ -14,7 +15,9 @@ import type {
   Outcome,
   StreamName,
 } from "../session-protocol.js";
+import { cellUrl } from "../session-protocol.js";
 import { Comms } from "./comms.js";
+import type { DebugPort } from "./debugger/port.js";
 import { Input, type Client, type SendQuestion } from "./input.js";
 import { Outputs, type Publish, type PublishOptions } from "./outputs.js";
 import { endReport, type KillReason } from "./session-end.js";
@@ -27,6 +30,14 @@ export interface ExecutionOptions {
   /** Sends an `input_request` to the client of the request with this header. */
   readonly ask: (content: Json, parent: Header, client: Client) => ReturnType<SendQuestion>;
   readonly log: (line: string) => void;
+  /** Is told of each session. */
+  readonly debugPort?: DebugPort;
+  /** Called before a cell of this URL runs; it does when the promise, where there is one, has settled. */
+  readonly beforeRun?: (
+    url: string,
+    cell: CompiledCell,
+    modules: readonly CompiledModule[],
+  ) => Promise<void> | undefined;
 }
 
 /** A cell to run. */
@@ -167,6 +178,9 @@ export class Execution {
     this.#remember(id, request);
     if (this.#early !== "") this.#stream(id, "stderr", this.#early);
     this.#early = "";
+    // Where nobody debugs there is nothing to wait for: a cell's start is a matter of microseconds.
+    const armed = this.#options.beforeRun?.(cellUrl(id), cell, modules);
+    if (armed !== undefined) await armed;
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
       this.#running = { id, request, finish, take };
@@ -267,6 +281,7 @@ export class Execution {
     this.#session = session;
     this.#ready = false;
     this.#killed = undefined;
+    this.#options.debugPort?.use(session);
     session.on("frame", (frame) => {
       this.#onFrame(frame, session);
     });

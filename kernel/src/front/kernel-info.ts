@@ -32,7 +32,7 @@ export function kernelInfo(): Json {
       { text: "TypeScript handbook", url: "https://www.typescriptlang.org/docs/handbook/" },
       { text: "Node.js documentation", url: "https://nodejs.org/docs/latest/api/" },
     ],
-    debugger: false,
-    supported_features: [],
+    debugger: true,
+    supported_features: ["debugger"],
   };
 }

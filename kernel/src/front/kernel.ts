@@ -4,6 +4,9 @@ import type { ConnectionInfo } from "../protocol/connection.js";
 import { codeOf, type Header, type Message } from "../protocol/message.js";
 import { Sockets, type RequestChannel } from "../protocol/sockets.js";
 import { Execute, type Request } from "./execute.js";
+import { Debugger } from "./debugger/debugger.js";
+import { DebugPort } from "./debugger/port.js";
+import { Sources } from "./debugger/sources.js";
 import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { inspectReply } from "./inspect-reply.js";
@@ -46,6 +49,9 @@ export class Kernel {
   readonly #history: History;
   readonly #log: (line: string) => void;
   readonly #execute: Execute;
+  readonly #debugger: Debugger;
+  /** Header of the last request to the debugger: its events name it as their parent. */
+  #debugging: Header | Record<string, never> = {};
   #closed: (() => void) | undefined;
 
   private constructor(sockets: Sockets, options: KernelOptions) {
@@ -53,7 +59,14 @@ export class Kernel {
     this.#log = options.log;
     this.#language = options.language;
     this.#history = new History(options.folder, options.log);
+    const debugPort = new DebugPort();
+    this.#debugger = new Debugger({
+      ...{ port: debugPort, sources: new Sources() },
+      publish: (event) => void this.#sockets.publish("debug_event", event, this.#debugging),
+      declare: (name) => this.#language.ask("declare", name),
+    });
     this.#execution = new Execution({
+      ...{ debugPort, beforeRun: (...args) => this.#debugger.beforeRun(...args) },
       session: { folder: options.folder, preloads: options.preloads },
       language: this.#language,
       publish: (msgType, content, parent, more) => this.#sockets.publish(msgType, content, parent, more),
@@ -159,6 +172,11 @@ export class Kernel {
       this.#execute.abort();
       this.#execution.interrupt();
       return this.#sockets.reply(channel, "interrupt_reply", { status: "ok" }, message);
+    },
+    debug_request: async (message, channel) => {
+      this.#debugging = message.header;
+      const content = await this.#debugger.answer(message.content);
+      await this.#sockets.reply(channel, "debug_reply", content, message);
     },
     shutdown_request: async (message, channel) => {
       const content = { status: "ok", restart: message.content["restart"] === true };

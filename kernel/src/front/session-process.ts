@@ -10,6 +10,8 @@ import {
   PacketReader,
   PIPE,
   type Command,
+  type DebugMessage,
+  type DebugRequest,
   type Frame,
   type ImportReply,
   type InputAnswer,
@@ -44,6 +46,8 @@ interface SessionEvents {
   /** What native code and child processes write. */
   raw: [name: StreamName, text: string];
   end: [end: SessionEnd];
+  /** What V8's inspector says to the debugger. */
+  debug: [message: DebugMessage];
 }
 
 /** Time for the fence of a cell to come through the raw pipes, in milliseconds. */
@@ -96,6 +100,10 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       };
     }
     this.#readFrames(this.#pipe(PIPE.frames) as Readable);
+    const fromInspector = new PacketReader<DebugMessage>();
+    (this.#pipe(PIPE.interrupts) as Readable).on("data", (chunk: Buffer) => {
+      for (const message of fromInspector.push(chunk)) this.emit("debug", message);
+    });
     for (const fd of [PIPE.commands, PIPE.frames, PIPE.interrupts, PIPE.input]) {
       const pipe = this.#pipe(fd) as Duplex;
       // A write to a session that has just died; its end is reported by itself.
@@ -150,6 +158,11 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   /** Interrupts the cells, and the handling of comm messages, of these ids. */
   interrupt(ids: readonly number[]): void {
     (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", ids }));
+  }
+
+  /** Calls a method of V8's inspector. */
+  debug(request: DebugRequest): void {
+    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket(request));
   }
 
   /** Ends the process, and those that it has started, at once; `end` follows. */

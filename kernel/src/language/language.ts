@@ -203,6 +203,11 @@ export class Language {
     return (extension) => outputs.find(({ name }) => name.endsWith(extension))?.text ?? "";
   }
 
+  /** Lets later cells use a global of this name. */
+  declare(name: string): void {
+    this.#files.commit(`export declare let ${name}: any;\n`);
+  }
+
   /** Forgets what cells declared: their variables are gone. */
   reset(): void {
     this.#files.reset();

@@ -16,6 +16,7 @@ export interface LanguageRequests {
   inspect: { args: [text: string, cursor: number]; result: ReturnType<typeof inspect> };
   completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
   compileImport: { args: [specifier: string]; result: ReturnType<Language["compileImport"]> };
+  declare: { args: [name: string]; result: void };
   reset: { args: []; result: void };
   lookAgain: { args: []; result: void };
 }

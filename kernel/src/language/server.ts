@@ -72,6 +72,9 @@ function methodsWith(library: Library): Methods & { readDocumentation(): void } 
     inspect: (text, cursor) => inspect(opened(), text, cursor),
     completeness: (text) => completeness(rewriteCommands(text).text),
     compileImport: (specifier) => opened().compileImport(specifier),
+    declare: (name) => {
+      opened().declare(name);
+    },
     reset: () => {
       opened().reset();
     },

@@ -9,6 +9,7 @@ import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-na
 import type { RunCommand } from "../session-protocol.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
+import { mimeBundle } from "./mime-bundle.js";
 import { ModuleLoader, type Import } from "./module-loader.js";
 import { Timer } from "./timer.js";
 
@@ -130,6 +131,12 @@ export class CellHelpers {
   capture = async (pieces: readonly string[], values: readonly unknown[]): Promise<ShellLines> => {
     const { captureShell } = await import("./commands/shell.js");
     return captureShell(pieces, values);
+  };
+
+  /** How a value is shown, as JSON, where that is known at once: for the debugger. */
+  richly = (value: unknown): string | undefined => {
+    const data = mimeBundle(value);
+    return data instanceof Promise ? undefined : JSON.stringify(data);
   };
 
   startTimer = (): void => {

@@ -18,11 +18,6 @@ type Compiled = Pick<CompiledCell, "label" | "source" | "sourceMap">;
 const MOST_KEPT = 5000;
 const known = new Map<string, { readonly compiled: Compiled; map?: SourceMap }>();
 
-/** The script URL of a cell. */
-export function cellUrl(cell: CompiledCell): string {
-  return `cell-${cell.id}.ts`;
-}
-
 /** Remembers what is evaluated under this URL. */
 export function rememberSource(url: string, compiled: Compiled): void {
   known.set(url, { compiled });

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { PacketReader, PIPE, type InterruptRequest } from "../session-protocol.js";
+import { encodePacket, PacketReader, PIPE, type DebugRequest, type InterruptRequest } from "../session-protocol.js";
+import type { DebugRelay } from "./debug-relay.js";
 import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
 
 /**
@@ -18,20 +19,35 @@ const GRACE_MS = 100;
 const TERMINATION_MS = 400;
 
 const { heard } = workerData as InterruptThreadData;
-const reader = new PacketReader<InterruptRequest>();
+const reader = new PacketReader<InterruptRequest | DebugRequest>();
 let serial = 0;
 
 const inspector = new Session();
 inspector.connectToMainThread();
 
 // A socket, not a file: a read of a file would block a thread that the process waits for when it exits.
-const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: false });
+const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: true });
 pipe.on("data", (chunk) => {
-  for (const request of reader.push(chunk)) interrupt(request.ids);
+  for (const request of reader.push(chunk)) {
+    if (request.type === "interrupt") interrupt(request.ids);
+    else void debug(request);
+  }
 });
+// The front has just ended; `close` follows.
+pipe.on("error", () => undefined);
 // The front has ended, or crashed: there is nobody left to work for, and the main thread may be in an endless loop. What
 // cells have started goes too: on all but Windows the session leads a process group.
 pipe.on("close", () => process.kill(process.platform === "win32" ? process.pid : -process.pid, "SIGKILL"));
+
+let relay: Promise<DebugRelay> | undefined;
+
+/** A session that is not debugged loads nothing for it. */
+async function debug(request: DebugRequest): Promise<void> {
+  relay ??= import("./debug-relay.js").then(
+    ({ DebugRelay }) => new DebugRelay((message) => pipe.write(encodePacket(message))),
+  );
+  (await relay).handle(request);
+}
 
 function interrupt(ids: readonly number[]): void {
   const mine = ++serial;
@@ -40,6 +56,9 @@ function interrupt(ids: readonly number[]): void {
   setTimeout(() => {
     if (!ignored()) return;
     inspector.post("Runtime.terminateExecution");
+    void relay?.then((debugged) => {
+      debugged.terminate();
+    });
     setTimeout(() => {
       if (ignored()) interruptAwaitedChild();
     }, TERMINATION_MS);

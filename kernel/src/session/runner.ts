@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { types } from "node:util";
 import { stopBars } from "../cell-api/progress/bar.js";
 import { flushUpdates } from "../cell-api/update-limiter.js";
-import type { RunCommand } from "../session-protocol.js";
+import { cellUrl, type RunCommand } from "../session-protocol.js";
 import type { CellHelpers } from "./cell-helpers.js";
-import { cellUrl, rememberSource } from "./cells.js";
+import { rememberSource } from "./cells.js";
 import { runAsCell } from "./current-cell.js";
 import { evaluate } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
@@ -26,7 +26,7 @@ export class Runner {
   /** Runs a cell and reports its outcome. */
   async run(command: RunCommand): Promise<void> {
     const { cell, silent } = command;
-    rememberSource(cellUrl(cell), cell);
+    rememberSource(cellUrl(cell.id), cell);
     this.#helpers.expect(command);
     const outcome = await runAsCell(cell.id, async () => {
       const result = await this.#tasks.untilInterrupted(cell.id, true, () => this.#evaluate(cell, silent));
@@ -43,7 +43,7 @@ export class Runner {
   }
 
   async #evaluate(cell: RunCommand["cell"], silent: boolean): Promise<void> {
-    const evaluation = await evaluate(cell.javascript, cellUrl(cell));
+    const evaluation = await evaluate(cell.javascript, cellUrl(cell.id));
     if (evaluation.status === "terminated") throw new KeyboardInterrupt();
     if (evaluation.status === "thrown") throw evaluation.error;
     const result = this.#helpers.takeResult();

@@ -142,6 +142,37 @@ const historyItem: Schema = {
 const comm = { comm_id: string, data: anyObject };
 const shutdownReply = reply({ restart: boolean });
 
+/** What the debugger says is in the words of the Debug Adapter Protocol: a response, or an event. */
+const debugReply: Schema = {
+  oneOf: [
+    object({
+      ...{ type: constant("response"), seq: natural, request_seq: natural, command: string },
+      ...{ success: constant(true), body: anyObject },
+    }),
+    object({
+      ...{ type: constant("response"), seq: natural, request_seq: natural, command: string },
+      ...{ success: constant(false), message: string },
+    }),
+  ],
+};
+
+const debugEvent: Schema = {
+  oneOf: [
+    object({ type: constant("event"), seq: natural, event: { enum: ["initialized"] }, body: object({}) }),
+    object({
+      ...{ type: constant("event"), seq: natural, event: constant("stopped") },
+      body: object({
+        reason: { enum: ["breakpoint", "step", "exception", "pause"] },
+        ...{ threadId: natural, allThreadsStopped: boolean },
+      }),
+    }),
+    object({
+      ...{ type: constant("event"), seq: natural, event: constant("continued") },
+      body: object({ threadId: natural, allThreadsContinued: boolean }),
+    }),
+  ],
+};
+
 /** A request is answered where it was made: not only what belongs on control may be asked there, with ipykernel too. */
 const replies: readonly KernelChannel[] = ["shell", "control"];
 
@@ -175,7 +206,7 @@ const messages: Readonly<Record<string, readonly [channels: readonly KernelChann
   create_subshell_reply: [["control"], reply({ subshell_id: string })],
   delete_subshell_reply: [["control"], reply({})],
   list_subshell_reply: [["control"], reply({ subshell_id: strings })],
-  debug_reply: [["control"], anyObject],
+  debug_reply: [["control"], debugReply],
   input_request: [["stdin"], object({ prompt: string, password: boolean })],
   iopub_welcome: [["iopub"], object({ subscription: string })],
   stream: [["iopub"], object({ name: { enum: ["stdout", "stderr"] }, text: { type: "string", minLength: 1 } })],
@@ -189,7 +220,7 @@ const messages: Readonly<Record<string, readonly [channels: readonly KernelChann
   error: [["iopub"], object(failure)],
   status: [["iopub"], object({ execution_state: { enum: ["busy", "idle", "starting"] } })],
   clear_output: [["iopub"], object({ wait: boolean })],
-  debug_event: [["iopub"], anyObject],
+  debug_event: [["iopub"], debugEvent],
   comm_open: [["iopub"], object({ ...comm, target_name: string })],
   comm_msg: [["iopub"], object(comm)],
   comm_close: [["iopub"], object(comm)],
