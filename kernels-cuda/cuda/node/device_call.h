@@ -44,6 +44,19 @@ class DeviceCall : public Call {
     return result;
   }
 
+  /// An array of numbers, NaN and infinities too.
+  std::vector<double> listOfNumbers(const char* name) {
+    std::vector<double> result;
+    for (const napi_value value : list(name)) {
+      double number;
+      if (napi_get_value_double(env(), value, &number) != napi_ok) {
+        throw Napi::TypeError::New(env(), std::string(name) + " must hold numbers");
+      }
+      result.push_back(number);
+    }
+    return result;
+  }
+
   /// Any tensor, with its bytes.
   void* anyTensor(const char* name, size_t& bytes) { return known(next(name, "a tensor's address"), name, bytes); }
 

@@ -1,6 +1,8 @@
-// Memory of the pool that a kernel needs while it runs. It is given back in the order of the stream, so that it may go as
-// soon as the launch has returned.
+// Device memory for the time of a launch: it goes back to the pool when the stream has come past what was queued with it.
 #pragma once
+
+#include <cstdint>
+#include <vector>
 
 #include "runtime/device.h"
 
@@ -8,25 +10,44 @@ namespace metastate::cuda {
 
 class Scratch {
  public:
-  /// Room for so many floats; none when there are none.
-  Scratch(Device& device, size_t floats)
-      : device_(device), memory_(floats == 0 ? nullptr : device.allocate(floats * sizeof(float))) {}
-  ~Scratch() {
-    if (memory_ == nullptr) return;
+  /// Throws OutOfMemory. Of none there is no memory.
+  Scratch(Device& device, int64_t floats)
+      : device_(device), data_(floats > 0 ? device.allocate(static_cast<size_t>(floats) * sizeof(float)) : nullptr) {}
+
+  /// A copy of a table, which must not be empty.
+  template <typename Row>
+  Scratch(Device& device, const std::vector<Row>& table)
+      : device_(device), data_(device.allocate(table.size() * sizeof(Row))) {
     try {
-      device_.free(memory_);
-    } catch (const CudaError&) {
-      // What went wrong with the launch is told by whoever waits for it.
+      device.upload(data_, table.data(), table.size() * sizeof(Row));
+    } catch (...) {
+      release();
+      throw;
     }
   }
+
+  ~Scratch() { release(); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  float* floats() const { return static_cast<float*>(memory_); }
+  float* floats() const { return static_cast<float*>(data_); }
+  template <typename T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
 
  private:
+  void release() noexcept {
+    if (!data_) return;
+    try {
+      device_.free(data_);
+    } catch (const CudaError&) {
+      // An error of the device: whatever waits for it next tells.
+    }
+  }
+
   Device& device_;
-  void* const memory_;
+  void* data_;
 };
 
 }  // namespace metastate::cuda

@@ -1,6 +1,7 @@
 /**
  * The ops of the Meta-State library, by the names under which it declares them. Their mathematics stands with the C++ in
- * `cpp/ops/`, their inputs and outputs with the library; what is here hands arrays over.
+ * `cpp/ops/`, their inputs and outputs with the library; what is here hands arrays over and never looks into one: the `cuda`
+ * backend runs these bodies too, with addresses on the GPU for arrays.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { sizeOf, type Inputs, type NativeBodies, type NativeBody, type KernelMemory } from "./native-kernel.js";
@@ -143,7 +144,7 @@ const gates: NativeBodies<KernelMemory> = {
   Interpolate(binding, backend, inputs) {
     const made = outputs(backend, [inputs["from"]!.shape]);
     const [from, to, gate] = values(backend, inputs, ["from", "to", "gate"]);
-    binding.interpolate(from!.length, from!, to!, gate!, made.arrays[0]!);
+    binding.interpolate(sizeOf(inputs["from"]!.shape), from!, to!, gate!, made.arrays[0]!);
     return made.infos;
   },
 
@@ -152,21 +153,22 @@ const gates: NativeBodies<KernelMemory> = {
     const made = outputs(backend, [shape, shape, shape]);
     const [from, to, gate, dy] = values(backend, inputs, ["from", "to", "gate", "dy"]);
     const [dfrom, dto, dgate] = made.arrays;
-    binding.interpolateGrad(from!.length, from!, to!, gate!, dy!, dfrom!, dto!, dgate!);
+    binding.interpolateGrad(sizeOf(shape), from!, to!, gate!, dy!, dfrom!, dto!, dgate!);
     return made.infos;
   },
 
   SquaredRelu(binding, backend, inputs) {
     const made = outputs(backend, [inputs["x"]!.shape]);
     const x = backend.floats(inputs["x"]!);
-    binding.squaredRelu(x.length, x, made.arrays[0]!);
+    binding.squaredRelu(sizeOf(inputs["x"]!.shape), x, made.arrays[0]!);
     return made.infos;
   },
 
   SquaredReluGrad(binding, backend, inputs) {
     const made = outputs(backend, [inputs["x"]!.shape]);
     const x = backend.floats(inputs["x"]!);
-    binding.squaredReluGrad(x.length, x, backend.floats(inputs["dy"]!), made.arrays[0]!);
+    const dy = backend.floats(inputs["dy"]!);
+    binding.squaredReluGrad(sizeOf(inputs["x"]!.shape), x, dy, made.arrays[0]!);
     return made.infos;
   },
 };
@@ -204,7 +206,14 @@ const tokens: NativeBodies<KernelMemory> = {
     const vocabulary = shape.at(-1)!;
     const targets = backend.integers(inputs["targets"]!);
     const logits = backend.floats(inputs["logits"]!);
-    binding.crossEntropy(targets.length, vocabulary, logits, targets, made.arrays[0]!, made.arrays[1]!);
+    binding.crossEntropy(
+      sizeOf(inputs["targets"]!.shape),
+      vocabulary,
+      logits,
+      targets,
+      made.arrays[0]!,
+      made.arrays[1]!,
+    );
     return made.infos;
   },
 
@@ -213,7 +222,8 @@ const tokens: NativeBodies<KernelMemory> = {
     const made = outputs(backend, [shape]);
     const targets = backend.integers(inputs["targets"]!);
     const [probabilities, dloss] = values(backend, inputs, ["probabilities", "dloss"]);
-    binding.crossEntropyGrad(targets.length, shape.at(-1)!, probabilities!, targets, dloss!, made.arrays[0]!);
+    const rows = sizeOf(inputs["targets"]!.shape);
+    binding.crossEntropyGrad(rows, shape.at(-1)!, probabilities!, targets, dloss!, made.arrays[0]!);
     return made.infos;
   },
 
@@ -221,7 +231,8 @@ const tokens: NativeBodies<KernelMemory> = {
     const [rows, width] = inputs["weight"]!.shape as [number, number];
     const made = outputs(backend, [[...inputs["tokens"]!.shape, width]]);
     const list = backend.integers(inputs["tokens"]!);
-    binding.embedding(list.length, rows, width, backend.floats(inputs["weight"]!), list, made.arrays[0]!);
+    const count = sizeOf(inputs["tokens"]!.shape);
+    binding.embedding(count, rows, width, backend.floats(inputs["weight"]!), list, made.arrays[0]!);
     return made.infos;
   },
 
@@ -229,7 +240,8 @@ const tokens: NativeBodies<KernelMemory> = {
     const [rows, width] = inputs["weight"]!.shape as [number, number];
     const made = outputs(backend, [[rows, width]]);
     const list = backend.integers(inputs["tokens"]!);
-    binding.embeddingGrad(list.length, rows, width, list, backend.floats(inputs["dy"]!), made.arrays[0]!);
+    const count = sizeOf(inputs["tokens"]!.shape);
+    binding.embeddingGrad(count, rows, width, list, backend.floats(inputs["dy"]!), made.arrays[0]!);
     return made.infos;
   },
 };
@@ -242,7 +254,7 @@ const optimiser: NativeBodies<KernelMemory> = {
     const [parameter, gradient, moment1, moment2] = values(backend, inputs, names);
     const numbers = attributes as Record<string, number>;
     binding.adamW(
-      parameter!.length,
+      sizeOf(shape),
       numbers["learningRate"]!,
       numbers["beta1"]!,
       numbers["beta2"]!,

@@ -5,8 +5,8 @@ import type { OpShape, Reference } from "./op-references.js";
 
 type Arrays = Readonly<Record<string, Float32Array>>;
 
-/** One op: its operands with their lengths and ranges, its forward and backward call. */
-export interface OpCase {
+/** One op: its operands with their lengths and ranges, its forward and backward call on an addon. */
+export interface OpCase<Binding = NativeBinding> {
   readonly name: string;
   readonly reference: Reference;
   /** operands: how many values of a shape, and from where to where they lie (−1 to 1 when left out) */
@@ -17,10 +17,10 @@ export interface OpCase {
   readonly differentiated?: readonly string[];
   /** outputs by number that a gradient is asked for; all when left out */
   readonly adjoints?: readonly number[];
-  readonly forward: (binding: NativeBinding, s: OpShape, o: Arrays, y: Float32Array[]) => void;
+  readonly forward: (binding: Binding, s: OpShape, o: Arrays, y: Float32Array[]) => void;
   /** Absent when there is no gradient kernel. Writes the gradients by operand's name; `dy` are the adjoints, `y` the outputs. */
   readonly backward?: (
-    binding: NativeBinding,
+    binding: Binding,
     s: OpShape,
     o: Arrays,
     dy: Float32Array[],

@@ -5,7 +5,7 @@ import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
-import { adamW as adamWStep } from "../ops/adamw/adamw.js";
+import { adamWAll, type AdamWUpdate } from "../ops/adamw/adamw-all.js";
 import { expectShape } from "../ops/shape.js";
 import { trainableNames, type Trainable } from "./trainable.js";
 
@@ -93,28 +93,31 @@ export class AdamW {
   update(gradients: ReadonlyMap<string, Tensor>, norm: Scalar, learningRate: number): void {
     this.count++;
     const [beta1, beta2] = this.options.betas;
-    for (const group of this.groups) {
-      const attributes = {
-        learningRate: learningRate * group.learningRateFactor,
-        beta1,
-        beta2,
-        epsilon: this.options.epsilon,
-        weightDecay: group.weightDecay,
-        step: this.count,
-        clip: this.options.clip,
-      };
-      for (const name of group.parameters) {
+    const { epsilon, clip } = this.options;
+    const names: string[] = [];
+    const updates: AdamWUpdate[] = [];
+    for (const { parameters, learningRateFactor, weightDecay } of this.groups) {
+      for (const name of parameters) {
         const gradient = gradients.get(name);
         if (!gradient) continue;
-        const variable = this.parameters.get(name)!;
-        const before = this.held.get(name)!;
-        const [value, first, second] = adamWStep(variable, gradient, before.first, before.second, norm, attributes);
-        variable.assign(value);
-        tf.dispose([value, before.first, before.second]);
-        // Kept: a caller's tf.tidy around an update must not free them.
-        this.held.set(name, { first: tf.keep(first), second: tf.keep(second) });
+        const { first: moment1, second: moment2 } = this.held.get(name)!;
+        const parameter = this.parameters.get(name)!;
+        names.push(name);
+        updates.push({
+          ...{ parameter, gradient, moment1, moment2 },
+          learningRate: learningRate * learningRateFactor,
+          weightDecay,
+        });
       }
     }
+    let i = 0;
+    adamWAll(updates, norm, { beta1, beta2, epsilon, step: this.count, clip }, (update, value, first, second) => {
+      const name = names[i++]!;
+      this.parameters.get(name)!.assign(value);
+      tf.dispose([value, update.moment1, update.moment2]);
+      // Kept: a caller's tf.tidy around an update must not free them.
+      this.held.set(name, { first: tf.keep(first), second: tf.keep(second) });
+    });
   }
 
   /**
