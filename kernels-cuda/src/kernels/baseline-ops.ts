@@ -1,6 +1,7 @@
 /**
  * The library's ops of the models that Meta-State is compared with, and of parameter tokens, by the names under which it
- * declares them. Their mathematics stands with the C++ in `cpp/ops/`, `cpp/attention/` and `cpp/wkv4/`.
+ * declares them. Their mathematics stands with the C++ in `cpp/ops/`, `cpp/attention/` and `cpp/wkv4/`. No body looks into an
+ * array: `cuda` runs them too, with addresses.
  */
 import type { NativeBackend } from "../backend/native-backend.js";
 import { sizeOf, type Inputs, type NativeBodies, type NativeBody } from "./native-kernel.js";
@@ -55,7 +56,7 @@ const elements: NativeBodies = {
 
   SwiGlu(binding, backend, { gate, x }) {
     const y = backend.makeFloats(x!.shape);
-    binding.swiGlu(y.floats.length, backend.floats(gate!), backend.floats(x!), y.floats);
+    binding.swiGlu(sizeOf(x!.shape), backend.floats(gate!), backend.floats(x!), y.floats);
     return [y.info];
   },
 
@@ -63,7 +64,7 @@ const elements: NativeBodies = {
     const dgate = backend.makeFloats(x!.shape);
     const dx = backend.makeFloats(x!.shape);
     const operands = [backend.floats(gate!), backend.floats(x!), backend.floats(dy!)] as const;
-    binding.swiGluGrad(dx.floats.length, ...operands, dgate.floats, dx.floats);
+    binding.swiGluGrad(sizeOf(x!.shape), ...operands, dgate.floats, dx.floats);
     return [dgate.info, dx.info];
   },
 

@@ -4,6 +4,7 @@
  */
 import type { CoreBinding } from "./core-binding.js";
 import type { ElementwiseBinding } from "./elementwise-binding.js";
+import type { OpsBinding } from "./ops-binding.js";
 import type { PlatformTestsBinding } from "./platform-tests-binding.js";
 import type { RecurrenceBinding } from "./recurrence-binding.js";
 
@@ -11,4 +12,5 @@ import type { RecurrenceBinding } from "./recurrence-binding.js";
 export const cudaInterfaceVersion = 1;
 
 /** The addon. */
-export interface CudaBinding extends CoreBinding, ElementwiseBinding, PlatformTestsBinding, RecurrenceBinding {}
+export interface CudaBinding
+  extends CoreBinding, ElementwiseBinding, OpsBinding, PlatformTestsBinding, RecurrenceBinding {}

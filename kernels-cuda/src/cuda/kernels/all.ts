@@ -2,6 +2,7 @@
 import type { CudaBodies } from "../cuda-kernel.js";
 import { elementwiseKernels } from "./elementwise.js";
 import { metaPassKernels } from "./meta-pass.js";
+import { libraryKernels } from "./library-ops.js";
 import { viewKernels } from "./views.js";
 import { wkv7Kernels } from "./wkv7.js";
 
@@ -10,4 +11,5 @@ export const cudaKernels: CudaBodies = {
   ...elementwiseKernels,
   ...wkv7Kernels,
   ...metaPassKernels,
+  ...libraryKernels,
 };

@@ -1,8 +1,6 @@
-// The library's ops of other models than Meta-State's on the GPU: attention, rotary positions, RMS norm, SwiGLU,
-// TokenFormer's activations, groups of parameter tokens, RWKV-4. src/cuda/addon/ops-binding.ts is the declaration.
+// The ops of the models that Meta-State is compared with, and of parameter tokens, on the GPU. Arguments are those of the
+// native addon's functions of the same names.
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "node/bindings.h"
@@ -41,7 +39,7 @@ Attention attentionInputs(DeviceCall& call, int64_t& queries, int64_t& rows) {
   return o;
 }
 
-/// causalAttention(batch, time, keys, heads, size, q, k, v, starts, y, logSums)
+/// attention(batch, time, keys, heads, size, q, k, v, starts, y, logSums)
 Napi::Value attentionCall(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   int64_t queries, rows;
@@ -51,7 +49,7 @@ Napi::Value attentionCall(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// causalAttentionGrad(batch, time, keys, heads, size, q, k, v, starts, y, logSums, dy, dq, dk, dv)
+/// attentionGrad(batch, time, keys, heads, size, q, k, v, starts, y, logSums, dy, dq, dk, dv)
 Napi::Value attentionGradCall(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   int64_t queries, rows;
@@ -172,21 +170,7 @@ Napi::Value groupWeightsCall(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// A list of tensors of these sizes.
-template <size_t count>
-std::array<float*, count> tensors(DeviceCall& call, const char* name, const std::array<int64_t, count>& sizes) {
-  std::vector<int64_t> there;
-  const std::vector<float*> given = call.listOfAnyDeviceFloats(name, there);
-  if (!std::equal(there.begin(), there.end(), sizes.begin(), sizes.end())) {
-    throw Napi::RangeError::New(call.env(), std::string(name) + " are not " + std::to_string(count) +
-                                                " tensors of the sizes that the shape wants");
-  }
-  std::array<float*, count> result;
-  std::copy(given.begin(), given.end(), result.begin());
-  return result;
-}
-
-/// batch, time, width, inputs
+/// batch, time, width, w, u, k, v, numerator, denominator, exponent
 Wkv4 wkv4Inputs(DeviceCall& call, int64_t& steps, int64_t& channels) {
   Wkv4 o{};
   o.batch = integer(call, "batch");
@@ -194,50 +178,47 @@ Wkv4 wkv4Inputs(DeviceCall& call, int64_t& steps, int64_t& channels) {
   o.width = integer(call, "width");
   channels = product(call.env(), {o.batch, o.width});
   steps = product(call.env(), {channels, o.time});
-  const auto [w, u, k, v, numerator, denominator, exponent] =
-      tensors<7>(call, "inputs", {o.width, o.width, steps, steps, channels, channels, channels});
-  o.w = w;
-  o.u = u;
-  o.k = k;
-  o.v = v;
-  o.numerator = numerator;
-  o.denominator = denominator;
-  o.exponent = exponent;
+  o.w = call.deviceFloats("w", o.width);
+  o.u = call.deviceFloats("u", o.width);
+  o.k = call.deviceFloats("k", steps);
+  o.v = call.deviceFloats("v", steps);
+  o.numerator = call.deviceFloats("numerator", channels);
+  o.denominator = call.deviceFloats("denominator", channels);
+  o.exponent = call.deviceFloats("exponent", channels);
   return o;
 }
 
-/// wkv4(batch, time, width, inputs, outputs)
+/// wkv4(batch, time, width, w, u, k, v, numerator, denominator, exponent, y, nextNumerator, nextDenominator, nextExponent)
 Napi::Value wkv4Call(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   int64_t steps, channels;
   const Wkv4 o = wkv4Inputs(call, steps, channels);
-  const auto [y, numerator, denominator, exponent] =
-      tensors<4>(call, "outputs", {steps, channels, channels, channels});
+  float* y = call.deviceFloats("y", steps);
+  float* numerator = call.deviceFloats("nextNumerator", channels);
+  float* denominator = call.deviceFloats("nextDenominator", channels);
+  float* exponent = call.deviceFloats("nextExponent", channels);
   wkv4(call.stream(), o, y, numerator, denominator, exponent);
   return info.Env().Undefined();
 }
 
-/// wkv4Grad(batch, time, width, inputs, adjoints, gradients)
+/// wkv4Grad(batch, time, width, w, u, k, v, numerator, denominator, exponent, dy, dNumerator, dDenominator, dExponent, dw,
+/// du, dk, dv, dnumerator, ddenominator, dexponent): adjoints of the last state, then gradients
 Napi::Value wkv4GradCall(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   int64_t steps, channels;
   const Wkv4 o = wkv4Inputs(call, steps, channels);
   Wkv4Grad g{};
-  const auto [dy, dNumerator, dDenominator, dExponent] =
-      tensors<4>(call, "adjoints", {steps, channels, channels, channels});
-  g.dy = dy;
-  g.dNumerator = dNumerator;
-  g.dDenominator = dDenominator;
-  g.dExponent = dExponent;
-  const auto [dw, du, dk, dv, dnumerator, ddenominator, dexponent] =
-      tensors<7>(call, "gradients", {o.width, o.width, steps, steps, channels, channels, channels});
-  g.dw = dw;
-  g.du = du;
-  g.dk = dk;
-  g.dv = dv;
-  g.dnumerator = dnumerator;
-  g.ddenominator = ddenominator;
-  g.dexponent = dexponent;
+  g.dy = call.deviceFloats("dy", steps);
+  g.dNumerator = call.deviceFloats("dNumerator", channels);
+  g.dDenominator = call.deviceFloats("dDenominator", channels);
+  g.dExponent = call.deviceFloats("dExponent", channels);
+  g.dw = call.deviceFloats("dw", o.width);
+  g.du = call.deviceFloats("du", o.width);
+  g.dk = call.deviceFloats("dk", steps);
+  g.dv = call.deviceFloats("dv", steps);
+  g.dnumerator = call.deviceFloats("dnumerator", channels);
+  g.ddenominator = call.deviceFloats("ddenominator", channels);
+  g.dexponent = call.deviceFloats("dexponent", channels);
   const Scratch scratch(call.device(), wkv4GradScratch(o));
   wkv4Grad(call.stream(), o, g, scratch.floats());
   return info.Env().Undefined();
@@ -245,9 +226,9 @@ Napi::Value wkv4GradCall(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-METASTATE_BINDING(more_ops) {
-  define<attentionCall>(exports, "causalAttention");
-  define<attentionGradCall>(exports, "causalAttentionGrad");
+METASTATE_BINDING(baseline_ops) {
+  define<attentionCall>(exports, "attention");
+  define<attentionGradCall>(exports, "attentionGrad");
   define<rotaryCall>(exports, "rotary");
   define<rmsNormCall>(exports, "rmsNorm");
   define<rmsNormGradCall>(exports, "rmsNormGrad");

@@ -1,0 +1,94 @@
+/**
+ * The library's ops on the GPU. Those that the `native` backend has too run the same bodies: the CUDA addon's functions take
+ * the same arguments in the same places, an address where the native ones take an array.
+ */
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "../../addon/binding.js";
+import type { NativeBackend } from "../../backend/native-backend.js";
+import { baselineKernels } from "../../kernels/baseline-ops.js";
+import { libraryKernels as forMetaState } from "../../kernels/library-ops.js";
+import type { Address } from "../addon/core-binding.js";
+import type { CudaBackend } from "../cuda-backend.js";
+import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
+
+/** What a body asks of a backend, with addresses for arrays. */
+interface AddressMemory {
+  floats(tensor: TensorInfo): Address;
+  integers(tensor: TensorInfo): Address;
+  makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Address };
+}
+
+const memories = new WeakMap<CudaBackend, AddressMemory>();
+
+function memoryOf(backend: CudaBackend): AddressMemory {
+  let memory = memories.get(backend);
+  if (!memory) {
+    memory = {
+      floats: (tensor) => backend.floats(tensor),
+      integers: (tensor) => backend.integers(tensor),
+      makeFloats(shape) {
+        const { info, address } = backend.makeFloats(shape);
+        return { info, floats: address };
+      },
+    };
+    memories.set(backend, memory);
+  }
+  return memory;
+}
+
+const sharedKernels: CudaBodies = Object.fromEntries(
+  Object.entries({ ...forMetaState, ...baselineKernels }).map(([name, body]): [string, CudaBody] => [
+    name,
+    (binding, backend, inputs, attributes) =>
+      // Types say arrays; the bodies only hand them over, and both addons check what they get.
+      body(binding as unknown as NativeBinding, memoryOf(backend) as unknown as NativeBackend, inputs, attributes),
+  ]),
+);
+
+/** The library's optional kernel of a whole step; its inputs and attributes stand with the library's `adamWAllName`. */
+const AdamWAll: CudaBody = (binding, backend, inputs, attributes) => {
+  const numbers = attributes as Record<"beta1" | "beta2" | "epsilon" | "step" | "clip", number>;
+  const { learningRates, weightDecays } = attributes as Record<"learningRates" | "weightDecays", number[]>;
+  const counted = (name: string): TensorInfo[] => learningRates.map((_, i) => inputs[`${name}${i}`]!);
+  const given = { parameter: counted("parameter"), moment1: counted("moment1_"), moment2: counted("moment2_") };
+  const addresses = (tensors: readonly TensorInfo[]): Address[] => tensors.map((tensor) => backend.floats(tensor));
+  const before = {
+    parameters: addresses(given.parameter),
+    gradients: addresses(counted("gradient")),
+    moments1: addresses(given.moment1),
+    moments2: addresses(given.moment2),
+  };
+  const [parameters, moments1, moments2] = [given.parameter, given.moment1, given.moment2].map((tensors) =>
+    tensors.map((tensor) => successor(backend, tensor)),
+  ) as [TensorInfo[], TensorInfo[], TensorInfo[]];
+  binding.adamWAll(
+    numbers.beta1,
+    numbers.beta2,
+    numbers.epsilon,
+    numbers.step,
+    numbers.clip,
+    learningRates,
+    weightDecays,
+    backend.floats(inputs["norm"]!),
+    before.parameters,
+    before.gradients,
+    before.moments1,
+    before.moments2,
+    addresses(parameters),
+    addresses(moments1),
+    addresses(moments2),
+  );
+  return parameters.flatMap((parameter, i) => [parameter, moments1[i]!, moments2[i]!]);
+};
+
+/**
+ * Where a tensor's next values go: to its own place when nobody else holds them, so that a step needs no memory for a second
+ * copy of the model. What reads a tensor comes before in the stream.
+ */
+function successor(backend: CudaBackend, tensor: TensorInfo): TensorInfo {
+  return backend.refCount(tensor.dataId) === 1
+    ? backend.view(tensor, tensor.shape)
+    : backend.makeFloats(tensor.shape).info;
+}
+
+export const libraryKernels: CudaBodies = { ...sharedKernels, AdamWAll };
