@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { version_cpu } from "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 
+import { checkNumerics } from "./engine/check-numerics.js";
 import { precisions, type EngineControls, type Precision } from "./engine/controls.js";
 import { EngineInfo } from "./engine/engine-info.js";
 import { ConfigurationError } from "./errors.js";
@@ -70,7 +71,7 @@ export function registerKernels(provider: KernelProvider): void {
 /**
  * Chooses and starts the engine, once: later calls give the same answer.
  *
- * A precision that the engine does not have is told among what is not in use, and `float32` is computed.
+ * With `METASTATE_CHECK_NUMERICS=1` in the environment, {@link checkNumerics} begins here. A precision that the engine does not have is told among what is not in use, and `float32` is computed.
  *
  * @throws ConfigurationError when an engine asked for by name is unknown or cannot run, naming those that can; or when
  *   there is no such precision
@@ -142,6 +143,10 @@ async function choose({
     const kernels = await addKernels(result.backend, unavailable);
     current = new EngineInfo(candidate.name, result.backend, result.device, kernels, unavailable, result.controls);
     usePrecision(current, precision, unavailable);
+    if (!["", "0", undefined].includes(process.env.METASTATE_CHECK_NUMERICS)) {
+      checkNumerics();
+      log("every result is checked for NaN and infinity, which is slow (METASTATE_CHECK_NUMERICS)");
+    }
     tell(current, asked !== undefined, log);
     return current;
   }

@@ -122,3 +122,64 @@ export class ModelFileError extends Error {
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }
+
+/** An input of the op that a {@link NumericsError} is about. */
+export interface CheckedInput {
+  /** as the op calls it */
+  readonly argument: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** its first value that is not finite; `null` when all are */
+  readonly bad: number | null;
+  /** what it is in the model, where that is known */
+  readonly name?: { readonly name: string; readonly kind: "parameter" | "activation" | "from" };
+}
+
+/** What a {@link NumericsError} knows. */
+export interface NumericsFinding {
+  /** the kernel's name */
+  readonly op: string;
+  /** the op that it is a part of; `null` for none */
+  readonly within: string | null;
+  /** which of several outputs, from 0 */
+  readonly output?: number;
+  /** the first bad value, its index, how many there are, and of how many values */
+  readonly value: number;
+  readonly index: number;
+  readonly count: number;
+  readonly size: number;
+  readonly inputs: readonly CheckedInput[];
+  /** the parameter or activation that is the nearest with a name, e.g. `blocks.1.att.w1`; `null` outside models */
+  readonly path: string | null;
+  /** of training, from 1; `null` outside it */
+  readonly step: number | null;
+}
+
+/** An op gave a value that is not finite, while {@link checkNumerics} looked. */
+export class NumericsError extends Error {
+  override readonly name = "NumericsError";
+
+  constructor(readonly finding: NumericsFinding) {
+    const { op, within, output, value, index, count, size, inputs, path, step } = finding;
+    const where = [
+      ...(within === null ? [] : [`in ${within}`]),
+      ...(path === null ? [] : [`at ${path}`]),
+      ...(step === null ? [] : [`in training step ${step}`]),
+    ];
+    const told = inputs.map(({ argument, dtype, shape, bad, name }) => {
+      const called = name && `${name.kind === "from" ? "from" : `the ${name.kind}`} ${name.name}`;
+      const state = bad === null ? undefined : `${bad} already`;
+      const notes = [called, state].filter((note) => note !== undefined);
+      return `${argument} ${dtype} [${shape.join(", ")}]${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`;
+    });
+    const before = inputs.filter(({ bad }) => bad !== null).map(({ argument }) => argument);
+    super(
+      `${op}${output === undefined ? "" : `, output ${output},`} gave ${value}${where.map((part) => ` ${part}`).join("")} ` +
+        `(${count} of ${size} values are not finite, the first at index ${index}). Its inputs: ${told.join("; ")}. ` +
+        (before.length > 0
+          ? `${before.join(" and ")} ${before.length > 1 ? "were" : "was"} so before any op was checked: look at where ` +
+            `${before.length > 1 ? "they come" : "it comes"} from (a checkpoint, data, a constant)`
+          : `All of them are finite: look at their range (a logarithm or root of too little, an overflow), or lower learningRate`),
+    );
+  }
+}

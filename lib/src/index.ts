@@ -23,9 +23,12 @@ export {
   DataError,
   DivergenceError,
   ModelFileError,
+  NumericsError,
   ShapeError,
   TokenError,
+  type CheckedInput,
   type DivergenceDetails,
+  type NumericsFinding,
 } from "./errors.js";
 export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
 export { Random, type RandomSnapshot, type RandomState } from "./random.js";
@@ -49,6 +52,7 @@ export {
   type Precision,
   type PrecisionControl,
 } from "./engine/controls.js";
+export { checkNumerics } from "./engine/check-numerics.js";
 export { EngineInfo, type ProvidedKernels } from "./engine/engine-info.js";
 
 export { profile, type ProfileOptions } from "./profile/profile.js";

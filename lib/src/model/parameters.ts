@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
+import { nameTensor } from "../engine/numerics-context.js";
 import { Random } from "../random.js";
 import type { SseAxis } from "../sse/axes.js";
 import { variantOf } from "../sse/registry.js";
@@ -164,5 +165,6 @@ export function createVariables(specifications: readonly ParameterSpecification[
 export function parameter(parameters: Parameters, name: string): Tensor {
   const found = parameters.get(name);
   if (!found) throw new RangeError(`the model has no parameter "${name}"`);
+  nameTensor(found, "parameter", "", name);
   return found;
 }

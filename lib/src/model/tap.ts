@@ -1,6 +1,7 @@
 /** Taps: where a forward pass shows its named activations, and goes on with what it is given back. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { nameTensor } from "../engine/numerics-context.js";
 import { ShapeError } from "../errors.js";
 import { describeTensor } from "../ops/shape.js";
 import type { Tap } from "./language-model.js";
@@ -13,6 +14,7 @@ import { parameter, type Parameters } from "./parameters.js";
  * @throws ShapeError when the tap gave a tensor of another shape or dtype
  */
 export function tapped<T extends Tensor>(tap: Tap | undefined, name: string, value: T): T {
+  nameTensor(value, "activation", "", name);
   if (!tap) return value;
   const given = tap(name, value);
   if (given === value) return value;
@@ -55,6 +57,8 @@ export class LayerRun {
 
   /** Shows an activation of the layer to the tap, e.g. `att.wkv`; see {@link tapped}. */
   tap<T extends Tensor>(name: string, value: T): T {
-    return this.tapOfPass ? tapped(this.tapOfPass, this.prefix + name, value) : value;
+    if (this.tapOfPass) return tapped(this.tapOfPass, this.prefix + name, value);
+    nameTensor(value, "activation", this.prefix, name);
+    return value;
   }
 }

@@ -90,18 +90,17 @@ export function roofline(
     data,
     {
       title: { text: title },
-      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power" },
-      yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log", exponentformat: "power" },
+      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power", dtick: 1 },
+      yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log", exponentformat: "power", dtick: 1 },
       annotations: [
         note(`${rounded(gflops, 3)} GFLOP/s`, high, gflops, { xanchor: "right", yanchor: "bottom" }),
         note(`${rounded(gigabytesPerSecond, 3)} GB/s`, low, low * gigabytesPerSecond, {
           xanchor: "left",
           yanchor: "bottom",
           xshift: 4,
-          yshift: 14,
+          yshift: 26,
         }),
       ],
-      legend: { orientation: "h", yanchor: "top", y: -0.18, x: 0 },
       height: 460,
     },
     `${title}\n${points.map((point) => `${point.name}: ${portion(point)} of the limit`).join("\n")}`,

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
+import { noteStep } from "../engine/numerics-context.js";
 import type { DivergenceDetails } from "../errors.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import { libraryVersion } from "../version.js";
@@ -114,7 +115,8 @@ export class TrainingRun {
     const batches = await this.source.take(options.accumulate ?? 1);
     if (batches.length === 0) return undefined;
     const started = performance.now();
-    const learned = await this.learn(batches);
+    noteStep(this.steps + 1);
+    const learned = await this.learn(batches).finally(() => noteStep(undefined));
     const tokens = batches.reduce((sum, { inputs }) => sum + inputs.shape[0] * inputs.shape[1], 0);
     this.speed.add(tokens, performance.now() - started);
     const validationLoss = await this.evaluateWhenDue(batches[0]!);

@@ -20,7 +20,7 @@ if (started.ready) {
   test("a training on TensorFlow has the losses that it has on tfjs's wasm backend, and leaves no tensors", async () => {
     const [there, here] = [await losses("tensorflow"), await losses("wasm")];
     assert.equal(there.length, 6);
-    // Measured 3e-7: float32 sums in other orders, over six updates.
+    // Measured 5e-7: float32 sums in other orders, over six updates.
     for (const [i, loss] of there.entries()) assert.ok(Math.abs(loss - here[i]!) < 1e-5, `${loss} and ${here[i]}`);
     assert.ok(there.at(-1)! < there[0]!);
   });
