@@ -1,6 +1,6 @@
 // How functions of the addon come to JavaScript. Each area has a file <area>_binding.cpp with
 //
-//   METASTATE_BINDING(elementwise) {
+//   METASTATE_BINDING(tfjs) {
 //     define<unary>(exports, "unary");
 //   }
 //

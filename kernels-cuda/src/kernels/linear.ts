@@ -6,7 +6,11 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { sizeOf, type NativeBodies } from "./native-kernel.js";
 
 /** Rows of x as a matrix, and both widths; throws on a weight that does not fit. */
-function sizes(x: TensorInfo, weight: TensorInfo, layout: unknown): { rows: number; from: number; to: number } {
+export function linearSizes(
+  x: TensorInfo,
+  weight: TensorInfo,
+  layout: unknown,
+): { rows: number; from: number; to: number } {
   const outIn = layout === "outIn";
   const [to, from] = outIn ? weight.shape : [weight.shape[1], weight.shape[0]];
   if (weight.shape.length !== 2 || from === undefined || to === undefined || x.shape.at(-1) !== from) {
@@ -19,14 +23,14 @@ function sizes(x: TensorInfo, weight: TensorInfo, layout: unknown): { rows: numb
 
 export const linearKernels: NativeBodies = {
   Linear(binding, backend, { x, weight }, { layout }) {
-    const { rows, from, to } = sizes(x!, weight!, layout);
+    const { rows, from, to } = linearSizes(x!, weight!, layout);
     const y = backend.makeFloats([...x!.shape.slice(0, -1), to]);
     binding.matMul(1, rows, to, from, false, layout === "outIn", backend.floats(x!), backend.floats(weight!), y.floats);
     return [y.info];
   },
 
   LinearGrad(binding, backend, { x, weight, dy }, { layout }) {
-    const { rows, from, to } = sizes(x!, weight!, layout);
+    const { rows, from, to } = linearSizes(x!, weight!, layout);
     const outIn = layout === "outIn";
     const dx = backend.makeFloats(x!.shape);
     const dweight = backend.makeFloats(weight!.shape);

@@ -37,12 +37,12 @@ test("what is no tensor is refused, and what has another size", needsCuda, () =>
   const x = onDevice(new Float32Array(10));
   const y = cuda().allocate(36);
   const unary = (...args: unknown[]) => (cuda().unary as (...given: unknown[]) => void)(...args);
-  assert.throws(() => unary(0, 10, x, y), /y has 36 bytes on the GPU; the shape given wants 10 values of 4/);
-  assert.throws(() => unary(0, 10, x, x + 4), /y is no tensor on the GPU: it was disposed/);
+  assert.throws(() => unary(0, 10, x, y, 0, 0), /y has 36 bytes on the GPU; the shape given wants 10 values of 4/);
+  assert.throws(() => unary(0, 10, x, x + 4, 0, 0), /y is no tensor on the GPU: it was disposed/);
   assert.throws(() => unary(0, 10, x, 0), /y is no tensor on the GPU/);
   assert.throws(() => unary(0, 10, x, "y"), /y must be a tensor's address/);
   assert.throws(() => unary(0, 10, x), /y is missing: give a tensor's address/);
-  assert.throws(() => unary(1000, 10, x, x), /no such function/);
+  assert.throws(() => unary(1000, 10, x, x, 0, 0), /there is no function 1000/);
   cuda().free(y);
   assert.throws(() => cuda().free(y), /no tensor on the GPU/);
   assert.throws(() => cuda().upload(x, new Float32Array(9)), /values have 36 bytes, and the tensor 40/);
@@ -52,7 +52,7 @@ test("what is no tensor is refused, and what has another size", needsCuda, () =>
 
 test("an empty tensor has an address, and nothing is done to it", needsCuda, async () => {
   const [x, y] = [onDevice(new Float32Array(0)), cuda().allocate(0)];
-  cuda().unary(0, 0, x, y);
+  cuda().unary(0, 0, x, y, 0, 0);
   assert.equal((await cuda().read(y)).byteLength, 0);
   cuda().free(x);
   cuda().free(y);

@@ -1,15 +1,25 @@
 /** All CUDA kernels, area by area. */
 import type { CudaBodies } from "../cuda-kernel.js";
-import { elementwiseKernels } from "./elementwise.js";
-import { metaPassKernels } from "./meta-pass.js";
+import { arrangementKernels } from "./arrangement.js";
+import { binaryKernels } from "./binary.js";
+import { indexingKernels } from "./indexing.js";
 import { libraryKernels } from "./library-ops.js";
+import { matMulKernels } from "./matmul.js";
+import { metaPassKernels } from "./meta-pass.js";
+import { reductionKernels } from "./reductions.js";
+import { unaryKernels } from "./unary.js";
 import { viewKernels } from "./views.js";
 import { wkv7Kernels } from "./wkv7.js";
 
 export const cudaKernels: CudaBodies = {
   ...viewKernels,
-  ...elementwiseKernels,
   ...wkv7Kernels,
   ...metaPassKernels,
   ...libraryKernels,
+  ...unaryKernels,
+  ...binaryKernels,
+  ...reductionKernels,
+  ...arrangementKernels,
+  ...indexingKernels,
+  ...matMulKernels,
 };

@@ -1,0 +1,53 @@
+// cuBLASLt, opened when the process runs: the addon is built without it, and works with the one of a CUDA toolkit, of the
+// wheel nvidia-cublas or of PyTorch. Only what is used is declared (cublaslt_api.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "products/product.h"
+
+namespace metastate::cuda::products {
+
+struct CublasLtFunctions;
+
+class CublasLt {
+ public:
+  /// Opens the library at `path` and takes it in use. Throws std::runtime_error that says why it cannot be.
+  static void open(const std::string& path);
+  static void forget();
+  /// What is in use, or null.
+  static CublasLt* inUse();
+
+  ~CublasLt();
+
+  const std::string& path() const { return path_; }
+  /// "13.1.0"
+  std::string version() const;
+
+  /// c = op(a) op(b) + bias; operands lie as `precision` says, float32 or bfloat16. False when the library has no way to
+  /// compute this shape: nothing was launched then. Throws std::runtime_error when it fails. `workspace` has
+  /// `workspaceBytes`.
+  bool multiply(const ProductShape& shape, Precision precision, const void* a, const void* b, float* c,
+                const float* bias, void* workspace, cudaStream_t stream);
+
+  /// What its fastest algorithms on the newest GPUs may ask for.
+  static constexpr size_t workspaceBytes = size_t{32} << 20;
+
+ private:
+  struct Plan;
+  struct Key;
+  explicit CublasLt(const std::string& path);
+  Plan& plan(const Key& key);
+
+  std::string path_;
+  void* library_ = nullptr;
+  std::unique_ptr<CublasLtFunctions> functions_;
+  void* handle_ = nullptr;
+  std::map<Key, Plan> plans_;
+};
+
+}  // namespace metastate::cuda::products
