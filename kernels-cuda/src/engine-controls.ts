@@ -5,6 +5,7 @@
 import type { NativeBinding } from "./addon/binding.js";
 import { nativeBackendName } from "./backend/name.js";
 import type { NativeBackend } from "./backend/native-backend.js";
+import { precisionControl } from "./precision.js";
 import { engine, findBackend } from "@tensorflow/tfjs-core";
 
 /** How products of float32 tensors are computed. */
@@ -32,14 +33,16 @@ export interface EngineControls {
 /** The controls of the `native` engine. */
 export function nativeControls(binding: NativeBinding): EngineControls {
   return {
+    precision: precisionControl(binding),
     memory: () => ({
       used: engine().memory().numBytes,
       reserved: (findBackend(nativeBackendName) as NativeBackend).pool.bytes,
       free: process.availableMemory(),
     }),
     versions() {
-      const { compiler, blas, interfaceVersion } = { ...binding.info(), interfaceVersion: binding.interfaceVersion };
-      return { addon: `${interfaceVersion} (${compiler})`, ...(blas && { BLAS: blas }) };
+      const { compiler, blas, oneDnn } = binding.info();
+      const libraries = { ...(blas && { BLAS: blas }), ...(oneDnn && { oneDNN: oneDnn.replace("oneDNN ", "") }) };
+      return { addon: `${binding.interfaceVersion} (${compiler})`, ...libraries };
     },
     threads: () => binding.info().threads,
     peak: async () => ({

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "matmul/blas.h"
+#include "matmul/onednn.h"
 #include "simd/aligned_buffer.h"
 
 namespace metastate {
@@ -10,6 +11,8 @@ namespace {
 
 /// Below this many multiply-adds a second thread costs more than it does.
 constexpr int64_t leastForThreads = 1 << 17;
+/// Below this, rounding the operands and calling oneDNN costs more than its kernel gains.
+constexpr int64_t leastForBfloat16 = 1 << 18;
 /// Below this the library's own preparation costs more than its kernel gains.
 constexpr int64_t leastForBlas = 1 << 15;
 
@@ -39,9 +42,51 @@ int64_t share(int64_t length, int64_t parts, int64_t multiple) {
   return (each + multiple - 1) / multiple * multiple;
 }
 
+/// Calls convert(from, to) for runs of `count` elements on all threads.
+template <typename Convert>
+void convertAll(ThreadPool& pool, int64_t count, Convert convert) {
+  constexpr int64_t run = 1 << 15;
+  pool.run((count + run - 1) / run, [&](int64_t index, int) { convert(index * run, std::min(count, (index + 1) * run)); });
+}
+
+/// Each matrix rounded, and multiplied. Neighbours in a batch that share an operand share its rounding.
+void roundedMatMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
+  const bool native = o.precision == ProductPrecision::bfloat16;
+  const int64_t sizes[] = {o.m * o.k, o.k * o.n};
+  const auto floats = [&](int64_t size) { return static_cast<size_t>(native ? (size + 1) / 2 : size); };
+  const AlignedBuffer rounded[] = {AlignedBuffer(floats(sizes[0])), AlignedBuffer(floats(sizes[1]))};
+  int64_t there[] = {-1, -1};
+  for (size_t g = 0; g < o.aPlaces.size(); ++g) {
+    const int64_t places[] = {o.aPlaces[g], o.bPlaces[g]};
+    const float* from[] = {o.a + places[0], o.b + places[1]};
+    for (int which = 0; which < 2; ++which) {
+      if (there[which] == places[which]) continue;
+      there[which] = places[which];
+      float* to = rounded[which].data();
+      convertAll(pool, sizes[which], [&](int64_t first, int64_t last) {
+        if (native) {
+          path.matMul.toBfloat16(first, last, from[which], reinterpret_cast<uint16_t*>(to));
+        } else {
+          path.matMul.roundToBfloat16(first, last, from[which], to);
+        }
+      });
+    }
+    float* c = o.c + static_cast<int64_t>(g) * o.m * o.n;
+    if (native) {
+      OneDnn::product(pool.threads(), OneDnn::Type::bfloat16, o.transposeA, o.transposeB, o.m, o.n, o.k,
+                      rounded[0].data(), rounded[1].data(), c);
+    } else {
+      matMul(pool, path, {o.m, o.n, o.k, o.transposeA, o.transposeB, {0}, {0}, rounded[0].data(), rounded[1].data(), c});
+    }
+  }
+}
+
 }  // namespace
 
 void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
+  if (o.precision != ProductPrecision::float32 && o.m > 1 && o.m * o.n * o.k >= leastForBfloat16) {
+    return roundedMatMul(pool, path, o);
+  }
   const int64_t batch = static_cast<int64_t>(o.aPlaces.size());
   const int64_t work = o.m * o.n * o.k;
   const int64_t lda = o.transposeA ? o.m : o.k, ldb = o.transposeB ? o.k : o.n;

@@ -9,6 +9,13 @@
 
 namespace metastate {
 
+/// What becomes of the operands of large products; sums are float32 always.
+enum class ProductPrecision {
+  float32,
+  bfloat16,         ///< rounded to bfloat16, by oneDNN in the CPU's own instructions
+  bfloat16Rounded,  ///< rounded to bfloat16 and multiplied as floats: the same up to the order of sums, and slower
+};
+
 /// c[g] = op(a[g]) op(b[g]) for each matrix g of a batch; op transposes, as asked. c is [batch, m, n].
 struct MatMul {
   int64_t m, n, k;  ///< each at least 1
@@ -17,6 +24,7 @@ struct MatMul {
   const float* a;
   const float* b;
   float* c;
+  ProductPrecision precision = ProductPrecision::float32;
 };
 
 void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& operands);

@@ -24,6 +24,9 @@ struct MatMulKernels {
   void (*product)(const ProductOperands&, float* scratch);
   /// The product where a has one row: no packing, b is read once.
   void (*rowProduct)(const ProductOperands&);
+  /// Elements [from, to) to the nearest bfloat16: its bits, or the same value as a float.
+  void (*toBfloat16)(int64_t from, int64_t to, const float* x, uint16_t* y);
+  void (*roundToBfloat16)(int64_t from, int64_t to, const float* x, float* y);
 };
 
 }  // namespace metastate

@@ -10,13 +10,14 @@
 #include "node/call.h"
 #include "node/engine.h"
 #include "matmul/blas.h"
+#include "matmul/onednn.h"
 #include "wkv7/wkv7.h"
 
 namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 5;
+constexpr int interfaceVersion = 6;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");
@@ -84,6 +85,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   about.Set("simdAvailable", strings(info.Env(), available));
   about.Set("simdCompiled", strings(info.Env(), compiledPaths()));
   about.Set("blas", Blas::description());
+  about.Set("oneDnn", OneDnn::description());
+  about.Set("bfloat16", bfloat16Instructions());
   about.Set("threads", Engine::instance().threads());
 #if defined(__clang__)
   about.Set("compiler", "Clang " __clang_version__);

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "matmul/matmul.h"
 #include "simd/paths.h"
 #include "threads/thread_pool.h"
 
@@ -45,6 +46,16 @@ class Engine {
     threads_ = threads;
   }
 
+  ProductPrecision precision() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return precision_;
+  }
+
+  void setPrecision(ProductPrecision precision) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    precision_ = precision;
+  }
+
   const SimdPath& path() {
     std::lock_guard<std::mutex> lock(mutex_);
     return *path_;
@@ -71,6 +82,7 @@ class Engine {
   int threads_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::unique_ptr<ThreadPool> pool_;  // made on first use: loading the addon starts no threads
   const SimdPath* path_ = availablePaths().back();
+  ProductPrecision precision_ = ProductPrecision::float32;
 };
 
 }  // namespace metastate

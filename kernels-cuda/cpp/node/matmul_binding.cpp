@@ -4,6 +4,7 @@
 
 #include "matmul/blas.h"
 #include "matmul/matmul.h"
+#include "matmul/onednn.h"
 #include "node/bindings.h"
 #include "node/call.h"
 #include "node/engine.h"
@@ -55,7 +56,51 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
       o.bPlaces.push_back(g * bSize);
     }
   }
+  o.precision = Engine::instance().precision();
   Engine::instance().use([&](ThreadPool& pool, const SimdPath& path) { matMul(pool, path, o); });
+  return info.Env().Undefined();
+}
+
+/// setPrecision("float32" | "bfloat16" | "bfloat16 rounded"): of products from now on. bfloat16 wants oneDNN.
+Napi::Value setPrecision(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const std::string name = call.text("precision");
+  if (name == "float32") {
+    Engine::instance().setPrecision(ProductPrecision::float32);
+  } else if (name == "bfloat16" && OneDnn::there()) {
+    Engine::instance().setPrecision(ProductPrecision::bfloat16);
+  } else if (name == "bfloat16 rounded") {
+    Engine::instance().setPrecision(ProductPrecision::bfloat16Rounded);
+  } else {
+    throw Napi::RangeError::New(info.Env(), "precision \"" + name + "\" cannot be had: give \"float32\", " +
+                                                (OneDnn::there() ? "\"bfloat16\"" : "(without oneDNN not \"bfloat16\")") +
+                                                " or \"bfloat16 rounded\"");
+  }
+  return info.Env().Undefined();
+}
+
+/// loadOneDnn(path): returns its version.
+Napi::Value loadOneDnn(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const std::string path = call.text("path");
+  return Engine::instance().use([&](ThreadPool&, const SimdPath&) -> Napi::Value {
+    OneDnn::load(path);
+    return Napi::String::New(info.Env(), OneDnn::description());
+  });
+}
+
+/// oneDnnProduct(m, n, k, transposeA, transposeB, a, b, c): in float32, through the calls that bfloat16 products take.
+Napi::Value oneDnnProduct(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const int64_t m = call.size("m"), n = call.size("n"), k = call.size("k");
+  const bool transposeA = call.flag("transposeA"), transposeB = call.flag("transposeB");
+  const float* a = call.floats("a", product(info.Env(), {m, k}));
+  const float* b = call.floats("b", product(info.Env(), {k, n}));
+  float* c = call.floats("c", product(info.Env(), {m, n}));
+  if (!OneDnn::there()) throw Napi::Error::New(info.Env(), "oneDNN is not loaded: loadOneDnn comes first");
+  Engine::instance().use([&](ThreadPool& pool, const SimdPath&) {
+    OneDnn::product(pool.threads(), OneDnn::Type::float32, transposeA, transposeB, m, n, k, a, b, c);
+  });
   return info.Env().Undefined();
 }
 
@@ -78,6 +123,9 @@ Napi::Value loadBlas(const Napi::CallbackInfo& info) {
 void defineMatMul(Napi::Object& exports) {
   define<multiply>(exports, "matMul");
   define<loadBlas>(exports, "loadBlas");
+  define<setPrecision>(exports, "setPrecision");
+  define<loadOneDnn>(exports, "loadOneDnn");
+  define<oneDnnProduct>(exports, "oneDnnProduct");
 }
 
 }  // namespace metastate

@@ -28,6 +28,7 @@ namespace {
 #include "simd/functions.h"
 #include "matmul/blocked_product.h"
 #include "matmul/row_product.h"
+#include "matmul/bfloat16_rounding.h"
 #include "ops/token_shift.h"
 #include "ops/group_norm.h"
 #include "ops/key_preparation.h"
@@ -54,7 +55,7 @@ const SimdPath METASTATE_PATH{
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
     MetaKernels{metaForwardScratch, metaForwardHead, metaWrite, metaRemember, metaReadGrad},
-    MatMulKernels{productScratch, product, rowProduct},
+    MatMulKernels{productScratch, product, rowProduct, toBfloat16, roundToBfloat16},
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
               squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix,

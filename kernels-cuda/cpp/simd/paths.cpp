@@ -55,6 +55,16 @@ const std::vector<const SimdPath*>& availablePaths() {
   return paths;
 }
 
+std::string bfloat16Instructions() {
+#if defined(__x86_64__)
+  unsigned eax, ebx, ecx, edx;
+  if (!cpuFeatures().avx512 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return "";
+  if (((edx >> 22) & 1) != 0) return "AMX";  // AMX-BF16
+  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && ((eax >> 5) & 1) != 0) return "AVX-512 BF16";
+#endif
+  return "";
+}
+
 std::vector<std::string> compiledPaths() {
 #if defined(__x86_64__)
   return {pathBaseline.name, pathAvx2.name, pathAvx512.name};

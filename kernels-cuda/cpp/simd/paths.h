@@ -37,6 +37,9 @@ struct SimdPath {
 /// The paths this CPU can run, slowest first; never empty.
 const std::vector<const SimdPath*>& availablePaths();
 
+/// The CPU's instructions for products of bfloat16, "AMX" or "AVX-512 BF16"; empty when it has none.
+std::string bfloat16Instructions();
+
 /// Every path in this binary, by name, whether or not this CPU can run it.
 std::vector<std::string> compiledPaths();
 

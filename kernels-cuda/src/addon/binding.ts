@@ -5,7 +5,7 @@
 import type { BaselineOps } from "./baseline-ops.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 5;
+export const interfaceVersion = 6;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -80,6 +80,10 @@ export interface NativeInfo {
   threads: number;
   /** The library that large matrix products go to, as it describes itself; empty when there is none. */
   blas: string;
+  /** oneDNN, when it was loaded for bfloat16 products; empty otherwise. */
+  oneDnn: string;
+  /** The CPU's instructions for products of bfloat16, "AMX" or "AVX-512 BF16"; empty when it has none. */
+  bfloat16: string;
   /** Compiler that built the addon. */
   compiler: string;
 }
@@ -354,6 +358,24 @@ export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions 
   addBias(c: Float32Array, columns: number, bias: Float32Array | null, activation: number, alpha: number): void;
   /** Uses the library at this path for large matrix products, or with "" none; returns its description. Throws why not. */
   loadBlas(path: string): string;
+  /** Loads oneDNN 3 from this path; returns its version. Throws why not. */
+  loadOneDnn(path: string): string;
+  /**
+   * Of the matrix products from now on: operands as they are, rounded to bfloat16 and multiplied by oneDNN in the CPU's own
+   * instructions, or rounded and multiplied as floats. Small products and single rows stay float32, and so does attention.
+   */
+  setPrecision(precision: "float32" | "bfloat16" | "bfloat16 rounded"): void;
+  /** A float32 product through the calls that bfloat16 products take: for tests on CPUs that have none. */
+  oneDnnProduct(
+    m: number,
+    n: number,
+    k: number,
+    transposeA: boolean,
+    transposeB: boolean,
+    a: Float32Array,
+    b: Float32Array,
+    c: Float32Array,
+  ): void;
   info(): NativeInfo;
   /** Threads 1 to 1024; an instruction set of `info().simdAvailable`. Throws on others. */
   configure(options: { threads?: number; simd?: string }): void;

@@ -11,12 +11,17 @@ const checkout = join(import.meta.dirname, "..", "..", "..");
 export function findBlas(environment: NodeJS.ProcessEnv): string | undefined {
   const asked = environment["METASTATE_BLAS"];
   if (asked) return asked === "0" ? undefined : asked;
-  const prefixes = [environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"], join(checkout, ".venv")];
-  for (const prefix of prefixes) {
-    const found = prefix && inEnvironment(prefix);
+  for (const prefix of pythonEnvironments(environment)) {
+    const found = inEnvironment(prefix);
     if (found) return found;
   }
   return undefined;
+}
+
+/** Where libraries are looked for: the active Python environments, then the one that set-up made in the checkout. */
+export function pythonEnvironments(environment: NodeJS.ProcessEnv): string[] {
+  const prefixes = [environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"], join(checkout, ".venv")];
+  return prefixes.filter((prefix) => prefix !== undefined && prefix !== "") as string[];
 }
 
 function inEnvironment(prefix: string): string | undefined {

@@ -109,6 +109,34 @@ export const arrangementKernels: NativeBodies = {
     return y.info;
   },
 
+  ScatterNd(binding, backend, { indices, updates }, attributes) {
+    const shape = attributes["shape"] as number[];
+    if (!areFloats(updates!) || indices!.dtype !== "int32") return undefined;
+    if (sizeOf(shape) === 0 || sizeOf(indices!.shape) === 0 || sizeOf(updates!.shape) === 0) return undefined;
+    const { sliceRank, numUpdates, sliceSize, strides, outputSize } = backend_util.calculateShapes(
+      updates!,
+      indices!,
+      shape,
+    );
+    // Each tuple of indices as the number of the slice it names; the slices are then sums by segment.
+    const list = backend.integers(indices!);
+    const ids = new Int32Array(numUpdates);
+    for (let row = 0; row < numUpdates; row++) {
+      let id = 0;
+      for (let axis = 0; axis < sliceRank; axis++) {
+        const index = list[row * sliceRank + axis]!;
+        // tfjs's kernel has the message for an index that is outside.
+        if (index < 0 || index >= shape[axis]!) return undefined;
+        id += index * strides[axis]!;
+      }
+      ids[row] = id;
+    }
+    const y = backend.makeFloats(shape);
+    const values = backend.floats(updates!);
+    binding.segmentSum(numUpdates, sliceSize, outputSize / sliceSize, values, ids, y.floats);
+    return y.info;
+  },
+
   OneHot(binding, backend, { indices }, attributes) {
     const { dtype, depth, onValue, offValue } = attributes as {
       dtype: string;

@@ -26,6 +26,24 @@ test("tfjs's kernels give what its cpu backend gives", needsNative, async (t) =>
   }
 });
 
+test("scatter adds slices by their indices, several to one place", needsNative, async () => {
+  const indices = tf.tensor2d([0, 2, 1, 0, 0, 2, 1, 1], [4, 2], "int32");
+  const updates = tf.tensor(
+    Array.from({ length: 4 * 5 }, (_, i) => i - 7.5),
+    [4, 5],
+  );
+  const scatter = (): tf.Tensor => tf.scatterND(indices, updates, [2, 3, 5]);
+  useNativeEngine();
+  await tf.setBackend("cpu");
+  const expected = scatter().dataSync();
+  await tf.setBackend("native");
+  assert.deepEqual(scatter().dataSync(), expected);
+  assert.throws(
+    () => tf.scatterND(tf.tensor2d([[0, 9]], [1, 2], "int32"), tf.ones([1, 5]), [2, 3, 5]),
+    /does not index/,
+  );
+});
+
 test("special values go through as in JavaScript", needsNative, async () => {
   useNativeEngine();
   await tf.setBackend("native");

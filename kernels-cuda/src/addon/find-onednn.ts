@@ -1,0 +1,23 @@
+/**
+ * Finds oneDNN, as the Python wheel `onednn-cpu-gomp` or the conda package `onednn` brings it, in the Python environments in
+ * which OpenBLAS is looked for. Products of bfloat16 operands go there on CPUs that have instructions for them.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pythonEnvironments } from "./find-blas.js";
+
+/** What to do to have one. */
+export const oneDnnRemedy = "install it into the Python environment: pip install onednn-cpu-gomp";
+
+/** The library's path, or undefined. `METASTATE_ONEDNN` names another file. */
+export function findOneDnn(environment: NodeJS.ProcessEnv): string | undefined {
+  const asked = environment["METASTATE_ONEDNN"];
+  if (asked) return asked;
+  for (const prefix of pythonEnvironments(environment)) {
+    for (const name of ["libdnnl.so.3", "libdnnl.3.dylib"]) {
+      const path = join(prefix, "lib", name);
+      if (existsSync(path)) return path;
+    }
+  }
+  return undefined;
+}
