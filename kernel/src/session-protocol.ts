@@ -60,6 +60,8 @@ export interface RunCommand {
   readonly modules: readonly CompiledModule[];
   /** A silent cell shows no result. */
   readonly silent: boolean;
+  /** The subshell whose cell it is; of one shell, cells run one after the other. */
+  readonly subshell?: string | undefined;
 }
 
 /** What a comm message says, either way. `buffers` travel as they are, beside the JSON. */

@@ -50,6 +50,8 @@ export interface ExecuteOptions {
   readonly onOutput?: (message: Message) => void;
   /** Milliseconds until the test fails; 30,000 unless told. */
   readonly timeout?: number;
+  /** Id of the subshell that runs it. */
+  readonly subshell?: string;
 }
 
 export interface StartOptions extends ConnectionOptions {
@@ -186,7 +188,7 @@ export class KernelClient {
         ...{ code, silent, store_history: storeHistory, user_expressions: options.userExpressions ?? {} },
         ...{ allow_stdin: options.onInput !== undefined, stop_on_error: stopOnError },
       };
-      await this.connection.send("shell", "execute_request", request, { id });
+      await this.connection.send("shell", "execute_request", request, { id, ...inSubshell(options.subshell) });
       return (await reply).content;
     });
     const duration = performance.now() - started;
@@ -302,6 +304,11 @@ export class KernelClient {
       this.#process.off("exit", onExit);
     }
   }
+}
+
+/** What a message has beside its content that is for a subshell. */
+function inSubshell(subshell: string | undefined): Outgoing {
+  return subshell === undefined ? {} : { header: { subshell_id: subshell } };
 }
 
 function streamIn(outputs: readonly Message[], name: "stdout" | "stderr"): string {

@@ -1,4 +1,4 @@
-/** Answers `execute_request`s, one after the other. */
+/** Answers the `execute_request`s of a shell, one after the other. */
 import type { LanguageClient } from "../language/client.js";
 import { codeOf, type Json, type Message } from "../protocol/message.js";
 import type { RequestChannel, Sockets } from "../protocol/sockets.js";
@@ -12,6 +12,10 @@ export interface ExecuteOptions {
   readonly language: LanguageClient;
   readonly execution: Execution;
   readonly history: History;
+  /** Numbers the inputs, those of all shells in one row. */
+  readonly counter: { count: number };
+  /** The subshell whose requests these are; the kernel's own shell where it is left out. */
+  readonly subshell?: string;
 }
 
 /** A request, and where its reply goes. */
@@ -28,7 +32,6 @@ export class Execute {
   readonly #queue: Request[] = [];
   readonly #handle: (request: Request) => Promise<void>;
   #draining = false;
-  #executionCount = 0;
   /** Settles when the latest cell has been given to the session, or has ended without; and what settles it. */
   #given = Promise.resolve();
   #giveUp: () => void = () => undefined;
@@ -66,19 +69,19 @@ export class Execute {
 
   /** Runs a cell, evaluates the `user_expressions`, and replies. */
   async answer({ message, channel }: Request): Promise<void> {
-    const { sockets, execution, history } = this.#options;
+    const { sockets, execution, history, counter, subshell } = this.#options;
     const { header: parent, content } = message;
     const source = codeOf(message);
     const silent = content["silent"] === true;
     const empty = source.trim() === "";
     const stored = !silent && !empty && content["store_history"] !== false;
-    const executionCount = stored ? ++this.#executionCount : this.#executionCount;
+    const executionCount = stored ? ++counter.count : counter.count;
     const started = new Date().toISOString();
     const announced = silent
       ? undefined
       : sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
     const request: ExecutionRequest = {
-      ...{ source, silent, executionCount, parent, given: this.#giveUp },
+      ...{ source, silent, executionCount, parent, subshell, given: this.#giveUp },
       client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
     };
     const onResult = ({ "text/plain": text }: MimeBundle): void => {

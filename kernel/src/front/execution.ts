@@ -1,5 +1,6 @@
 /**
- * Runs the cells that clients ask for, one after the other, in a session that is replaced when it dies.
+ * Runs the cells that clients ask for in a session that is replaced when it dies: those of a shell one after the other, those of
+ * several shells side by side.
  */
 import type { LanguageClient } from "../language/client.js";
 import type { CompileResult } from "../language/language.js";
@@ -8,6 +9,7 @@ import type {
   CommFrame,
   CompiledCell,
   CompiledModule,
+  ErrorReport,
   Frame,
   ImportFrame,
   InputFrame,
@@ -44,6 +46,8 @@ export interface ExecutionOptions {
 export interface ExecutionRequest {
   readonly source: string;
   readonly silent: boolean;
+  /** The subshell that runs it; the kernel's own shell where it is left out. */
+  readonly subshell?: string | undefined;
   /** The number that the cell gets: the 3 of `In [3]`. */
   readonly executionCount: number;
   /** Header of the request: outputs name it as their parent. */
@@ -86,10 +90,10 @@ export class Execution {
   #ready = false;
   #failedStarts = 0;
   #killed: KillReason | undefined;
-  #running: RunningCell | undefined;
-  /** An interrupt that came while the cell was still being compiled. */
-  #interruptPending = false;
-  #compiling = false;
+  /** By id; at most one of each shell. */
+  readonly #running = new Map<number, RunningCell>();
+  /** The cells that are on their way to the session, and whether an interrupt has come meanwhile. */
+  readonly #starting = new Set<{ interrupted: boolean }>();
   /** The numbers of cells and of comm messages are from one row. */
   #lastId = 0;
   #lastCell = 0;
@@ -116,12 +120,13 @@ export class Execution {
     this.#start();
   }
 
-  /** Header of the request whose cell is running. */
+  /** Header of the request whose cell is running; of several, of the one that began first. */
   get busyWith(): Header | undefined {
-    return this.#running?.request.parent;
+    const [first] = this.#running.values();
+    return first?.request.parent;
   }
 
-  /** Compiles and runs a cell; its outputs are published as they come. One at a time. */
+  /** Compiles and runs a cell; its outputs are published as they come. One at a time of each shell. */
   async execute(request: ExecutionRequest): Promise<Outcome> {
     const outcome = await this.#run(request, request.source, `In [${request.executionCount}]`);
     if (outcome.status === "error" && !request.silent) {
@@ -164,14 +169,18 @@ export class Execution {
     label: string,
     take: ((result: MimeBundle) => void) | undefined,
   ): Promise<{ readonly outcome: Outcome; readonly next?: number | undefined }> {
-    const { silent } = request;
-    this.#interruptPending = false;
+    const { silent, subshell } = request;
+    const starting = { interrupted: false };
+    this.#starting.add(starting);
     const compiled = await this.#compile(source, label, from);
     if (compiled.warning !== undefined && !silent) {
       this.#outputs.stream(request.parent, "stderr", compiled.warning);
     }
     if (compiled.reset === true) this.#reset(request);
-    if (!compiled.ok) return { outcome: { status: "error", ...compiled.errors } };
+    if (!compiled.ok) {
+      this.#starting.delete(starting);
+      return { outcome: { status: "error", ...compiled.errors } };
+    }
     const id = (this.#lastCell = ++this.#lastId);
     const { javascript, sourceMap, imports, modules } = compiled;
     const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
@@ -183,27 +192,25 @@ export class Execution {
     if (armed !== undefined) await armed;
     const session = this.#session ?? this.#start();
     const outcome = await new Promise<Outcome>((finish) => {
-      this.#running = { id, request, finish, take };
-      session.send({ type: "run", cell, modules, silent: silent && take === undefined });
+      this.#running.set(id, { id, request, finish, take });
+      this.#starting.delete(starting);
+      session.send({ type: "run", cell, modules, silent: silent && take === undefined, subshell });
       request.given?.();
-      if (this.#interruptPending) this.interrupt();
+      if (starting.interrupted) this.interrupt();
     });
-    this.#running = undefined;
+    this.#running.delete(id);
     this.#outputs.flush();
     if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
     return { outcome, next: compiled.next };
   }
 
   async #compile(source: string, label: string, from: number): Promise<CompileResult> {
-    this.#compiling = true;
     try {
       return await this.#options.language.ask("compile", source, label, from);
     } catch (error) {
       // A defect of TypeScript's, or of how it is used here: the notebook must be told, or the cell seems to do nothing.
       const evalue = `The cell could not be compiled: ${error instanceof Error ? error.message : String(error)}`;
       return { ok: false, errors: { ename: "KernelError", evalue, traceback: [evalue] } };
-    } finally {
-      this.#compiling = false;
     }
   }
 
@@ -224,15 +231,15 @@ export class Execution {
     if (oldest !== undefined && this.#messages.size > MOST_PARENTS) this.#messages.delete(oldest);
   }
 
-  /** Ids of what an interrupt stops: the running cell, and the handlers of comm messages that run or wait. */
+  /** Ids of what an interrupt stops: the running cells, and the handlers of comm messages that run or wait. */
   #interruptible(): number[] {
     const handled = [...this.#messages].filter(([, { finish }]) => finish !== undefined).map(([id]) => id);
-    return this.#running === undefined ? handled : [this.#running.id, ...handled];
+    return [...this.#running.keys(), ...handled];
   }
 
   /** Stops what runs; variables are kept unless native code does not react for 5 seconds. */
   interrupt(): void {
-    if (this.#running === undefined) this.#interruptPending = this.#compiling;
+    for (const starting of this.#starting) starting.interrupted = true;
     const ids = this.#interruptible();
     if (ids.length === 0) return;
     const session = this.#session;
@@ -265,7 +272,8 @@ export class Execution {
     this.input.forget();
     this.#start();
     this.comms.closeAll(parent);
-    for (const id of this.#messages.keys()) this.#handled(id);
+    const evalue = "another cell has started a fresh session (%reset)";
+    this.#endAll({ ename: "SessionEnded", evalue, traceback: [evalue] });
     const text = "A fresh session has been started: all variables are gone.\n";
     if (!silent) this.#outputs.stream(parent, "stdout", text);
   }
@@ -342,7 +350,7 @@ export class Execution {
       case "exit":
         break;
       case "done":
-        if (this.#running?.id === frame.cell) this.#running.finish(frame.outcome);
+        if (this.#running.has(frame.cell)) this.#running.get(frame.cell)?.finish(frame.outcome);
         else this.#handled(frame.cell);
         break;
     }
@@ -360,16 +368,21 @@ export class Execution {
       this.#options.log(String(error));
     });
     if (this.#failedStarts < MOST_FAILED_STARTS) this.#start();
-    const parent = this.#running?.request.parent ?? this.#parents.get(this.#lastCell)?.parent;
+    const parent = this.busyWith ?? this.#parents.get(this.#lastCell)?.parent;
     if (parent !== undefined) this.comms.closeAll(parent);
-    if (this.#running !== undefined) this.#running.finish({ status: "error", ...report });
-    else if (this.#lastCell > 0) this.#publish(this.#lastCell, "error", { ...report });
+    if (this.#running.size === 0 && this.#lastCell > 0) this.#publish(this.#lastCell, "error", { ...report });
+    this.#endAll(report);
+  }
+
+  /** What ran in a session that is no more. */
+  #endAll(report: ErrorReport): void {
+    for (const { finish } of this.#running.values()) finish({ status: "error", ...report });
     for (const id of this.#messages.keys()) this.#handled(id);
   }
 
   #comm(frame: CommFrame): void {
     const message = frame.message === undefined ? undefined : this.#messages.get(frame.message);
-    const parent = message?.parent ?? this.#parents.get(frame.cell)?.parent ?? this.#running?.request.parent;
+    const parent = message?.parent ?? this.#parents.get(frame.cell)?.parent ?? this.busyWith;
     if (parent !== undefined) this.comms.fromSession(frame, parent);
   }
 
@@ -400,8 +413,8 @@ export class Execution {
   }
 
   #result(cell: number, data: MimeBundle): void {
-    const { id, take } = this.#running ?? {};
-    if (id === cell && take !== undefined) {
+    const { take } = this.#running.get(cell) ?? {};
+    if (take !== undefined) {
       take(data);
       return;
     }
@@ -422,7 +435,8 @@ export class Execution {
   }
 
   #requestOf(cell: number): ExecutionRequest | undefined {
-    return this.#parents.get(cell) ?? this.#running?.request;
+    const [first] = this.#running.values();
+    return this.#parents.get(cell) ?? first?.request;
   }
 
   /** Warnings wait for the first cell; the rest is for the server's log. */

@@ -33,6 +33,6 @@ export function kernelInfo(): Json {
       { text: "Node.js documentation", url: "https://nodejs.org/docs/latest/api/" },
     ],
     debugger: true,
-    supported_features: ["debugger"],
+    supported_features: ["debugger", "kernel subshells"],
   };
 }

@@ -3,7 +3,7 @@ import type { LanguageClient } from "../language/client.js";
 import type { ConnectionInfo } from "../protocol/connection.js";
 import { codeOf, type Header, type Message } from "../protocol/message.js";
 import { Sockets, type RequestChannel } from "../protocol/sockets.js";
-import { Execute, type Request } from "./execute.js";
+import type { Execute, Request } from "./execute.js";
 import { Debugger } from "./debugger/debugger.js";
 import { DebugPort } from "./debugger/port.js";
 import { Sources } from "./debugger/sources.js";
@@ -11,6 +11,7 @@ import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { inspectReply } from "./inspect-reply.js";
 import { kernelInfo } from "./kernel-info.js";
+import { Subshells } from "./subshells.js";
 import { toCodePoints, toCodeUnits } from "./offsets.js";
 
 export interface KernelOptions {
@@ -48,7 +49,7 @@ export class Kernel {
   readonly #execution: Execution;
   readonly #history: History;
   readonly #log: (line: string) => void;
-  readonly #execute: Execute;
+  readonly #shells: Subshells;
   readonly #debugger: Debugger;
   /** Header of the last request to the debugger: its events name it as their parent. */
   #debugging: Header | Record<string, never> = {};
@@ -74,7 +75,7 @@ export class Kernel {
       log: options.log,
     });
     const parts = { sockets, language: this.#language, execution: this.#execution, history: this.#history };
-    this.#execute = new Execute(parts, (request) => this.#handle(request));
+    this.#shells = new Subshells({ ...parts, counter: { count: 0 } }, (request) => this.#handle(request));
   }
 
   /** Serves a connection until a client asks for shutdown. */
@@ -107,13 +108,24 @@ export class Kernel {
 
   /** Cells queue; all else is answered at once, also while a cell runs. */
   #dispatch(message: Message, channel: RequestChannel): void {
-    if (message.header.msg_type === "execute_request") this.#execute.push({ message, channel });
-    else void this.#handle({ message, channel });
+    const request = { message, channel };
+    if (message.header.msg_type !== "execute_request") void this.#handle(request);
+    else this.#shellOf(request)?.push(request);
+  }
+
+  /** Undefined where it is for a subshell that there is not: `execute_request` is then answered with the error. */
+  #shellOf(request: Request): Execute | undefined {
+    try {
+      return this.#shells.of(request.message);
+    } catch {
+      void this.#handle(request);
+      return undefined;
+    }
   }
 
   /** The cell that has come before it and is being compiled may define what answers the message. */
   async #comm(message: Message): Promise<void> {
-    await this.#execute.given;
+    await this.#shells.given();
     await this.#execution.deliver(message);
   }
 
@@ -134,7 +146,10 @@ export class Kernel {
       await this.#sockets.reply(
         channel,
         reply,
-        { status: "error", ename: "KernelError", evalue, traceback: [evalue] },
+        {
+          ...{ status: "error", ename: "KernelError", evalue, traceback: [evalue] },
+          ...(type === "execute_request" && { execution_count: 0 }),
+        },
         message,
       );
     }
@@ -150,7 +165,20 @@ export class Kernel {
 
   readonly #handlers: Readonly<Record<string, Handler>> = {
     kernel_info_request: (message, channel) => this.#sockets.reply(channel, "kernel_info_reply", kernelInfo(), message),
-    execute_request: (message, channel) => this.#execute.answer({ message, channel }),
+    // Without `async` a message for a subshell that there is not would throw where nobody looks.
+    execute_request: async (message, channel) => this.#shells.of(message).answer({ message, channel }),
+    create_subshell_request: (message, channel) => {
+      const content = { status: "ok", subshell_id: this.#shells.create() };
+      return this.#sockets.reply(channel, "create_subshell_reply", content, message);
+    },
+    delete_subshell_request: (message, channel) => {
+      this.#shells.delete(message.content["subshell_id"]);
+      return this.#sockets.reply(channel, "delete_subshell_reply", { status: "ok" }, message);
+    },
+    list_subshell_request: (message, channel) => {
+      const content = { status: "ok", subshell_id: this.#shells.list() };
+      return this.#sockets.reply(channel, "list_subshell_reply", content, message);
+    },
     complete_request: (message, channel) => this.#complete(message, channel),
     inspect_request: (message, channel) => this.#inspect(message, channel),
     is_complete_request: async (message, channel) => {
@@ -169,7 +197,7 @@ export class Kernel {
     comm_msg: (message) => this.#comm(message),
     comm_close: (message) => this.#comm(message),
     interrupt_request: (message, channel) => {
-      this.#execute.abort();
+      this.#shells.abort();
       this.#execution.interrupt();
       return this.#sockets.reply(channel, "interrupt_reply", { status: "ok" }, message);
     },

@@ -16,6 +16,8 @@ export interface Header {
   readonly date: string;
   readonly msg_type: string;
   readonly version: string;
+  /** The subshell that a request is for; the kernel's own shell where it is left out. */
+  readonly subshell_id?: string | null;
 }
 
 /** One message, either way. */

@@ -7,6 +7,7 @@ import type { ShellLines } from "../cell-api/shell-lines.js";
 import { HELPERS } from "../language/helpers-name.js";
 import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
+import { currentCell } from "./current-cell.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
 import { mimeBundle } from "./mime-bundle.js";
@@ -75,7 +76,8 @@ export class CellHelpers {
   readonly #modules: ModuleLoader;
   /** Paths of the notebook's own files by the specifiers that cells use for them. */
   readonly #own = new Map<string, string>();
-  #result: unknown;
+  /** Values of the last expressions of cells that run. */
+  readonly #results = new Map<number, unknown>();
   /** Of `%time`. */
   readonly #timer = new Timer();
   /** Of `%%time`. */
@@ -155,14 +157,15 @@ export class CellHelpers {
 
   /** Takes the value of a cell's last expression. */
   result = <T>(value: T): T => {
-    this.#result = value;
+    this.#results.set(currentCell(), value);
     return value;
   };
 
   /** The value of the last expression of the cell that ended, once. */
   takeResult(): unknown {
-    const value = this.#result;
-    this.#result = undefined;
+    const cell = currentCell();
+    const value = this.#results.get(cell);
+    this.#results.delete(cell);
     return value;
   }
 }

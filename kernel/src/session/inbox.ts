@@ -9,7 +9,7 @@ export interface InboxHandlers {
 }
 
 /**
- * Cells run one after the other; comm messages are taken up at once, also while a cell awaits. Both start in the order in
+ * Cells of a shell run one after the other; comm messages are taken up at once, also while a cell awaits. Both start in the order in
  * which they came.
  *
  * A command starts in a turn of the event loop of its own, and the turn of the next is asked for before: an interrupt that
@@ -18,7 +18,8 @@ export interface InboxHandlers {
 export class Inbox {
   readonly #handlers: InboxHandlers;
   readonly #waiting: (RunCommand | CommCommand)[] = [];
-  #cells = Promise.resolve();
+  /** The last cell of each shell. */
+  readonly #cells = new Map<string | undefined, Promise<void>>();
 
   constructor(handlers: InboxHandlers) {
     this.#handlers = handlers;
@@ -47,7 +48,16 @@ export class Inbox {
   };
 
   #start(command: RunCommand | CommCommand): void {
-    if (command.type === "run") this.#cells = this.#cells.then(() => this.#handlers.run(command));
-    else void this.#handlers.comm(command);
+    if (command.type !== "run") {
+      void this.#handlers.comm(command);
+      return;
+    }
+    const { subshell } = command;
+    const before = this.#cells.get(subshell) ?? Promise.resolve();
+    const cell = before.then(() => this.#handlers.run(command));
+    this.#cells.set(subshell, cell);
+    void cell.then(() => {
+      if (this.#cells.get(subshell) === cell) this.#cells.delete(subshell);
+    });
   }
 }

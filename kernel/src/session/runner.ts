@@ -1,4 +1,4 @@
-/** Runs cells, one at a time, from script to outcome. */
+/** Runs cells from script to outcome; those of a shell one at a time, those of several side by side. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { types } from "node:util";
 import { stopBars } from "../cell-api/progress/bar.js";
@@ -38,7 +38,7 @@ export class Runner {
       flushUpdates(cell.id);
       return result;
     });
-    const payload = takePayload();
+    const payload = takePayload(cell.id);
     this.#tasks.end(cell.id, outcome.status === "ok" && payload !== undefined ? { ...outcome, payload } : outcome);
   }
 

@@ -11,23 +11,25 @@ interface Start {
 
 /** A clock for each of the two commands. */
 export class Timer {
-  #start: Start | undefined;
+  /** By cell: several may run at a time. */
+  readonly #starts = new Map<number, Start>();
 
   start(): void {
-    this.#start = { wall: performance.now(), cpu: process.cpuUsage() };
+    this.#starts.set(currentCell(), { wall: performance.now(), cpu: process.cpuUsage() });
   }
 
-  /** Forgets that it was started. */
+  /** Forgets that it was started by this cell. */
   clear(): void {
-    this.#start = undefined;
+    this.#starts.delete(currentCell());
   }
 
   /** Shows the time since the start, if there was one. */
   stop(): void {
-    if (this.#start === undefined) return;
-    const wall = performance.now() - this.#start.wall;
-    const { user, system } = process.cpuUsage(this.#start.cpu);
-    this.#start = undefined;
+    const start = this.#starts.get(currentCell());
+    if (start === undefined) return;
+    const wall = performance.now() - start.wall;
+    const { user, system } = process.cpuUsage(start.cpu);
+    this.clear();
     const name: StreamName = "stdout";
     const cpu = `${duration((user + system) / 1000)} (user ${duration(user / 1000)}, system ${duration(system / 1000)})`;
     sendFrame({ type: "stream", cell: currentCell(), name, text: `Wall time: ${duration(wall)}, CPU time: ${cpu}\n` });
