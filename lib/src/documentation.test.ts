@@ -13,6 +13,7 @@ const library = new URL("./index.js", import.meta.url).href;
 const programs: [file: string, blocks: number, output: RegExp][] = [
   ["baselines.md", 5, /\btrue true\n.*learns true\ncut anywhere true/s],
   ["data.md", 8, /the wha\?\?/],
+  ["engine.md", 6, /engine +wasm[^]*wanted "float32"[^]*of peak[^]*Decay, output 0, gave NaN at blocks\.1\.att\.w0/],
   ["inspection.md", 8, /\[ 'row', 'position', 'head', 'channel' \] \[ 1, 23, 2, 16 \]/],
   ["training.md", 6, /goes on 12 [\d.]+\n[^]*\d+ 12 12 12/],
   ["variants.md", 4, /^true.*gated 30 \d\.\d{3}/s],

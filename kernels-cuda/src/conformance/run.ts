@@ -2,7 +2,7 @@
  * Runs the conformance suite that tfjs-core ships on an engine, and writes what came of it to a file. A process of its own:
  * the suite resets tfjs's engine, and module hooks change what is loaded.
  *
- *   node dist/conformance/run.js <file> [native | cuda | cuda-emulated] [words]
+ *   node dist/conformance/run.js <file> [native | cuda | cuda-emulated | tensorflow] [words]
  *
  * With words, only the tests whose names match them, a regular expression.
  */
@@ -65,8 +65,8 @@ suite.addReporter({
 
 const [file, engineName = "native", words] = process.argv.slice(2);
 const backendName = engineName.replace("-emulated", "");
-const { nativeEngine, cudaEngine, cudaEmulatedEngine, hostFallbacks } = await import("../index.js");
-const engine = [nativeEngine, cudaEngine, cudaEmulatedEngine].find(({ name }) => name === engineName);
+const { nativeEngine, cudaEngine, cudaEmulatedEngine, tensorflowEngine, hostFallbacks } = await import("../index.js");
+const engine = [nativeEngine, cudaEngine, cudaEmulatedEngine, tensorflowEngine].find(({ name }) => name === engineName);
 if (!engine) throw new Error(`no engine is called "${engineName}"`);
 const started = await engine.start();
 if (!started.ready) throw new Error(started.reason);
