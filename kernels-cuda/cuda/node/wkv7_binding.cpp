@@ -41,10 +41,11 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, checkpoints, dy, dFinalState,
+/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, form, r, w, k, v, a, b, checkpoints, dy, dFinalState,
 ///          dr, dw, dk, dv, da, db, dState)
 Napi::Value backward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
+  const Wkv7Form form = formArgument(call);
   Wkv7GradInputs in;
   in.r = call.steps("r");
   in.w = call.steps("w");
@@ -63,8 +64,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   out.da = call.steps("da");
   out.db = call.steps("db");
   out.dState = call.states("dState");
-  const Scratch scratch(call.device(), wkv7BackwardScratch(call.shape, call.multiprocessors()));
-  wkv7Backward(call.shape, in, out, scratch.floats(), call.multiprocessors(), call.stream());
+  const Scratch scratch(call.device(), wkv7BackwardScratch(call.shape, form, call.multiprocessors()));
+  wkv7Backward(call.shape, in, out, form, scratch.floats(), call.multiprocessors(), call.stream());
   return info.Env().Undefined();
 }
 

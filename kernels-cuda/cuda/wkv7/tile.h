@@ -108,7 +108,7 @@ __device__ __forceinline__ void TileSum::addProduct(const float* A, int strideA,
   using tensor::precision::tf32;
   using LayoutA = std::conditional_t<a == Lying::byRows, tensor::row_major, tensor::col_major>;
   using LayoutB = std::conditional_t<b == Lying::byRows, tensor::row_major, tensor::col_major>;
-#pragma unroll
+#pragma unroll 4
   for (int k = 0; k < depth; k += 8) {
     tensor::fragment<tensor::matrix_a, 16, 16, 8, tf32, LayoutA> bigA, smallA;
     tensor::fragment<tensor::matrix_b, 16, 16, 8, tf32, LayoutB> bigB, smallB;

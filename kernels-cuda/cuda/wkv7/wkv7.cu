@@ -1,6 +1,7 @@
 #include "wkv7/wkv7.h"
 
 #include "platform.h"
+#include "wkv7/chunked_backward.cuh"
 #include "wkv7/chunked_forward.cuh"
 #include "wkv7/head_size.h"
 #include "wkv7/recurrent_backward.cuh"
@@ -45,8 +46,24 @@ void chunkedForward(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outp
   const dim3 threads(N / tileSize * 32);
   launch(chunkFactors<N>, dim3(heads * static_cast<unsigned>(chunks)), threads, sizeof(ChunkFactorsShared<N>), stream,
          shape, chunks, in, scratch);
-  launch(chunkScan<N>, dim3(heads, N / tileSize), threads, sizeof(ChunkScanShared<N>), stream, shape, chunks, in, out,
-         scratch);
+  const ChunkScan scan = {in.state, in.v, out.y, out.finalState, shape.interval == 0 ? nullptr : out.checkpoints};
+  launch((chunkScan<N, false>), dim3(heads, N / tileSize), threads, sizeof(ChunkScanShared<N>), stream, shape, chunks,
+         scan, scratch);
+}
+
+template <int N>
+void chunkedBackward(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7Gradients& out, float* scratch,
+                     cudaStream_t stream) {
+  const int chunks = chunkCount(shape);
+  const unsigned heads = static_cast<unsigned>(shape.batch * shape.heads);
+  const dim3 threads(N / tileSize * 32), all(heads * static_cast<unsigned>(chunks));
+  float* const adjoints = scratch;
+  float* const factors = scratch + static_cast<size_t>(all.x) * N * N;
+  launch(chunkAdjointFactors<N>, all, threads, sizeof(ChunkAdjointFactorsShared<N>), stream, shape, chunks, in, factors);
+  const ChunkScan scan = {in.dFinalState, in.dy, out.dv, out.dState, adjoints};
+  launch((chunkScan<N, true>), dim3(heads, N / tileSize), threads, sizeof(ChunkScanShared<N>), stream, shape, chunks,
+         scan, factors);
+  launch(chunkGradients<N>, all, threads, sizeof(ChunkGradientsShared<N>), stream, shape, chunks, in, out, adjoints);
 }
 
 /// Warps of one block's slab on the way back.
@@ -100,17 +117,23 @@ void wkv7Forward(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs
   });
 }
 
-size_t wkv7BackwardScratch(const Wkv7Shape& shape, int multiprocessors) {
+size_t wkv7BackwardScratch(const Wkv7Shape& shape, Wkv7Form form, int multiprocessors) {
   return withHeadSize(shape.headSize, [&](auto size) {
-    const int shares = backwardShares<decltype(size)::value>(shape, multiprocessors);
+    constexpr int N = decltype(size)::value;
+    if (form == Wkv7Form::chunked) {
+      const size_t chunks = static_cast<size_t>(shape.batch) * shape.heads * chunkCount(shape);
+      return chunks * (N * N + ChunkFactors<N>::floats);
+    }
+    const int shares = backwardShares<N>(shape, multiprocessors);
     return static_cast<size_t>(shares - 1) * columnGradients * stepFloats(shape);
   });
 }
 
-void wkv7Backward(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7Gradients& out, float* scratch,
-                  int multiprocessors, cudaStream_t stream) {
+void wkv7Backward(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7Gradients& out, Wkv7Form form,
+                  float* scratch, int multiprocessors, cudaStream_t stream) {
   withHeadSize(shape.headSize, [&](auto size) {
     constexpr int N = decltype(size)::value, warps = backwardWarps<N>;
+    if (form == Wkv7Form::chunked) return chunkedBackward<N>(shape, in, out, scratch, stream);
     const int shares = backwardShares<N>(shape, multiprocessors);
     const dim3 grid(static_cast<unsigned>(shape.batch * shape.heads), static_cast<unsigned>(shares));
     launch((wkv7RecurrentBackward<N, warps>), grid, dim3(warps * 32), sizeof(typename BackSweep<N, warps>::Shared),

@@ -53,7 +53,7 @@ struct Wkv7Gradients {
   float *dr, *dw, *dk, *dv, *da, *db, *dState;
 };
 
-/// How a forward pass is computed.
+/// How a pass is computed.
 enum class Wkv7Form {
   /// Step by step; a single step has a kernel of its own.
   recurrent,
@@ -64,7 +64,7 @@ enum class Wkv7Form {
 /// Whether the chunked form can do it: its chunks are sixteen steps, and so must checkpoints be, if there are any.
 bool wkv7CanChunk(const Wkv7Shape& shape);
 
-/// The form that is quicker for this shape on a GPU of so many multiprocessors.
+/// The form that is quicker for this shape, either way, on a GPU of so many multiprocessors.
 Wkv7Form wkv7Form(const Wkv7Shape& shape, int multiprocessors);
 
 /// Floats of scratch that a forward pass in this form needs (0 for the recurrent one).
@@ -74,12 +74,12 @@ size_t wkv7ForwardScratch(const Wkv7Shape& shape, Wkv7Form form);
 void wkv7Forward(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, Wkv7Form form, float* scratch,
                  int multiprocessors, cudaStream_t stream);
 
-/// Floats of scratch that the backward pass needs.
-size_t wkv7BackwardScratch(const Wkv7Shape& shape, int multiprocessors);
+/// Floats of scratch that the backward pass needs in this form.
+size_t wkv7BackwardScratch(const Wkv7Shape& shape, Wkv7Form form, int multiprocessors);
 
 /// Launches the backward pass; shape.interval is at least 1. The order of every sum is fixed by the shape and
 /// `multiprocessors`: the same call gives the same bits.
-void wkv7Backward(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7Gradients& out, float* scratch,
-                  int multiprocessors, cudaStream_t stream);
+void wkv7Backward(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7Gradients& out, Wkv7Form form,
+                  float* scratch, int multiprocessors, cudaStream_t stream);
 
 }  // namespace metastate::cuda

@@ -76,13 +76,19 @@ type Seven = [...Six, number];
 type Eight = [...Seven, number];
 
 /** The gradients by name. */
-export function cudaBackward(addon: CudaBinding, shape: Wkv7Shape, c: Wkv7Case, checkpoints: Float32Array) {
+export function cudaBackward(
+  addon: CudaBinding,
+  shape: Wkv7Shape,
+  c: Wkv7Case,
+  checkpoints: Float32Array,
+  form: RecurrenceForm,
+) {
   return withTensors(addon, (tensors) => {
     const [r, w, k, v, a, b] = stepNames.map((name) => tensors.of(c[name])) as Six;
     const lengths = gradientNames.map((name) => (name === "dState" ? c.state.length : c.r.length));
     const gradients = lengths.map((length) => tensors.make(length)) as Seven;
     const [kept, dy, dFinalState] = [tensors.of(checkpoints), tensors.of(c.dy), tensors.of(c.dFinalState)];
-    addon.wkv7Grad(...sizesOf(shape), r, w, k, v, a, b, kept, dy, dFinalState, ...gradients);
+    addon.wkv7Grad(...sizesOf(shape), form, r, w, k, v, a, b, kept, dy, dFinalState, ...gradients);
     return byName(gradientNames, (i) => tensors.read(gradients[i]!, lengths[i]!));
   });
 }

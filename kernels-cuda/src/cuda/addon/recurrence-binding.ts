@@ -1,6 +1,6 @@
 import type { Address } from "./core-binding.js";
 
-/** How `wkv7` is computed: `auto` is what is quicker for the shape. */
+/** How `wkv7` and `wkv7Grad` are computed: `auto` is what is quicker for the shape. */
 export type RecurrenceForm = "auto" | "recurrent" | "chunked";
 
 /**
@@ -9,7 +9,7 @@ export type RecurrenceForm = "auto" | "recurrent" | "chunked";
  * size N is 16, 32, 64 or 128. Without a checkpoint interval (0), what is only kept for the gradient is null.
  */
 export interface RecurrenceBinding {
-  /** @throws RangeError for the chunked form with an interval other than 0 or 16 */
+  /** @throws RangeError for the chunked form with an interval other than 0 or 16; so does `wkv7Grad` */
   wkv7(
     batch: number,
     time: number,
@@ -34,6 +34,7 @@ export interface RecurrenceBinding {
     heads: number,
     headSize: number,
     checkpointInterval: number,
+    form: RecurrenceForm,
     r: Address,
     w: Address,
     k: Address,

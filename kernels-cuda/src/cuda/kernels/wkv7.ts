@@ -70,6 +70,7 @@ export const wkv7Kernels: CudaBodies = {
     const [dr, dw, dk, dv, da, db, dState] = [made(r), made(w), made(k), made(v), made(a), made(b), made(dFinalState)];
     binding.wkv7Grad(
       ...sizes,
+      "auto",
       ...([of(r), of(w), of(k), of(v), of(a), of(b), of(checkpoints), of(dy), of(dFinalState)] as const),
       ...([dr.address, dw.address, dk.address, dv.address, da.address, db.address, dState.address] as const),
     );
