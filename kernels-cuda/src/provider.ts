@@ -5,6 +5,8 @@ import { getKernel, registerKernel, unregisterKernel, type KernelConfig } from "
 import type { NativeBinding } from "./addon/binding.js";
 import { loadAddon } from "./addon/load.js";
 import { nativeBackendName } from "./backend/name.js";
+import { cudaKernels } from "./cuda/kernels/all.js";
+import { cudaBackendName } from "./cuda/name.js";
 import { arrangementKernels } from "./kernels/arrangement.js";
 import { baselineKernels } from "./kernels/baseline-ops.js";
 import { elementwiseKernels } from "./kernels/elementwise.js";
@@ -51,6 +53,8 @@ export function createNativeKernels({ enabled = true }: NativeKernelsOptions = {
 export const nativeKernels: KernelProvider = createNativeKernels();
 
 function register(backend: string): Awaited<ReturnType<KernelProvider["register"]>> {
+  // They came with the backend.
+  if (backend === cudaBackendName) return { kernels: Object.keys(cudaKernels), detail: "CUDA" };
   const addon = loadAddon();
   if (!("binding" in addon)) return { kernels: [], reason: `${addon.reason}; ${addon.remedy}` };
   if (!reachableBackends.includes(backend)) {

@@ -1,5 +1,12 @@
 /** What every cell of a metastate notebook has: the library as `ms`, TensorFlow.js as `tf`, on the fastest engine. */
-import { nativeEngine, nativeKernels, tensorflowEngine } from "@metastate/kernels-cuda";
+import {
+  cudaEmulatedEngine,
+  cudaEngine,
+  hasNvidiaDriver,
+  nativeEngine,
+  nativeKernels,
+  tensorflowEngine,
+} from "@metastate/kernels-cuda";
 import type { SessionHooks } from "@metastate/kernel";
 import * as tf from "@tensorflow/tfjs-core";
 import * as ms from "metastate";
@@ -10,12 +17,14 @@ export * as tf from "@tensorflow/tfjs-core";
 export * as ms from "metastate";
 
 addTensorMethods();
-ms.registerEngine(nativeEngine);
-ms.registerEngine(tensorflowEngine);
+for (const engine of [cudaEngine, nativeEngine, tensorflowEngine, cudaEmulatedEngine]) ms.registerEngine(engine);
 ms.registerKernels(nativeKernels);
 // Standard output of a preload goes to the server's log, standard error to the first cell.
 const { unavailable } = await ms.startEngine({ log: console.log });
-for (const { name, reason } of unavailable) console.error(`${name}: not in use, ${reason}`);
+for (const { name, reason } of unavailable) {
+  // A machine without an NVIDIA driver is no news; ms.engine() tells it all the same.
+  if (name !== cudaEngine.name || hasNvidiaDriver()) console.error(`${name}: not in use, ${reason}`);
+}
 
 /** Puts tfjs in order after an interrupt: what was terminated has left its scopes and its gradient tape open. */
 export const sessionHooks: SessionHooks = {

@@ -104,16 +104,19 @@ export function sourcesOf(workspace) {
 }
 
 /**
- * Builds the native engine, where there is a compiler. Without one the WASM engine does the work, so nothing fails.
+ * Builds an addon of the native engine, where there is a compiler. Without one another engine does the work, so nothing
+ * fails.
  *
  * @param {import("./progress.mjs").Step} step
+ * @param {import("../build-native.mjs").AddonTarget} [target]
  * @returns {Promise<void>}
  */
-export async function buildNativeEngine(step) {
+export async function buildNativeEngine(step, target = "native") {
   const script = join(root, "scripts", "build-native.mjs");
   const { buildNative } = await import(script);
   const log = new Log("native");
   const result = await buildNative({
+    target,
     /** @param {string} line */
     log: (line) => {
       log.append(`${line}\n`);
@@ -124,5 +127,6 @@ export async function buildNativeEngine(step) {
     step.result(result.how);
     return;
   }
-  step.result(`not built, the WASM engine is used: ${result.reason} (${result.remedy})`);
+  const instead = { native: ", the WASM engine is used", cuda: ", the GPU is not used", "cuda-emulated": "" }[target];
+  step.result(`not built${instead}: ${result.reason} (${result.remedy})`);
 }

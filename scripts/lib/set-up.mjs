@@ -2,6 +2,7 @@
 // The recipe that `npm start` and `npm test` share. Every step does nothing when its work is there already.
 
 import { buildNativeEngine, buildTypeScript } from "./build.mjs";
+import { hasNvidiaDriver } from "./cuda-toolkit.mjs";
 import { registerKernel } from "./kernelspec.mjs";
 import { installPackages } from "./npm.mjs";
 import { pythonEnvironment } from "./python.mjs";
@@ -18,7 +19,9 @@ export async function setUp(progress, { forTests = false } = {}) {
   await progress.step("npm packages", installPackages);
   const environment = await pythonEnvironment(progress, { forTests });
   await progress.step("TypeScript", buildTypeScript);
-  await progress.step("native engine", buildNativeEngine);
+  await progress.step("native engine", (step) => buildNativeEngine(step));
+  if (forTests) await progress.step("CUDA code for the emulator", (step) => buildNativeEngine(step, "cuda-emulated"));
+  if (hasNvidiaDriver()) await progress.step("CUDA engine", (step) => buildNativeEngine(step, "cuda"));
   await progress.step("kernel", (step) => registerKernel(step, environment));
   return environment;
 }

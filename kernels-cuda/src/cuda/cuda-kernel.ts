@@ -1,5 +1,5 @@
 /** What the kernels of the `cuda` backend share: how one is declared, and when the CPU's runs instead. */
-import type { KernelConfig, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs-core";
+import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
 import type { Attributes, Inputs } from "../kernels/native-kernel.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { CudaBackend } from "./cuda-backend.js";

@@ -130,6 +130,8 @@ function tensorsOf(inputs: NamedTensorInfoMap): TensorInfo[] {
 }
 
 function told(inputs: NamedTensorInfoMap): string {
-  const tensors = tensorsOf(inputs).map(({ dtype, shape }) => `${dtype} [${shape.join(", ")}]`);
+  const all = tensorsOf(inputs);
+  const tensors = all.slice(0, 4).map(({ dtype, shape }) => `${dtype} [${shape.join(", ")}]`);
+  if (all.length > 4) tensors.push(`${all.length - 4} more`);
   return tensors.length > 0 ? tensors.join(", ") : "no tensors";
 }

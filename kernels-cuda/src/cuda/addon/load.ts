@@ -20,6 +20,11 @@ export type LoadedCuda =
 const buildFolder = join(import.meta.dirname, "..", "..", "..", "build");
 const outcomes = new Map<boolean, LoadedCuda>();
 
+/** Whether this machine has an NVIDIA driver: without one, nobody expects the GPU to be used. */
+export function hasNvidiaDriver(): boolean {
+  return ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"].some((path) => existsSync(path));
+}
+
 /**
  * The addon, or why it is not there. Never throws; the same answer each time.
  * @param emulated the one that runs CUDA code on the CPU, for tests

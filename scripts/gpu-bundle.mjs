@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run gpu:bundle: packs Node, the built addons, tests and benchmarks into one archive that runs on a machine with an
+// NVIDIA driver, without Node, compiler or network:
+//
+//   tar xf metastate-gpu.tar.xz && metastate-gpu/run.sh              writes metastate-gpu/report/*.json
+//
+// cuBLASLt is taken from that machine: of a CUDA toolkit, or of a Python environment that has PyTorch.
+//
+//   node scripts/gpu-bundle.mjs [--arch 90] [--output metastate-gpu.tar.xz]
+
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { buildNative } from "./build-native.mjs";
+
+const root = resolve(import.meta.dirname, "..");
+const mostBytes = 60 * 2 ** 20;
+const { values: options } = parseArgs({
+  options: {
+    arch: { type: "string", default: "" },
+    output: { type: "string", default: join(root, "test-results", "metastate-gpu.tar.xz") },
+  },
+});
+
+/** @param {string} message @returns {never} */
+function refuse(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+for (const target of /** @type {const} */ (["native", "cuda-emulated", "cuda"])) {
+  const result = await buildNative({ target, arch: options.arch, incremental: true, log: (line) => console.log(line) });
+  if (!result.built) refuse(`the addon ${target} is not built: ${result.reason}\n${result.remedy}`);
+  console.log(`${target} addon: ${result.how}`);
+}
+if (!existsSync(join(root, "lib", "dist", "index.js"))) refuse("the TypeScript is not built: run npm run build");
+
+const stage = mkdtempSync(join(tmpdir(), "metastate-bundle-"));
+const bundle = join(stage, "metastate-gpu");
+
+/** Copies a file or folder of the checkout to its place in the bundle. @param {string} path @param {RegExp} [but] */
+function take(path, but = /$^/) {
+  const filter = (/** @type {string} */ file) => !but.test(relative(root, file));
+  cpSync(join(root, path), join(bundle, path), { recursive: true, filter, dereference: true });
+}
+
+/** What nobody runs: declarations, maps, other forms of the same code. */
+const unneeded =
+  /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|\/src(\/|$)/;
+
+/**
+ * npm packages that compiled code imports at once, with what those import; not such as are for pictures and the like,
+ * which are loaded when they are asked for.
+ *
+ * @returns {string[]} their folders
+ */
+function packages() {
+  /** @type {Set<string>} */
+  const found = new Set();
+  const add = (/** @type {string} */ name, /** @type {string} */ from) => {
+    for (let folder = from; folder.startsWith(root); folder = dirname(folder)) {
+      const place = join(folder, "node_modules", name);
+      if (!existsSync(join(place, "package.json"))) continue;
+      if (found.has(place)) return;
+      found.add(place);
+      const { dependencies = {} } = JSON.parse(readFileSync(join(place, "package.json"), "utf8"));
+      for (const other of Object.keys(dependencies)) if (!other.startsWith("@types/")) add(other, place);
+      return;
+    }
+  };
+  for (const workspace of ["lib", "kernels-cuda"]) {
+    const dist = join(root, workspace, "dist");
+    for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+      if (!file.endsWith(".js")) continue;
+      const source = readFileSync(join(dist, file), "utf8");
+      for (const [, name] of source.matchAll(/^(?:import|export) [^;]*?["']((?:@[\w-]+\/)?[\w.-]+)[^"']*["'];?$/gm)) {
+        if (name && !name.startsWith("node:")) add(name, join(root, workspace));
+      }
+    }
+  }
+  add("jasmine-core", join(root, "kernels-cuda"));
+  return [...found].map((folder) => relative(root, folder));
+}
+
+mkdirSync(join(bundle, "bin"), { recursive: true });
+copyFileSync(process.execPath, join(bundle, "bin", "node"));
+chmodSync(join(bundle, "bin", "node"), 0o755);
+for (const workspace of ["lib", "kernels-cuda"]) {
+  take(`${workspace}/package.json`);
+  take(`${workspace}/dist`, unneeded);
+}
+for (const folder of ["Release", "Cuda", "CudaEmulated"]) take(`kernels-cuda/build/${folder}`);
+for (const folder of packages()) take(folder, unneeded);
+for (const [name, workspace] of [
+  ["metastate", "lib"],
+  ["@metastate/kernels-cuda", "kernels-cuda"],
+]) {
+  // By a file and not by a link, which some archives lose.
+  const place = join(bundle, "node_modules", name ?? "");
+  mkdirSync(place, { recursive: true });
+  const entry = relative(place, join(bundle, workspace ?? "", "dist", "index.js"));
+  writeFileSync(join(place, "package.json"), JSON.stringify({ name, type: "module", exports: "./index.js" }));
+  writeFileSync(join(place, "index.js"), `export * from ${JSON.stringify(entry)};\n`);
+}
+take("scripts/test-gpu.mjs");
+take("benchmarks/gpu.mjs");
+take("benchmarks/lib/machine.mjs");
+take("package.json");
+copyFileSync(join(root, "scripts", "gpu-bundle-run.sh"), join(bundle, "run.sh"));
+chmodSync(join(bundle, "run.sh"), 0o755);
+
+mkdirSync(dirname(resolve(options.output)), { recursive: true });
+// xz: Node alone is 100 MB; what is left of it is a quarter.
+const tar = spawnSync("tar", ["-cJf", resolve(options.output), "-C", stage, "metastate-gpu"], {
+  stdio: "inherit",
+  env: { ...process.env, XZ_OPT: "-6 -T0" },
+});
+rmSync(stage, { recursive: true, force: true });
+if (tar.status !== 0) refuse("tar could not pack the bundle: it needs xz (Debian: apt install xz-utils)");
+const { size } = statSync(options.output);
+console.log(`${options.output}: ${(size / 2 ** 20).toFixed(1)} MiB`);
+if (size > mostBytes) refuse(`the bundle is larger than ${mostBytes / 2 ** 20} MiB`);
