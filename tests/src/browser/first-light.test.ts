@@ -9,8 +9,8 @@ import { skip, startChromium } from "./chromium.js";
 import { startJupyterLab } from "./jupyterlab.js";
 import {
   cellsWithFigures,
-  chartsIn,
   codeIsColoured,
+  drawnCharts,
   notebookEnd,
   notebookIsOpen,
   runAllCells,
@@ -60,7 +60,10 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   const charts: Chart[] = [];
   for (const cell of withFigures) {
     await showCell(page, cell);
-    charts.push(...(await drawnCharts(cell)));
+    const drawn = await drawnCharts(page, cell);
+    if (!drawn) await page.screenshot({ path: join(results, "first-light-error.png") });
+    assert.ok(drawn, `the figure of cell ${cell} is not drawn${told()}`);
+    charts.push(...drawn);
     await page.screenshot({ path: join(results, `first-light-chart-${charts.length}.png`) });
   }
   for (const chart of charts) {
@@ -84,16 +87,4 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   await page.screenshot({ path: join(results, "first-light-whole.png") });
 
   assert.ok(await codeIsColoured(page), "JupyterLab does not know the language of the cells by what kernel_info says");
-
-  /** The charts of a cell, once plotly has drawn them. */
-  async function drawnCharts(cell: number): Promise<Chart[]> {
-    for (const giveUp = Date.now() + 30_000; ; await sleep(250)) {
-      const drawn = await chartsIn(page, cell);
-      if (drawn.length > 0 && drawn.every(({ paths, images }) => paths + images > 0)) return drawn;
-      if (Date.now() > giveUp) {
-        await page.screenshot({ path: join(results, "first-light-error.png") });
-        assert.fail(`the figure of cell ${cell} is not drawn: ${JSON.stringify(drawn)}${told()}`);
-      }
-    }
-  }
 });

@@ -18,8 +18,8 @@ export interface JupyterLab {
   stop(): Promise<void>;
 }
 
-/** Starts JupyterLab on `folder` and waits until it answers. */
-export async function startJupyterLab(folder: string): Promise<JupyterLab> {
+/** Starts JupyterLab on `folder`, with more in its kernels' environment, and waits until it answers. */
+export async function startJupyterLab(folder: string, extra: Record<string, string> = {}): Promise<JupyterLab> {
   const [port] = await freePorts(1);
   const token = randomUUID();
   const home = mkdtempSync(join(tmpdir(), "metastate-jupyter-"));
@@ -45,6 +45,7 @@ export async function startJupyterLab(folder: string): Promise<JupyterLab> {
         JUPYTER_RUNTIME_DIR: join(home, "runtime"),
         JUPYTERLAB_SETTINGS_DIR: settings,
         JUPYTERLAB_WORKSPACES_DIR: join(home, "workspaces"),
+        ...extra,
       }),
     },
   );

@@ -1,4 +1,5 @@
 /** A notebook in JupyterLab, driven through the application object that JupyterLab exposes to the page. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 
 /** What the tests use of JupyterLab's own objects in the page; the functions below run there. */
@@ -13,6 +14,7 @@ interface NotebookPanel {
     readonly ready: Promise<void>;
     readonly kernelDisplayName: string;
     readonly session: { readonly kernel: { readonly status: string } | null } | null;
+    shutdown(): Promise<void>;
   };
   readonly content: {
     readonly widgets: readonly CellWidget[];
@@ -45,6 +47,9 @@ interface PageElement {
   querySelectorAll(selector: string): Iterable<PageElement>;
   getBoundingClientRect(): { readonly width: number; readonly height: number; readonly bottom: number };
   getAttribute(name: string): string | null;
+  closest(selector: string): PageElement | null;
+  readonly scrollWidth: number;
+  readonly clientWidth: number;
   readonly textContent: string | null;
 }
 
@@ -70,6 +75,10 @@ export interface Chart {
   readonly paths: number;
   /** Heatmaps that have an image. */
   readonly images: number;
+  /** Tables that have cells. */
+  readonly tables: number;
+  /** Pixels by which it is wider than the place that its cell has for it. */
+  readonly overflow: number;
   readonly title: string;
 }
 
@@ -165,6 +174,7 @@ export function chartsIn(page: Page, cell: number): Promise<Chart[]> {
     const within = (element: PageElement, selector: string) => [...element.querySelectorAll(selector)];
     return within(widgets[index]!.node, ".js-plotly-plot").map((plot) => {
       const { width, height } = plot.getBoundingClientRect();
+      const place = plot.closest(".jp-OutputArea-output");
       return {
         ...{ cell: index, width, height },
         paths: within(plot, ".trace path").filter((path) => (path.getAttribute("d") ?? "").length > 4).length,
@@ -172,8 +182,24 @@ export function chartsIn(page: Page, cell: number): Promise<Chart[]> {
           const href = image.getAttribute("href") ?? image.getAttribute("xlink:href") ?? "";
           return href.startsWith("data:image") && href.length > 100;
         }).length,
+        tables: within(plot, ".table .column-cell").length,
+        overflow: place ? place.scrollWidth - place.clientWidth : 0,
         title: within(plot, ".gtitle")[0]?.textContent ?? "",
       };
     });
   }, cell);
+}
+
+/** The charts of a cell, once plotly has drawn them all; undefined when it has not by then. */
+export async function drawnCharts(page: Page, cell: number, timeout = 30_000): Promise<Chart[] | undefined> {
+  for (const giveUp = Date.now() + timeout; Date.now() < giveUp; await sleep(200)) {
+    const charts = await chartsIn(page, cell);
+    if (charts.length > 0 && charts.every(({ paths, images, tables }) => paths + images + tables > 0)) return charts;
+  }
+  return undefined;
+}
+
+/** Ends the kernel of the notebook that is open: what is only looked at needs none. */
+export function endKernel(page: Page): Promise<void> {
+  return page.evaluate(() => (globalThis as PageGlobals).jupyterapp!.shell.currentWidget!.sessionContext.shutdown());
 }
