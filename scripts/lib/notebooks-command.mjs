@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fromUser, notebooks, notes, root } from "./checkout.mjs";
 import { exitStatusOf } from "./exit-status.mjs";
+import { drawGallery } from "./gallery.mjs";
 import { jupyterSurroundings, KERNEL_NAME } from "./kernelspec.mjs";
 import { writePages } from "./notebook-pages.mjs";
 import { NOTEBOOKS_USAGE, notebooksOptions } from "./notebooks-options.mjs";
@@ -32,6 +33,10 @@ export async function notebooksCommand(args) {
       return 0;
     }
     const chosen = tutorials(options.only);
+    if (options.what === "gallery") {
+      await progress.step("gallery", async (step) => step.result(`${await drawGallery()} pictures`));
+      return 0;
+    }
     const python = await interpreter(progress);
     switch (options.what) {
       case "pictures":

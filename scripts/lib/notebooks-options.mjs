@@ -10,6 +10,7 @@ npm run notebooks -- --check         ... but leaves the files as they are (METAS
 npm run notebooks -- --jobs N        ... N at a time (otherwise one for each two cores)
 npm run notebooks -- --limit S       ... each in at most S seconds (otherwise 180)
 npm run notebooks -- --pictures      runs nothing: makes the pictures of the figures that the files have
+npm run notebooks -- --gallery       runs nothing: makes the pictures of docs/gallery.md out of the figures that the files have
 npm run notebooks -- --html FOLDER   runs nothing: writes a page for each, with live plots, that needs no network
 npm run notebooks -- --help          prints this`;
 
@@ -18,7 +19,7 @@ export const LIMIT = 180;
 
 /**
  * @typedef {object} NotebooksOptions
- * @property {"help" | "run" | "check" | "pictures" | "html"} what
+ * @property {"help" | "run" | "check" | "pictures" | "gallery" | "html"} what
  * @property {readonly string[]} only beginnings of names; none for all
  * @property {number | undefined} jobs how many run at a time
  * @property {number} limit seconds that a notebook may take
@@ -33,7 +34,7 @@ export const LIMIT = 180;
  */
 export function notebooksOptions(args, env = process.env) {
   const { values } = parse(args);
-  const chosen = /** @type {const} */ (["help", "check", "pictures", "html"]).filter((name) => values[name]);
+  const chosen = /** @type {const} */ (["help", "check", "pictures", "gallery", "html"]).filter((name) => values[name]);
   if (chosen.length > 1) throw new UsageError(`--${chosen.join(" and --")} do not go together\n\n${NOTEBOOKS_USAGE}`);
   const what = chosen[0] ?? "run";
   if (chosen.length === 0 && env.METASTATE_QUICK === "1") {
@@ -63,6 +64,7 @@ function parse(args) {
         jobs: { type: "string" },
         limit: { type: "string" },
         pictures: { type: "boolean" },
+        gallery: { type: "boolean" },
         html: { type: "string" },
       },
     });

@@ -3,16 +3,9 @@
 
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { notebooks, root } from "./checkout.mjs";
+import { notebooks } from "./checkout.mjs";
 import { UsageError } from "./failure.mjs";
-
-/** The type of a plotly figure among an output's data. */
-export const PLOTLY = "application/vnd.plotly.v1+json";
-
-/** Pixels of a picture a pixel of its figure: sharper ones would make the files too large to be looked at on the web. */
-const SCALE = 1;
-/** The width of a figure without one of its own: what a notebook's cell leaves it. */
-const WIDTH = 860;
+import { drawOutputs, PLOTLY } from "./figure-pictures.mjs";
 
 /**
  * @typedef {object} Tutorial
@@ -47,7 +40,7 @@ export function tutorials(only = []) {
 }
 
 /**
- * @typedef {{output_type: string, data?: Record<string, any>, metadata?: Record<string, any>}} Output
+ * @typedef {import("./figure-pictures.mjs").Output} Output
  * @typedef {{cells: {cell_type: string, source: string | string[], outputs?: Output[]}[], metadata: object}} Notebook
  */
 
@@ -87,25 +80,12 @@ export async function addPictures(paths) {
     const notebook = read(path);
     return { path, notebook, outputs: figureOutputs(notebook) };
   });
-  const figures = files.flatMap(({ outputs }) =>
-    outputs.map((output) => {
-      const { data, layout } = output.data[PLOTLY];
-      return { output, figure: { data, layout: { ...layout, width: layout.width ?? WIDTH }, config: {} } };
-    }),
-  );
-  if (figures.length > 0) {
-    const { drawFigures, pictureSize } = await import(join(root, "lib/dist/plots/save-figure.js"));
-    const options = { format: "png", scale: SCALE };
-    /** @type {Uint8Array[]} */
-    const pictures = await drawFigures(
-      figures.map(({ figure }) => figure),
-      options,
-    );
-    figures.forEach(({ output, figure }, i) => {
-      output.data = { ...output.data, "image/png": `${Buffer.from(pictures[i]).toString("base64")}\n` };
-      output.metadata = { ...output.metadata, "image/png": pictureSize(figure.layout) };
-    });
-  }
+  const outputs = files.flatMap((file) => file.outputs);
+  const pictures = await drawOutputs(outputs);
+  outputs.forEach((output, i) => {
+    output.data = { ...output.data, "image/png": `${Buffer.from(pictures[i].png).toString("base64")}\n` };
+    output.metadata = { ...output.metadata, "image/png": pictures[i].size };
+  });
   for (const { path, notebook } of files) writeWhole(path, sortedJson(notebook));
   return files.map(({ outputs }) => outputs.length);
 }

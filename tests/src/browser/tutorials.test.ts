@@ -72,8 +72,9 @@ test(
       assert.ok(cells.length > 0, `${name} has plots`);
       for (const cell of cells) {
         await showCell(page, cell);
-        const charts = await drawnCharts(page, cell);
-        await page.screenshot({ path: join(pictures, `${name.slice(0, 2)}-cell-${cell}-${which}.png`) });
+        if (which === "kept") await wake(page, cell);
+        const charts = await drawnCharts(page, cell, 90_000);
+        await picture(cell, `${name.slice(0, 2)}-cell-${cell}-${which}`);
         assert.ok(charts, `the figure of cell ${cell} of ${name} is not drawn`);
         for (const chart of charts) {
           const told = `${name}, cell ${cell}: ${JSON.stringify(chart)}`;
@@ -105,10 +106,28 @@ test(
   },
 );
 
+/**
+ * Moves the mouse over the plots of a cell. Those that a file has are shown by plotly as the pictures that lie beside them, and
+ * come to life then; those of a run live at once.
+ */
+async function wake(page: Page, cell: number): Promise<void> {
+  const places = page.locator(`.jp-Cell[data-windowed-list-index="${cell}"] .jp-RenderedPlotly`);
+  await places.first().waitFor();
+  const asleep = places.filter({ hasNot: page.locator(".plot-container") });
+  for (const giveUp = Date.now() + 90_000; (await asleep.count()) > 0; await sleep(200)) {
+    const kept = asleep.first().locator(".plot-img:visible");
+    // Away first: it enters a picture that comes to lie under it only when it moves.
+    await page.mouse.move(0, 0);
+    if ((await kept.count()) > 0) await kept.hover();
+    assert.ok(Date.now() < giveUp, `a plot of cell ${cell} stays a picture`);
+  }
+}
+
 /** Drags the slider of the state's evolution, and plays the animation: each must change what the heatmap shows. */
 async function moveTheState(page: Page): Promise<void> {
   for (const cell of await cellsWithFigures(page)) {
     await showCell(page, cell);
+    await wake(page, cell);
     await drawnCharts(page, cell);
     if ((await page.locator(".slider-container").count()) > 0) break;
   }
