@@ -4,7 +4,10 @@ import type { EngineControls } from "../engine-controls.js";
 import { loadCudaAddon } from "./addon/load.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { CudaDevice } from "./addon/core-binding.js";
+import { openMatrixLibrary, tellMatrixLibrary, type MatrixLibrary } from "./matrix-library.js";
 import { cudaBackendName } from "./name.js";
+import { measurePeak } from "./peak.js";
+import { cudaPrecision } from "./precision.js";
 import { registerCudaBackend } from "./register.js";
 
 /** The GPU. Needs the CUDA addon, an NVIDIA driver and a GPU; without them, says what is missing and what to do. */
@@ -29,12 +32,24 @@ export function useCudaEngine({ emulated = false } = {}): Awaited<ReturnType<Eng
   // The kernels of the CPU, for what has no CUDA code; without the native addon tfjs's own do.
   useNativeEngine();
   registerCudaBackend(addon.binding);
+  const library = emulated ? undefined : matrixLibrary(addon.binding);
   return {
     ready: true,
     backend: cudaBackendName,
     device: deviceInWords(addon.device),
-    controls: cudaControls(addon.binding, addon.device),
+    controls: cudaControls(addon.binding, addon.device, library),
   };
+}
+
+let opened: MatrixLibrary | undefined;
+
+/** cuBLASLt, opened once; what there is of it is told once. */
+function matrixLibrary(binding: CudaBinding): MatrixLibrary {
+  if (!opened) {
+    opened = openMatrixLibrary(binding, process.env);
+    tellMatrixLibrary(opened, process.env);
+  }
+  return opened;
 }
 
 function deviceInWords({ name, computeCapability, multiprocessors, totalBytes }: CudaDevice): string {
@@ -42,8 +57,13 @@ function deviceInWords({ name, computeCapability, multiprocessors, totalBytes }:
   return `${name}, ${gibibytes} GiB, compute capability ${computeCapability}, ${multiprocessors} multiprocessors`;
 }
 
-function cudaControls(binding: CudaBinding, { driverVersion, runtimeVersion }: CudaDevice): EngineControls {
+function cudaControls(
+  binding: CudaBinding,
+  { driverVersion, runtimeVersion }: CudaDevice,
+  library: MatrixLibrary | undefined,
+): EngineControls {
   return {
+    precision: cudaPrecision,
     memory() {
       const { used, waiting, free, total } = binding.memory();
       return { used, reserved: waiting, free, total };
@@ -51,7 +71,10 @@ function cudaControls(binding: CudaBinding, { driverVersion, runtimeVersion }: C
     versions: () => ({
       addon: String(binding.interfaceVersion),
       ...(runtimeVersion > 0 && { CUDA: inWords(runtimeVersion), "driver's CUDA": inWords(driverVersion) }),
+      ...(library && { cuBLASLt: "version" in library ? library.version : library.reason }),
     }),
+    // The emulator's speed says nothing of a GPU's.
+    ...(!binding.emulated && { peak: () => measurePeak(binding) }),
     async synchronize() {
       await binding.startTimer()();
     },
