@@ -2,6 +2,7 @@
  * Where tensors of the tfjs backends that run in this process live, seen as Float32Arrays that a native kernel may
  * read and write in place.
  */
+import { engine } from "@tensorflow/tfjs-core";
 import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBackend } from "./backend/native-backend.js";
 
@@ -39,7 +40,7 @@ interface TensorflowBackend {
   write(values: Float32Array, shape: number[], dtype: "float32"): DataId;
   readSync(dataId: DataId): unknown;
   /** values are there until TensorFlow first asks for the tensor */
-  readonly tensorMap: { get(dataId: DataId): { values?: unknown } };
+  readonly tensorMap: { has(dataId: DataId): boolean; get(dataId: DataId): { values?: unknown } };
 }
 
 function size(shape: readonly number[]): number {
@@ -86,6 +87,10 @@ const memories: Record<string, (backend: unknown) => BackendMemory> = {
         dtype: "float32",
       }),
       view: ({ dataId }) => {
+        // What lies in another backend is brought over by the first use; what lies nowhere would be an obscure error.
+        if (!tensorflow.tensorMap.has(dataId) && !engine().state.tensorInfo.has(dataId)) {
+          throw new Error("a tensor was used after its end: it is disposed, or left its tidy()");
+        }
         const values = tensorflow.tensorMap.get(dataId).values ?? tensorflow.readSync(dataId);
         return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
       },
