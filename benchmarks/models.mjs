@@ -1,0 +1,222 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run bench:models: a training step and a token of RWKV-7 and Meta-State on the native backend, against the same models
+// in PyTorch eager with a C++ operator for the recurrence (benchmarks/peers), against memory bandwidth, and over contexts.
+//
+//   node benchmarks/models.mjs [--sizes 1M,10M,100M] [--rounds 7] [--python /usr/bin/python3] [--contexts 1,4,16,64,256]
+//                              [--no-file]
+//
+// Without a Python that has PyTorch and a C++ compiler the rows against it are left out, and said to be.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compare, spread } from "./lib/compare.mjs";
+import { commit, load, machine, resultName } from "./lib/machine.mjs";
+import { PyTorchPeer } from "./lib/pytorch-peer.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    sizes: { type: "string", default: "1M,10M,100M" },
+    rounds: { type: "string", default: "7" },
+    python: { type: "string", default: "python3" },
+    contexts: { type: "string", default: "1,4,16,64,256" },
+    "no-file": { type: "boolean", default: false },
+  },
+});
+const rounds = Number(options.rounds);
+
+/** Sizes as published small RWKV-7 models have them; bytes as tokens, so that the head is no large part. */
+const sizes = {
+  "1M": { layers: 4, width: 128, headSize: 32, batchSize: 4, length: 256 },
+  "10M": { layers: 8, width: 320, headSize: 64, batchSize: 2, length: 256 },
+  "100M": { layers: 12, width: 768, headSize: 64, batchSize: 1, length: 256 },
+};
+const variants = /** @type {const} */ ([
+  ["RWKV-7", "none"],
+  ["Meta-State", "sse"],
+]);
+
+const tf = await import("@tensorflow/tfjs-core");
+const ms = await import("metastate");
+const { nativeEngine, loadAddon } = await import("@metastate/kernels-cuda");
+ms.registerEngine(nativeEngine);
+await ms.startEngine({ backend: "native", log: () => {} });
+const addon = loadAddon();
+if (!("binding" in addon)) throw new Error(addon.reason);
+const { binding } = addon;
+const info = binding.info();
+const loadBefore = load();
+const about = machine();
+console.log(`${about.cpu}, ${about.cores} cores; ${info.simd}, ${info.threads} threads; load ${loadBefore}`);
+const text = ms.byteTokenizer().encode(ms.data.mobyDick());
+/** @type {object[]} */
+const results = [];
+
+for (const size of options.sizes.split(",")) {
+  const chosen = sizes[/** @type {keyof typeof sizes} */ (size)];
+  if (!chosen) {
+    console.error(`--sizes has "${size}": give some of ${Object.keys(sizes).join(", ")}`);
+    process.exit(2);
+  }
+  const { batchSize, length, ...shape } = chosen;
+  for (const [name, sse] of variants) {
+    const model = ms.createModel({ vocabSize: 256, ...shape, sse }, { seed: 1 });
+    const parameters = [...model.parameters.values()].reduce((sum, { size: count }) => sum + count, 0);
+    const steps = ms.train(model, ms.data.batches(text, { batchSize, length, seed: 1 }), {
+      steps: Number.MAX_SAFE_INTEGER,
+      warmup: 0,
+      schedule: "constant",
+      learningRate: 1e-4,
+    });
+    const decoding = decoder(model);
+    const what = `${name}, ${(parameters / 1e6).toFixed(1)} M parameters`;
+    const peer = await PyTorchPeer.start(options.python, peerConfiguration(model.configuration, batchSize, length));
+    if ("reason" in peer) console.log(`PyTorch is left out: ${peer.reason}`);
+
+    const ours = { train: () => steps.next(), token: () => decoding.step() };
+    for (const [row, task, sampleMilliseconds] of /** @type {const} */ ([
+      ["training step", "train", 300],
+      ["token", "token", 100],
+    ])) {
+      if ("reason" in peer) {
+        const alone = await compare(ours[task], ours[task], { rounds: Math.min(rounds, 3), sampleMilliseconds });
+        note({ row, what, size, milliseconds: alone.fastMilliseconds });
+        console.log(`${row}, ${what}: ${alone.fastMilliseconds.median.toPrecision(3)} ms`);
+        continue;
+      }
+      const comparison = await compare(() => peer.run(task), ours[task], { rounds, sampleMilliseconds });
+      note({ row, what, size, peer: peer.about, ...comparison });
+      const { ratio } = comparison;
+      console.log(
+        `${row}, ${what}: ${ratio.median.toFixed(2)} times as fast as PyTorch ${peer.about.torch} ` +
+          `(quartiles ${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}; ` +
+          `${comparison.slowMilliseconds.median.toPrecision(3)} against ${comparison.fastMilliseconds.median.toPrecision(3)} ms)`,
+      );
+    }
+    if (!("reason" in peer)) peer.stop();
+
+    bandwidth(what, size, decoding, 4 * parameters);
+    if (size === options.sizes.split(",")[0]) contexts(what, size, model, decoding);
+    decoding.dispose();
+    await steps.return();
+    tf.dispose([...model.parameters.values()]);
+  }
+}
+
+const report = {
+  command: ["node benchmarks/models.mjs", ...process.argv.slice(2)].join(" "),
+  date: new Date().toISOString(),
+  commit: commit(),
+  machine: about,
+  loadAverage: { before: loadBefore, after: load() },
+  native: info,
+  results,
+};
+if (!options["no-file"]) {
+  const folder = join(import.meta.dirname, "results");
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, resultName("models"));
+  const short = (/** @type {string} */ _, /** @type {unknown} */ value) =>
+    typeof value === "number" ? Number(value.toPrecision(5)) : value;
+  writeFileSync(path, `${JSON.stringify(report, short, 2)}\n`);
+  console.log(`written to ${path}`);
+}
+if (Math.max(loadBefore, report.loadAverage.after) > about.cores) {
+  console.log(`the machine was busy (load ${report.loadAverage.after}): the ratios are fairer than the times`);
+}
+
+/** @param {object} result */
+function note(result) {
+  results.push(result);
+}
+
+/**
+ * Writes one token after the other.
+ *
+ * @param {import("metastate").Model} model
+ */
+function decoder(model) {
+  /** @type {import("metastate").ModelState | undefined} */
+  let state;
+  const go = (/** @type {number[][]} */ tokens) => {
+    const result = model.forward(tokens, state);
+    result.logits.dataSync();
+    result.logits.dispose();
+    state?.dispose();
+    state = result.state;
+  };
+  return {
+    step: () => go([[65]]),
+    read: go,
+    dispose: () => state?.dispose(),
+  };
+}
+
+/**
+ * Bytes of weights a token reads, by its time, against what memory gives when nothing is computed.
+ *
+ * @param {string} what
+ * @param {string} size
+ * @param {ReturnType<typeof decoder>} decoding
+ * @param {number} bytes
+ */
+function bandwidth(what, size, decoding, bytes) {
+  const shares = [];
+  for (let round = 0; round < rounds; ++round) {
+    const begin = performance.now();
+    const calls = Math.max(1, Math.ceil(2e8 / bytes));
+    for (let call = 0; call < calls; ++call) decoding.step();
+    const gigabytes = (bytes * calls) / 1e6 / (performance.now() - begin);
+    shares.push(gigabytes / binding.measureBandwidth(100));
+  }
+  const share = spread(shares);
+  note({ row: "share of memory bandwidth", what, size, share });
+  console.log(
+    `token, ${what}: ${(100 * share.median).toFixed(0)} % of memory bandwidth ` +
+      `(quartiles ${(100 * share.low).toFixed(0)} to ${(100 * share.high).toFixed(0)} %)`,
+  );
+}
+
+/**
+ * The time of a token and what tensors hold, after more and more of a text.
+ *
+ * @param {string} what
+ * @param {string} size
+ * @param {import("metastate").Model} model
+ * @param {ReturnType<typeof decoder>} decoding
+ */
+function contexts(what, size, model, decoding) {
+  const chunk = 1024;
+  let read = 0;
+  for (const thousands of options.contexts.split(",").map(Number)) {
+    for (; read < thousands * 1024; read += chunk) {
+      const at = read % (text.length - chunk);
+      decoding.read([[...text.subarray(at, at + chunk)].map((token) => token % model.configuration.vocabSize)]);
+    }
+    const times = Array.from({ length: 5 }, () => {
+      const begin = performance.now();
+      for (let call = 0; call < 20; ++call) decoding.step();
+      return (performance.now() - begin) / 20;
+    });
+    const milliseconds = spread(times);
+    note({ row: "context", what, size, tokens: read, milliseconds, tensorBytes: tf.memory().numBytes });
+    console.log(
+      `token, ${what}, after ${read.toLocaleString("en")} tokens: ${milliseconds.least.toPrecision(3)} ms at best, ` +
+        `${(tf.memory().numBytes / 2 ** 20).toFixed(1)} MiB in tensors`,
+    );
+  }
+}
+
+/**
+ * The model as the peer takes it.
+ *
+ * @param {import("metastate").ModelConfiguration} configuration
+ * @param {number} batchSize
+ * @param {number} length
+ */
+function peerConfiguration(configuration, batchSize, length) {
+  const { vocabSize, width, layers, headSize, heads, parameterTokens, sse, lowRank } = configuration;
+  const model = { vocabSize, width, layers, headSize, heads, parameterTokens, sse, lowRank };
+  return { ...model, batchSize, length, threads: info.threads };
+}
