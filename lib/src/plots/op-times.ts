@@ -55,7 +55,7 @@ export function opTimes(
     {
       title: { text: title },
       xaxis: { title: { text: "time (ms)" }, rangemode: "tozero" },
-      yaxis: { autorange: "reversed", automargin: true, showgrid: false },
+      yaxis: { title: { text: "op" }, autorange: "reversed", automargin: true, showgrid: false },
       margin: { l: 120, r: 56, t: 48, b: 52 },
       height: 130 + 24 * bars.length,
       showlegend: false,
