@@ -20,6 +20,7 @@ export const precisions: readonly Precision[] = ["float32", "tf32", "bfloat16"];
 export interface PrecisionControl {
   /** what this engine can do on this device; `float32` is among them */
   readonly choices: readonly Precision[];
+  /** the one in use */
   get(): Precision;
   /** Takes one of `choices`, from the next product on. */
   set(precision: Precision): void;

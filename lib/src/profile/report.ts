@@ -65,7 +65,7 @@ export class Profile<T = unknown> implements Displayable {
   /** of matrix products */
   readonly precision: Precision;
 
-  /** @internal Made by `profile`. */
+  /** @hidden Made by `profile`. */
   constructor({ result, recording, milliseconds, peak, engine, precision }: Findings<T>) {
     this.result = result;
     this.milliseconds = milliseconds;
