@@ -16,6 +16,11 @@ const PATIENCE = 60_000;
 
 const options = { skip, timeout: 2 * PATIENCE };
 
+/** What is used of JupyterLab's own objects in the page. */
+interface PageCommands {
+  jupyterapp: { readonly commands: { execute(id: string): Promise<unknown> } };
+}
+
 let notebook: LiveNotebook;
 if (skip === false) {
   before(async () => {
@@ -242,6 +247,44 @@ test("what the program sets is seen on the page", options, async () => {
   const cell = await notebook.run("const told = ui.slider({ max: 50, label: 'told' });\ntold");
   await notebook.run("told.value = 37;");
   await until(async () => (await cell.locator(".widget-readout").textContent()) === "37", "the new value");
+});
+
+test("a cell stops at a breakpoint, with its variables in the debugger's panel, and goes on", options, async () => {
+  const { page } = notebook;
+  const size = page.viewportSize()!;
+  await page.setViewportSize({ width: 1280, height: 640 });
+  // The button is there when the kernel has answered.
+  await notebook.run("1 + 1");
+  const cell = await notebook.write(
+    "function mean(values: readonly number[]): number {\n" +
+      "  const sum = values.reduce((total, value) => total + value, 0);\n" +
+      "  return sum / values.length;\n}\n\nconst losses = [2.25, 1.5, 0.75];\nmean(losses)",
+  );
+  const bug = page.locator(".jp-DebuggerBugButton").first();
+  await bug.click();
+  const margin = cell.locator(".cm-breakpoint-gutter").first();
+  await margin.waitFor();
+  await notebook.command("debugger:show-panel");
+  const line = (await cell.locator(".cm-line").nth(2).boundingBox())!;
+  const { x, width } = (await margin.boundingBox())!;
+  await page.mouse.click(x + width / 2, line.y + line.height / 2);
+  // One is there, unseen, to measure the margin by.
+  await until(async () => (await cell.locator(".cm-breakpoint-icon").count()) > 1, "the breakpoint");
+  await page.evaluate(() => {
+    void (globalThis as unknown as PageCommands).jupyterapp.commands.execute("notebook:run-cell");
+  });
+  const stack = page.locator(".jp-DebuggerCallstack");
+  await stack.getByText("mean").first().waitFor();
+  const variables = page.locator(".jp-DebuggerVariables");
+  await variables.getByText("sum", { exact: true }).first().waitFor();
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: notebook.picturePath("debugger"), caret: "hide" });
+  assert.match(await stack.innerText(), /mean[^]*:3[^]*In \[\d+\][^]*:7/);
+  await notebook.command("debugger:continue");
+  await shows(cell, /1\.5/);
+  await bug.click();
+  await notebook.command("application:toggle-right-area");
+  await page.setViewportSize(size);
 });
 
 test("widgets live on when the page is loaded anew", options, async () => {

@@ -123,6 +123,11 @@ export class LiveNotebook {
     await notebookIsOpen(this.page, FILE);
   }
 
+  /** Where a picture of this name is put. */
+  picturePath(name: string): string {
+    return join(pictures, `${name}.png`);
+  }
+
   /** Takes a picture of some elements, cut to what they fill. */
   async picture(name: string, ...elements: readonly Locator[]): Promise<void> {
     await this.page.mouse.move(0, 0);

@@ -166,7 +166,7 @@ export class Debugger {
         "",
         await this.#evaluate(expression, frameId),
       );
-      return { result: value, type, variablesReference };
+      return { result: value, variablesReference, ...(type !== undefined && { type }) };
     },
     inspectVariables: async () => ({ variables: await this.#variables.globals() }),
     richInspectVariables: async ({ variableName, frameId }) => {

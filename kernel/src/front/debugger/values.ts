@@ -5,7 +5,8 @@ import type { Runtime } from "node:inspector";
 export interface Variable {
   readonly name: string;
   readonly value: string;
-  readonly type: string;
+  /** Of objects; JupyterLab shows it in the place of the value. */
+  readonly type?: string;
   /** By which its members are asked for; 0 where it has none. */
   readonly variablesReference: number;
 }

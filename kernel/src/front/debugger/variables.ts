@@ -78,7 +78,8 @@ export class Variables {
   variable(name: string, value: Runtime.RemoteObject): Variable {
     const { objectId, type } = value;
     return {
-      ...{ name, value: textOf(value), type: typeOf(value) },
+      ...{ name, value: textOf(value) },
+      ...(objectId !== undefined && { type: typeOf(value) }),
       variablesReference: objectId !== undefined && type !== "function" ? this.#refer([objectId]) : 0,
     };
   }
@@ -95,7 +96,7 @@ export class Variables {
       const { name, value, get } = property;
       if (value !== undefined) return [this.variable(name, value)];
       // A getter is not called: what it does is not known.
-      return get?.type === "function" ? [{ name, value: "(getter)", type: "", variablesReference: 0 }] : [];
+      return get?.type === "function" ? [{ name, value: "(getter)", variablesReference: 0 }] : [];
     });
   }
 
