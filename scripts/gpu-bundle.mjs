@@ -7,7 +7,9 @@
 //
 // cuBLASLt is taken from that machine: of a CUDA toolkit, or of a Python environment that has PyTorch.
 //
-//   node scripts/gpu-bundle.mjs [--arch 90] [--output metastate-gpu.tar.xz]
+//   node scripts/gpu-bundle.mjs [--arch 90] [--as-built] [--output metastate-gpu.tar.xz]
+//
+// --arch builds for one architecture only; --as-built packs the addons that are there.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -33,6 +35,7 @@ const mostBytes = 60 * 2 ** 20;
 const { values: options } = parseArgs({
   options: {
     arch: { type: "string", default: "" },
+    "as-built": { type: "boolean", default: false },
     output: { type: "string", default: join(root, "test-results", "metastate-gpu.tar.xz") },
   },
 });
@@ -43,7 +46,7 @@ function refuse(message) {
   process.exit(1);
 }
 
-for (const target of /** @type {const} */ (["native", "cuda-emulated", "cuda"])) {
+for (const target of options["as-built"] ? [] : /** @type {const} */ (["native", "cuda-emulated", "cuda"])) {
   const result = await buildNative({ target, arch: options.arch, incremental: true, log: (line) => console.log(line) });
   if (!result.built) refuse(`the addon ${target} is not built: ${result.reason}\n${result.remedy}`);
   console.log(`${target} addon: ${result.how}`);
