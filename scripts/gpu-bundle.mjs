@@ -66,6 +66,9 @@ function take(path, but = /$^/) {
 const unneeded =
   /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|\/src(\/|$)/;
 
+/** Node's own, ours (which are packed by themselves), and what is for writing types and pictures only. */
+const notPacked = /^(node:|metastate$|@metastate\/|typescript$|playwright-core$|plotly|@stdlib\/)/;
+
 /**
  * npm packages that compiled code imports at once, with what those import; not such as are for pictures and the like,
  * which are loaded when they are asked for.
@@ -92,7 +95,7 @@ function packages() {
       if (!file.endsWith(".js")) continue;
       const source = readFileSync(join(dist, file), "utf8");
       for (const [, name] of source.matchAll(/^(?:import|export) [^;]*?["']((?:@[\w-]+\/)?[\w.-]+)[^"']*["'];?$/gm)) {
-        if (name && !name.startsWith("node:")) add(name, join(root, workspace));
+        if (name && !notPacked.test(name)) add(name, join(root, workspace));
       }
     }
   }
@@ -131,7 +134,7 @@ mkdirSync(dirname(resolve(options.output)), { recursive: true });
 // xz: Node alone is 100 MB; what is left of it is a quarter.
 const tar = spawnSync("tar", ["-cJf", resolve(options.output), "-C", stage, "metastate-gpu"], {
   stdio: "inherit",
-  env: { ...process.env, XZ_OPT: "-6 -T0" },
+  env: { ...process.env, XZ_OPT: process.env["XZ_OPT"] ?? "-6 -T0" },
 });
 rmSync(stage, { recursive: true, force: true });
 if (tar.status !== 0) refuse("tar could not pack the bundle: it needs xz (Debian: apt install xz-utils)");
