@@ -64,7 +64,7 @@ function take(path, but = /$^/) {
 
 /** What nobody runs: declarations, maps, other forms of the same code. */
 const unneeded =
-  /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|\/src(\/|$)/;
+  /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|@tensorflow\/[\w-]+\/src(\/|$)/;
 
 /** Node's own, ours (which are packed by themselves), and what is for writing types and pictures only. */
 const notPacked = /^(node:|metastate$|@metastate\/|typescript$|playwright-core$|plotly|@stdlib\/)/;
