@@ -141,6 +141,8 @@ async function moveTheState(page: Page): Promise<void> {
       assert.ok(Date.now() < giveUp, "the heatmap still shows the same state");
     }
   };
+  // The mouse reaches only what is in the window.
+  await page.locator(".slider-container").first().scrollIntoViewIfNeeded();
   const rail = await page.locator(".slider-rail-touch-rect").first().boundingBox();
   const grip = await page.locator(".slider-grip-rect").first().boundingBox();
   assert.ok(rail && grip, "there is a slider");
