@@ -283,7 +283,7 @@ export { plots } from "./plots/plots.js";
 export { Figure, type PlotlyJson, type SaveFigureOptions } from "./plots/figure.js";
 export { type ColourScale, type ThemeName } from "./plots/theme.js";
 export { type DistributionOptions } from "./plots/distributions.js";
-export { type GrowthDiagramOptions, type GrownModels } from "./plots/growth-diagram.js";
+export { type GrowthDiagramOptions, type GrownModels, type GrownSizes } from "./plots/growth-diagram.js";
 export { type MatrixPlotOptions } from "./plots/matrix.js";
 export { type OverTokensOptions } from "./plots/over-tokens.js";
 export { type ParameterTableOptions } from "./plots/parameter-table.js";

@@ -13,8 +13,8 @@ export interface GrownModels {
   readonly after: LanguageModel;
 }
 
-/** What the diagram needs of a `GrowthReport`. */
-interface Grown {
+/** What the diagram needs of a `GrowthReport`: sizes and parameter counts before and after. */
+export interface GrownSizes {
   readonly sizes: { readonly before: ModelSizes; readonly after: ModelSizes };
   readonly parameterCount: { readonly before: number; readonly after: number };
 }
@@ -46,7 +46,7 @@ const mostRows = 12;
  * @throws ConfigurationError when a model does not tell how many layers, heads and parameter tokens it has
  */
 export function growthDiagram(
-  grown: Grown | GrownModels,
+  grown: GrownSizes | GrownModels,
   { title = "What grew, and what was there" }: GrowthDiagramOptions = {},
 ): Figure {
   const { sizes, parameterCount } = "sizes" in grown ? grown : told(grown);
@@ -102,7 +102,7 @@ export function growthDiagram(
 
 type CompleteSizes = ModelSizes & Required<Pick<ModelSizes, "layers" | "heads" | "sseHeads" | "parameterTokens">>;
 
-function told({ before, after }: GrownModels): Grown {
+function told({ before, after }: GrownModels): GrownSizes {
   const count = ({ parameters }: LanguageModel): number =>
     [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
   return {
