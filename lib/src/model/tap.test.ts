@@ -22,13 +22,22 @@ function randomModel(options: Partial<ModelOptions> = {}): Model {
   return awayFromInitialValues(createModel({ ...tiny, ...options }, { seed: 3 }));
 }
 
+/**
+ * The same bits; to rounding on an engine that has the pass of the SSE as one kernel, which runs in parts where somebody looks
+ * inside.
+ */
+function expectSame(watched: Tensor, plain: Tensor): void {
+  if (tf.getBackend() === "wasm") assert.deepEqual(watched.dataSync(), plain.dataSync());
+  else assertClose(watched.dataSync(), plain.dataSync(), 2e-6, "what is watched");
+}
+
 const shapes: [name: string, options: Partial<ModelOptions>][] = [
   ...sseVariants().map(({ name }): [string, Partial<ModelOptions>] => [name, { sse: name }]),
   ["half the heads with SSE", { heads: 4, rho: 0.5 }],
 ];
 
 for (const [name, options] of shapes) {
-  test(`${name}: a tap sees the listed activations in their order and shapes; looking changes no bit`, async () => {
+  test(`${name}: a tap sees the listed activations in their order and shapes; looking changes nothing`, async () => {
     await useBackend("wasm");
     const model = randomModel(options);
     const plain = model.forward(inputs);
@@ -56,8 +65,8 @@ for (const [name, options] of shapes) {
       ({ name: at, shape }) => `${at} ${shape.replace(/[A-Za-z]+/g, (letter) => String(letters[letter]))}`,
     );
     assert.deepEqual(seen, listed);
-    assert.deepEqual(watched.logits.dataSync(), plain.logits.dataSync());
-    watched.state.tensors().forEach((x, i) => assert.deepEqual(x.dataSync(), plain.state.tensors()[i]!.dataSync()));
+    expectSame(watched.logits, plain.logits);
+    watched.state.tensors().forEach((x, i) => expectSame(x, plain.state.tensors()[i]!));
     model.dispose();
   });
 
