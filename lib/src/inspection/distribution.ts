@@ -23,7 +23,7 @@ export interface Distribution {
   readonly counts: readonly number[];
 }
 
-/** Options of {@link distribution}. */
+/** Options of `ms.statistics.distribution`. */
 export interface HistogramOptions {
   /** default 32 */
   bins?: number;

@@ -10,7 +10,7 @@ import { hostMatrix, type MatrixInput } from "./matrix.js";
 import { atPositions, cosine } from "./similarity.js";
 import { lengthOf } from "./spectrum.js";
 
-/** What {@link probe} found. */
+/** What `ms.statistics.probe` found. */
 export interface ProbeResult {
   /** S k: what is retrieved, N value channels */
   readonly value: Float64Array;
@@ -48,7 +48,7 @@ export function probe(
   return { value, gain: length === 0 ? 0 : lengthOf(value) / length, nearest };
 }
 
-/** Options of {@link retrievedTokens}. */
+/** Options of `ms.statistics.retrievedTokens`. */
 export interface RetrievedTokensOptions {
   layer: number;
   head: number;
@@ -61,7 +61,7 @@ export interface RetrievedTokensOptions {
  * projection, the last layer normalisation and the head of the model. A lens, not a prediction: the norm, bonus and gate of
  * time mixing and all later layers are left out.
  *
- * @param value N value channels of the head, e.g. of {@link probe}
+ * @param value N value channels of the head, e.g. of `ms.statistics.probe`
  * @throws ConfigurationError when the model has no such projection, or layer or head are out of range
  */
 export async function retrievedTokens<S extends SequenceState>(

@@ -5,7 +5,7 @@ import { Figure, rounded } from "./figure.js";
 import { currentTheme } from "./theme.js";
 import { thinned } from "./thinning.js";
 
-/** Options of {@link schedulePlot}. */
+/** Options of `ms.plots.schedule`. */
 export interface SchedulePlotOptions {
   /** how many steps the training has; default 1,000 */
   steps?: number;
