@@ -6,6 +6,8 @@ export interface InboxHandlers {
   readonly comm: (command: CommCommand) => Promise<void>;
   readonly answer: (command: InputReply) => void;
   readonly imported: (command: ImportReply) => void;
+  /** Whether a task has ended, be it before it began. */
+  readonly hasEnded: (id: number) => boolean;
 }
 
 /**
@@ -18,8 +20,10 @@ export interface InboxHandlers {
 export class Inbox {
   readonly #handlers: InboxHandlers;
   readonly #waiting: (RunCommand | CommCommand)[] = [];
-  /** The last cell of each shell. */
+  /** The last cell of each shell, until it ends. */
   readonly #cells = new Map<string | undefined, Promise<void>>();
+  /** What to do when a cell has ended. */
+  readonly #ends = new Map<number, () => void>();
 
   constructor(handlers: InboxHandlers) {
     this.#handlers = handlers;
@@ -47,17 +51,27 @@ export class Inbox {
     if (command !== undefined) this.#start(command);
   };
 
+  /** A task has ended. */
+  ended(id: number): void {
+    this.#ends.get(id)?.();
+  }
+
   #start(command: RunCommand | CommCommand): void {
+    if (this.#handlers.hasEnded(command.type === "run" ? command.cell.id : command.id)) return;
     if (command.type !== "run") {
       void this.#handlers.comm(command);
       return;
     }
     const { subshell } = command;
+    const { id } = command.cell;
     const before = this.#cells.get(subshell) ?? Promise.resolve();
-    const cell = before.then(() => this.#handlers.run(command));
-    this.#cells.set(subshell, cell);
-    void cell.then(() => {
-      if (this.#cells.get(subshell) === cell) this.#cells.delete(subshell);
+    // Its end, not what the handler gives: that is lost when a termination strikes it.
+    const end = new Promise<void>((resolve) => this.#ends.set(id, resolve));
+    this.#cells.set(subshell, end);
+    void before.then(() => (this.#handlers.hasEnded(id) ? undefined : this.#handlers.run(command)));
+    void end.then(() => {
+      this.#ends.delete(id);
+      if (this.#cells.get(subshell) === end) this.#cells.delete(subshell);
     });
   }
 }

@@ -51,11 +51,16 @@ async function debug(request: DebugRequest): Promise<void> {
 
 function interrupt(ids: readonly number[]): void {
   const mine = ++serial;
-  parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
+  const say = (): void => {
+    parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
+  };
+  say();
   const ignored = (): boolean => Atomics.load(heard, 0) < mine;
   setTimeout(() => {
     if (!ignored()) return;
     inspector.post("Runtime.terminateExecution");
+    // What is terminated may be the main thread as it hears, at last, what was said.
+    say();
     void relay?.then((debugged) => {
       debugged.terminate();
     });

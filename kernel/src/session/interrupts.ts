@@ -24,6 +24,8 @@ interface RunningTask {
   readonly interrupted: () => void;
   /** Set once the task is interrupted. */
   reason?: KeyboardInterrupt;
+  /** Whether all of it has been told: a termination may come in the middle. */
+  told?: boolean;
 }
 
 const running = new Map<number, RunningTask>();
@@ -147,8 +149,12 @@ export interface HearInterrupt {
   readonly ids: readonly number[];
 }
 
-/** Starts the interrupt thread. */
-export function listenForInterrupts(): void {
+/**
+ * Starts the interrupt thread.
+ *
+ * @param afterwards is given the ids of each interrupt when all of them have been told, and may get them again
+ */
+export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): void {
   const heard = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
     workerData: { heard } satisfies InterruptThreadData,
@@ -156,20 +162,24 @@ export function listenForInterrupts(): void {
     execArgv: [],
   });
   thread.on("message", ({ serial, ids }: HearInterrupt) => {
-    Atomics.store(heard, 0, serial);
     afterTermination();
     for (const id of ids) interrupt(id);
+    afterwards(ids);
+    // Not before: a termination that strikes here, on a busy machine, has the thread say it again.
+    Atomics.store(heard, 0, serial);
   });
   thread.unref();
 }
 
+/** Interrupts a task, or goes on with that. */
 function interrupt(id: number): void {
   giveUpLoading?.();
   const task = running.get(id);
   if (task === undefined) early.add(id);
-  if (task === undefined || task.reason !== undefined) return;
-  task.reason = new KeyboardInterrupt();
-  for (const reject of [...task.pending]) reject(task.reason);
+  if (task === undefined || task.told === true) return;
+  task.reason ??= new KeyboardInterrupt();
+  for (const reject of task.pending) reject(task.reason);
   task.pending.clear();
   task.interrupted();
+  task.told = true;
 }

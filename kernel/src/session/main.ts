@@ -25,7 +25,10 @@ const nonce = randomUUID();
 
 // Whatever the preload writes belongs to no cell yet; this is also the first use of AsyncLocalStorage.
 runAsCell(0, tolerateTermination);
-listenForInterrupts();
+let endInterrupted = (_ids: readonly number[]): void => undefined;
+listenForInterrupts((ids) => {
+  endInterrupted(ids);
+});
 captureConsole();
 mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
@@ -61,7 +64,14 @@ const inbox = new Inbox({
   comm: (command) => handleComm(command, tasks),
   answer: takeAnswer,
   imported: takeImport,
+  hasEnded: (id) => tasks.hasEnded(id),
 });
+tasks.onEnd = (id) => {
+  inbox.ended(id);
+};
+endInterrupted = (ids) => {
+  tasks.endInterrupted(ids);
+};
 const reader = new PacketReader<Command>();
 const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });
 commands.on("data", (chunk) => {

@@ -11,6 +11,11 @@ import { errorReport } from "./traceback.js";
 /** Time for the `finally` blocks of what was interrupted, in milliseconds. */
 const CLEAN_UP_MS = 80;
 
+/** Time for a task that was interrupted to end by itself, in milliseconds, of an event loop that turns. */
+const END_MS = 1000;
+/** Ids of tasks that have ended are remembered, so that none ends twice. */
+const MOST_ENDED = 10_000;
+
 /** User code may close stdout or stderr; the number then goes to the next file that is opened, which is to have no fences. */
 const streams = [PIPE.stdout, PIPE.stderr].map((fd) => ({ fd, inode: inodeOf(fd) }));
 
@@ -25,6 +30,9 @@ function inodeOf(fd: number): number | undefined {
 export class Tasks {
   readonly #nonce: string;
   readonly #afterInterrupt: () => void;
+  readonly #ended = new Set<number>();
+  /** Told of each task that has ended. */
+  onEnd: (id: number) => void = () => undefined;
 
   /**
    * @param nonce A part of the session's fences.
@@ -73,8 +81,29 @@ export class Tasks {
     }
   }
 
-  /** Tells the front that a task has ended, after all that it has written. */
+  hasEnded(id: number): boolean {
+    return this.#ended.has(id);
+  }
+
+  /**
+   * Ends what an interrupt has not: a termination strikes whatever runs, on a busy machine also the session's own code that
+   * would have begun or ended a task.
+   */
+  endInterrupted(ids: readonly number[]): void {
+    setTimeout(() => {
+      for (const id of ids) {
+        if (!this.hasEnded(id)) this.end(id, { status: "error", ...errorReport(new KeyboardInterrupt()) });
+      }
+    }, END_MS);
+  }
+
+  /** Tells the front that a task has ended, after all that it has written; once. */
   end(id: number, outcome: Outcome): void {
+    if (this.#ended.has(id)) return;
+    this.#ended.add(id);
+    const [oldest] = this.#ended;
+    if (oldest !== undefined && this.#ended.size > MOST_ENDED) this.#ended.delete(oldest);
+    this.onEnd(id);
     flushNativeOutput();
     for (const { fd, inode } of streams) {
       if (inodeOf(fd) === inode) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
