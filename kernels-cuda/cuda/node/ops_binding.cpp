@@ -73,17 +73,25 @@ Napi::Value tokenShiftGradCall(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// groupNorm(rows, width, groups, epsilon, x, weight, bias, y)
-Napi::Value groupNormCall(const Napi::CallbackInfo& info) {
-  DeviceCall call(info);
-  const int rows = integer(call, "rows");
+/// rows, width, groups, epsilon, x, weight
+GroupNorm groupNormInputs(DeviceCall& call, int& rows, int64_t& length) {
+  rows = integer(call, "rows");
   GroupNorm o{};
   o.width = integer(call, "width");
   o.groups = divisor(call, "groups", o.width);
   o.epsilon = static_cast<float>(call.number("epsilon"));
-  const int64_t length = product(info.Env(), {rows, o.width});
+  length = product(call.env(), {rows, o.width});
   o.x = call.deviceFloats("x", length);
   o.weight = call.deviceFloats("weight", o.width);
+  return o;
+}
+
+/// groupNorm(rows, width, groups, epsilon, x, weight, bias, y)
+Napi::Value groupNormCall(const Napi::CallbackInfo& info) {
+  DeviceCall call(info);
+  int rows;
+  int64_t length;
+  const GroupNorm o = groupNormInputs(call, rows, length);
   const float* bias = call.deviceFloats("bias", o.width);
   groupNorm(call.stream(), o, rows, bias, call.deviceFloats("y", length));
   return info.Env().Undefined();
@@ -92,14 +100,9 @@ Napi::Value groupNormCall(const Napi::CallbackInfo& info) {
 /// groupNormGrad(rows, width, groups, epsilon, x, weight, dy, dx, dweight, dbias)
 Napi::Value groupNormGradCall(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
-  const int rows = integer(call, "rows");
-  GroupNorm o{};
-  o.width = integer(call, "width");
-  o.groups = divisor(call, "groups", o.width);
-  o.epsilon = static_cast<float>(call.number("epsilon"));
-  const int64_t length = product(info.Env(), {rows, o.width});
-  o.x = call.deviceFloats("x", length);
-  o.weight = call.deviceFloats("weight", o.width);
+  int rows;
+  int64_t length;
+  const GroupNorm o = groupNormInputs(call, rows, length);
   const float* dy = call.deviceFloats("dy", length);
   float* dx = call.deviceFloats("dx", length);
   float* dweight = call.deviceFloats("dweight", o.width);

@@ -43,6 +43,28 @@ class RecurrenceCall : public DeviceCall {
   /// [H N]
   float* gains(const char* name) { return deviceFloats(name, gains_); }
 
+  /// r, a read of the state, and w, k, v, a, b, of which a step is made: in the order of all calls.
+  template <typename Inputs>
+  void readTransition(Inputs& in) {
+    in.r = steps("r");
+    in.w = steps("w");
+    in.k = steps("k");
+    in.v = steps("v");
+    in.a = steps("a");
+    in.b = steps("b");
+  }
+
+  /// Where the gradients of these go.
+  template <typename Gradients>
+  void readTransitionGradients(Gradients& out) {
+    out.dr = steps("dr");
+    out.dw = steps("dw");
+    out.dk = steps("dk");
+    out.dv = steps("dv");
+    out.da = steps("da");
+    out.db = steps("db");
+  }
+
   int multiprocessors() const { return device().properties().multiProcessorCount; }
 
  private:
