@@ -161,21 +161,32 @@ export type Outcome =
   | { readonly status: "ok"; readonly payload?: readonly Readonly<Record<string, unknown>>[] }
   | ({ readonly status: "error" } & ErrorReport);
 
+/** What is saved with an output that is updated, beside its display id. */
+export interface KeptDisplay {
+  /** The display id of something that was shown before on the same cell: where it stands, this belongs. */
+  readonly beside?: string;
+}
+
+/** Data that are shown below a cell, or replace what was shown under their display id. */
+export interface DisplayFrame {
+  readonly type: "display";
+  readonly cell: number;
+  readonly data: MimeBundle;
+  /** By MIME type: the width of an image, say. */
+  readonly metadata?: MimeBundle;
+  readonly displayId: string;
+  readonly update: boolean;
+  /** It will be updated: a page that was loaded anew is to find it by what is saved with the notebook. */
+  readonly kept?: KeptDisplay;
+}
+
 /** Session to front. `cell` is the id of the cell that made the output. */
 export type Frame =
   /** The session can run cells; `nonce` is in its fences. */
   | { readonly type: "ready"; readonly nonce: string }
   | { readonly type: "preload-failed"; readonly error: ErrorReport }
   | { readonly type: "stream"; readonly cell: number; readonly name: StreamName; readonly text: string }
-  | {
-      readonly type: "display";
-      readonly cell: number;
-      readonly data: MimeBundle;
-      /** By MIME type: the width of an image, say. */
-      readonly metadata?: MimeBundle;
-      readonly displayId: string;
-      readonly update: boolean;
-    }
+  | DisplayFrame
   | { readonly type: "result"; readonly cell: number; readonly data: MimeBundle }
   | { readonly type: "clear"; readonly cell: number; readonly wait: boolean }
   | { readonly type: "late-error"; readonly cell: number; readonly error: ErrorReport }

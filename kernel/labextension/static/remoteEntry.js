@@ -1,10 +1,15 @@
 /**
- * An extension of JupyterLab by which plotly figures change in place.
+ * An extension of JupyterLab by which what was shown changes in place: plotly figures, and all that is updated after the page
+ * was loaded anew. Nothing is drawn here, so there is nothing to build: JupyterLab loads this file as it is, as a container
+ * of modules with `init` and `get`.
  *
- * JupyterLab draws figures with the renderer of the Python package plotly, which draws its first figure and never looks at
+ * Figures: JupyterLab draws figures with the renderer of the Python package plotly, which draws its first figure and never looks at
  * another. Here its renderers learn to: an update goes to plotly's own `react`, which redraws what has changed and keeps
- * the reader's zoom. Nothing is drawn here, so there is nothing to build: JupyterLab loads this file as it is, as a container
- * of modules with `init` and `get`. Where the renderer is missing, or is made in another way, nothing is changed.
+ * the reader's zoom. Where the renderer is missing, or is made in another way, nothing is changed.
+ *
+ * Updates: JupyterLab finds what an update is for by the display ids of the cells that this page has run. They are not saved
+ * with a notebook, so after a reload nothing is found. The kernel writes them into the metadata of what it will update, which
+ * is saved, and here the updates are brought there.
  */
 (() => {
   const MIME = "application/vnd.plotly.v1+json";
@@ -17,7 +22,8 @@
 
   containers["metastate-live-figures"] = {
     init() {},
-    async get() {
+    async get(module) {
+      if (module === "./extension") return () => ({ __esModule: true, default: liveOutputs });
       try {
         const factory = await containers["jupyterlab-plotly"]?.get("./mimeExtension");
         for (const { rendererFactory } of [factory?.().default ?? []].flat()) extend(rendererFactory);
@@ -27,6 +33,49 @@
       return () => ({ __esModule: true, default: [] });
     },
   };
+
+  const liveOutputs = {
+    id: "metastate-live-figures:outputs",
+    autoStart: true,
+    activate({ docRegistry }) {
+      docRegistry.addWidgetExtension("Notebook", { createNew: followUpdates });
+    },
+  };
+
+  /** Brings updates to the outputs of a notebook that has been loaded since they were made. */
+  function followUpdates({ sessionContext, context, content }) {
+    /** Ids of what cells show that this page has run: JupyterLab updates these. */
+    const own = new Set();
+    sessionContext.iopubMessage.connect((_, message) => {
+      const { msg_type: type } = message.header;
+      if (type !== "display_data" && type !== "update_display_data") return;
+      const id = message.content.transient?.display_id;
+      const { clientId } = sessionContext.session?.kernel ?? {};
+      if (type === "display_data" && message.parent_header.session === clientId) own.add(id);
+      const { display_id: saved, beside } = message.content.metadata?.metastate ?? {};
+      if (saved === undefined || own.has(id)) return;
+      void context.ready.then(() => {
+        if (!content.isDisposed) bring(content.model.cells, saved, beside, message.content);
+      });
+    });
+  }
+
+  /** Puts data into the output that has the id, or behind the others of the cell that has what it is shown beside. */
+  function bring(cells, id, beside, { data, metadata }) {
+    const output = { output_type: "display_data", data, metadata };
+    const place = find(cells, id);
+    if (place !== undefined) place.outputs.set(place.index, output);
+    else if (beside !== undefined) find(cells, beside)?.outputs.add(output);
+  }
+
+  function find(cells, id) {
+    for (const { outputs } of cells) {
+      for (let index = 0; index < (outputs?.length ?? 0); index++) {
+        if (outputs.get(index).metadata?.metastate?.display_id === id) return { outputs, index };
+      }
+    }
+    return undefined;
+  }
 
   function extend(rendererFactory) {
     if (!rendererFactory?.mimeTypes?.includes(MIME)) return;

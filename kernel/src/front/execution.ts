@@ -9,6 +9,7 @@ import type {
   CommFrame,
   CompiledCell,
   CompiledModule,
+  DisplayFrame,
   ErrorReport,
   Frame,
   ImportFrame,
@@ -322,7 +323,7 @@ export class Execution {
       case "display":
         this.#publish(frame.cell, frame.update ? "update_display_data" : "display_data", {
           data: frame.data,
-          metadata: frame.metadata ?? {},
+          metadata: { ...frame.metadata, ...kept(frame) },
           transient: { display_id: frame.displayId },
         });
         break;
@@ -450,4 +451,9 @@ export class Execution {
     const [oldest] = this.#parents.keys();
     if (oldest !== undefined && this.#parents.size > MOST_PARENTS) this.#parents.delete(oldest);
   }
+}
+
+/** What is saved with an output that is updated: JupyterLab does not save display ids, and our extension looks for it here. */
+function kept({ displayId, update, kept: more }: DisplayFrame): Json {
+  return update || more !== undefined ? { metastate: { display_id: displayId, ...more } } : {};
 }

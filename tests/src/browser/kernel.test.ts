@@ -298,3 +298,82 @@ test("widgets live on when the page is loaded anew", options, async () => {
   const value = await notebook.run("kept.value > 12");
   await shows(value, /true/);
 });
+
+test(
+  "what interact shows follows its controls when the page is loaded anew, and when the notebook is opened again",
+  options,
+  async () => {
+    await notebook.run(
+      "const scale = ui.slider({ min: 1, max: 50, value: 5, label: 'scale' });\n" +
+        "ui.interact({ scale }, ({ scale }) => {\n" +
+        "  console.log(`twice is ${2 * scale};`);\n" +
+        "  display.plotly([{ y: [0, scale] }], { height: 220, title: { text: `up to ${scale};` } });\n" +
+        "  if (scale > 20) display.markdown(`*beyond ${scale};*`);\n" +
+        "});",
+    );
+    const cell = notebook.page.locator(".jp-CodeCell", { hasText: "const scale" });
+    const slider = cell.locator(".widget-slider");
+    /** All that there is to be seen is of the value, and each is there once. */
+    const follows = (value: number): Promise<void> =>
+      until(async () => {
+        const text = await notebook.output(cell).catch(() => "");
+        const seen = [...text.matchAll(/(twice is|up to|beyond) (\d+);/g)].map(([, what, n]) => `${what} ${n}`);
+        const wanted = [`twice is ${2 * value}`, `up to ${value}`, ...(value > 20 ? [`beyond ${value}`] : [])];
+        return seen.sort().join() === wanted.sort().join();
+      }, `the results of ${value}`);
+    /** The kernel's value, once the slider has told it. */
+    const moved = async (pixels: number): Promise<number> => {
+      await slider.scrollIntoViewIfNeeded();
+      await drag(slider, pixels);
+      return Number(await slider.locator(".widget-readout").textContent());
+    };
+    const shownAgain = async (): Promise<void> => {
+      await slider.waitFor({ state: "attached" });
+      await slider.scrollIntoViewIfNeeded();
+      await cell.locator(".js-plotly-plot .gtitle").waitFor();
+    };
+    await follows(await moved(5));
+
+    await notebook.reload();
+    await shownAgain();
+    const small = await moved(15);
+    assert.ok(small > 5 && small <= 20, String(small));
+    await follows(small);
+    // There is more to see than the page that has run the cell ever saw.
+    const large = await moved(100);
+    assert.ok(large > 20, String(large));
+    await follows(large);
+
+    await notebook.reopen();
+    await shownAgain();
+    await follows(large);
+    const last = await moved(-20);
+    assert.notEqual(last, large);
+    await follows(last);
+
+    // What a program changes while no page looks is there when one is loaded.
+    await notebook.run("setTimeout(() => { scale.value = 7; }, 1500);");
+    await notebook.reload();
+    await shownAgain();
+    await follows(7);
+  },
+);
+
+test("a bar goes on when the page is loaded anew while its cell runs", options, async () => {
+  const cell = await notebook.start(
+    "for (const step of progress(Array.from({ length: 3000 }, (_, i) => i), { label: 'long run' })) {\n" +
+      "  await new Promise((done) => setTimeout(done, 10));\n}",
+  );
+  const percent = async (): Promise<number> =>
+    Number(
+      (await notebook.page
+        .locator(".jp-CodeCell", { hasText: "long run" })
+        .getByRole("progressbar")
+        .getAttribute("aria-valuenow")) ?? 0,
+    );
+  await cell.getByRole("progressbar").waitFor();
+  await until(async () => (await percent()) > 2, "the bar moves");
+  await notebook.reload();
+  const first = await percent();
+  await until(async () => (await percent()) > first + 5, "the bar moves on");
+});

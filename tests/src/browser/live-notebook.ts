@@ -11,7 +11,7 @@ import { notebookIsOpen } from "./notebook-page.js";
 /** What is used of JupyterLab's own objects in the page; see notebook-page.ts. */
 interface PageGlobals {
   jupyterapp: {
-    readonly commands: { execute(id: string): Promise<unknown> };
+    readonly commands: { execute(id: string, args?: object): Promise<unknown> };
     readonly shell: {
       readonly currentWidget: {
         readonly content: {
@@ -120,6 +120,17 @@ export class LiveNotebook {
   async reload(): Promise<void> {
     await this.command("docmanager:save");
     await this.page.reload();
+    await notebookIsOpen(this.page, FILE);
+  }
+
+  /** Saves and closes the notebook, and opens it again; the page and the kernel live on. */
+  async reopen(): Promise<void> {
+    await this.command("docmanager:save");
+    await this.page.evaluate(async (path) => {
+      const { commands } = (globalThis as unknown as PageGlobals).jupyterapp;
+      await commands.execute("application:close");
+      await commands.execute("docmanager:open", { path });
+    }, FILE);
     await notebookIsOpen(this.page, FILE);
   }
 

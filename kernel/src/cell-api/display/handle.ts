@@ -5,7 +5,7 @@ import { sendFrame } from "../../session/frames.js";
 import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../../session/mime-bundle.js";
 import { reportLateError } from "../../session/uncaught-errors.js";
 import { LIVE_FIGURES } from "../../live-figures.js";
-import type { MimeBundle } from "../../session-protocol.js";
+import type { DisplayFrame, KeptDisplay, MimeBundle } from "../../session-protocol.js";
 import { UpdateLimiter } from "../update-limiter.js";
 
 /** What goes with a display. */
@@ -33,12 +33,14 @@ export class Mime implements Displayable {
 export class DisplayHandle implements Displayable {
   readonly id: string;
   readonly #cell: number;
+  readonly #kept: KeptDisplay | undefined;
   readonly #limiter: UpdateLimiter;
 
   /** @internal Cells get handles from `display`. */
-  constructor(id: string, cell: number) {
+  constructor(id: string, cell: number, kept?: KeptDisplay) {
     this.id = id;
     this.#cell = cell;
+    this.#kept = kept;
     this.#limiter = new UpdateLimiter(cell);
   }
 
@@ -48,7 +50,8 @@ export class DisplayHandle implements Displayable {
    */
   update(value: unknown, options: DisplayOptions = {}): void {
     this.#limiter.run(() => {
-      send(value, options, this.#cell, this.id, true, (data) => {
+      const place = { cell: this.#cell, displayId: this.id, update: true, ...(this.#kept && { kept: this.#kept }) };
+      send(value, options, place, (data) => {
         // A front end that draws a figure anew is seen to do so.
         if (!liveFigures && plotlyHeight(data) !== undefined) this.#limiter.interval = FIGURE_INTERVAL_MS;
       });
@@ -63,26 +66,34 @@ export class DisplayHandle implements Displayable {
 
 /** Shows a value below the running cell. */
 export function show(value: unknown, options: DisplayOptions = {}): DisplayHandle {
-  const id = randomUUID();
-  const cell = currentCell();
-  send(value, options, cell, id, false);
-  return new DisplayHandle(id, cell);
+  return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, value, options);
+}
+
+/** Shows a value that will be updated, also in a page that is loaded anew meanwhile. */
+export function showKept(value: unknown, options: DisplayOptions = {}, kept: KeptDisplay = {}): DisplayHandle {
+  return showIn({ cell: currentCell(), displayId: randomUUID(), update: false, kept }, value, options);
+}
+
+/** What is shown where. */
+type Place = Omit<DisplayFrame, "type" | "data" | "metadata">;
+
+function showIn(place: Place, value: unknown, options: DisplayOptions): DisplayHandle {
+  send(value, options, place);
+  return new DisplayHandle(place.displayId, place.cell, place.kept);
 }
 
 function send(
   value: unknown,
   { raw = false, metadata: given }: DisplayOptions,
-  cell: number,
-  displayId: string,
-  update: boolean,
+  place: Place,
   sent: (data: MimeBundle) => void = () => undefined,
 ): void {
   const metadata = given ?? (value instanceof Mime ? value.metadata : undefined);
   const sendData = (data: MimeBundle): void => {
-    sendFrame({ type: "display", cell, data, ...(metadata !== undefined && { metadata }), displayId, update });
+    sendFrame({ type: "display", ...place, data, ...(metadata !== undefined && { metadata }) });
   };
   const sendBundle = (data: MimeBundle): void => {
-    const height = update && !liveFigures ? plotlyHeight(data) : undefined;
+    const height = place.update && !liveFigures ? plotlyHeight(data) : undefined;
     if (height !== undefined) sendData({ "text/html": `<div style="height: ${height}px"></div>` });
     sendData(data);
     sent(data);
@@ -93,7 +104,7 @@ function send(
     return;
   }
   data.then(sendBundle).catch((error: unknown) => {
-    reportLateError(error, cell);
+    reportLateError(error, place.cell);
   });
 }
 

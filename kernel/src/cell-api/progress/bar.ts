@@ -2,7 +2,7 @@
 import { DISPLAY_HOOK, type Displayable } from "../../session/mime-bundle.js";
 import { currentCell } from "../../session/current-cell.js";
 import type { MimeBundle } from "../../session-protocol.js";
-import { show, type DisplayHandle } from "../display/handle.js";
+import { showKept, type DisplayHandle } from "../display/handle.js";
 import { escapeHtml } from "../display/html.js";
 import { formatRate, formatSeconds, Pace } from "./pace.js";
 
@@ -58,7 +58,7 @@ export class Bar implements Displayable {
     places.set(this.#cell, handles);
     this.#handle = this.#depth > 0 ? handles[this.#depth] : undefined;
     if (this.#handle !== undefined) this.#handle.update(this);
-    else this.#handle = show(this);
+    else this.#handle = showKept(this);
     if (this.#depth > 0) handles[this.#depth] = this.#handle;
   }
 

@@ -6,10 +6,11 @@ import { interruptible, isThenable, KeyboardInterrupt, wasInterrupted } from "..
 import { DISPLAY_HOOK, mimeBundle, type Displayable } from "../../session/mime-bundle.js";
 import { errorReport } from "../../session/traceback.js";
 import type { MimeBundle } from "../../session-protocol.js";
-import { display, type DisplayHandle } from "../display.js";
+import { showKept, type DisplayHandle, type DisplayOptions } from "../display/handle.js";
 import { Box } from "./box.js";
 import { Control } from "./control.js";
 import { OutputList, type Output } from "./output-list.js";
+import { onPageLoad } from "./widget.js";
 
 /** Controls by the names under which a function gets their values. */
 export type Controls = Readonly<Record<string, Control<unknown>>>;
@@ -28,7 +29,7 @@ export class Interaction<C extends Controls> implements Displayable {
   readonly ready: Promise<void>;
   readonly #body: (values: ValuesOf<C>) => unknown;
   readonly #box: Box;
-  readonly #results = new Results();
+  readonly #results: Results;
   readonly #stops: readonly (() => void)[];
   #lastStart = -Infinity;
   /** Whether the function runs, or is about to. */
@@ -56,8 +57,14 @@ export class Interaction<C extends Controls> implements Displayable {
       "VBox",
       list.map(([, control]) => control),
     );
-    display(this.#box);
-    this.#stops = list.map(([, control]) => control.onChange(() => this.update()));
+    const results = new Results(showKept(this.#box));
+    this.#results = results;
+    this.#stops = [
+      ...list.map(([, control]) => control.onChange(() => this.update())),
+      onPageLoad(() => {
+        results.showAgain();
+      }),
+    ];
     this.ready = this.update();
   }
 
@@ -146,7 +153,13 @@ export class Interaction<C extends Controls> implements Displayable {
 class Results {
   readonly #cell = currentCell();
   readonly #sink = currentSink();
+  readonly #controls: DisplayHandle;
   readonly #places: { readonly handle: DisplayHandle; shown: Output | undefined }[] = [];
+
+  /** @param controls what the results are shown beside */
+  constructor(controls: DisplayHandle) {
+    this.#controls = controls;
+  }
 
   /** @param whole whether nothing more comes: places of earlier runs that are left over are then emptied */
   show(outputs: readonly Output[], whole = false): void {
@@ -155,7 +168,7 @@ class Results {
       if (place === undefined) this.#places.push({ handle: this.#display(output), shown: output });
       else if (place.shown !== output) {
         place.shown = output;
-        place.handle.update(new Shown(output));
+        place.handle.update(new Shown(output), metadataOf(output));
       }
     }
     if (!whole) return;
@@ -165,8 +178,15 @@ class Results {
     }
   }
 
+  /** For a page that was loaded anew: what it has is as old as the notebook's file. */
+  showAgain(): void {
+    for (const { handle, shown } of this.#places) handle.update(new Shown(shown), metadataOf(shown));
+  }
+
   #display(output: Output): DisplayHandle {
-    return runAsHandler(this.#cell, currentTask(), () => captureOutput(this.#sink, () => display(new Shown(output))));
+    return runAsHandler(this.#cell, currentTask(), () =>
+      captureOutput(this.#sink, () => showKept(new Shown(output), metadataOf(output), { beside: this.#controls.id })),
+    );
   }
 }
 
@@ -184,4 +204,9 @@ class Shown implements Displayable {
     if (output.output_type === "error") return { "text/plain": output.traceback.join("\n") };
     return output.data;
   }
+}
+
+/** What goes with an output, as the width of an image does. */
+function metadataOf(output: Output | undefined): DisplayOptions {
+  return output?.output_type === "display_data" ? { metadata: output.metadata } : {};
 }

@@ -5,7 +5,7 @@ import type { ErrorReport, MimeBundle, StreamName } from "../../session-protocol
 /** One output, as a notebook file holds it. */
 export type Output =
   | { readonly output_type: "stream"; readonly name: StreamName; readonly text: string }
-  | { readonly output_type: "display_data"; readonly data: MimeBundle; readonly metadata: Record<string, never> }
+  | { readonly output_type: "display_data"; readonly data: MimeBundle; readonly metadata: MimeBundle }
   | ({ readonly output_type: "error" } & ErrorReport);
 
 /** The list is sent as a whole each time it changes, so what a stream holds is bounded, in characters. */
@@ -34,12 +34,12 @@ export class OutputList implements OutputSink {
     } else if (frame.type === "display" && frame.update) {
       const index = this.#displays.get(frame.displayId);
       if (index === undefined) return;
-      this.#outputs[index] = displayed(frame.data);
+      this.#outputs[index] = displayed(frame.data, frame.metadata);
       this.#changed();
     } else if (frame.type === "stream") {
       this.#print(frame.name, frame.text);
     } else if (frame.type === "display") {
-      this.#add(displayed(frame.data));
+      this.#add(displayed(frame.data, frame.metadata));
       this.#displays.set(frame.displayId, this.#outputs.length - 1);
     } else {
       this.error(frame.error);
@@ -87,8 +87,8 @@ export class OutputList implements OutputSink {
   }
 }
 
-function displayed(data: MimeBundle): Output {
-  return { output_type: "display_data", data, metadata: {} };
+function displayed(data: MimeBundle, metadata: MimeBundle = {}): Output {
+  return { output_type: "display_data", data, metadata };
 }
 
 function bounded(text: string): string {

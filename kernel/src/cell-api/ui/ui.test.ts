@@ -304,6 +304,32 @@ test("interact shows what its function returns, displays and prints, each time i
   assert.equal(model(cell.messages, "Checkbox").state["description"], "on");
 });
 
+test("what interact shows says where it belongs, and is shown again to a page that is loaded anew", async () => {
+  const cell = await run(
+    `ui.interact({ n: ui.slider({ max: 9, value: 2 }) }, ({ n }) => display.mime({ "text/html": \`<b>\${n}</b>\` }, { "text/html": { isolated: true } }))`,
+  );
+  const places = (): Published[] => cell.messages.filter(({ type }) => type.endsWith("display_data"));
+  const saved = ({ content }: Published): Json => (content["metadata"] as { metastate: Json }).metastate;
+  const idOf = ({ content }: Published): unknown => (content["transient"] as Json)["display_id"];
+  const [controls, result] = places() as [Published, Published];
+  assert.deepEqual(saved(controls), { display_id: idOf(controls) });
+  assert.deepEqual(saved(result), { display_id: idOf(result), beside: idOf(controls) });
+  await notebook.comm("comm_open", { comm_id: "loaded", target_name: "jupyter.widget.control", data: {} });
+  await notebook.comm("comm_msg", { comm_id: "loaded", data: { method: "request_states" } });
+  await until(() => places().length === 3, "the result, again");
+  assert.equal(places()[2]!.type, "update_display_data");
+  assert.deepEqual(places()[2]!.content, result.content);
+  assert.deepEqual((result.content["metadata"] as Json)["text/html"], { isolated: true });
+});
+
+test("an output widget keeps what goes with a display, such as the width of an image", async () => {
+  const cell = await run(
+    `const place = ui.output(); display(place); place.capture(() => display.image(Buffer.from("iVBORw0KGgo=", "base64"), { width: 40 }));`,
+  );
+  const [output] = model(cell.messages, "Output").state["outputs"] as [Json];
+  assert.deepEqual(output["metadata"], { "image/png": { width: 40 } });
+});
+
 test("interact shows an error in place, and goes on with the next value", async () => {
   const cell = await run(
     `ui.interact({ n: ui.slider({ max: 9, value: 2 }) }, ({ n }) => { if (n > 5) throw new Error("too many"); return n; })`,

@@ -43,6 +43,18 @@ const HINT =
 /** The widgets that the page knows, by the ids of their models. */
 const known = new Map<string, Widget>();
 
+const pageLoads = new Set<() => void>();
+
+/**
+ * Calls `listener` when a page has asked for the widgets' states: it was loaded anew, and knows of all else only what the
+ * notebook's file has.
+ * @returns a function that ends this
+ */
+export function onPageLoad(listener: () => void): () => void {
+  pageLoads.add(listener);
+  return () => pageLoads.delete(listener);
+}
+
 /** Something to see and use in the page. Made by the functions of `ui`. */
 export abstract class Widget implements Displayable {
   readonly #state: Record<string, unknown>;
@@ -196,6 +208,7 @@ export abstract class Widget implements Displayable {
       comm.onMessage(({ data }) => {
         if (data["method"] !== "request_states") return;
         comm.send({ method: "update_states", states: Widget.#all(), buffer_paths: [] });
+        for (const listener of pageLoads) listener();
       });
     });
   }
