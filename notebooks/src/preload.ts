@@ -19,8 +19,12 @@ export * as ms from "metastate";
 addTensorMethods();
 for (const engine of [cudaEngine, nativeEngine, tensorflowEngine, cudaEmulatedEngine]) ms.registerEngine(engine);
 ms.registerKernels(nativeKernels);
-// Standard output of a preload goes to the server's log, standard error to the first cell.
-const { unavailable } = await ms.startEngine({ log: console.log });
+// The first cell shows it: one line, and further ones only where something is amiss.
+const { unavailable } = await ms.startEngine({
+  log: (line) => {
+    if (!line.startsWith("not in use")) console.log(line);
+  },
+});
 for (const { name, reason } of unavailable) {
   // A machine without an NVIDIA driver is no news; ms.engine() tells it all the same.
   if (name !== cudaEngine.name || hasNvidiaDriver()) console.error(`${name}: not in use, ${reason}`);

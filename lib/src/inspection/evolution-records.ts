@@ -3,6 +3,7 @@ import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle
 import { ConfigurationError } from "../errors.js";
 import type { GenerationEnd } from "../generation/generated-row.js";
 import type { TokenLogProbability } from "../generation/log-probabilities.js";
+import { differenceOf } from "../model/state-distance.js";
 import type { ActivationValues } from "./activation-values.js";
 import { matchingNames } from "./name-patterns.js";
 import { principalComponents } from "./principal-components.js";
@@ -150,6 +151,33 @@ export class RecordedEvolution implements Displayable {
       const own = points.slice(from, (from += run.length)) as unknown as EvolutionPath["points"];
       return { points: own, labels: run.map(labelOf), explained };
     });
+  }
+
+  /**
+   * How far apart this run's states and another's are after the same number of tokens, for `ms.plots.overTokens`: ‖S − S′‖_F
+   * divided by the larger of both norms, a line a state, all its heads together; 0 where they are equal.
+   *
+   * @param other a run of the same model with as many tokens
+   * @param states patterns of names; default all
+   * @throws ConfigurationError when there are no matrices, or not as many as here
+   */
+  distances(other: RecordedEvolution, states: string | readonly string[] = "**"): Record<string, number[]> {
+    const [mine, theirs] = [this.withMatrices("distances"), other.withMatrices("distances")];
+    if (mine.length !== theirs.length) {
+      throw new ConfigurationError(
+        `distances: matrices of ${mine.length} tokens and of ${theirs.length}, wanted texts of the same number of tokens`,
+      );
+    }
+    const names = matchingNames("distances", states, this.names);
+    return Object.fromEntries(
+      names.map((name) => [
+        name,
+        mine.map((record, i) => {
+          const [own, its] = [this.matrixOf(record, name), this.matrixOf(theirs[i]!, name)];
+          return differenceOf(own.data, its.data).relative;
+        }),
+      ]),
+    );
   }
 
   [jupyterDisplay](): MimeBundle {

@@ -153,6 +153,14 @@ test("recorded runs give plots their data: lines, frames, paths on common axes",
   // The same text so far: the same point.
   for (let i = 0; i < 5; i++) assertClose(theirs!.points[i]!, mine!.points[i]!, 1e-9, `point ${i}`);
   assert.notDeepEqual(theirs!.points[5], mine!.points[5]);
+  // Texts that part at the eleventh of twelve bytes, and are the same before; matrices are kept of every second.
+  const apart = run.distances(await record("the whale ab"), "blocks.0.state.wkv")["blocks.0.state.wkv"]!;
+  assert.deepEqual([apart.length, ...apart.slice(0, 5)], [6, 0, 0, 0, 0, 0]);
+  const [last, its] = [run, other].map(({ records }) => records[10]!.matrices!.get("blocks.0.state.wkv")!.data);
+  const relative = run.distances(await record("the whale sw"), "**.wkv")["blocks.0.state.wkv"]![5]!;
+  const norm = (x: Float32Array): number => Math.hypot(...x);
+  assertClose([relative], [norm(last!.map((x, i) => x - its![i]!)) / Math.max(norm(last!), norm(its!))], 1e-5, "apart");
+  assert.throws(() => run.distances(other), /matrices of 6 tokens and of 8, wanted texts of the same number of tokens/);
   assert.match(run[jupyterDisplay]()["text/plain"] as string, /^12 tokens; the last:\n/);
   assert.throws(() => run.series("stableRank"), /"stableRank" was not recorded: pass statistics/);
   assert.throws(() => run.series("norm", "blocks.3.**"), /no activation is named "blocks.3.\*\*"/);

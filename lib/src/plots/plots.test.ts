@@ -185,6 +185,7 @@ test("seeds become a mean with a band of one sample standard deviation, over the
   // The sample standard deviation of 1, 2, 6 is √7.
   assert.deepEqual(band!.y, [5.646, 6.646, 1.354, 0.3542]);
   assert.deepEqual(stored(seedsPlot({ sse: runs }, { band: "range" })).data[0]!.y, [6, 7, 2, 1]);
+  assert.equal(stored(seedsPlot({ sse: runs }, { xLabel: "moves" })).layout.xaxis.title.text, "moves");
 });
 
 test("any metric can be plotted; steps without it are left out", () => {

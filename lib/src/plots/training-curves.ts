@@ -42,6 +42,8 @@ export interface MetricPlotOptions {
 export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
   /** what the band around the mean reaches to: one sample standard deviation (default), or from least to most */
   band?: "deviation" | "range";
+  /** what the horizontal axis is; default `step` */
+  xLabel?: string;
 }
 
 /**
@@ -106,6 +108,7 @@ export function seedsPlot(
     smooth = 1,
     band = "deviation",
     log = false,
+    xLabel = "step",
   }: SeedsPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
@@ -147,7 +150,7 @@ export function seedsPlot(
       },
     ];
   });
-  const layout = overSteps(title, label);
+  const layout = overSteps(title, label, xLabel);
   return new Figure(
     data,
     { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log", exponentformat: "power" }) } },
@@ -155,12 +158,13 @@ export function seedsPlot(
   );
 }
 
-function overSteps(title: string, label: string) {
+function overSteps(title: string, label: string, xLabel = "step") {
   return {
     title: { text: title },
-    xaxis: { title: { text: "step" }, rangemode: "tozero" as const },
+    xaxis: { title: { text: xLabel }, rangemode: "tozero" as const },
     yaxis: { title: { text: label } },
-    legend: { x: 1, xanchor: "right" as const, y: 1, bgcolor: `${currentTheme().paper}cc` },
+    // Below the plot: curves fall or rise, and may reach every corner.
+    legend: { orientation: "h" as const, x: 0, y: -0.2, yanchor: "top" as const },
     hovermode: "x unified" as const,
   };
 }

@@ -38,6 +38,12 @@ export interface Task {
    * @param predictions the token said at each position, `[B, T]`; or logits `[B, T, V]`, whose largest count
    */
   accuracy(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number;
+  /**
+   * The same at each position of the sequences, T numbers: where in a sequence a model goes wrong. NaN where no answer counts.
+   *
+   * @param predictions as in {@link Task.accuracy}
+   */
+  accuracyByPosition(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number[];
 }
 
 /** What a task must say of itself; the rest is the same for all. */
@@ -67,6 +73,7 @@ export function defineTask(definition: TaskDefinition): Task {
     },
     decode: (tokens) => Array.from(tokens, (token) => definition.word(token)).join(" "),
     accuracy,
+    accuracyByPosition,
   };
 }
 
@@ -84,18 +91,33 @@ function* taskBatches(
 }
 
 function accuracy(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number {
-  const { inputs, targets } = batch;
+  const answers = judged("accuracy", predictions, batch);
+  return answers.filter(({ right }) => right).length / answers.length;
+}
+
+function accuracyByPosition(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number[] {
+  const [, length] = batch.inputs.shape;
+  const [counted, right] = [new Float64Array(length), new Float64Array(length)];
+  for (const answer of judged("accuracyByPosition", predictions, batch)) {
+    const position = answer.at % length;
+    counted[position]!++;
+    if (answer.right) right[position]!++;
+  }
+  return Array.from(right, (count, position) => count / counted[position]!);
+}
+
+/** Each answer that counts: its place in the batch, row-major, and whether it is right. */
+function judged(
+  caller: string,
+  predictions: ArrayLike<number> | TokenMatrix | Tensor,
+  { inputs, targets, mask }: Batch,
+): { at: number; right: boolean }[] {
   const said = predictedTokens(predictions);
   if (said.length !== targets.data.length) {
-    throw new ShapeError(
-      "accuracy",
-      "predictions",
-      `${said.length} tokens`,
-      `[${inputs.shape.join(", ")}], as the batch`,
-    );
+    throw new ShapeError(caller, "predictions", `${said.length} tokens`, `[${inputs.shape.join(", ")}], as the batch`);
   }
-  const positions = batch.mask ? [...countedPositions(batch.mask, inputs.shape)] : [...targets.data.keys()];
-  return positions.filter((i) => said[i] === targets.data[i]).length / positions.length;
+  const positions = mask ? [...countedPositions(mask, inputs.shape)] : [...targets.data.keys()];
+  return positions.map((at) => ({ at, right: said[at] === targets.data[at] }));
 }
 
 function predictedTokens(predictions: ArrayLike<number> | TokenMatrix | Tensor): ArrayLike<number> {

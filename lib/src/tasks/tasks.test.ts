@@ -198,6 +198,21 @@ test("accuracy counts the answers only, from tokens or from logits", async () =>
   assert.throws(() => task.accuracy([1, 2], batch), { name: "ShapeError", message: /2 tokens, wanted \[4, 7\]/ });
 });
 
+test("accuracy by position tells where in a sequence the answers are right, and NaN where none is asked for", () => {
+  const tracking = tasks.permutations({ degree: 3, length: 5 });
+  const batch = tracking.batches({ batchSize: 4, seed: 1 }).next().value;
+  // Right at the first two positions, and in one row of four at the third.
+  const said = batch.targets.data.map((target, i) => (i % 5 < 2 || i === 2 ? target : target + 1));
+  assert.deepEqual(tracking.accuracyByPosition(said, batch), [1, 1, 0.25, 0, 0]);
+  const recall = tasks.associativeRecall({ pairs: 2 });
+  const asked = recall.batches({ batchSize: 3, seed: 1 }).next().value;
+  const byPosition = recall.accuracyByPosition(asked.targets, asked);
+  assert.deepEqual(
+    byPosition,
+    Array.from(asked.mask.data.subarray(0, recall.length), (counts) => (counts === 1 ? 1 : NaN)),
+  );
+});
+
 test("sizes that make no sense are refused by name", () => {
   const refused = (make: () => Task, message: RegExp): void =>
     assert.throws(make, { name: "ConfigurationError", message });
