@@ -46,8 +46,9 @@ void launchNamed(const char* text, void (*kernel)(Parameters...), dim3 grid, dim
   const LaunchName name(text);
 #ifdef METASTATE_CUDA_EMULATED
   (void)stream;
-  emulator::run(name.text(), grid, block, sharedBytes,
+  emulator::run(name.text().c_str(), grid, block, sharedBytes,
                 [&] { kernel(static_cast<Parameters>(arguments)...); });
+  checkLaunch(cudaGetLastError());
 #else
   if (sharedBytes > sharedBytesWithoutAsking) {
     checkLaunch(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "emulator/fiber.h"
+#include "emulator/runtime_api.h"
 #include "runtime/errors.h"
 
 uint3 threadIdx, blockIdx;
@@ -327,6 +328,7 @@ void setOrder(Order order) {
 
 void run(const char* kernel, dim3 grid, dim3 threads, size_t sharedBytes, const std::function<void()>& body) {
   checkLimits(kernel, grid, threads, sharedBytes);
+  streamGoesOn();
   Block& current = block();
   const std::lock_guard<std::mutex> lock(current.mutex);
   if (!current.orderIsSet) {

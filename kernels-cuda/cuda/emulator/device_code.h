@@ -137,6 +137,10 @@ template <typename T>
 T __ldg(const T* address) {
   return *address;
 }
+template <typename T>
+void __stwb(T* address, T value) {
+  *address = value;
+}
 
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }

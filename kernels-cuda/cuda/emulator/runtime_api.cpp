@@ -7,11 +7,13 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "emulator/block.h"
 
 struct CUevent_st {
   std::chrono::steady_clock::time_point at;
+  uint64_t place = 0;  // in the stream; 0 when it was never recorded
 };
 
 namespace {
@@ -90,6 +92,108 @@ Memory& memory() {
   return only;
 }
 
+/// The one stream: what of it the host may have seen, and the copies of pinned memory that are late.
+class Stream {
+ public:
+  /// Memory that the host and the device share: copies of it do not wait.
+  void pin(void* at, size_t bytes) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    pinned_[static_cast<char*>(at)] = bytes;
+  }
+  void unpin(void* at) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    pinned_.erase(static_cast<char*>(at));
+  }
+
+  void copy(void* to, const void* from, size_t bytes) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    goOn();
+    if (isPinned(from)) {
+      upload_ = {static_cast<char*>(to), static_cast<const char*>(from), bytes};
+    } else if (isPinned(to)) {
+      const char* values = static_cast<const char*>(from);
+      downloads_.push_back({static_cast<char*>(to), {values, values + bytes}, ++last_});
+      std::memset(to, 0xff, bytes);
+    } else if (bytes > 0) {
+      std::memmove(to, from, bytes);
+    }
+  }
+
+  /// Before anything else happens on the device.
+  void work() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    goOn();
+  }
+
+  uint64_t record() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return ++last_;
+  }
+
+  /// Waits for all, or up to a place.
+  void wait(uint64_t place = ~uint64_t{0}) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    comeTo(place);
+  }
+
+  /// Whether a place has come: at the second time of asking, unless something was waited for.
+  bool hasCome(uint64_t place) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (place <= seen_) return true;
+    comeTo(place);
+    return false;
+  }
+
+ private:
+  struct Upload {
+    char* to = nullptr;
+    const char* from = nullptr;
+    size_t bytes = 0;
+  };
+  struct Download {
+    char* to;
+    std::vector<char> values;
+    uint64_t place;
+  };
+
+  bool isPinned(const void* address) const {
+    const char* at = static_cast<const char*>(address);
+    auto next = pinned_.upper_bound(const_cast<char*>(at));
+    return next != pinned_.begin() && at < (--next)->first + next->second;
+  }
+
+  void goOn() {
+    if (upload_.bytes > 0) std::memcpy(upload_.to, upload_.from, upload_.bytes);
+    upload_ = {};
+  }
+
+  void comeTo(uint64_t place) {
+    goOn();
+    if (place > last_) place = last_;
+    size_t kept = 0;
+    for (Download& late : downloads_) {
+      if (late.place <= place) {
+        std::memcpy(late.to, late.values.data(), late.values.size());
+      } else {
+        downloads_[kept++] = std::move(late);
+      }
+    }
+    downloads_.resize(kept);
+    if (place > seen_) seen_ = place;
+  }
+
+  std::mutex mutex_;
+  std::map<char*, size_t> pinned_;
+  Upload upload_;
+  std::vector<Download> downloads_;
+  uint64_t last_ = 0, seen_ = 0;
+};
+
+Stream& stream() {
+  static Stream& only = *new Stream();
+  return only;
+}
+
 thread_local cudaError_t lastError = cudaSuccess;
 
 cudaError_t noted(cudaError_t error) {
@@ -100,13 +204,14 @@ cudaError_t noted(cudaError_t error) {
 }  // namespace
 
 void metastate::cuda::emulator::setMemory(size_t bytes) { memory().setTotal(bytes); }
+void metastate::cuda::emulator::streamGoesOn() { stream().work(); }
 
 cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
 cudaError_t cudaSetDevice(int device) { return noted(device == 0 ? cudaSuccess : cudaErrorInvalidValue); }
 cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
 cudaError_t cudaDriverGetVersion(int* version) { return *version = 0, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 0, cudaSuccess; }
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaDeviceSynchronize() { return stream().wait(), cudaSuccess; }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = cudaDeviceProp{};
@@ -132,31 +237,41 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* made, unsigned) { return *made = nullptr, cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return stream().wait(), cudaSuccess; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return *event = new CUevent_st{}, cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
   event->at = std::chrono::steady_clock::now();
+  event->place = stream().record();
   return cudaSuccess;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return stream().wait(event->place), cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  return noted(stream().hasCome(event->place) ? cudaSuccess : cudaErrorNotReady);
+}
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   *milliseconds = std::chrono::duration<float, std::milli>(end->at - begin->at).count();
   return cudaSuccess;
 }
 
-cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) { return noted(memory().allocate(at, bytes)); }
-cudaError_t cudaFreeAsync(void* at, cudaStream_t) { return noted(memory().release(at)); }
+cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
+  stream().work();
+  return noted(memory().allocate(at, bytes));
+}
+cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
+  stream().work();
+  return noted(memory().release(at));
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  if (bytes > 0) std::memmove(to, from, bytes);
+  stream().copy(to, from, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t) {
+  stream().work();
   if (bytes > 0) std::memset(at, value, bytes);
   return cudaSuccess;
 }
@@ -167,9 +282,16 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) {
   *at = std::malloc(bytes > 0 ? bytes : 1);
-  return noted(*at ? cudaSuccess : cudaErrorMemoryAllocation);
+  if (!*at) return noted(cudaErrorMemoryAllocation);
+  stream().pin(*at, bytes > 0 ? bytes : 1);
+  return cudaSuccess;
 }
-cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
+cudaError_t cudaFreeHost(void* at) {
+  // As CUDA's, which waits for what still uses it.
+  stream().wait();
+  stream().unpin(at);
+  return std::free(at), cudaSuccess;
+}
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
   uint64_t* found = attribute == cudaMemPoolAttrUsedMemHigh ? memory().attribute(attribute) : nullptr;
@@ -197,6 +319,7 @@ const char* cudaGetErrorName(cudaError_t error) {
     case cudaSuccess: return "cudaSuccess";
     case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
     case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+    case cudaErrorNotReady: return "cudaErrorNotReady";
     default: return "cudaErrorUnknown";
   }
 }
@@ -205,6 +328,7 @@ const char* cudaGetErrorString(cudaError_t error) {
     case cudaSuccess: return "no error";
     case cudaErrorInvalidValue: return "invalid argument";
     case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorNotReady: return "device not ready";
     default: return "unknown error";
   }
 }

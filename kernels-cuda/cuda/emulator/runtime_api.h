@@ -1,6 +1,10 @@
-// The CUDA runtime's functions that are used, on the CPU: one device, whose work is done when a call returns. Memory is a
-// pool as cudaMallocAsync's: what is freed waits for the next request of its size until it is trimmed. All of it is filled
-// with NaNs when it is given out. The amount can be set, so that a test can run out of it.
+// The CUDA runtime's functions that are used, on the CPU: one device with one stream. Memory is a pool as cudaMallocAsync's:
+// what is freed waits for the next request of its size until it is trimmed. All of it is filled with NaNs when it is given
+// out. The amount can be set, so that a test can run out of it.
+//
+// Kernels have run when a launch returns, but the host sees nothing of it before it waits, as late as a GPU may be: an event
+// is "not ready" when it is first asked for (which CUDA keeps as its last error, until cudaGetLastError), values copied to
+// pinned memory arrive when something later is waited for, and those copied from it are read when the stream goes on.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +17,18 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
+  cudaErrorECCUncorrectable = 214,
+  cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchTimeout = 702,
+  cudaErrorAssert = 710,
+  cudaErrorHardwareStackError = 714,
   cudaErrorIllegalInstruction = 715,
   cudaErrorMisalignedAddress = 716,
+  cudaErrorInvalidAddressSpace = 717,
+  cudaErrorInvalidPc = 718,
   cudaErrorLaunchFailure = 719,
 };
 
@@ -100,5 +111,8 @@ namespace metastate::cuda::emulator {
 
 /// Sets how much memory the device has; what is already given out stays.
 void setMemory(size_t bytes);
+
+/// Before a kernel runs: copies that were late have been made.
+void streamGoesOn();
 
 }  // namespace metastate::cuda::emulator

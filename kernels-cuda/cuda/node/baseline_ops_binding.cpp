@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "node/bindings.h"
-#include "node/scratch.h"
 #include "ops/attention.h"
 #include "ops/ops.h"
 #include "ops/wkv4.h"
+#include "runtime/scratch.h"
 
 namespace metastate::cuda {
 namespace {

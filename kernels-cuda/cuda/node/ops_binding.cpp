@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "node/bindings.h"
-#include "node/scratch.h"
 #include "ops/adamw.h"
 #include "ops/ops.h"
+#include "runtime/scratch.h"
 
 namespace metastate::cuda {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "node/arguments.h"
 #include "node/device_call.h"
-#include "node/scratch.h"
+#include "runtime/scratch.h"
 #include "wkv7/wkv7.h"
 
 namespace metastate::cuda {

@@ -192,7 +192,7 @@ Napi::Value reduce(const Napi::CallbackInfo& info) {
   const void* x = call.words("x", bytesOf(type), call.total({shape.outer, shape.length, shape.inner}));
   void* y = call.words("y", bytesOf(type), shape.outer * shape.inner);
   const float scale = static_cast<float>(call.number("scale"));
-  const Scratch scratch(call.device(), reduceScratch(shape));
+  const Scratch scratch = Scratch::ofBytes(call.device(), reduceScratch(shape));
   launchReduce(reduction, type, shape, x, y, scale, scratch.memory(), call.stream());
   return info.Env().Undefined();
 }

@@ -67,6 +67,9 @@ template <int sums>
 __global__ void addRuns(const float* partial, int runs, int width, ColumnOutputs<sums> outputs) {
   const int channel = static_cast<int>(blockIdx.x * warpThreads + threadIdx.x);
   const int which = static_cast<int>(blockIdx.y);
+  // Compared, not indexed: an index that is known late moves the array from registers to memory.
+  float* to = outputs.at[0];
+  for (int s = 1; s < sums; ++s) to = s == which ? outputs.at[s] : to;
   Floats<1> totals[1] = {};
   if (channel < width) {
     const float* from = partial + static_cast<int64_t>(which) * runs * width + channel;
@@ -74,7 +77,7 @@ __global__ void addRuns(const float* partial, int runs, int width, ColumnOutputs
       totals[0].at[0] += from[static_cast<int64_t>(run) * width];
     }
   }
-  storeColumns<1, 1>(totals, channel, width, 0, ColumnOutputs<1>{{outputs.at[which]}});
+  storeColumns<1, 1>(totals, channel, width, 0, ColumnOutputs<1>{{to}});
 }
 
 template <int sums>

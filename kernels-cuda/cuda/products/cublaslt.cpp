@@ -7,11 +7,15 @@
 #include <tuple>
 
 #include "products/cublaslt_api.h"
+#include "runtime/scratch.h"
 
 namespace metastate::cuda::products {
 namespace {
 
 std::unique_ptr<CublasLt> current;
+
+/// What the fastest algorithms on the newest GPUs may ask for.
+constexpr size_t mostWorkspaceBytes = size_t{32} << 20;
 
 template <typename Function>
 void find(void* library, Function& function, const char* name) {
@@ -68,6 +72,7 @@ struct CublasLt::Plan {
   LtLayout a = nullptr, b = nullptr, c = nullptr;
   bool possible = false;
   LtAlgorithm algorithm{};
+  size_t workspaceBytes = 0;  // that the algorithm uses
 
   Plan() = default;
   Plan(const Plan&) = delete;
@@ -126,12 +131,13 @@ std::string CublasLt::version() const {
   return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." + std::to_string(number % 100);
 }
 
-CublasLt::Plan& CublasLt::plan(const Key& key) {
+CublasLt::Plan& CublasLt::plan(const Key& key, const float* bias) {
   const auto known = plans_.find(key);
-  if (known != plans_.end()) return known->second;
+  if (known != plans_.end()) return *known->second;
   // Lengths that change all the time must not fill the memory with plans.
   if (plans_.size() >= 4096) plans_.clear();
-  Plan& plan = plans_[key];
+  auto made = std::make_unique<Plan>();
+  Plan& plan = *made;
   const CublasLtFunctions& lt = *functions_;
   plan.functions = &lt;
   const bool narrow = key.precision == static_cast<int>(Precision::bfloat16);
@@ -145,6 +151,7 @@ CublasLt::Plan& CublasLt::plan(const Key& key) {
   describe(ltTransA, key.transposeB ? ltTransposed : ltPlain);
   describe(ltTransB, key.transposeA ? ltTransposed : ltPlain);
   describe(ltEpilogue, key.bias ? ltEpilogueBias : ltEpilogueNone);
+  if (key.bias) describe(ltBiasPointer, bias);
   const auto layout = [&](LtLayout& to, int elements, int64_t rows, int64_t columns, int64_t stride) {
     check(lt.cublasLtMatrixLayoutCreate(&to, elements, rows, columns, rows), "describing a matrix");
     const int32_t count = static_cast<int32_t>(key.batch);
@@ -162,8 +169,7 @@ CublasLt::Plan& CublasLt::plan(const Key& key) {
     check(lt.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
           "asking for an algorithm");
   };
-  const size_t bytes = workspaceBytes;
-  prefer(ltWorkspaceBytes, bytes);
+  prefer(ltWorkspaceBytes, mostWorkspaceBytes);
   prefer(ltAlignmentA, key.bAlignment);
   prefer(ltAlignmentB, key.aAlignment);
   prefer(ltAlignmentC, key.cAlignment);
@@ -174,12 +180,15 @@ CublasLt::Plan& CublasLt::plan(const Key& key) {
                                                             preference, 1, &best, &found);
   plan.possible = status == ltSuccess && found > 0 && best.status == ltSuccess;
   plan.algorithm = best.algorithm;
+  plan.workspaceBytes = best.workspaceBytes;
   if (status != ltSuccess && status != ltNotSupported) check(status, "asking for an algorithm");
+  // Known only when it is whole: one that could not be made is tried again, and told again.
+  plans_[key] = std::move(made);
   return plan;
 }
 
-bool CublasLt::multiply(const ProductShape& s, Precision precision, const void* a, const void* b, float* c,
-                        const float* bias, void* workspace, cudaStream_t stream) {
+bool CublasLt::multiply(Device& device, const ProductShape& s, Precision precision, const void* a, const void* b,
+                        float* c, const float* bias) {
   // The last axis of the batch is one call, the others are calls one after the other.
   const tfjs::Axes<2>& batch = s.batch;
   const int last = batch.count - 1;
@@ -211,15 +220,17 @@ bool CublasLt::multiply(const ProductShape& s, Precision precision, const void* 
                   alignmentOf(left),
                   alignmentOf(right),
                   alignmentOf(to)};
-    Plan& chosen = plan(key);
+    Plan& chosen = plan(key, bias);
     // The first call decides: those after it differ by nothing but their addresses. Whoever is told false computes all.
     if (!chosen.possible) return false;
     if (bias) {
       check(functions_->cublasLtMatmulDescSetAttribute(chosen.description, ltBiasPointer, &bias, sizeof bias),
             "naming the bias");
     }
+    const Scratch workspace = Scratch::ofBytes(device, chosen.workspaceBytes);
     check(functions_->cublasLtMatmul(handle_, chosen.description, &one, right, chosen.b, left, chosen.a, &zero, to,
-                                     chosen.c, to, chosen.c, &chosen.algorithm, workspace, workspaceBytes, stream),
+                                     chosen.c, to, chosen.c, &chosen.algorithm, workspace.memory(),
+                                     chosen.workspaceBytes, device.stream()),
           "a product");
   }
   return true;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "products/product.h"
+#include "runtime/device.h"
 
 namespace metastate::cuda::products {
 
@@ -29,25 +30,22 @@ class CublasLt {
   std::string version() const;
 
   /// c = op(a) op(b) + bias; operands lie as `precision` says, float32 or bfloat16. False when the library has no way to
-  /// compute this shape: nothing was launched then. Throws std::runtime_error when it fails. `workspace` has
-  /// `workspaceBytes`.
-  bool multiply(const ProductShape& shape, Precision precision, const void* a, const void* b, float* c,
-                const float* bias, void* workspace, cudaStream_t stream);
-
-  /// What its fastest algorithms on the newest GPUs may ask for.
-  static constexpr size_t workspaceBytes = size_t{32} << 20;
+  /// compute this shape: nothing was launched then. Throws std::runtime_error when it fails.
+  bool multiply(Device& device, const ProductShape& shape, Precision precision, const void* a, const void* b, float* c,
+                const float* bias);
 
  private:
   struct Plan;
   struct Key;
   explicit CublasLt(const std::string& path);
-  Plan& plan(const Key& key);
+  /// `bias` counts for its alignment only.
+  Plan& plan(const Key& key, const float* bias);
 
   std::string path_;
   void* library_ = nullptr;
   std::unique_ptr<CublasLtFunctions> functions_;
   void* handle_ = nullptr;
-  std::map<Key, Plan> plans_;
+  std::map<Key, std::unique_ptr<Plan>> plans_;
 };
 
 }  // namespace metastate::cuda::products

@@ -41,7 +41,8 @@ void multiply(Device& device, const ProductShape& given, Precision precision, co
   const void* right = b;
   const int64_t aCount = matrices(shape, 0) * shape.m * shape.k, bCount = matrices(shape, 1) * shape.k * shape.n;
   const bool narrow = precision == Precision::bfloat16;
-  const Scratch aNarrow(device, narrow ? 2 * aCount : 0), bNarrow(device, narrow ? 2 * bCount : 0);
+  const Scratch aNarrow = Scratch::ofBytes(device, narrow ? 2 * aCount : 0);
+  const Scratch bNarrow = Scratch::ofBytes(device, narrow ? 2 * bCount : 0);
   if (narrow) {
     launchToBfloat16(aCount, a, aNarrow.memory(), stream);
     launchToBfloat16(bCount, b, bNarrow.memory(), stream);
@@ -50,8 +51,7 @@ void multiply(Device& device, const ProductShape& given, Precision precision, co
   }
 
   if (CublasLt* library = CublasLt::inUse()) {
-    const Scratch workspace(device, CublasLt::workspaceBytes);
-    if (library->multiply(shape, precision, left, right, c, epilogue.bias, workspace.memory(), stream)) {
+    if (library->multiply(device, shape, precision, left, right, c, epilogue.bias)) {
       // The library's own activation is max(x, 0), which makes 0 of a NaN: ours lets it through.
       if (epilogue.activation != Activation::none) {
         const Epilogue rest{nullptr, epilogue.activation, epilogue.alpha};

@@ -69,7 +69,9 @@ Device& Device::get() {
   // Never destroyed: at the end of a process the driver may be gone before us.
   if (!theDevice) theDevice = new Device();
   // The current device is a matter of each thread, and Node's workers are threads.
-  check(cudaSetDevice(theDevice->index_), "choosing the GPU");
+  thread_local bool isChosen = false;
+  if (!isChosen) check(cudaSetDevice(theDevice->index_), "choosing the GPU");
+  isChosen = true;
   return *theDevice;
 }
 
@@ -132,7 +134,14 @@ void Device::free(void* address) {
     used_ -= found->second;
     sizes_.erase(found);
   }
-  check(cudaFreeAsync(address, stream_), "freeing memory");
+  const cudaError_t status = cudaFreeAsync(address, stream_);
+  // A GPU that a kernel has ended has no memory to give back. Whoever computes or waits next is told; whoever tidies up
+  // (as after that very error) is not.
+  if (hasEnded(status)) {
+    cudaGetLastError();
+    return;
+  }
+  check(status, "freeing memory");
 }
 
 std::optional<size_t> Device::bytesAt(const void* address) const {
@@ -223,7 +232,8 @@ void Device::givePinned(std::unique_ptr<PinnedBuffer> buffer) {
   if (waiting <= mostPinnedBytes) pinned_.push_back(std::move(buffer));
 }
 
-PinnedBuffer::PinnedBuffer(size_t bytes) : bytes_(bytes > 0 ? bytes : 1) {
+// Whole pages: that many it takes of the machine anyway, and small tensors of different sizes can follow one another.
+PinnedBuffer::PinnedBuffer(size_t bytes) : bytes_(bytes > 0 ? (bytes + 4095) / 4096 * 4096 : 4096) {
   check(cudaHostAlloc(&data_, bytes_, cudaHostAllocDefault), "allocating pinned memory of the host");
 }
 
@@ -240,7 +250,12 @@ void Event::record() { check(cudaEventRecord(event_, Device::get().stream()), "r
 
 void Event::wait() { check(cudaEventSynchronize(event_), "waiting for the GPU"); }
 
-bool Event::hasCome() const { return cudaEventQuery(event_) == cudaSuccess; }
+bool Event::hasCome() const {
+  const cudaError_t status = cudaEventQuery(event_);
+  // "Not yet" is kept by CUDA as its last error, and the next launch would be told of it.
+  if (status == cudaErrorNotReady) cudaGetLastError();
+  return status == cudaSuccess;
+}
 
 float Event::millisecondsSince(const Event& begin) const {
   float milliseconds = 0;

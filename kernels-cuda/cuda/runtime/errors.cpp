@@ -1,12 +1,26 @@
 #include "runtime/errors.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
 namespace metastate::cuda {
 namespace {
 
-thread_local std::string lastKernel;
+/// The text of the last launch in the process: the thread that hears of an error is often another one.
+std::atomic<const char*> lastLaunch{nullptr};
+
+/// The kernel's name: the text up to the first comma outside of brackets, without the brackets about all of it.
+std::string lastKernel() {
+  const char* text = lastLaunch.load(std::memory_order_relaxed);
+  if (!text) return "";
+  const char* end = text;
+  for (int depth = 0; *end && (depth > 0 || *end != ','); ++end) {
+    if (*end == '<' || *end == '(') ++depth;
+    if (*end == '>' || *end == ')') --depth;
+  }
+  return *text == '(' ? std::string(text + 1, end - 1) : std::string(text, end);
+}
 
 bool isSynchronous() {
   static const bool value = [] {
@@ -22,40 +36,48 @@ std::string told(cudaError_t status) {
 
 }  // namespace
 
-LaunchName::LaunchName(const char* text) {
-  int depth = 0;
-  const char* end = text;
-  for (; *end && (depth > 0 || *end != ','); ++end) {
-    if (*end == '<' || *end == '(') ++depth;
-    if (*end == '>' || *end == ')') --depth;
-  }
-  lastKernel.assign(text, end);
-}
+LaunchName::LaunchName(const char* text) { lastLaunch.store(text, std::memory_order_relaxed); }
 
-const char* LaunchName::text() const { return lastKernel.c_str(); }
+std::string LaunchName::text() const { return lastKernel(); }
+
+bool hasEnded(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidPc:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorHardwareStackError:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable: return true;
+    default: return false;
+  }
+}
 
 void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // What was an argument's fault is no fault of the next call.
   std::string message = std::string("CUDA, ") + doing + ": " + told(status);
-  const bool ofKernel = status == cudaErrorIllegalAddress || status == cudaErrorLaunchFailure ||
-                        status == cudaErrorMisalignedAddress || status == cudaErrorIllegalInstruction ||
-                        status == cudaErrorLaunchTimeout;
-  if (ofKernel) {
-    message += "; the kernel launched last is " + (lastKernel.empty() ? "none of ours" : lastKernel);
+  if (hasEnded(status)) {
+    const std::string kernel = lastKernel();
+    message += "; the kernel launched last is " + (kernel.empty() ? "none of ours" : kernel);
     if (!isSynchronous()) message += " (it, or one before it: METASTATE_CUDA_SYNC=1 tells which)";
     message += ". The GPU cannot be used in this process any more: start the session again";
+  } else if (status == cudaErrorUnsupportedPtxVersion || status == cudaErrorNoKernelImageForDevice) {
+    message += ". This addon has no code for this GPU that its driver can take: build it here (npm run build:native -- --cuda)";
   }
   throw CudaError(message);
 }
 
 void checkLaunch(cudaError_t status) {
   if (status == cudaSuccess) return;
-  check(status, ("launch of " + lastKernel).c_str());
+  check(status, ("launch of " + lastKernel()).c_str());
 }
 
 void afterLaunch(cudaStream_t stream) {
-  if (isSynchronous()) check(cudaStreamSynchronize(stream), ("in " + lastKernel).c_str());
+  if (isSynchronous()) check(cudaStreamSynchronize(stream), ("in " + lastKernel()).c_str());
 }
 
 }  // namespace metastate::cuda

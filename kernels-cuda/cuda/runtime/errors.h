@@ -16,12 +16,15 @@ struct CudaError : std::runtime_error {
 /// Throws a CudaError that says what was being done, unless `status` is success.
 void check(cudaError_t status, const char* doing);
 
-/// The name of a kernel that is being launched: from the text of launch()'s arguments to the first comma outside of
-/// brackets. It stays known as the last one.
+/// Whether an error is one after which nothing more can be done on the GPU in this process.
+bool hasEnded(cudaError_t status);
+
+/// A kernel that is being launched, known from the text of launch()'s arguments, which must live on. It stays known as the
+/// last one.
 class LaunchName {
  public:
   explicit LaunchName(const char* text);
-  const char* text() const;
+  std::string text() const;
 };
 
 /// Throws when the launch of the last named kernel was refused.

@@ -1,24 +1,48 @@
-// Memory that the launches of one call use among themselves.
+// Device memory for the launches of one call: it goes back to the pool when the stream has come past what was queued with it.
 #pragma once
+
+#include <cstdint>
+#include <vector>
 
 #include "runtime/device.h"
 
 namespace metastate::cuda {
 
-/// Memory for the launches of one call; what is freed is used again only after them.
 class Scratch {
  public:
-  Scratch(Device& device, size_t bytes) : device_(device), memory_(bytes == 0 ? nullptr : device.allocate(bytes)) {}
+  /// Throws OutOfMemory. Of none there is no memory.
+  Scratch(Device& device, int64_t floats) : Scratch(device, Bytes{static_cast<size_t>(floats) * sizeof(float)}) {}
+
+  static Scratch ofBytes(Device& device, size_t bytes) { return Scratch(device, Bytes{bytes}); }
+
+  /// A copy of a table, which must not be empty.
+  template <typename Row>
+  Scratch(Device& device, const std::vector<Row>& table) : Scratch(device, Bytes{table.size() * sizeof(Row)}) {
+    device.upload(data_, table.data(), table.size() * sizeof(Row));
+  }
+
   ~Scratch() {
-    if (memory_) device_.free(memory_);
+    if (data_) device_.free(data_);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  void* memory() const { return memory_; }
+
+  float* floats() const { return static_cast<float*>(data_); }
+  void* memory() const { return data_; }
+  template <typename T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
 
  private:
+  struct Bytes {
+    size_t count;
+  };
+  Scratch(Device& device, Bytes bytes)
+      : device_(device), data_(bytes.count > 0 ? device.allocate(bytes.count) : nullptr) {}
+
   Device& device_;
-  void* memory_;
+  void* data_;
 };
 
 }  // namespace metastate::cuda

@@ -14,9 +14,9 @@ namespace metastate::cuda {
 /// Steps whose operands lie in shared memory together.
 constexpr int forwardTile = 8;
 
-/// Operands of a tile of steps, `rows` of v.
+/// Operands of a tile of steps, `rows` of v. Sixteen bytes at a time go in and out.
 template <int N, int rows>
-struct ForwardTile {
+struct alignas(16) ForwardTile {
   float w[forwardTile][N], b[forwardTile][N], k[forwardTile][N], r[forwardTile][N];
   /// a of the step after: it multiplies the state that the step leaves.
   float nextA[forwardTile][N];

@@ -44,8 +44,8 @@ class TileSum {
 
 #ifdef METASTATE_CUDA_EMULATED
 
-/// The nearest TF32 number, halves away from zero.
-inline float toTf32(float x) { return __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
+/// The nearest TF32 number, halves away from zero. A NaN stays one: added to, its bits could become those of a number.
+inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
 
 inline void TileSum::clear() {
   for (float& sum : sums_) sum = 0;

@@ -23,6 +23,31 @@ test("an array may change once it is uploaded", needsCuda, () => {
   assert.ok(takeBack(address, 5000).every((value) => value === 3));
 });
 
+test("uploads follow one another while earlier ones are on their way, and kernels after them", needsCuda, () => {
+  // Of the sizes some repeat: pinned memory is used again only when its copy has arrived. "Not yet" is no error of a launch.
+  const sizes = [1000, 24, 1000, 1000, 24, 3];
+  const inputs = sizes.map((size, i) => Float32Array.from({ length: size }, (_, j) => i * 1000 - j));
+  const absolute = inputs.map((values) => {
+    const [x, y] = [onDevice(values), cuda().allocate(values.byteLength)];
+    cuda().unary(0, values.length, x, y, 0, 0);
+    cuda().free(x);
+    return y;
+  });
+  for (const [i, values] of inputs.entries()) {
+    assert.deepEqual(takeBack(absolute[i]!, values.length), values.map(Math.abs));
+  }
+});
+
+test("several readings at once each give their own values", needsCuda, async () => {
+  const inputs = [500, 500, 20].map((size, i) => new Float32Array(size).fill(i + 1));
+  const addresses = inputs.map(onDevice);
+  const readings = addresses.map((address) => cuda().read(address));
+  for (const address of addresses) cuda().free(address);
+  for (const [i, values] of (await Promise.all(readings)).entries()) {
+    assert.deepEqual(new Float32Array(values), inputs[i]);
+  }
+});
+
 test("parts are copied, within both tensors only", needsCuda, () => {
   const from = onDevice(Float32Array.from([1, 2, 3, 4]));
   const to = onDevice(Float32Array.from([5, 6, 7]));
