@@ -20,8 +20,8 @@ export interface GridOptions {
   readonly limit?: number;
 }
 
-/** Width of all heatmaps together: what the width of a cell leaves. Pixels, as all here. */
-const room = 780;
+/** Width of all heatmaps together: what the width of a cell, 860, leaves beside the edges. Pixels, as all here. */
+const room = 680;
 /** Width and height of one heatmap at most, and at least. */
 const [most, least] = [360, 64];
 const gap = { columns: 20, rows: 34 };

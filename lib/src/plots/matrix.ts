@@ -1,5 +1,5 @@
 /** Any matrix as a heatmap: similarity of states over time, attention, decays by channel. */
-import type { Data } from "plotly.js";
+import type { Data, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
@@ -23,7 +23,15 @@ export interface MatrixPlotOptions {
   range?: readonly [low: number, high: number];
 }
 
-/** Rows from top to bottom. Values of both signs get the diverging scale, others the sequential one. */
+/** Width and height of an entry at most, and of all entries together; pixels. */
+const [mostOfOne, mostOfAll] = [56, { width: 640, height: 460 }];
+/** What a character of a name at an axis takes; pixels. */
+const character = 8;
+
+/**
+ * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
+ * scale, others the sequential one.
+ */
 export function matrixPlot(
   matrix: readonly (readonly number[])[],
   { title = "Matrix", label = "value", xLabel = "column", yLabel = "row", x, y, range }: MatrixPlotOptions = {},
@@ -45,22 +53,58 @@ export function matrixPlot(
     all ? { tickvals: all.map((_, at) => at), ticktext: [...all] } : count <= 8 ? { dtick: 1 } : {};
   const rows = matrix.length;
   const columns = matrix[0]?.length ?? 0;
+  const { upright, size } = place(title, rows, columns, x, y);
   return new Figure(
     [trace as Partial<Data>],
     {
       title: { text: title },
-      xaxis: { title: { text: xLabel }, showgrid: false, constrain: "domain", ...ticks(x, columns) },
-      yaxis: {
-        title: { text: yLabel },
+      xaxis: {
+        title: { text: xLabel },
         showgrid: false,
-        autorange: "reversed",
-        constrain: "domain",
-        ...ticks(y, rows),
+        ...ticks(x, columns),
+        ...(x && { tickangle: upright ? -90 : 0 }),
       },
-      height: Math.round(Math.min(560, Math.max(300, (rows / Math.max(1, columns)) * 620))),
+      yaxis: { title: { text: yLabel }, showgrid: false, autorange: "reversed", ...ticks(y, rows) },
+      ...size,
     },
     `${title}: ${rows}×${columns}, largest magnitude ${largest}`,
   );
+}
+
+/** How large a heatmap of rows × columns is, with its names and its colour bar, and whether its columns' names stand upright. */
+function place(
+  title: string,
+  rows: number,
+  columns: number,
+  x: readonly string[] | undefined,
+  y: readonly string[] | undefined,
+): { upright: boolean; size: Partial<Layout> } {
+  const widest = {
+    width: Math.min(mostOfOne, mostOfAll.width / Math.max(1, columns)),
+    height: Math.min(mostOfOne, mostOfAll.height / Math.max(1, rows)),
+  };
+  const side = Math.min(widest.width, widest.height);
+  // A long thin matrix would be a line if its entries were square.
+  const square = Math.max(rows, columns) <= 4 * Math.min(rows, columns);
+  const inner = {
+    width: Math.round(columns * (square ? side : widest.width)),
+    height: Math.round(rows * (square ? side : widest.height)),
+  };
+  const longest = (names: readonly string[] = []): number =>
+    character * Math.max(3, ...names.map(({ length }) => length));
+  // Names of columns stand upright where they would touch.
+  const upright = x !== undefined && longest(x) > inner.width / columns;
+  const margin = { l: 48 + longest(y), r: 110, t: 60, b: 56 + (upright ? longest(x) : 0) };
+  return {
+    upright,
+    size: {
+      // A fixed size keeps the squares square and the colour bar beside them.
+      autosize: false,
+      width: Math.max(inner.width + margin.l + margin.r, title.length * (character + 1) + 40),
+      height: inner.height + margin.t + margin.b,
+      margin,
+    },
+  };
 }
 
 /**

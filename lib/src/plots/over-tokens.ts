@@ -19,6 +19,9 @@ export interface OverTokensOptions {
   log?: boolean;
 }
 
+/** What a character of a name takes, pixels. */
+const character = 8;
+
 /**
  * A line for each name, a value a token: for instance the size of the state's update in each layer.
  *
@@ -45,17 +48,36 @@ export function overTokens(
     };
   });
   const marked = tokens !== undefined && tokens.length <= 60;
+  const names = entries.map(([name]) => name.length);
+  // Names of lines beside the plot take their width from it; long ones stand below.
+  const below = entries.length > 1 && Math.max(...names) > 18;
+  const width = 740 - (entries.length > 1 && !below ? Math.max(...names) * character + 50 : 0);
+  const shown = marked ? tokens.map(shortened) : [];
+  const longest = Math.max(0, ...shown.map(({ length }) => length));
+  const upright = longest * character > width / shown.length;
+  const downwards = upright ? longest * character : 0;
   return new Figure(
     data,
     {
       title: { text: title },
       xaxis: {
         title: { text: xLabel },
-        ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: tokens.map(shortened), tickangle: 0 }),
+        ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: shown, tickangle: upright ? -90 : 0 }),
       },
       yaxis: { title: { text: label, standoff: 12 }, automargin: true, ...(log && logarithmic(entries)) },
       hovermode: "x unified",
       showlegend: entries.length > 1,
+      ...(below && {
+        legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
+        margin: {
+          l: 64,
+          r: 24,
+          t: 48 + 20 * Math.ceil((names.reduce((a, b) => a + b + 6, 0) * character) / 740),
+          b: 56,
+        },
+        height: 420,
+      }),
+      ...(upright && !below && { height: 360 + downwards }),
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );

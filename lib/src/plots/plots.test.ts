@@ -38,11 +38,15 @@ interface PlotlyJson {
   data: Trace[];
   layout: {
     title: { text: string };
-    xaxis: { title: { text: string } };
+    xaxis: { title: { text: string }; tickangle?: number };
     yaxis: { title: { text: string } };
     coloraxis?: { cmin: number; cmax: number };
     annotations?: { text: string }[];
-    sliders?: { steps: { label: string }[] }[];
+    sliders?: { active: number; steps: { label: string }[] }[];
+    width: number;
+    height: number;
+    margin: Record<"l" | "r" | "t" | "b", number>;
+    legend?: { orientation?: string };
   };
 }
 
@@ -171,6 +175,18 @@ test("an evolution has a frame a token, one scale, and a slider that goes to eac
     ['0: "a"', '1: "b"', '2: "c"'],
   );
   assert.throws(() => stateEvolution([]), /there is no frame/);
+});
+
+test("an evolution can start where much is stored, and numbers alone name its frames", () => {
+  const frames = [1, 2].map((size) => ({ label: "", matrix: [[size]] }));
+  const { data, layout } = stored(stateEvolution(frames, { start: 1 }));
+  assert.deepEqual(data[0]!.z, [[2]]);
+  assert.equal(layout.sliders![0]!.active, 1);
+  assert.deepEqual(
+    layout.sliders![0]!.steps.map(({ label }) => label),
+    ["0", "1"],
+  );
+  assert.throws(() => stateEvolution(frames, { start: 2 }), /start is 2, wanted 0 to 1/);
 });
 
 test("seeds become a mean with a band of one sample standard deviation, over the steps that all have", () => {
@@ -316,6 +332,34 @@ test("paths, values over tokens and matrices keep their numbers", () => {
       [3, 2],
     ],
   );
+});
+
+test("the entries of a matrix are squares, and names that would touch stand upright", () => {
+  const sized = (rows: number, columns: number, x?: string[]) => {
+    const matrix = Array.from({ length: rows }, () => Array.from({ length: columns }, () => 1));
+    const { layout } = stored(matrixPlot(matrix, { title: "", ...(x && { x }) }));
+    const { l, r, t, b } = layout.margin;
+    return { width: layout.width - l - r, height: layout.height - t - b, angle: layout.xaxis.tickangle };
+  };
+  assert.deepEqual(sized(4, 4), { width: 224, height: 224, angle: undefined });
+  assert.equal(sized(4, 8).width, 2 * sized(4, 8).height);
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `k${i + 10}`);
+  assert.equal(sized(3, 3, names(3)).angle, 0);
+  assert.equal(sized(30, 30, names(30)).angle, -90);
+});
+
+test("names over tokens stand upright where they would touch, and long names of lines are below the title", () => {
+  const labels = (count: number) => Array.from({ length: count }, (_, i) => `v${i + 10}`);
+  const of = (count: number, ...names: string[]) =>
+    stored(
+      overTokens(Object.fromEntries(names.map((name) => [name, labels(count).map(() => 1)])), {
+        tokens: labels(count),
+      }),
+    ).layout;
+  assert.equal(of(8, "a", "b").xaxis.tickangle, 0);
+  assert.equal(of(40, "a", "b").xaxis.tickangle, -90);
+  assert.equal(of(8, "a", "b").legend, undefined);
+  assert.equal(of(8, "blocks.0.state.wkv, head 0", "b").legend?.orientation, "h");
 });
 
 test("matrices side by side share a scale and keep their names", () => {

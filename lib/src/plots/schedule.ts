@@ -46,7 +46,11 @@ export function schedulePlot(
     {
       title: { text: title },
       xaxis: { title: { text: "step" }, rangemode: "tozero" },
-      yaxis: { title: { text: learningRate === 1 ? "factor" : "learning rate" }, rangemode: "tozero" },
+      yaxis: {
+        title: { text: learningRate === 1 ? "factor" : "learning rate", standoff: 12 },
+        automargin: true,
+        rangemode: "tozero",
+      },
       hovermode: "x unified",
     },
     data.map(({ name, y }) => `${name}: ${Math.max(...y)} at most, ${y.at(-1)} at step ${steps}`).join("\n"),

@@ -9,7 +9,7 @@ import { currentTheme } from "./theme.js";
 
 /** The state after one token. */
 export interface EvolutionFrame {
-  /** the token, as a person reads it */
+  /** the token, as a person reads it; empty where its number says enough */
   readonly label: string;
   /** the matrix after it: rows are value channels, columns key channels */
   readonly matrix: readonly (readonly number[])[];
@@ -20,21 +20,25 @@ export interface StateEvolutionOptions {
   title?: string;
   /** time a frame is shown while the animation plays, milliseconds; default 250 */
   frameMilliseconds?: number;
+  /** the frame shown first, for instance one in which much is stored; default 0. A player starts there and goes to the end */
+  start?: number;
 }
 
 /**
  * One heatmap a frame, all on one colour scale, with a slider over the tokens and buttons that play and pause.
  *
- * @throws ConfigurationError when there is no frame
+ * @throws ConfigurationError when there is no frame, or none with the number `start`
  */
 export function stateEvolution(
   frames: readonly EvolutionFrame[],
-  { title = "State after each token", frameMilliseconds = 250 }: StateEvolutionOptions = {},
+  { title = "State after each token", frameMilliseconds = 250, start = 0 }: StateEvolutionOptions = {},
 ): Figure {
   const [first] = frames;
   if (!first) throw new ConfigurationError("stateEvolution: there is no frame, wanted a matrix for at least one token");
+  const shown = frames[start];
+  if (!shown) throw new ConfigurationError(`stateEvolution: start is ${start}, wanted 0 to ${frames.length - 1}`);
   const limit = largestMagnitude(frames.map(({ matrix }) => matrix));
-  const { data, layout } = heatmapGrid([[{ title: "", matrix: first.matrix }]], {
+  const { data, layout } = heatmapGrid([[{ title: "", matrix: shown.matrix }]], {
     ...stateLabels,
     valueLabel: "state value",
     limit,
@@ -45,13 +49,18 @@ export function stateEvolution(
   }));
   return new Figure(
     data,
-    { title: { text: title }, ...layout, ...controls(frames, frameMilliseconds, layout) },
+    { title: { text: title }, ...layout, ...controls(frames, start, frameMilliseconds, layout) },
     `${title}: ${frames.length} tokens, from ${JSON.stringify(first.label)} to ${JSON.stringify(frames.at(-1)!.label)}`,
     named,
   );
 }
 
-function controls(frames: readonly EvolutionFrame[], milliseconds: number, layout: Partial<Layout>): Partial<Layout> {
+function controls(
+  frames: readonly EvolutionFrame[],
+  start: number,
+  milliseconds: number,
+  layout: Partial<Layout>,
+): Partial<Layout> {
   const { text, faint, paper } = currentTheme();
   const at = (duration: number) => ({
     mode: "immediate",
@@ -65,7 +74,7 @@ function controls(frames: readonly EvolutionFrame[], milliseconds: number, layou
     margin: { ...layout.margin, b: bottom },
     sliders: [
       {
-        active: 0,
+        active: start,
         x: 0.3,
         len: 0.7,
         y: 0,
@@ -76,7 +85,7 @@ function controls(frames: readonly EvolutionFrame[], milliseconds: number, layou
         ticklen: 0,
         minorticklen: 0,
         steps: frames.map(({ label }, i) => ({
-          label: `${i}: ${JSON.stringify(label)}`,
+          label: label === "" ? `${i}` : `${i}: ${JSON.stringify(label)}`,
           method: "animate",
           args: [[String(i)], at(0)],
         })),

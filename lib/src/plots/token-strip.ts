@@ -38,7 +38,7 @@ export function tokenStrip(
       `tokenStrip: ${tokens.length} tokens and ${values.length} values, wanted one value for each of at least one token`,
     );
   }
-  const { diverging, sequential, text } = currentTheme();
+  const { diverging, sequential } = currentTheme();
   const shown = tokens.map(visible);
   const longest = Math.max(...shown.map(({ length }) => length), 2);
   const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(860 / (longest * character))));
@@ -81,7 +81,6 @@ export function tokenStrip(
       yaxis: { visible: false, autorange: "reversed" },
       margin: { l: 16, r: 24, t: 48, b: 16 },
       height: Math.max(150, lines * line + 64),
-      font: { color: text },
     },
     `${title}: ${tokens.length} tokens, ${label} ${rounded(mean, 3)} in the mean`,
   );

@@ -87,11 +87,7 @@ export function metricPlot(
   });
   const layout = overSteps(heading, label);
   const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
-  return new Figure(
-    data,
-    { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log", exponentformat: "power" }) } },
-    last.join("\n"),
-  );
+  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic) } }, last.join("\n"));
 }
 
 /**
@@ -151,12 +147,11 @@ export function seedsPlot(
     ];
   });
   const layout = overSteps(title, label, xLabel);
-  return new Figure(
-    data,
-    { ...layout, yaxis: { ...layout.yaxis, ...(log && { type: "log", exponentformat: "power" }) } },
-    lines.join("\n"),
-  );
+  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic) } }, lines.join("\n"));
 }
+
+/** 1, 2, 5 and 10 have a number, as many as can be read. */
+const logarithmic = { type: "log", exponentformat: "power", dtick: "D2" } as const;
 
 function overSteps(title: string, label: string, xLabel = "step") {
   return {
