@@ -7,6 +7,7 @@ import { loadAddon } from "./addon/load.js";
 import { nativeBackendName } from "./backend/name.js";
 import { cudaKernels } from "./cuda/kernels/all.js";
 import { cudaBackendName } from "./cuda/name.js";
+import { adamWAll } from "./kernels/adamw-all.js";
 import { arrangementKernels } from "./kernels/arrangement.js";
 import { baselineKernels } from "./kernels/baseline-ops.js";
 import { elementwiseKernels } from "./kernels/elementwise.js";
@@ -92,6 +93,7 @@ function ownKernels(binding: NativeBinding): KernelConfig[] {
       ...matMulKernels,
       ...linearKernels,
       ...libraryKernels,
+      AdamWAll: adamWAll,
       ...baselineKernels,
       ...elementwiseKernels,
       ...reductionKernels,

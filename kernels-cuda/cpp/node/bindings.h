@@ -9,6 +9,7 @@ void defineBaselines(Napi::Object& exports);
 void defineMatMul(Napi::Object& exports);
 void defineMeasurements(Napi::Object& exports);
 void defineMeta(Napi::Object& exports);
+void defineMovement(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
 void defineTensors(Napi::Object& exports);
 

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <new>
@@ -32,6 +33,19 @@ template <Napi::Value (*Body)(const Napi::CallbackInfo&)>
 void define(Napi::Object& exports, const char* name) {
   exports.Set(name, Napi::Function::New(exports.Env(), guarded<Body>, name));
 }
+
+/// Values of one of the types that tensors have: Float32Array, Int32Array, or the Uint8Array of truths.
+struct Cells {
+  napi_typedarray_type type;
+  int64_t length;
+  void* data;
+
+  size_t bytes() const { return type == napi_uint8_array ? 1 : 4; }
+  template <typename Cell>
+  Cell* as() const {
+    return static_cast<Cell*>(data);
+  }
+};
 
 class Call {
  public:
@@ -103,6 +117,36 @@ class Call {
     return static_cast<int32_t*>(array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", length));
   }
 
+  /// A Uint8Array of exactly `length`.
+  uint8_t* truths(const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(next(name, "a Uint8Array"), name, napi_uint8_array, "a Uint8Array", there);
+    requireLength(name, there, length);
+    return static_cast<uint8_t*>(data);
+  }
+
+  /// An array of any length and of any type that tensors have.
+  Cells anyCells(const char* name) { return cellsOf(next(name, cellTypes), name); }
+
+  /// An array of exactly `length`, of the type of `like`.
+  Cells cells(const char* name, const Cells& like, int64_t length) {
+    const Cells cells = anyCells(name);
+    requireSameType(name, cells, like);
+    requireLength(name, cells.length, length);
+    return cells;
+  }
+
+  /// An array of arrays of any lengths, all of the type of the first; there must be one.
+  std::vector<Cells> listOfAnyCells(const char* name) {
+    std::vector<Cells> result;
+    for (const napi_value value : list(name)) {
+      result.push_back(cellsOf(value, name));
+      requireSameType(name, result.back(), result.front());
+    }
+    if (result.empty()) throw Napi::TypeError::New(env(), std::string(name) + " must hold an array");
+    return result;
+  }
+
   /// An array of `count` Float32Arrays, each of exactly `length`.
   std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
     const std::vector<napi_value> values = list(name);
@@ -123,18 +167,10 @@ class Call {
   }
 
   /// An array of integers in [0, 2^31).
-  std::vector<int64_t> sizes(const char* name) {
-    std::vector<int64_t> result;
-    for (const napi_value value : list(name)) {
-      double size = -1;
-      napi_get_value_double(env(), value, &size);
-      if (!(size >= 0 && size < 2147483648.0) || size != static_cast<double>(static_cast<int64_t>(size))) {
-        throw Napi::RangeError::New(env(), std::string(name) + " must hold integers from 0 to 2147483647");
-      }
-      result.push_back(static_cast<int64_t>(size));
-    }
-    return result;
-  }
+  std::vector<int64_t> sizes(const char* name) { return wholeNumbers(name, 0); }
+
+  /// An array of integers above -2^31, below 2^31.
+  std::vector<int64_t> strides(const char* name) { return wholeNumbers(name, -2147483647); }
 
  protected:
   napi_value next(const char* name, const char* wanted) {
@@ -151,6 +187,36 @@ class Call {
     std::vector<napi_value> result;
     for (uint32_t i = 0; i < given.Length(); ++i) result.push_back(given.Get(i));
     return result;
+  }
+
+  std::vector<int64_t> wholeNumbers(const char* name, int64_t least) {
+    std::vector<int64_t> result;
+    for (const napi_value value : list(name)) {
+      double number = NAN;
+      napi_get_value_double(env(), value, &number);
+      if (!(number >= static_cast<double>(least) && number < 2147483648.0) ||
+          number != static_cast<double>(static_cast<int64_t>(number))) {
+        throw Napi::RangeError::New(env(), std::string(name) + " must hold integers from " + std::to_string(least) +
+                                               " to 2147483647");
+      }
+      result.push_back(static_cast<int64_t>(number));
+    }
+    return result;
+  }
+
+  Cells cellsOf(napi_value value, const char* name) {
+    napi_typedarray_type type;
+    size_t count = 0;
+    void* data = nullptr;
+    if (napi_get_typedarray_info(env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
+        (type != napi_float32_array && type != napi_int32_array && type != napi_uint8_array)) {
+      throw Napi::TypeError::New(env(), std::string(name) + " must be " + cellTypes);
+    }
+    return {type, static_cast<int64_t>(count), data};
+  }
+
+  void requireSameType(const char* name, const Cells& cells, const Cells& like) {
+    if (cells.type != like.type) throw Napi::TypeError::New(env(), std::string(name) + " must be of the others' type");
   }
 
   void* array(napi_value value, const char* name, napi_typedarray_type type, const char* wanted, int64_t& length) {
@@ -178,6 +244,7 @@ class Call {
   }
 
  private:
+  static constexpr const char* cellTypes = "a Float32Array, an Int32Array or a Uint8Array";
   const Napi::CallbackInfo& info_;
   size_t at_ = 0;
 };

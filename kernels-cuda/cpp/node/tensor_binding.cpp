@@ -1,4 +1,4 @@
-// tfjs's own kernels for JavaScript, on float32 tensors that are whole in memory.
+// tfjs's own kernels that compute, on tensors that are whole in memory.
 
 #include <napi.h>
 
@@ -6,27 +6,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "node/axes.h"
 #include "node/bindings.h"
-#include "node/call.h"
-#include "node/engine.h"
 #include "ops/runs.h"
 
 namespace metastate {
 namespace {
-
-template <typename Work>
-Napi::Value run(Call& call, Work work) {
-  Engine::instance().use(work);
-  return call.env().Undefined();
-}
-
-int numbered(Call& call, const char* name, int64_t count) {
-  const int64_t number = call.size(name, 0);
-  if (number >= count) {
-    throw Napi::RangeError::New(call.env(), std::string("there is no ") + name + " " + std::to_string(number));
-  }
-  return static_cast<int>(number);
-}
 
 /// unary(function, x, y, first, second)
 Napi::Value unary(const Napi::CallbackInfo& info) {
@@ -43,72 +28,103 @@ Napi::Value unary(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Throws unless every place that the axes reach lies within `length`.
-void requireWithin(Call& call, const char* name, const std::vector<int64_t>& axes, const std::vector<int64_t>& strides,
-                   int64_t offset, int64_t length) {
-  if (axes.size() != strides.size()) throw Napi::RangeError::New(call.env(), "an axis has no stride");
-  int64_t last = offset;
-  for (size_t axis = 0; axis < axes.size(); ++axis) {
-    int64_t reach;
-    if (axes[axis] == 0) return;
-    if (__builtin_mul_overflow(axes[axis] - 1, strides[axis], &reach) || __builtin_add_overflow(last, reach, &last)) {
-      throw Napi::RangeError::New(call.env(), "the sizes given are too large");
+/// Axes of a result, and how far two operands move along each: 0 where one is broadcast, 0 or 1 along the last axis.
+struct Broadcasting {
+  std::vector<int64_t> axes, aStrides, bStrides;
+
+  explicit Broadcasting(Call& call)
+      : axes(call.sizes("axes")), aStrides(call.sizes("aStrides")), bStrides(call.sizes("bStrides")) {}
+
+  /// Throws unless both operands reach as far as the axes do.
+  void require(Call& call, int64_t aLength, int64_t bLength) const {
+    requireWithin(call, "a", axes, aStrides, 0, aLength);
+    requireWithin(call, "b", axes, bStrides, 0, bLength);
+    if (aStrides.back() > 1 || bStrides.back() > 1) {
+      throw Napi::RangeError::New(call.env(), "the last axis must have strides of 0 or 1");
     }
   }
-  if (last >= length) {
-    throw Napi::RangeError::New(call.env(), std::string(name) + " has " + std::to_string(length) +
-                                                " values; the axes given reach place " + std::to_string(last));
-  }
-}
 
-int64_t sizeOf(Call& call, const std::vector<int64_t>& axes) {
-  int64_t total = 1;
-  for (const int64_t length : axes) total = product(call.env(), {total, length});
-  return total;
-}
-
-/// The place in an operand of entry `index` of the axes before the last `inner`.
-int64_t placeOf(int64_t index, const std::vector<int64_t>& axes, const std::vector<int64_t>& strides, size_t inner) {
-  int64_t place = 0;
-  for (size_t axis = axes.size() - inner; axis-- > 0;) {
-    place += index % axes[axis] * strides[axis];
-    index /= axes[axis];
-  }
-  return place;
-}
-
-/// binary(function, axes, aStrides, bStrides, a, b, y): a stride is 0 where an operand is broadcast; the last ones 0 or 1.
-Napi::Value binary(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const int function = numbered(call, "function", static_cast<int64_t>(Binary::count));
-  const std::vector<int64_t> axes = call.sizes("axes"), aStrides = call.sizes("aStrides"),
-                             bStrides = call.sizes("bStrides");
-  int64_t aLength, bLength;
-  const float* a = call.anyFloats("a", aLength);
-  const float* b = call.anyFloats("b", bLength);
-  const int64_t length = sizeOf(call, axes);
-  float* y = call.floats("y", length);
-  requireWithin(call, "a", axes, aStrides, 0, aLength);
-  requireWithin(call, "b", axes, bStrides, 0, bLength);
-  if (axes.empty() || aStrides.back() > 1 || bStrides.back() > 1) {
-    throw Napi::RangeError::New(info.Env(), "the last axis must have strides of 0 or 1");
-  }
-  if (length == 0) return info.Env().Undefined();
-  const int64_t inner = axes.back();
-  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+  /// join(length, a, aStep, b, bStep, y) for runs of adjacent results.
+  template <typename Cell, typename Result, typename Join>
+  void each(ThreadPool& pool, int64_t length, const Cell* a, const Cell* b, Result* y, Join join) const {
+    const int64_t inner = axes.back(), aStep = aStrides.back(), bStep = bStrides.back();
+    if (length == 0) return;
     if (axes.size() == 1) {
       Runs(length, 1).each(pool, [&](int64_t from, int64_t to, int64_t) {
-        path.tensors.binary(function, to - from, a + from * aStrides[0], aStrides[0], b + from * bStrides[0],
-                            bStrides[0], y + from);
+        join(to - from, a + from * aStep, aStep, b + from * bStep, bStep, y + from);
       });
       return;
     }
     Runs(length / inner, inner).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      for (int64_t row = from; row < to; ++row) {
-        path.tensors.binary(function, inner, a + placeOf(row, axes, aStrides, 1), aStrides.back(),
-                            b + placeOf(row, axes, bStrides, 1), bStrides.back(), y + row * inner);
+      if (from >= to) return;
+      Places aPlace(axes, aStrides, from), bPlace(axes, bStrides, from);
+      for (int64_t row = from; row < to; ++row, ++aPlace, ++bPlace) {
+        join(inner, a + *aPlace, aStep, b + *bPlace, bStep, y + row * inner);
       }
     });
+  }
+};
+
+/// binary(function, axes, aStrides, bStrides, a, b, y)
+Napi::Value binary(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const int function = numbered(call, "function", static_cast<int64_t>(Binary::count));
+  const Broadcasting broadcasting(call);
+  int64_t aLength, bLength;
+  const float* a = call.anyFloats("a", aLength);
+  const float* b = call.anyFloats("b", bLength);
+  const int64_t length = sizeOf(call, broadcasting.axes);
+  float* y = call.floats("y", length);
+  broadcasting.require(call, aLength, bLength);
+  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+    broadcasting.each(pool, length, a, b, y, [&](int64_t count, auto... operands) {
+      path.tensors.binary(function, count, operands...);
+    });
+  });
+}
+
+/// integerBinary(function, axes, aStrides, bStrides, a, b, y), of int32; overflow wraps.
+Napi::Value integerBinary(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const int function = numbered(call, "function", static_cast<int64_t>(IntegerBinary::count));
+  const Broadcasting broadcasting(call);
+  int64_t aLength, bLength;
+  const int32_t* a = call.anyIntegers("a", aLength);
+  const int32_t* b = call.anyIntegers("b", bLength);
+  const int64_t length = sizeOf(call, broadcasting.axes);
+  int32_t* y = call.integers("y", length);
+  broadcasting.require(call, aLength, bLength);
+  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+    broadcasting.each(pool, length, a, b, y, [&](int64_t count, auto... operands) {
+      path.tensors.integerBinary(function, count, operands...);
+    });
+  });
+}
+
+/// compare(function, axes, aStrides, bStrides, a, b, y): a and b of one type, y of 0 and 1.
+Napi::Value compare(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const int function = numbered(call, "function", static_cast<int64_t>(Comparison::count));
+  const Broadcasting broadcasting(call);
+  const Cells a = call.anyCells("a"), b = call.anyCells("b");
+  if (a.type != b.type) throw Napi::TypeError::New(info.Env(), "a and b must be of one type");
+  const int64_t length = sizeOf(call, broadcasting.axes);
+  uint8_t* y = call.truths("y", length);
+  broadcasting.require(call, a.length, b.length);
+  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+    const auto each = [&](auto* type, Compare compareCells) {
+      using Cell = std::remove_pointer_t<decltype(type)>;
+      broadcasting.each(pool, length, a.as<const Cell>(), b.as<const Cell>(), y, [&](int64_t count, auto... operands) {
+        compareCells(function, count, operands...);
+      });
+    };
+    if (a.type == napi_float32_array) {
+      each(static_cast<float*>(nullptr), path.tensors.compareFloats);
+    } else if (a.type == napi_int32_array) {
+      each(static_cast<int32_t*>(nullptr), path.tensors.compareIntegers);
+    } else {
+      each(static_cast<uint8_t*>(nullptr), path.tensors.compareTruths);
+    }
   });
 }
 
@@ -152,6 +168,28 @@ Napi::Value reduce(const Napi::CallbackInfo& info) {
   });
 }
 
+/// extremumPlaces(most, outer, length, inner, x, places): where x [outer, length, inner] is largest, or smallest.
+Napi::Value extremumPlaces(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const bool most = call.flag("most");
+  const int64_t outer = call.size("outer"), length = call.size("length"), inner = call.size("inner");
+  const float* x = call.floats("x", product(info.Env(), {outer, length, inner}));
+  int32_t* places = call.integers("places", outer * inner);
+  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+    const AlignedBuffer best(static_cast<size_t>(inner > 1 ? outer * inner : 0));
+    Runs(outer, length * inner).each(pool, [&](int64_t from, int64_t to, int64_t) {
+      for (int64_t o = from; o < to; ++o) {
+        const float* values = x + o * length * inner;
+        if (inner == 1) {
+          places[o] = path.tensors.extremumPlace(most, length, values);
+        } else {
+          path.tensors.extremumPlaces(most, length, inner, values, best.data() + o * inner, places + o * inner);
+        }
+      }
+    });
+  });
+}
+
 /// softmax(rows, width, x, y)
 Napi::Value softmax(const Napi::CallbackInfo& info) {
   Call call(info);
@@ -161,124 +199,6 @@ Napi::Value softmax(const Napi::CallbackInfo& info) {
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
     Runs(rows, 4 * width).each(pool, [&](int64_t from, int64_t to, int64_t) {
       path.tensors.softmax(width, from, to, x, y);
-    });
-  });
-}
-
-/// copyStrided(axes, strides, offset, x, y): y[i, j, ...] = x[offset + i strides[0] + j strides[1] + ...].
-Napi::Value copyStrided(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const std::vector<int64_t> axes = call.sizes("axes"), strides = call.sizes("strides");
-  const int64_t offset = call.size("offset", 0);
-  int64_t xLength;
-  const float* x = call.anyFloats("x", xLength);
-  const int64_t length = sizeOf(call, axes);
-  float* y = call.floats("y", length);
-  requireWithin(call, "x", axes, strides, offset, xLength);
-  if (axes.empty()) throw Napi::RangeError::New(info.Env(), "there must be an axis");
-  if (length == 0) return info.Env().Undefined();
-  x += offset;
-  const int64_t inner = axes.back();
-  // Where some other axis is adjacent in x, its plane with the last axis is a matrix to transpose.
-  size_t adjacent = axes.size();
-  for (size_t axis = 0; axis + 1 < axes.size(); ++axis) {
-    if (strides[axis] == 1 && axes[axis] > 1) adjacent = axis;
-  }
-  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
-    if (strides.back() != 1 && inner > 1 && adjacent < axes.size()) {
-      std::vector<int64_t> others, xStrides, yStrides;
-      int64_t yStride = length, adjacentStride = 1;
-      for (size_t axis = 0; axis + 1 < axes.size(); ++axis) {
-        yStride /= axes[axis];
-        if (axis == adjacent) {
-          adjacentStride = yStride;
-          continue;
-        }
-        others.push_back(axes[axis]);
-        xStrides.push_back(strides[axis]);
-        yStrides.push_back(yStride);
-      }
-      const int64_t high = axes[adjacent], planes = length / (high * inner);
-      // Blocks of the last axis, so that one large matrix is shared out too.
-      constexpr int64_t block = 64;
-      const int64_t blocks = (inner + block - 1) / block;
-      Runs(planes * blocks, std::min(inner, block) * high).each(pool, [&](int64_t from, int64_t to, int64_t) {
-        for (int64_t index = from; index < to; ++index) {
-          const int64_t plane = index / blocks, first = index % blocks * block;
-          const float* source = x + placeOf(plane, others, xStrides, 0) + first * strides.back();
-          float* target = y + placeOf(plane, others, yStrides, 0) + first;
-          for (int64_t j = 0; j < high; j += block) {
-            path.tensors.transpose(source + j, strides.back(), std::min(block, inner - first), std::min(block, high - j),
-                                   target + j * adjacentStride, adjacentStride);
-          }
-        }
-      });
-      return;
-    }
-    Runs(length / inner, inner).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      for (int64_t row = from; row < to; ++row) {
-        const float* source = x + placeOf(row, axes, strides, 1);
-        float* target = y + row * inner;
-        if (strides.back() == 1) {
-          std::copy_n(source, inner, target);
-        } else {
-          for (int64_t j = 0; j < inner; ++j) target[j] = source[j * strides.back()];
-        }
-      }
-    });
-  });
-}
-
-/// concat(outer, inputs, widths, y): y [outer, sum of widths] of inputs [outer, width].
-Napi::Value concat(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const int64_t outer = call.size("outer");
-  std::vector<int64_t> lengths;
-  const std::vector<float*> inputs = call.listOfAnyFloats("inputs", lengths);
-  const std::vector<int64_t> widths = call.sizes("widths");
-  if (widths.size() != inputs.size()) throw Napi::RangeError::New(info.Env(), "each input needs a width");
-  int64_t wide = 0;
-  for (size_t i = 0; i < widths.size(); ++i) {
-    if (lengths[i] != product(info.Env(), {outer, widths[i]})) {
-      throw Napi::RangeError::New(info.Env(), "input " + std::to_string(i) + " has " + std::to_string(lengths[i]) +
-                                                  " values; the shape given wants " +
-                                                  std::to_string(outer * widths[i]));
-    }
-    wide += widths[i];
-  }
-  float* y = call.floats("y", product(info.Env(), {outer, wide}));
-  return run(call, [&](ThreadPool& pool, const SimdPath&) {
-    Runs(outer, wide).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      for (int64_t row = from; row < to; ++row) {
-        float* target = y + row * wide;
-        for (size_t i = 0; i < widths.size(); ++i) {
-          std::copy_n(inputs[i] + row * widths[i], widths[i], target);
-          target += widths[i];
-        }
-      }
-    });
-  });
-}
-
-/// gather(outer, rows, width, x, indices, y): y [outer, count, width] of x [outer, rows, width].
-Napi::Value gather(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const int64_t outer = call.size("outer"), rows = call.size("rows"), width = call.size("width");
-  const float* x = call.floats("x", product(info.Env(), {outer, rows, width}));
-  int64_t count;
-  const int32_t* indices = call.anyIntegers("indices", count);
-  float* y = call.floats("y", product(info.Env(), {outer, count, width}));
-  for (int64_t i = 0; i < count; ++i) {
-    if (indices[i] < 0 || indices[i] >= rows) {
-      throw Napi::RangeError::New(info.Env(), "GatherV2: the index value " + std::to_string(indices[i]) +
-                                                  " is not in [0, " + std::to_string(rows - 1) + "]");
-    }
-  }
-  return run(call, [&](ThreadPool& pool, const SimdPath&) {
-    Runs(outer * count, width).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      for (int64_t i = from; i < to; ++i) {
-        std::copy_n(x + (i / count * rows + indices[i % count]) * width, width, y + i * width);
-      }
     });
   });
 }
@@ -371,11 +291,11 @@ Napi::Value topK(const Napi::CallbackInfo& info) {
 void defineTensors(Napi::Object& exports) {
   define<unary>(exports, "unary");
   define<binary>(exports, "binary");
+  define<integerBinary>(exports, "integerBinary");
+  define<compare>(exports, "compare");
   define<reduce>(exports, "reduce");
+  define<extremumPlaces>(exports, "extremumPlaces");
   define<softmax>(exports, "softmax");
-  define<copyStrided>(exports, "copyStrided");
-  define<concat>(exports, "concat");
-  define<gather>(exports, "gather");
   define<segmentSum>(exports, "segmentSum");
   define<oneHot>(exports, "oneHot");
   define<cumsum>(exports, "cumsum");

@@ -42,6 +42,7 @@ namespace {
 #include "attention/softmax_block.h"
 #include "wkv4/wkv4.h"
 #include "tfjs/tensor_functions.h"
+#include "tfjs/comparisons.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward.h"
 #include "meta/normalised_read.h"
@@ -62,7 +63,8 @@ const SimdPath METASTATE_PATH{
               rmsNorm, rmsNormGrad, rotary, swiGlu, swiGluGrad, l2Gelu, l2GeluGrad, geluL2, geluL2Grad, groupWeights},
     AttentionKernels{attentionWeights, attentionWeightsAgain, attentionScoresGrad, attentionDot},
     Wkv4Kernels{lanes, wkv4Forward, wkv4Scratch, wkv4Backward},
-    TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose},
+    TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose, compareFloats, compareIntegers, compareTruths,
+                  integerBinary, extremumPlace, extremumPlaces},
     multiplyAddLoop,
     sumStream,
     triadStream,

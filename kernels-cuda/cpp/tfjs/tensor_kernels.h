@@ -11,6 +11,15 @@ enum class Unary : int {
 };
 enum class Binary : int { add, sub, multiply, divide, maximum, minimum, squaredDifference, count };
 enum class Reduction : int { sum, max, min, count };
+enum class Comparison : int {
+  equal, notEqual, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, count
+};
+/// Of int32 tensors.
+enum class IntegerBinary : int { add, sub, multiply, maximum, minimum, count };
+
+/// One run of adjacent results, 0 or 1; steps as in `TensorKernels::binary`.
+using Compare = void (*)(int function, int64_t length, const void* a, int64_t aStep, const void* b, int64_t bStep,
+                         uint8_t* y);
 
 struct TensorKernels {
   void (*unary)(int function, int64_t length, const float* x, float* y, float first, float second);
@@ -23,6 +32,13 @@ struct TensorKernels {
   void (*softmax)(int64_t width, int64_t from, int64_t to, const float* x, float* y);
   /// Copies `rows` x `columns` of `from` into the transpose `to`; strides in floats.
   void (*transpose)(const float* from, int64_t fromStride, int64_t rows, int64_t columns, float* to, int64_t toStride);
+  Compare compareFloats, compareIntegers, compareTruths;
+  void (*integerBinary)(int function, int64_t length, const int32_t* a, int64_t aStep, const int32_t* b, int64_t bStep,
+                        int32_t* y);
+  /// Where the first of the largest (else of the smallest) values is.
+  int32_t (*extremumPlace)(bool most, int64_t length, const float* x);
+  /// The same for each of `width` adjacent columns; `best` is scratch for a row.
+  void (*extremumPlaces)(bool most, int64_t length, int64_t width, const float* x, float* best, int32_t* places);
 };
 
 }  // namespace metastate

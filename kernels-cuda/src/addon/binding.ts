@@ -5,7 +5,7 @@
 import type { BaselineOps } from "./baseline-ops.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 6;
+export const interfaceVersion = 7;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {
@@ -282,7 +282,10 @@ export interface LibraryOps {
   transposeMatrix(rows: number, columns: number, x: Float32Array, y: Float32Array): void;
 }
 
-/** tfjs's own kernels on float32 tensors, as `cpp/node/tensor_binding.cpp` tells them. They throw as the others do. */
+/** The values of a float32, an int32 or a bool tensor. */
+export type Cells = Float32Array | Int32Array | Uint8Array;
+
+/** tfjs's own kernels, as `cpp/node/tensor_binding.cpp` and `movement_binding.cpp` tell them. They throw as the others do. */
 export interface TensorFunctions {
   /** Functions are numbered in `cpp/tfjs/tensor_kernels.h`. */
   unary(function_: number, x: Float32Array, y: Float32Array, first: number, second: number): void;
@@ -296,6 +299,26 @@ export interface TensorFunctions {
     b: Float32Array,
     y: Float32Array,
   ): void;
+  /** Of int32; overflow wraps. Functions are numbered there. */
+  integerBinary(
+    function_: number,
+    axes: readonly number[],
+    aStrides: readonly number[],
+    bStrides: readonly number[],
+    a: Int32Array,
+    b: Int32Array,
+    y: Int32Array,
+  ): void;
+  /** a and b of one type; y of 0 and 1. */
+  compare(
+    function_: number,
+    axes: readonly number[],
+    aStrides: readonly number[],
+    bStrides: readonly number[],
+    a: Cells,
+    b: Cells,
+    y: Uint8Array,
+  ): void;
   /** x `[outer, length, inner]` over its middle axis, times `scale`. */
   reduce(
     function_: number,
@@ -306,19 +329,26 @@ export interface TensorFunctions {
     y: Float32Array,
     scale: number,
   ): void;
-  softmax(rows: number, width: number, x: Float32Array, y: Float32Array): void;
-  /** y[i, j, …] = x[offset + i strides[0] + j strides[1] + …]. */
-  copyStrided(
-    axes: readonly number[],
-    strides: readonly number[],
-    offset: number,
+  /** Where x `[outer, length, inner]` is largest (or smallest) along its middle axis; the first of equal ones. */
+  extremumPlaces(
+    most: boolean,
+    outer: number,
+    length: number,
+    inner: number,
     x: Float32Array,
-    y: Float32Array,
+    places: Int32Array,
   ): void;
-  /** y `[outer, sum of widths]` of inputs `[outer, width]`. */
-  concat(outer: number, inputs: readonly Float32Array[], widths: readonly number[], y: Float32Array): void;
-  /** y `[outer, count, width]` of x `[outer, rows, width]`; throws on an index that is no row. */
-  gather(outer: number, rows: number, width: number, x: Float32Array, indices: Int32Array, y: Float32Array): void;
+  softmax(rows: number, width: number, x: Float32Array, y: Float32Array): void;
+  /** y[i, j, …] = x[offset + i strides[0] + j strides[1] + …], x and y of one type; strides may be 0 or negative. */
+  copyStrided(axes: readonly number[], strides: readonly number[], offset: number, x: Cells, y: Cells): void;
+  /** y is `value`, but y[offset + i strides[0] + …] = x[i, …]; x and y of one type. */
+  pad(axes: readonly number[], strides: readonly number[], offset: number, value: number, x: Cells, y: Cells): void;
+  /** y `[outer, sum of widths]` of inputs `[outer, width]`, all of one type. */
+  concat(outer: number, inputs: readonly Cells[], widths: readonly number[], y: Cells): void;
+  /** y `[outer, count, width]` of x `[outer, rows, width]`, of one type; throws on an index that is no row. */
+  gather(outer: number, rows: number, width: number, x: Cells, indices: Int32Array, y: Cells): void;
+  /** t where the condition is 1, e elsewhere, all of one length; t, e and y of one type. */
+  select(condition: Uint8Array, t: Cells, e: Cells, y: Cells): void;
   /** y `[segments, width]`, sums of the rows of x `[count, width]` by their ids. */
   segmentSum(count: number, width: number, segments: number, x: Float32Array, ids: Int32Array, y: Float32Array): void;
   oneHot(depth: number, on: number, off: number, indices: Int32Array, y: Float32Array): void;

@@ -15,10 +15,22 @@ import type {
   TensorInfo,
   TypedArray,
 } from "@tensorflow/tfjs-core";
+import type { Cells } from "../addon/binding.js";
 import { BufferPool } from "./buffer-pool.js";
 import { TensorData, TensorTable } from "./tensor-data.js";
 
 type BackendValues = backend_util.BackendValues;
+
+/** What holds the values of each type that native kernels move and compare. */
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+/** A type of tensors that native kernels move and compare. */
+export type CellType = keyof typeof arrays;
+
+/** Whether native kernels move and compare tensors of this type. */
+export function isCellType(dtype: DataType): dtype is CellType {
+  return dtype in arrays;
+}
 
 /** The backend. One is made by tfjs when `native` is chosen. */
 export class NativeBackend extends KernelBackend {
@@ -55,6 +67,28 @@ export class NativeBackend extends KernelBackend {
   }
 
   /**
+   * Where a float32 tensor's next values go, all of which are written: its own place when nobody else can hold that, a new
+   * one otherwise. For kernels that read each value before they write the one at its place.
+   */
+  successor(tensor: TensorInfo): { info: TensorInfo; floats: Float32Array } {
+    const data = this.data.get(tensor.dataId);
+    const own = data.refCount === 1 ? data.release() : undefined;
+    if (!own) return this.makeFloats(tensor.shape);
+    data.refCount++;
+    return { info: { dataId: tensor.dataId, shape: [...tensor.shape], dtype: "float32" }, floats: own };
+  }
+
+  /** A float32, int32 or bool tensor whose values are whatever they were. */
+  makeCells(shape: readonly number[], dtype: CellType): { info: TensorInfo; cells: Cells } {
+    if (dtype === "float32") {
+      const { info, floats } = this.makeFloats(shape);
+      return { info, cells: floats };
+    }
+    const cells = new arrays[dtype](util.sizeFromShape([...shape]));
+    return { info: this.makeTensorInfo([...shape], dtype, cells), cells };
+  }
+
+  /**
    * The values of a float32 tensor, for a kernel that keeps nothing and writes only to what it has made.
    *
    * @throws TypeError for a tensor of another type
@@ -77,6 +111,18 @@ export class NativeBackend extends KernelBackend {
     const values = this.data.get(tensor.dataId).peek();
     if (values instanceof Int32Array) return values;
     return Int32Array.from(values as ArrayLike<number>);
+  }
+
+  /**
+   * The values of a float32, int32 or bool tensor, under the same conditions.
+   *
+   * @throws TypeError for a tensor of another type
+   */
+  cells(tensor: TensorInfo): Cells {
+    if (!isCellType(tensor.dtype)) throw wrongType("float32, int32 or bool", tensor);
+    const values = this.data.get(tensor.dataId).peek();
+    const Wanted = arrays[tensor.dtype];
+    return values instanceof Wanted ? values : Wanted.from(values as ArrayLike<number>);
   }
 
   override refCount(dataId: DataId): number {

@@ -1,9 +1,9 @@
 /** tfjs's kernels that move values without computing: transpose, slice, concat, gather, one-hot, sums by segment. */
 import { backend_util, slice_util, util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { NativeBinding } from "../addon/binding.js";
-import type { NativeBackend } from "../backend/native-backend.js";
-import { areFloats, sizeOf, type NativeBodies } from "./native-kernel.js";
+import type { Cells, NativeBinding } from "../addon/binding.js";
+import { isCellType, type NativeBackend } from "../backend/native-backend.js";
+import { areCells, areFloats, sizeOf, type NativeBodies } from "./native-kernel.js";
 
 /** How far apart the entries along each axis are. */
 function stridesOf(shape: readonly number[]): number[] {
@@ -16,84 +16,233 @@ function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** The same entries with as few axes as tell them; at least one. */
+function packed(lengths: readonly number[], strides: readonly number[]): { axes: number[]; steps: number[] } {
+  const axes: number[] = [];
+  const steps: number[] = [];
+  lengths.forEach((length, axis) => {
+    const stride = strides[axis]!;
+    if (length === 1) return;
+    // Axes that go on where the one inside them ends are one axis.
+    if (axes.length > 0 && steps.at(-1) === stride * length) {
+      axes[axes.length - 1]! *= length;
+      steps[steps.length - 1] = stride;
+    } else {
+      axes.push(length);
+      steps.push(stride);
+    }
+  });
+  return axes.length > 0 ? { axes, steps } : { axes: [1], steps: [1] };
+}
+
+/** A tensor of `shape` whose entries are x's at `offset` and `strides` apart along `lengths`. */
+function copied(
+  binding: NativeBinding,
+  backend: NativeBackend,
+  x: TensorInfo,
+  shape: readonly number[],
+  lengths: readonly number[],
+  strides: readonly number[],
+  offset: number,
+): { info: TensorInfo; cells: Cells } {
+  if (!isCellType(x.dtype)) throw new TypeError(`tensors of ${x.dtype} are not moved by native kernels`);
+  const y = backend.makeCells(shape, x.dtype);
+  if (y.cells.length === 0) return y;
+  const { axes, steps } = packed(lengths, strides);
+  binding.copyStrided(axes, steps, offset, backend.cells(x), y.cells);
+  return y;
+}
+
 /** x with its axes in another order; no size may be 0. */
 export function permuted(
   binding: NativeBinding,
   backend: NativeBackend,
   x: TensorInfo,
   order: readonly number[],
-): { info: TensorInfo; floats: Float32Array } {
+): { info: TensorInfo; cells: Cells } {
   const strides = stridesOf(x.shape);
   const shape = order.map((axis) => x.shape[axis]!);
-  const y = backend.makeFloats(shape);
-  // Axes that stay neighbours are one axis, axes of one entry none.
-  const axes: number[] = [];
-  const steps: number[] = [];
-  order.forEach((axis) => {
-    const length = x.shape[axis]!;
-    if (length === 1) return;
-    if (axes.length > 0 && steps.at(-1) === strides[axis]! * length) {
-      axes[axes.length - 1]! *= length;
-      steps[steps.length - 1] = strides[axis]!;
-    } else {
-      axes.push(length);
-      steps.push(strides[axis]!);
-    }
-  });
-  if (axes.length === 0) {
-    axes.push(1);
-    steps.push(1);
-  }
-  binding.copyStrided(axes, steps, 0, backend.floats(x), y.floats);
-  return y;
+  const steps = order.map((axis) => strides[axis]!);
+  return copied(binding, backend, x, shape, shape, steps, 0);
+}
+
+/** The part of x that begins at `begin`, of `size`, as a tensor of `shape`. */
+function sliced(
+  binding: NativeBinding,
+  backend: NativeBackend,
+  x: TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+  shape = size,
+): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const offset = sizeOf(size) === 0 ? 0 : begin.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
+  return copied(binding, backend, x, shape, size, strides, offset).info;
+}
+
+/** Parts side by side along `axis`; `shapes` are theirs with that axis. */
+function joined(
+  binding: NativeBinding,
+  backend: NativeBackend,
+  parts: readonly TensorInfo[],
+  shapes: number[][],
+  axis: number,
+): TensorInfo | undefined {
+  const { dtype } = parts[0]!;
+  if (!isCellType(dtype)) return undefined;
+  const y = backend.makeCells(backend_util.computeOutShape(shapes, axis), dtype);
+  if (y.cells.length === 0) return y.info;
+  binding.concat(
+    sizeOf(shapes[0]!.slice(0, axis)),
+    parts.map((part) => backend.cells(part)),
+    shapes.map((shape) => sizeOf(shape.slice(axis))),
+    y.cells,
+  );
+  return y.info;
 }
 
 export const arrangementKernels: NativeBodies = {
   Transpose(binding, backend, { x }, attributes) {
-    if (!areFloats(x!) || x!.shape.length === 0 || sizeOf(x!.shape) === 0) return undefined;
+    if (!areCells(x!) || x!.shape.length === 0) return undefined;
     return permuted(binding, backend, x!, attributes["perm"] as number[]).info;
   },
 
   Slice(binding, backend, { x }, attributes) {
-    if (!areFloats(x!) || x!.shape.length === 0) return undefined;
+    if (!areCells(x!) || x!.shape.length === 0) return undefined;
     const { begin, size } = attributes as { begin: number | number[]; size: number | number[] };
     const [from, lengths] = slice_util.parseSliceParams(x!, begin, size) as [number[], number[]];
     slice_util.assertParamsValid(x!, from, lengths);
-    if (sizeOf(lengths) === 0) return undefined;
+    return sliced(binding, backend, x!, from, lengths);
+  },
+
+  StridedSlice(binding, backend, { x }, attributes) {
+    if (!areCells(x!) || x!.shape.length === 0) return undefined;
+    const given = attributes as Record<"begin" | "end" | "strides", number[]> &
+      Record<"beginMask" | "endMask" | "ellipsisMask" | "newAxisMask" | "shrinkAxisMask", number>;
+    const { begin, end, strides: steps, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = given;
+    const info = slice_util.sliceInfo(
+      x!.shape,
+      begin,
+      end,
+      steps,
+      beginMask,
+      endMask,
+      ellipsisMask,
+      newAxisMask,
+      shrinkAxisMask,
+    );
+    // A part in one piece has a way of its own in tfjs, which ends in Slice.
+    if (info.isIdentity || info.sliceDim0 || info.isSimpleSlice) return undefined;
     const strides = stridesOf(x!.shape);
-    const offset = from.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
-    const y = backend.makeFloats(lengths);
-    binding.copyStrided(lengths, strides, offset, backend.floats(x!), y.floats);
-    return y.info;
+    const lengths = info.finalShapeSparse;
+    const offset = info.begin.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
+    const apart = strides.map((stride, axis) => stride * info.strides[axis]!);
+    return copied(binding, backend, x!, info.finalShape, lengths, apart, offset).info;
   },
 
   Concat(binding, backend, inputs, attributes) {
     const parts = Object.values(inputs);
-    if (parts.length < 2 || !areFloats(...parts) || parts.some(({ shape }) => sizeOf(shape) === 0)) return undefined;
+    if (parts.length < 2 || !areCells(...parts)) return undefined;
     const axis = util.parseAxisParam(attributes["axis"] as number, parts[0]!.shape)[0]!;
     const shapes = parts.map(({ shape }) => shape);
     backend_util.assertParamsConsistent(shapes, axis);
-    const y = backend.makeFloats(backend_util.computeOutShape(shapes, axis));
-    const outer = sizeOf(parts[0]!.shape.slice(0, axis));
-    binding.concat(
-      outer,
-      parts.map((part) => backend.floats(part)),
-      shapes.map((shape) => sizeOf(shape.slice(axis))),
-      y.floats,
+    return joined(binding, backend, parts, shapes, axis);
+  },
+
+  Pack(binding, backend, inputs, attributes) {
+    const parts = Object.values(inputs);
+    const [first] = parts;
+    if (parts.length < 2 || !areCells(...parts)) return undefined;
+    parts.forEach(({ shape }) =>
+      util.assertShapesMatch(first!.shape, shape, "All tensors passed to stack must have matching shapes"),
     );
+    const given = attributes["axis"] as number;
+    const axis = given < 0 ? given + first!.shape.length + 1 : given;
+    const shapes = parts.map(({ shape }) => [...shape.slice(0, axis), 1, ...shape.slice(axis)]);
+    return joined(binding, backend, parts, shapes, axis);
+  },
+
+  Unpack(binding, backend, { value }, attributes) {
+    if (!areCells(value!)) return undefined;
+    const given = attributes["axis"] as number;
+    const axis = given < 0 ? given + value!.shape.length : given;
+    const shape = value!.shape.filter((_, at) => at !== axis);
+    return Array.from({ length: value!.shape[axis]! }, (_, entry) => {
+      const begin = value!.shape.map((_, at) => (at === axis ? entry : 0));
+      return sliced(binding, backend, value!, begin, value!.shape.with(axis, 1), shape);
+    });
+  },
+
+  SplitV(binding, backend, { x }, attributes) {
+    if (!areCells(x!)) return undefined;
+    const { numOrSizeSplits, axis } = attributes as { numOrSizeSplits: number | number[]; axis: number };
+    const at = util.parseAxisParam(axis, x!.shape)[0]!;
+    let from = 0;
+    return backend_util.prepareSplitSize(x as never, numOrSizeSplits, at).map((length) => {
+      const begin = x!.shape.map((_, other) => (other === at ? from : 0));
+      from += length;
+      return sliced(binding, backend, x!, begin, x!.shape.with(at, length));
+    });
+  },
+
+  PadV2(binding, backend, { x }, attributes) {
+    const { paddings, constantValue } = attributes as { paddings: [number, number][]; constantValue: number };
+    const { dtype, shape: inner } = x!;
+    if (!isCellType(dtype) || inner.length === 0 || !(dtype === "float32" || Number.isInteger(constantValue))) {
+      return undefined;
+    }
+    const shape = paddings.map(([before, after], axis) => before + inner[axis]! + after);
+    const y = backend.makeCells(shape, dtype);
+    if (sizeOf(inner) === 0) {
+      y.cells.fill(constantValue);
+      return y.info;
+    }
+    const strides = stridesOf(shape);
+    const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis]!, 0);
+    const { axes, steps } = packed(inner, strides);
+    binding.pad(axes, steps, offset, constantValue, backend.cells(x!), y.cells);
     return y.info;
+  },
+
+  Tile(binding, backend, { x }, attributes) {
+    if (!areCells(x!)) return undefined;
+    const reps = attributes["reps"] as number[];
+    const strides = stridesOf(x!.shape);
+    const shape = x!.shape.map((length, axis) => length * reps[axis]!);
+    const lengths = x!.shape.flatMap((length, axis) => [reps[axis]!, length]);
+    const apart = strides.flatMap((stride) => [0, stride]);
+    return copied(binding, backend, x!, shape, lengths, apart, 0).info;
+  },
+
+  Reverse(binding, backend, { x }, attributes) {
+    if (!areCells(x!) || x!.shape.length === 0) return undefined;
+    const turned = new Set(util.parseAxisParam(attributes["dims"] as number | number[], x!.shape));
+    const strides = stridesOf(x!.shape);
+    const offset = [...turned].reduce((sum, axis) => sum + (x!.shape[axis]! - 1) * strides[axis]!, 0);
+    const apart = strides.map((stride, axis) => (turned.has(axis) ? -stride : stride));
+    return copied(binding, backend, x!, x!.shape, x!.shape, apart, offset).info;
   },
 
   GatherV2(binding, backend, { x, indices }, attributes) {
     const { axis, batchDims } = attributes as { axis: number; batchDims?: number };
-    if (!areFloats(x!) || indices!.dtype !== "int32" || batchDims) return undefined;
+    const { dtype } = x!;
+    if (!isCellType(dtype) || indices!.dtype !== "int32" || batchDims) return undefined;
     if (sizeOf(x!.shape) === 0 || sizeOf(indices!.shape) === 0) return undefined;
     const at = util.parseAxisParam(axis, x!.shape)[0]!;
     const before = x!.shape.slice(0, at);
     const after = x!.shape.slice(at + 1);
-    const y = backend.makeFloats([...before, ...indices!.shape, ...after]);
+    const y = backend.makeCells([...before, ...indices!.shape, ...after], dtype);
     const list = backend.integers(indices!);
-    binding.gather(sizeOf(before), x!.shape[at]!, sizeOf(after), backend.floats(x!), list, y.floats);
+    binding.gather(sizeOf(before), x!.shape[at]!, sizeOf(after), backend.cells(x!), list, y.cells);
+    return y.info;
+  },
+
+  Select(binding, backend, { condition, t, e }) {
+    const { dtype, shape } = t!;
+    if (!isCellType(dtype) || e!.dtype !== dtype || condition!.dtype !== "bool") return undefined;
+    if (sizeOf(condition!.shape) !== sizeOf(shape) || sizeOf(e!.shape) !== sizeOf(shape)) return undefined;
+    const y = backend.makeCells(shape, dtype);
+    binding.select(backend.cells(condition!) as Uint8Array, backend.cells(t!), backend.cells(e!), y.cells);
     return y.info;
   },
 

@@ -1,6 +1,8 @@
-/** tfjs's functions of single elements, with broadcasting, on float32 tensors. */
-import { broadcast_util } from "@tensorflow/tfjs-core";
-import { areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+/** tfjs's functions of single elements, with broadcasting: arithmetic, comparisons, conversions. */
+import { broadcast_util, type DataType } from "@tensorflow/tfjs-core";
+import type { NativeBinding } from "../addon/binding.js";
+import { isCellType } from "../backend/native-backend.js";
+import { areCells, areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
 const unaryNames = [
@@ -23,6 +25,21 @@ const unaryNames = [
 
 /** In the order of `Binary` there. */
 const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
+
+/** In the order of `IntegerBinary` there. */
+const integerNames = ["Add", "Sub", "Multiply", "Maximum", "Minimum"];
+
+/** In the order of `Comparison` there. */
+const comparisonNames = [
+  "Equal",
+  "NotEqual",
+  "Greater",
+  "GreaterEqual",
+  "Less",
+  "LessEqual",
+  "LogicalAnd",
+  "LogicalOr",
+] as const;
 
 /** The numbers that a function takes besides its element. */
 function constants(name: string, attributes: Attributes): [number, number] {
@@ -77,16 +94,46 @@ export function broadcastAxes(a: readonly number[], b: readonly number[], shape:
   return axes.length > 0 ? { axes, aStrides, bStrides } : { axes: [1], aStrides: [0], bStrides: [0] };
 }
 
-function binary(index: number): NativeBody {
+function binary(name: string, index: number): NativeBody {
+  const integer = integerNames.indexOf(name);
   return (binding, backend, { a, b }) => {
-    if (!a || !b || !areFloats(a, b)) return undefined;
+    if (!a || !b || a.dtype !== b.dtype) return undefined;
+    if (a.dtype !== "float32" && !(a.dtype === "int32" && integer >= 0)) return undefined;
     const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
     if (sizeOf(shape) === 0) return undefined;
     const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
-    const y = backend.makeFloats(shape);
-    binding.binary(index, axes, aStrides, bStrides, backend.floats(a), backend.floats(b), y.floats);
-    return y.info;
+    if (a.dtype === "float32") {
+      const y = backend.makeFloats(shape);
+      binding.binary(index, axes, aStrides, bStrides, backend.floats(a), backend.floats(b), y.floats);
+      return y.info;
+    }
+    const values = new Int32Array(sizeOf(shape));
+    binding.integerBinary(integer, axes, aStrides, bStrides, backend.integers(a), backend.integers(b), values);
+    return backend.makeTensorInfo(shape, "int32", values);
   };
+}
+
+function comparison(index: number): NativeBody {
+  return (binding, backend, { a, b }) => {
+    if (!a || !b || !areCells(a, b)) return undefined;
+    const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const values = new Uint8Array(sizeOf(shape));
+    if (values.length > 0) {
+      const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
+      binding.compare(index, axes, aStrides, bStrides, backend.cells(a), backend.cells(b), values);
+    }
+    return backend.makeTensorInfo(shape, "bool", values);
+  };
+}
+
+const notEqual = comparisonNames.indexOf("NotEqual");
+
+/** Which values are not 0, NaN among them. */
+function truths(binding: NativeBinding, x: Float32Array | Int32Array): Uint8Array {
+  const values = new Uint8Array(x.length);
+  const zero = x instanceof Float32Array ? new Float32Array(1) : new Int32Array(1);
+  if (x.length > 0) binding.compare(notEqual, [x.length], [1], [0], x, zero, values);
+  return values;
 }
 
 const addN: NativeBody = (binding, backend, inputs) => {
@@ -112,7 +159,8 @@ const filled =
 
 export const elementwiseKernels: NativeBodies = {
   ...Object.fromEntries(unaryNames.map((name, index) => [name, unary(name, index)])),
-  ...Object.fromEntries(binaryNames.map((name, index) => [name, binary(index)])),
+  ...Object.fromEntries(binaryNames.map((name, index) => [name, binary(name, index)])),
+  ...Object.fromEntries(comparisonNames.map((name, index) => [name, comparison(index)])),
   AddN: addN,
   ZerosLike: filled(0),
   OnesLike: filled(1),
@@ -125,11 +173,27 @@ export const elementwiseKernels: NativeBodies = {
     return y.info;
   },
 
-  Cast(_, backend, { x }, attributes) {
-    if (attributes["dtype"] !== "float32" || (x!.dtype !== "int32" && x!.dtype !== "bool")) return undefined;
-    // tfjs's own keeps the integers and calls them floats: each kernel would convert them again.
-    const y = backend.makeFloats(x!.shape);
-    y.floats.set(backend.data.get(x!.dataId).peek() as ArrayLike<number>);
+  LogicalNot(binding, backend, { x }) {
+    if (x!.dtype !== "bool") return undefined;
+    const values = backend.cells(x!);
+    const result = new Uint8Array(values.length);
+    if (values.length > 0) {
+      const equal = comparisonNames.indexOf("Equal");
+      binding.compare(equal, [values.length], [1], [0], values, new Uint8Array(1), result);
+    }
+    return backend.makeTensorInfo(x!.shape, "bool", result);
+  },
+
+  Cast(binding, backend, { x }, attributes) {
+    const { dtype: from, shape } = x!;
+    const to = attributes["dtype"] as DataType;
+    if (from === to || !isCellType(from) || !isCellType(to)) return undefined;
+    // tfjs's own keeps integers and calls them floats: each kernel would convert them again.
+    const values = backend.cells(x!);
+    if (to === "bool") return backend.makeTensorInfo(shape, to, truths(binding, values as Float32Array | Int32Array));
+    const y = backend.makeCells(shape, to);
+    // JavaScript's own conversion: towards zero, and NaN becomes 0.
+    y.cells.set(values);
     return y.info;
   },
 };

@@ -3,7 +3,7 @@ import { getKernel, util } from "@tensorflow/tfjs-core";
 import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import { nativeBackendName } from "../backend/name.js";
-import type { NativeBackend } from "../backend/native-backend.js";
+import { isCellType, type NativeBackend } from "../backend/native-backend.js";
 
 /** A kernel's inputs by name; one that is optional may be missing. */
 export type Inputs = Readonly<Record<string, TensorInfo>>;
@@ -83,4 +83,10 @@ export function sizeOf(shape: readonly number[]): number {
 /** Whether all are float32. */
 export function areFloats(...tensors: readonly TensorInfo[]): boolean {
   return tensors.every(({ dtype }) => dtype === "float32");
+}
+
+/** Whether all have one type, which native kernels move and compare: float32, int32 or bool. */
+export function areCells(...tensors: readonly TensorInfo[]): boolean {
+  const dtype = tensors[0]?.dtype;
+  return dtype !== undefined && isCellType(dtype) && tensors.every((tensor) => tensor.dtype === dtype);
 }

@@ -43,9 +43,22 @@ function reduced(
   }
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const rows = permuted(binding, backend, x, [...others, ...axes]);
-  binding.reduce(functions[name], sizeOf(kept), length, 1, rows.floats, y.floats, scale);
+  binding.reduce(functions[name], sizeOf(kept), length, 1, rows.cells as Float32Array, y.floats, scale);
   backend.disposeIntermediateTensorInfo(rows.info);
   return y.info;
+}
+
+/** `ArgMax` and `ArgMin`. */
+function extremumPlace(most: boolean): NativeBody {
+  return (binding, backend, { x }, attributes) => {
+    if (!x || !areFloats(x) || sizeOf(x.shape) === 0 || x.shape.length === 0) return undefined;
+    const axis = util.parseAxisParam(attributes["axis"] as number, x.shape)[0]!;
+    const y = backend.makeCells(x.shape.toSpliced(axis, 1), "int32");
+    const outer = sizeOf(x.shape.slice(0, axis));
+    const inner = sizeOf(x.shape.slice(axis + 1));
+    binding.extremumPlaces(most, outer, x.shape[axis]!, inner, backend.floats(x), y.cells as Int32Array);
+    return y.info;
+  };
 }
 
 export const reductionKernels: NativeBodies = {
@@ -53,6 +66,8 @@ export const reductionKernels: NativeBodies = {
   Mean: reduction("Mean"),
   Max: reduction("Max"),
   Min: reduction("Min"),
+  ArgMax: extremumPlace(true),
+  ArgMin: extremumPlace(false),
 
   Softmax(binding, backend, { logits }, attributes) {
     const rank = logits!.shape.length;

@@ -133,6 +133,11 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     reduce: [0, 2, 3, 4, f(24), f(8), 1],
     softmax: [2, 4, f(8), f(8)],
     copyStrided: [[2, 3], [1, 2], 0, f(6), f(6)],
+    integerBinary: [0, [2, 4], [4, 1], [0, 1], new Int32Array(8), new Int32Array(4), new Int32Array(8)],
+    compare: [0, [2, 4], [4, 1], [0, 1], f(8), f(4), new Uint8Array(8)],
+    extremumPlaces: [true, 2, 3, 4, f(24), new Int32Array(8)],
+    pad: [[2, 3], [5, 1], 1, 0, f(6), f(20)],
+    select: [new Uint8Array(8), f(8), f(8), f(8)],
     concat: [2, [f(4), f(6)], [2, 3], f(10)],
     gather: [1, 3, 4, f(12), i(0, 2), f(8)],
     segmentSum: [2, 4, 3, f(8), i(0, 2), f(12)],
@@ -141,7 +146,15 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     topK: [2, 4, 2, f(8), f(4), i(0, 0, 0, 0)],
   };
   // Arguments that may have more than one length, or be left out.
-  const freely: Record<string, number[]> = { globalNorm: [0], addBias: [0, 2], binary: [4, 5], copyStrided: [3] };
+  const freely: Record<string, number[]> = {
+    globalNorm: [0],
+    addBias: [0, 2],
+    binary: [4, 5],
+    copyStrided: [3],
+    integerBinary: [4, 5],
+    compare: [4, 5],
+    pad: [5],
+  };
   const wrong = [
     undefined,
     null,
