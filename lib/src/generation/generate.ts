@@ -216,7 +216,7 @@ function promptTokens(prompt: GenerateOptions["prompt"], tokenizer: Tokenizer | 
       throw new ConfigurationError(`generate: ${which} is empty, wanted at least one token`);
     }
     if (!isTokenArray(ids)) return ids;
-    const wrong = ids.find((id) => !Number.isInteger(id));
+    const wrong = ids.find((id) => id !== (id | 0));
     if (wrong !== undefined) throw new TokenError(`generate: the prompt has the token ${wrong}, wanted integers`);
     return Int32Array.from(ids);
   });

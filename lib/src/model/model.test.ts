@@ -337,6 +337,8 @@ test("what does not fit is refused with what would", async () => {
   });
   assert.throws(() => model.forward([[1, -1]]), /tokens\[0\]\[1\] is -1/);
   assert.throws(() => model.forward([[1, 0.5]]), /tokens\[0\]\[1\] is 0.5, wanted an integer/);
+  // As an int32 it would be token 1.
+  assert.throws(() => model.forward([[2 ** 32 + 1]]), /tokens\[0\]\[0\] is 4294967297, wanted an integer/);
   assert.throws(() => model.forward([[1, 2], [1]]), { name: "ShapeError" });
   assert.throws(() => model.forward([]), { name: "ShapeError" });
   assert.throws(() => model.forward(tf.zeros([1, 2])), /tokens is \[1, 2\], wanted \[B, T\] int32/);

@@ -56,7 +56,8 @@ export function tokenMatrix(op: string, rows: readonly (readonly number[])[]): T
   const data = new Int32Array(rows.length * time);
   rows.forEach((row, b) =>
     row.forEach((token, t) => {
-      if (!Number.isInteger(token)) throw new TokenError(`${op}: tokens[${b}][${t}] is ${token}, wanted an integer`);
+      // Beyond 32 bits an Int32Array would hold another token.
+      if (token !== (token | 0)) throw new TokenError(`${op}: tokens[${b}][${t}] is ${token}, wanted an integer`);
       data[b * time + t] = token;
     }),
   );

@@ -100,6 +100,46 @@ test("a spike ends the training with the parameters from before it, and names th
   });
 });
 
+test("a loss that is not finite gives the parameters back that had one, and names a checkpoint of sound ones", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    for (const spike of [undefined, false] as const) {
+      const model = smallModel();
+      const head = model.parameters.get("head.weight")!;
+      const runs = join(folder, String(spike));
+      let good: ReturnType<typeof valuesOf> | undefined;
+      const failing = metricsOf(model, ruleBatches(), {
+        steps: 10,
+        checkpoint: { folder: runs, every: 1, keep: 5 },
+        ...(spike === false && { spike }),
+        onStep: ({ step }) => {
+          if (step === 3) good = valuesOf(model);
+        },
+        // Before the checkpoint of step 4 is looked at: what a rate that is far too high does in a step.
+        onCheckpoint: ({ step }) => {
+          if (step === 4) tf.tidy(() => head.assign(tf.fill(head.shape, 3e38)));
+        },
+      });
+      await assert.rejects(failing, {
+        name: "DivergenceError",
+        step: 5,
+        // Without the watch for spikes there is no copy of the parameters to go back to.
+        lastStep: spike === false ? 4 : 3,
+        checkpoint: join(runs, "step-00000003.safetensors"),
+      });
+      if (spike === undefined) {
+        assert.deepEqual(valuesOf(model), good);
+        assert.ok((await metricsOf(model, ruleBatches(), { steps: 2 })).every(({ loss }) => Number.isFinite(loss)));
+      }
+      // Gone on from, parameters that were bad already are not called good.
+      tf.tidy(() => head.assign(tf.fill(head.shape, 3e38)));
+      const later = metricsOf(model, ruleBatches(), { steps: 2, checkpoint: { folder: join(runs, "b"), every: 1 } });
+      await assert.rejects(later, { step: 1, lastStep: 0, checkpoint: null });
+      model.dispose();
+    }
+  });
+});
+
 test("numbers that are not finite name the last checkpoint, and none is written of them", async () => {
   await useBackend("wasm");
   await withFolder(async (folder) => {
@@ -117,11 +157,12 @@ test("numbers that are not finite name the last checkpoint, and none is written 
       step: 5,
       parameter: "blocks.1.ffn.x_k",
       checkpoint: join(folder, "step-00000003.safetensors"),
-      message: /after step 4\. The last good checkpoint is .*step-00000003\.safetensors\. Lower learningRate/,
+      message: /after step 3\. The last good checkpoint is .*step-00000003\.safetensors\. Lower learningRate/,
     });
     assert.equal((await checkpoints(folder)).length, 1);
     const empty = metricsOf(smallModel(), [], { steps: 1 });
     assert.deepEqual(await empty, []);
+    tf.tidy(() => poisoned.assign(tf.fill(poisoned.shape, NaN)));
     const none = metricsOf(model, ruleBatches(), { steps: 3, checkpoint: { folder: join(folder, "b"), every: 3 } });
     await assert.rejects(none, { checkpoint: null, message: /There is no checkpoint from before/ });
     model.dispose();

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import { batchOf, type Batch } from "../data/batch.js";
+import { batchOf, checkIntegers, type Batch } from "../data/batch.js";
 import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
@@ -49,7 +49,8 @@ export interface Evaluation {
  * Measures a model. Tokens and a corpus are cut into sequences without overlap. Masks say what counts. Yields to the event
  * loop after each batch.
  *
- * @throws RangeError when the data are too short for one sequence, or hold no batch
+ * @throws RangeError when the data are too short for one sequence, or hold no batch; ConfigurationError when a count makes
+ *   no sense
  */
 export async function evaluate(
   model: LanguageModel,
@@ -99,6 +100,8 @@ function* sequences(
   batchSize: number,
   tokens: number,
 ): Generator<Batch, void> {
+  checkIntegers("evaluate", { length, batchSize }, {});
+  if (!(tokens >= 1)) throw new ConfigurationError(`evaluate: tokens is ${tokens}, wanted 1 or more`);
   const { length: all } = tokensOf(data);
   const available = Math.floor((all - 1) / length);
   if (!(available >= 1)) {

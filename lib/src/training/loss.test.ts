@@ -109,5 +109,11 @@ test("evaluation counts what is right, and bits per byte by what a token stands 
   assert.ok(Math.abs(named.perplexity - 2 ** named.bits) < 1e-6);
   await assert.rejects(evaluate(model, []), /there was no batch/);
   await assert.rejects(evaluate(model, [], { batches: 0 }), /batches is 0/);
+  await assert.rejects(
+    evaluate(model, tokens, { batchSize: 0 }),
+    /evaluate: batchSize is 0, wanted an integer of 1 or more/,
+  );
+  await assert.rejects(evaluate(model, tokens, { length: 0 }), /evaluate: length is 0/);
+  await assert.rejects(evaluate(model, tokens, { tokens: 0 }), /evaluate: tokens is 0, wanted 1 or more/);
   model.dispose();
 });

@@ -132,15 +132,15 @@ export function checkTrainOptions(options: TrainOptions): void {
     throw new ConfigurationError(`train: ${name} is ${String(value)}, wanted ${wanted}`);
   };
   const counts: Record<string, number | undefined> = {
-    steps,
     accumulate,
     "evaluate.every": evaluate?.every,
     "checkpoint.every": checkpoint?.every,
     "checkpoint.keep": checkpoint?.keep,
   };
+  const fitting = (value: number) => Number.isSafeInteger(value) && value >= 1;
+  if (!fitting(steps)) fail("steps", steps, "an integer of 1 or more");
   for (const [name, value] of Object.entries(counts)) {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-      fail(name, value, "an integer of 1 or more");
+    if (value !== undefined && !fitting(value)) fail(name, value, "an integer of 1 or more");
   }
   if (!(learningRate > 0)) fail("learningRate", learningRate, "a positive number");
   if (earlyStop && !evaluate) fail("earlyStop", "given", "evaluate with it, which it watches");

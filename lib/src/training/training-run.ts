@@ -201,7 +201,14 @@ export class TrainingRun {
   private async expectSound(step: number, loss: number, gradientNorm: number, result: LossGradients): Promise<void> {
     const { model, spikes } = this;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      throw await notFiniteError({ step, loss }, model.parameters, result.gradients, await this.lastGood(step - 1));
+      // Parameters that give no loss are not sound, nor is a checkpoint of them; those that only lack a gradient are.
+      const isSound = Number.isFinite(loss);
+      const earlier = isSound ? undefined : this.before;
+      const good = await this.lastGood(isSound ? step - 1 : (earlier?.step ?? step - 2));
+      const details = { lastStep: earlier?.step ?? step - 1, ...good };
+      const error = await notFiniteError({ step, loss }, model.parameters, result.gradients, details);
+      earlier?.parameters.restore(model.parameters);
+      throw error;
     }
     if (!spikes) return;
     const { threshold } = spikes;
