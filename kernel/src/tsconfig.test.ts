@@ -80,6 +80,10 @@ test("lib and target", async () => {
   assert.equal(await ends("const title = () => document.title; class C { #x = 1n; static { C.name } }"), "ok");
   configure({ target: "esnext" });
   assert.equal(await ends("const grouped = () => Object.groupBy([1], String)"), "ok");
+  configure({ lib: ["es2022"] });
+  assert.match(await ends("[1].toSorted()"), /Property 'toSorted' does not exist/);
+  configure({});
+  assert.equal(await ends("[1].toSorted()"), "ok");
 });
 
 test("a broken file is reported on the next cell, once, and the options of before are used", async () => {

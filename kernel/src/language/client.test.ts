@@ -101,7 +101,7 @@ test("files that are gone or have changed are forgotten, and what was made from 
   const path = join(folder, "some.d.ts");
   writeFileSync(path, "");
   utimesSync(path, 1, 1);
-  library.files.set(path, { modified: 1000, snapshot: { text: "" } as never });
+  library.files.set(path, { modified: 1000, version: "1", snapshot: { text: "" } as never });
   library.derived.set("key", "text");
   assert.equal(library.refresh(), true);
   utimesSync(path, 2, 2);

@@ -9,6 +9,7 @@ import { MISSING_MODULE } from "./diagnostics.js";
 import type { CellFiles } from "./files.js";
 import { modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
 import type { OwnModulesHost } from "./own-modules.js";
+import { hasStandardLibrary, STANDARD_LIBRARY } from "./packed.js";
 import type { NotebookConfig } from "./tsconfig.js";
 
 /** Extensions of files that are the notebook's own when they lie outside of packages. */
@@ -33,6 +34,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #lasting = new Map<string, string>();
   readonly #virtual = new Map<string, { version: number; snapshot: WholeText }>();
   readonly #globals: readonly string[];
+  readonly #others: readonly string[];
   readonly #packed: readonly string[];
   #resolution: ts.ModuleResolutionCache;
   /** Files of the notebook's own that a file imports, by specifier. */
@@ -44,7 +46,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /**
    * @param globals declaration files of the modules whose exports are global in cells. A folder `types` beside one may hold
    *   the declarations of a package packed into one file, `types/<package>.d.ts`, which then stands for the package's own.
-   * @param others more declaration files that every cell sees
+   * @param others more declaration files that every cell sees, each of which may refer to many
    * @param library what was read of files before
    */
   constructor(
@@ -60,6 +62,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     this.#library = library;
     this.#folder = folder;
     this.#globals = globals;
+    this.#others = others;
     this.#roots = [...others, ...globals];
     this.#packed = globals.map((path) => join(dirname(path), "types"));
     this.#resolution = this.#resolutionCache();
@@ -96,7 +99,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     if (lasting !== undefined) return lasting;
     const virtual = this.#files.get(path);
     if (virtual !== undefined) return String(virtual.version);
-    const version = String(this.#onDisk(path)?.modified);
+    const version = this.#onDisk(path)?.version ?? "";
     if (!this.#mayChange(path)) this.#lasting.set(path, version);
     return version;
   };
@@ -166,6 +169,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
 
   /** Forgets where modules were not, and were, found; `look` resolves them anew. */
   lookAgain<T>(look: () => T): T {
+    this.#lasting.clear();
     this.#resolution = this.#resolutionCache();
     this.#lookingAgain = true;
     try {
@@ -185,7 +189,6 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /** Forgets what was read of packages, and where: they have been installed, changed or removed; `look` resolves them anew. */
   forgetPackages<T>(look: () => T): T {
     for (const path of this.#library.files.keys()) this.#doubted.add(path);
-    this.#lasting.clear();
     return this.lookAgain(look);
   }
 
@@ -206,16 +209,25 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     return !path.endsWith(".d.ts") || path.startsWith(`${this.#folder}/`);
   }
 
+  #packedOnDisk(path: string): DiskFile | undefined {
+    const roots = hasStandardLibrary(this.#config.options) ? [...this.#others, STANDARD_LIBRARY] : this.#others;
+    for (const root of roots) {
+      const file = this.#library.packed(root).get(path);
+      if (file !== undefined) return file;
+    }
+    return undefined;
+  }
+
   /** A file of the user's own is read again when it has changed. */
   #onDisk(path: string): DiskFile | undefined {
-    const cached = this.#library.files.get(path);
+    const cached = this.#packedOnDisk(path) ?? this.#library.files.get(path);
     if (cached !== undefined && !this.#doubted.delete(path) && !this.#mayChange(path)) return cached;
     const modified = modificationTime(path);
     if (modified === undefined) return undefined;
     if (cached?.modified === modified) return cached;
     const text = ts.sys.readFile(path);
     if (text === undefined) return undefined;
-    const file = { modified, snapshot: new WholeText(text) };
+    const file = { modified, version: String(modified), snapshot: new WholeText(text) };
     this.#library.files.set(path, file);
     return file;
   }

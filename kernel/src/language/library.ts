@@ -4,11 +4,14 @@
  * (`snapshot.ts`) holds them; a process that starts from it looks only whether the files are still the same.
  */
 import ts = require("typescript");
+import { packDeclarations } from "./packed.js";
 
 /** A file as it was read. */
 export interface DiskFile {
   /** Time of the last change, in milliseconds since 1970. */
   readonly modified: number;
+  /** Another where the text is another. */
+  readonly version: string;
   readonly snapshot: WholeText;
 }
 
@@ -28,6 +31,8 @@ export class Library {
   readonly files = new Map<string, DiskFile>();
   /** Texts made from what the files declare, by what they were made for; they hold as long as no file has changed. */
   readonly derived = new Map<string, string>();
+  /** By the file that refers to the others, see `packed.ts`. */
+  readonly #packed = new Map<string, ReadonlyMap<string, DiskFile>>();
   #jsDocParsingMode: ts.JSDocParsingMode;
   #registry: ts.DocumentRegistry;
 
@@ -52,13 +57,33 @@ export class Library {
     this.#registry = createRegistry(this.#jsDocParsingMode);
   }
 
+  /** A file, and those that it refers to, packed into it. */
+  packed(root: string): ReadonlyMap<string, DiskFile> {
+    const known = this.#packed.get(root) ?? readPacked(root);
+    this.#packed.set(root, known);
+    return known;
+  }
+
   /** Forgets files that have changed since they were read, or are gone. Says whether all are as they were. */
   refresh(): boolean {
-    const changed = [...this.files].filter(([path, { modified }]) => modificationTime(path) !== modified);
-    for (const [path] of changed) this.files.delete(path);
-    if (changed.length > 0) this.derived.clear();
-    return changed.length === 0;
+    const hasChanged = ([path, { modified }]: readonly [string, DiskFile]): boolean =>
+      modificationTime(path) !== modified;
+    const changed = [...this.files].filter(hasChanged).map(([path]) => path);
+    const repacked = [...this.#packed].filter(([, files]) => [...files].some(hasChanged)).map(([root]) => root);
+    for (const path of changed) this.files.delete(path);
+    for (const root of repacked) this.#packed.delete(root);
+    if (changed.length + repacked.length === 0) return true;
+    this.derived.clear();
+    return false;
   }
+}
+
+function readPacked(root: string): Map<string, DiskFile> {
+  const texts = [...packDeclarations(root)].map(([path, text]) => {
+    return { path, modified: modificationTime(path) ?? 0, snapshot: new WholeText(text) };
+  });
+  const version = texts.map(({ modified }) => modified).join();
+  return new Map(texts.map(({ path, ...file }) => [path, { ...file, version }]));
 }
 
 /** When a file was last changed, in milliseconds since 1970; undefined where there is none. */

@@ -1,0 +1,75 @@
+/** Declarations put into one file: that nothing is lost, and that what is not global stays apart. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { Library } from "./library.js";
+import { hasStandardLibrary, packDeclarations, STANDARD_LIBRARY } from "./packed.js";
+
+const folder = mkdtempSync(join(tmpdir(), "metastate-packed-")).replaceAll("\\", "/");
+after(() => rmSync(folder, { recursive: true }));
+mkdirSync(join(folder, "deep"));
+
+function write(name: string, text: string): string {
+  const path = `${folder}/${name}`;
+  writeFileSync(path, text);
+  return path;
+}
+
+const root = write(
+  "index.d.ts",
+  '/// <reference lib="es2020" />\n/// <reference path="module.d.ts" />\n/// <reference path="deep/a.d.ts" />\n' +
+    '/// <reference path="b.d.ts" />\ndeclare const own: 1;\n',
+);
+const a = write("deep/a.d.ts", '/// <reference path="../b.d.ts" />\n/** Says a. */\ndeclare const a: 2;\n');
+const b = write("b.d.ts", 'declare module "b" {\n  export const b: 3;\n}\n');
+const module = write("module.d.ts", "export {};\ndeclare global {\n  var m: 4;\n}\n");
+
+test("scripts are joined in the order in which they refer to each other, each once", () => {
+  const packed = packDeclarations(root);
+  assert.deepEqual([...packed.keys()].sort(), [a, b, root].sort());
+  assert.deepEqual([packed.get(a), packed.get(b)], ["", ""]);
+  const lines = packed.get(root)?.split("\n").filter(Boolean);
+  assert.deepEqual(lines, [
+    '/// <reference lib="es2020" />',
+    `/// <reference path="${module}" />`,
+    'declare module "b" {',
+    "  export const b: 3;",
+    "}",
+    "/** Says a. */",
+    "declare const a: 2;",
+    "declare const own: 1;",
+  ]);
+});
+
+test("a file that is not there is packed as none", () => {
+  assert.equal(packDeclarations(`${folder}/none.d.ts`).size, 0);
+});
+
+test("TypeScript's own library is packed whole", () => {
+  const packed = packDeclarations(STANDARD_LIBRARY);
+  const text = packed.get(STANDARD_LIBRARY) ?? "";
+  assert.ok(packed.size > 50);
+  assert.doesNotMatch(text, /^\/\/\/\s*<reference lib=/m);
+  for (const declared of ["interface Array<T>", "interface WeakRef<", "toSorted("]) assert.ok(text.includes(declared));
+});
+
+test("options that ask for an older library do not get a newer one", () => {
+  assert.ok(hasStandardLibrary({ lib: ["lib.es2023.d.ts"] }));
+  assert.ok(hasStandardLibrary({ lib: ["lib.dom.d.ts", "lib.esnext.full.d.ts"] }));
+  assert.ok(!hasStandardLibrary({ lib: ["lib.es2022.d.ts", "lib.es2023.array.d.ts", "lib.dom.d.ts"] }));
+});
+
+test("packed files are read again when one of them has changed", () => {
+  const library = new Library();
+  const before = library.packed(root).get(root);
+  assert.ok(library.refresh());
+  assert.equal(library.packed(root).get(root), before);
+  write("b.d.ts", "declare const changed: 5;\n");
+  utimesSync(b, 1, 1);
+  assert.equal(library.refresh(), false);
+  const after = library.packed(root).get(root);
+  assert.ok(after?.snapshot.text.includes("changed: 5"));
+  assert.notEqual(after?.version, before?.version);
+});

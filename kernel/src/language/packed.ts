@@ -1,0 +1,51 @@
+/**
+ * The declarations of JavaScript, and those of Node, as one file each. They come as sixty files each, and TypeScript goes through
+ * all files of a program for every cell, and joins what several of them declare globally: it takes half as long with two.
+ */
+import { dirname, join } from "node:path";
+import ts = require("typescript");
+
+/** The library of JavaScript that cells have at least, unless a notebook's options say less. */
+export const STANDARD_LIBRARY = join(dirname(ts.getDefaultLibFilePath({})), "lib.es2023.d.ts").replaceAll("\\", "/");
+const STANDARD_YEAR = 2023;
+
+const REFERENCE = /^\/\/\/\s*<reference\s+(path|lib)="([^"]+)"\s*\/>.*$/gm;
+/** A file with this is a module: what it declares is not global. */
+const MODULE = /^(?:import|export)\b/m;
+
+/**
+ * Texts by path. `root` has those of all files that it refers to, in the order in which TypeScript would read them; these have
+ * none, should anything else refer to them. Modules stay as they are.
+ */
+export function packDeclarations(root: string): Map<string, string> {
+  // TypeScript speaks of paths with forward slashes.
+  root = root.replaceAll("\\", "/");
+  const packed = new Map<string, string>();
+  const bodies: string[] = [];
+  /** References to what stays a file of its own: they must come first. */
+  const kept: string[] = [];
+  const take = (path: string, text: string): void => {
+    packed.set(path, "");
+    const body = text.replace(REFERENCE, (reference: string, kind: string, name: string) => {
+      const file = join(dirname(path), kind === "lib" ? `lib.${name}.d.ts` : name).replaceAll("\\", "/");
+      if (packed.has(file)) return "";
+      const other = ts.sys.readFile(file);
+      if (other !== undefined && !MODULE.test(other)) take(file, other);
+      else kept.push(kind === "lib" ? reference : `/// <reference path="${file}" />`);
+      return "";
+    });
+    bodies.push(body);
+  };
+  const text = ts.sys.readFile(root);
+  if (text === undefined) return packed;
+  take(root, text);
+  return packed.set(root, [...kept, ...bodies].join("\n"));
+}
+
+/** Whether options name a library that has all of {@link STANDARD_LIBRARY} in it. */
+export function hasStandardLibrary({ lib = [] }: ts.CompilerOptions): boolean {
+  return lib.some((name) => {
+    const year = /^lib\.es(next|\d{4})(?:\.full)?\.d\.ts$/.exec(name)?.[1];
+    return year === "next" || Number(year) >= STANDARD_YEAR;
+  });
+}
