@@ -19,8 +19,9 @@ export interface OverTokensOptions {
   log?: boolean;
 }
 
-/** What a character of a name takes, pixels. */
+/** What a character of a name takes, and the parts of a figure that has its names below; pixels. */
 const character = 8;
+const [titleHeight, plotHeight, axisHeight] = [48, 276, 60];
 
 /**
  * A line for each name, a value a token: for instance the size of the state's update in each layer.
@@ -56,6 +57,7 @@ export function overTokens(
   const longest = Math.max(0, ...shown.map(({ length }) => length));
   const upright = longest * character > width / shown.length;
   const downwards = upright ? longest * character : 0;
+  const lines = entries.length > 1 ? Math.ceil((names.reduce((a, b) => a + b + 6, 0) * character) / 740) : 0;
   return new Figure(
     data,
     {
@@ -67,17 +69,11 @@ export function overTokens(
       yaxis: { title: { text: label, standoff: 12 }, automargin: true, ...(log && logarithmic(entries)) },
       hovermode: "x unified",
       showlegend: entries.length > 1,
-      ...(below && {
-        legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
-        margin: {
-          l: 64,
-          r: 24,
-          t: 48 + 20 * Math.ceil((names.reduce((a, b) => a + b + 6, 0) * character) / 740),
-          b: 56,
-        },
-        height: 420,
+      ...((below || upright) && {
+        legend: { orientation: "h" as const, x: 0, y: -(axisHeight + downwards) / plotHeight, yanchor: "top" },
+        margin: { l: 64, r: 24, t: titleHeight, b: axisHeight + downwards + 20 * lines },
+        height: titleHeight + plotHeight + axisHeight + downwards + 20 * lines,
       }),
-      ...(upright && !below && { height: 360 + downwards }),
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );

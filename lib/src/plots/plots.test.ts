@@ -348,7 +348,7 @@ test("the entries of a matrix are squares, and names that would touch stand upri
   assert.equal(sized(30, 30, names(30)).angle, -90);
 });
 
-test("names over tokens stand upright where they would touch, and long names of lines are below the title", () => {
+test("names over tokens stand upright where they would touch, and long names of lines are below the plot", () => {
   const labels = (count: number) => Array.from({ length: count }, (_, i) => `v${i + 10}`);
   const of = (count: number, ...names: string[]) =>
     stored(

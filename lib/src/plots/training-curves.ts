@@ -158,8 +158,10 @@ function overSteps(title: string, label: string, xLabel = "step") {
     title: { text: title },
     xaxis: { title: { text: xLabel }, rangemode: "tozero" as const },
     yaxis: { title: { text: label } },
-    // Below the plot: curves fall or rise, and may reach every corner.
-    legend: { orientation: "h" as const, x: 0, y: -0.2, yanchor: "top" as const },
+    // Below the plot and what its axis is called: curves fall or rise, and may reach every corner.
+    legend: { orientation: "h" as const, x: 0, y: -0.22, yanchor: "top" as const },
+    margin: { l: 64, r: 24, t: 48, b: 84 },
+    height: 408,
     hovermode: "x unified" as const,
   };
 }
