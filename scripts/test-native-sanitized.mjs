@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run test:native:asan: the tests of kernels-cuda on an addon built with AddressSanitizer and UBSan. A read or write
+// npm run test:native:asan: the tests of kernels-cuda on addons built with AddressSanitizer and UBSan. A read or write
 // outside a buffer, or undefined arithmetic, ends the process with a report and the tests with it.
+//
+//   node scripts/test-native-sanitized.mjs [--only native,cuda-emulated] [words]
 
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { root } from "./lib/checkout.mjs";
 
 /**
@@ -28,18 +31,29 @@ function library(name) {
   process.exit(1);
 }
 
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string", default: "native,cuda-emulated" } },
+});
+const wanted = options.only.split(",");
 const preload = `${library("libasan.so")}:${library("libubsan.so")}`;
 run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b", "kernels-cuda"]);
-run(process.execPath, [join("scripts", "build-native.mjs"), "--sanitize", "address,undefined"]);
+const sanitize = ["--sanitize", "address,undefined", "--only", options.only];
+run(process.execPath, [join("scripts", "build-native.mjs"), ...sanitize]);
 const dist = join("kernels-cuda", "dist");
+const builds = join(root, "kernels-cuda", "build");
 const tests = readdirSync(join(root, dist), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".test.js"))
+  // Those of kernels in CUDA run on its addon, all others on the native one.
+  .filter((file) => wanted.includes(/^cuda[/\\]/.test(file) ? "cuda-emulated" : "native"))
   .map((file) => join(dist, file));
-const words = process.argv.slice(2);
 const chosen = tests.filter((file) => words.every((word) => file.includes(word)));
 run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=1", ...chosen], {
   ...process.env,
-  METASTATE_NATIVE_ADDON: join(root, "kernels-cuda", "build", "Sanitize", "metastate_native.node"),
+  ...(wanted.includes("native") && { METASTATE_NATIVE_ADDON: join(builds, "Sanitize", "metastate_native.node") }),
+  ...(wanted.includes("cuda-emulated") && {
+    METASTATE_CUDA_ADDON: join(builds, "CudaEmulatedSanitize", "metastate_cuda_emulated.node"),
+  }),
   METASTATE_REQUIRE_NATIVE: "1",
   LD_PRELOAD: preload,
   // Node frees little at its end; the leaks reported would be its own.

@@ -118,7 +118,6 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
   define<describe>(exports, "info");
   define<configure>(exports, "configure");
   defineMeasurements(exports);
-  defineBaselines(exports);
   defineMatMul(exports);
   defineMeta(exports);
   defineOps(exports);

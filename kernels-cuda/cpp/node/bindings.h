@@ -5,7 +5,6 @@
 
 namespace metastate {
 
-void defineBaselines(Napi::Object& exports);
 void defineMatMul(Napi::Object& exports);
 void defineMeasurements(Napi::Object& exports);
 void defineMeta(Napi::Object& exports);

@@ -47,9 +47,10 @@ struct Cells {
   }
 };
 
-class Call {
+/// Sizes, numbers and names: what a call has whether its tensors are arrays or lie on a GPU.
+class Arguments {
  public:
-  explicit Call(const Napi::CallbackInfo& info) : info_(info) {}
+  explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   Napi::Env env() const { return info_.Env(); }
 
@@ -63,6 +64,9 @@ class Call {
     }
     return whole;
   }
+
+  /// The product of sizes; throws Napi::RangeError when it has no place in 63 bits.
+  int64_t product(std::initializer_list<int64_t> sizes) const { return metastate::product(env(), sizes); }
 
   /// Any number, NaN and infinities too.
   double number(const char* name) {
@@ -89,81 +93,9 @@ class Call {
     return value.As<Napi::String>().Utf8Value();
   }
 
-  /// A Float32Array of exactly `length`.
-  float* floats(const char* name, int64_t length) { return floatsOf(next(name, "a Float32Array"), name, length); }
-
-  /// The same, or null or undefined.
-  float* optionalFloats(const char* name, int64_t length) {
-    const napi_value value = next(name, "a Float32Array or null");
-    const Napi::Value given(env(), value);
-    return given.IsNull() || given.IsUndefined() ? nullptr : floatsOf(value, name, length);
-  }
-
-  /// A Float32Array of any length, which it tells.
-  float* anyFloats(const char* name, int64_t& length) {
-    return static_cast<float*>(array(next(name, "a Float32Array"), name, napi_float32_array, "a Float32Array", length));
-  }
-
-  /// An Int32Array of exactly `length`.
-  int32_t* integers(const char* name, int64_t length) {
-    int64_t there;
-    void* data = array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", there);
-    requireLength(name, there, length);
-    return static_cast<int32_t*>(data);
-  }
-
   /// An Int32Array of any length, which it tells.
   int32_t* anyIntegers(const char* name, int64_t& length) {
     return static_cast<int32_t*>(array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", length));
-  }
-
-  /// A Uint8Array of exactly `length`.
-  uint8_t* truths(const char* name, int64_t length) {
-    int64_t there;
-    void* data = array(next(name, "a Uint8Array"), name, napi_uint8_array, "a Uint8Array", there);
-    requireLength(name, there, length);
-    return static_cast<uint8_t*>(data);
-  }
-
-  /// An array of any length and of any type that tensors have.
-  Cells anyCells(const char* name) { return cellsOf(next(name, cellTypes), name); }
-
-  /// An array of exactly `length`, of the type of `like`.
-  Cells cells(const char* name, const Cells& like, int64_t length) {
-    const Cells cells = anyCells(name);
-    requireSameType(name, cells, like);
-    requireLength(name, cells.length, length);
-    return cells;
-  }
-
-  /// An array of arrays of any lengths, all of the type of the first; there must be one.
-  std::vector<Cells> listOfAnyCells(const char* name) {
-    std::vector<Cells> result;
-    for (const napi_value value : list(name)) {
-      result.push_back(cellsOf(value, name));
-      requireSameType(name, result.back(), result.front());
-    }
-    if (result.empty()) throw Napi::TypeError::New(env(), std::string(name) + " must hold an array");
-    return result;
-  }
-
-  /// An array of `count` Float32Arrays, each of exactly `length`.
-  std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
-    const std::vector<napi_value> values = list(name);
-    requireLength(name, static_cast<int64_t>(values.size()), count);
-    std::vector<float*> result;
-    for (const napi_value value : values) result.push_back(floatsOf(value, name, length));
-    return result;
-  }
-
-  /// An array of Float32Arrays of any lengths, which it tells.
-  std::vector<float*> listOfAnyFloats(const char* name, std::vector<int64_t>& lengths) {
-    std::vector<float*> result;
-    for (const napi_value value : list(name)) {
-      lengths.push_back(0);
-      result.push_back(static_cast<float*>(array(value, name, napi_float32_array, "Float32Arrays", lengths.back())));
-    }
-    return result;
   }
 
   /// An array of integers in [0, 2^31).
@@ -204,6 +136,113 @@ class Call {
     return result;
   }
 
+  void* array(napi_value value, const char* name, napi_typedarray_type type, const char* wanted, int64_t& length) {
+    napi_typedarray_type there;
+    size_t count = 0;
+    void* data = nullptr;
+    if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok || there != type) {
+      throw Napi::TypeError::New(env(), std::string(name) + " must be " + wanted);
+    }
+    length = static_cast<int64_t>(count);
+    return data;
+  }
+
+  void requireLength(const char* name, int64_t there, int64_t wanted) {
+    if (there == wanted) return;
+    throw Napi::RangeError::New(env(), std::string(name) + " has " + std::to_string(there) +
+                                           " values; the shape given wants " + std::to_string(wanted));
+  }
+
+ private:
+  const Napi::CallbackInfo& info_;
+  size_t at_ = 0;
+};
+
+/// A call whose tensors are typed arrays.
+class Call : public Arguments {
+ public:
+  using Arguments::Arguments;
+
+  /// A Float32Array of exactly `length`.
+  float* floats(const char* name, int64_t length) { return floatsOf(next(name, "a Float32Array"), name, length); }
+
+  /// The same, or null or undefined.
+  float* optionalFloats(const char* name, int64_t length) {
+    const napi_value value = next(name, "a Float32Array or null");
+    const Napi::Value given(env(), value);
+    return given.IsNull() || given.IsUndefined() ? nullptr : floatsOf(value, name, length);
+  }
+
+  /// A Float32Array of any length, which it tells.
+  float* anyFloats(const char* name, int64_t& length) {
+    return static_cast<float*>(array(next(name, "a Float32Array"), name, napi_float32_array, "a Float32Array", length));
+  }
+
+  /// An Int32Array of exactly `length`.
+  int32_t* integers(const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", there);
+    requireLength(name, there, length);
+    return static_cast<int32_t*>(data);
+  }
+
+  /// An array of `count` Float32Arrays, each of exactly `length`.
+  std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
+    const std::vector<napi_value> values = list(name);
+    requireLength(name, static_cast<int64_t>(values.size()), count);
+    std::vector<float*> result;
+    for (const napi_value value : values) result.push_back(floatsOf(value, name, length));
+    return result;
+  }
+
+  /// An array of Float32Arrays of any lengths, which it tells.
+  std::vector<float*> listOfAnyFloats(const char* name, std::vector<int64_t>& lengths) {
+    std::vector<float*> result;
+    for (const napi_value value : list(name)) {
+      lengths.push_back(0);
+      result.push_back(static_cast<float*>(array(value, name, napi_float32_array, "Float32Arrays", lengths.back())));
+    }
+    return result;
+  }
+
+  /// A Uint8Array of exactly `length`.
+  uint8_t* truths(const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(next(name, "a Uint8Array"), name, napi_uint8_array, "a Uint8Array", there);
+    requireLength(name, there, length);
+    return static_cast<uint8_t*>(data);
+  }
+
+  /// An array of any length and of any type that tensors have.
+  Cells anyCells(const char* name) { return cellsOf(next(name, cellTypes), name); }
+
+  /// An array of exactly `length`, of the type of `like`.
+  Cells cells(const char* name, const Cells& like, int64_t length) {
+    const Cells cells = anyCells(name);
+    requireSameType(name, cells, like);
+    requireLength(name, cells.length, length);
+    return cells;
+  }
+
+  /// An array of arrays of any lengths, all of the type of the first; there must be one.
+  std::vector<Cells> listOfAnyCells(const char* name) {
+    std::vector<Cells> result;
+    for (const napi_value value : list(name)) {
+      result.push_back(cellsOf(value, name));
+      requireSameType(name, result.back(), result.front());
+    }
+    if (result.empty()) throw Napi::TypeError::New(env(), std::string(name) + " must hold an array");
+    return result;
+  }
+
+ private:
+  float* floatsOf(napi_value value, const char* name, int64_t length) {
+    int64_t there;
+    void* data = array(value, name, napi_float32_array, "a Float32Array", there);
+    requireLength(name, there, length);
+    return static_cast<float*>(data);
+  }
+
   Cells cellsOf(napi_value value, const char* name) {
     napi_typedarray_type type;
     size_t count = 0;
@@ -219,34 +258,7 @@ class Call {
     if (cells.type != like.type) throw Napi::TypeError::New(env(), std::string(name) + " must be of the others' type");
   }
 
-  void* array(napi_value value, const char* name, napi_typedarray_type type, const char* wanted, int64_t& length) {
-    napi_typedarray_type there;
-    size_t count = 0;
-    void* data = nullptr;
-    if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok || there != type) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be " + wanted);
-    }
-    length = static_cast<int64_t>(count);
-    return data;
-  }
-
-  float* floatsOf(napi_value value, const char* name, int64_t length) {
-    int64_t there;
-    void* data = array(value, name, napi_float32_array, "a Float32Array", there);
-    requireLength(name, there, length);
-    return static_cast<float*>(data);
-  }
-
-  void requireLength(const char* name, int64_t there, int64_t wanted) {
-    if (there == wanted) return;
-    throw Napi::RangeError::New(env(), std::string(name) + " has " + std::to_string(there) +
-                                           " values; the shape given wants " + std::to_string(wanted));
-  }
-
- private:
   static constexpr const char* cellTypes = "a Float32Array, an Int32Array or a Uint8Array";
-  const Napi::CallbackInfo& info_;
-  size_t at_ = 0;
 };
 
 }  // namespace metastate

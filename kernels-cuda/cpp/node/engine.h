@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "matmul/matmul.h"
+#include "ops/cpu.h"
 #include "simd/paths.h"
 #include "threads/thread_pool.h"
 
@@ -22,12 +23,22 @@ class Engine {
     return engine;
   }
 
+  /// The engine for as long as this object lives: no other call has it.
+  struct InUse : Cpu {
+    std::unique_lock<std::mutex> lock;
+  };
+
+  InUse use() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
+    return {{*pool_, *path_}, std::move(lock)};
+  }
+
   /// Runs body(pool, path) while no other call does.
   template <typename Body>
   auto use(Body body) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
-    return body(*pool_, *path_);
+    const InUse cpu = use();
+    return body(cpu.pool, cpu.path);
   }
 
   int threads() {

@@ -33,7 +33,7 @@ void wkv4Forward(const Wkv4& o, int64_t from, int64_t to, float* y, float* lastA
     eachVector(to - from, [&](int64_t i, auto at) {
       const int64_t c = from + i, state = row * o.width + c;
       const Vector w = at.load(o.w + c), u = at.load(o.u + c);
-      Vector a = at.load(o.a + state), b = at.load(o.b + state), p = at.load(o.p + state);
+      Vector a = at.load(o.numerator + state), b = at.load(o.denominator + state), p = at.load(o.exponent + state);
       for (int64_t t = 0; t < o.time; ++t) {
         const int64_t place = (row * o.time + t) * o.width + c;
         const Vector key = at.load(o.k + place), value = at.load(o.v + place);
@@ -51,8 +51,7 @@ void wkv4Forward(const Wkv4& o, int64_t from, int64_t to, float* y, float* lastA
 
 int64_t wkv4Scratch(int64_t time) { return 3 * time * lanes; }
 
-void wkv4Backward(const Wkv4& o, const Wkv4Adjoints& adjoints, int64_t from, int64_t to, const Wkv4Gradients& out,
-                  float* states) {
+void wkv4Backward(const Wkv4& o, const Wkv4Grad& g, int64_t from, int64_t to, float* states) {
   eachVector(to - from, [&](int64_t i, auto at) {
     const int64_t c = from + i;
     // In lanes that are not there all is 0, and a ratio 0 / 0 stays in its lane.
@@ -60,7 +59,8 @@ void wkv4Backward(const Wkv4& o, const Wkv4Adjoints& adjoints, int64_t from, int
     Vector dw = broadcast(0), du = dw;
     for (int64_t row = 0; row < o.batch; ++row) {
       const int64_t state = row * o.width + c;
-      Vector a = at.load(o.a + state), b = at.load(o.b + state), p = at.load(o.p + state), kept, added;
+      Vector a = at.load(o.numerator + state), b = at.load(o.denominator + state), p = at.load(o.exponent + state);
+      Vector kept, added;
       for (int64_t t = 0; t < o.time; ++t) {
         const int64_t place = (row * o.time + t) * o.width + c;
         float* kept3 = states + 3 * t * lanes;
@@ -69,7 +69,8 @@ void wkv4Backward(const Wkv4& o, const Wkv4Adjoints& adjoints, int64_t from, int
         store(kept3 + 2 * lanes, p);
         wkv4Advance(w, at.load(o.k + place), at.load(o.v + place), a, b, p, kept, added);
       }
-      Vector da = at.load(adjoints.da + state), db = at.load(adjoints.db + state), dp = at.load(adjoints.dp + state);
+      Vector da = at.load(g.dNumerator + state), db = at.load(g.dDenominator + state);
+      Vector dp = at.load(g.dExponent + state);
       for (int64_t t = o.time - 1; t >= 0; --t) {
         const int64_t place = (row * o.time + t) * o.width + c;
         const float* before = states + 3 * t * lanes;
@@ -86,21 +87,21 @@ void wkv4Backward(const Wkv4& o, const Wkv4Adjoints& adjoints, int64_t from, int
 
         Vector old, fresh;
         relativeExponentials(p - (key + u), old, fresh);
-        const Vector denominator = old * b + fresh, dn = at.load(adjoints.dy + place) / denominator;
+        const Vector denominator = old * b + fresh, dn = at.load(g.dy + place) / denominator;
         const Vector dd = -dn * (old * a + fresh * value) / denominator, dnow = fresh * (dn * value + dd);
         dw += dfaded;
         du += dnow;
-        at.store(out.dk + place, dkey + dnow);
-        at.store(out.dv + place, da * added + dn * fresh);
+        at.store(g.dk + place, dkey + dnow);
+        at.store(g.dv + place, da * added + dn * fresh);
         dp = dfaded + old * (dn * a + dd * b);
         da = da * kept + dn * old;
         db = db * kept + dd * old;
       }
-      at.store(out.da + state, da);
-      at.store(out.db + state, db);
-      at.store(out.dp + state, dp);
+      at.store(g.dnumerator + state, da);
+      at.store(g.ddenominator + state, db);
+      at.store(g.dexponent + state, dp);
     }
-    at.store(out.dw + c, dw);
-    at.store(out.du + c, du);
+    at.store(g.dw + c, dw);
+    at.store(g.du + c, du);
   });
 }

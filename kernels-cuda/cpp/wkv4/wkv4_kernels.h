@@ -11,16 +11,13 @@ namespace metastate {
 
 struct Wkv4 {
   int64_t batch, time, width;
-  const float *w, *u, *k, *v, *a, *b, *p;
+  const float *w, *u, *k, *v, *numerator, *denominator, *exponent;  ///< the last three are a, b, p
 };
 
-struct Wkv4Gradients {
-  float *dw, *du, *dk, *dv, *da, *db, *dp;
-};
-
-/// The adjoints of y and of the last state.
-struct Wkv4Adjoints {
-  const float *dy, *da, *db, *dp;
+/// The adjoints of y and of the last state, and the gradients of the inputs.
+struct Wkv4Grad {
+  const float *dy, *dNumerator, *dDenominator, *dExponent;
+  float *dw, *du, *dk, *dv, *dnumerator, *ddenominator, *dexponent;
 };
 
 struct Wkv4Kernels {
@@ -30,7 +27,7 @@ struct Wkv4Kernels {
   void (*forward)(const Wkv4&, int64_t from, int64_t to, float* y, float* a, float* b, float* p);
   /// Floats of scratch that `backward` needs.
   int64_t (*scratch)(int64_t time);
-  void (*backward)(const Wkv4&, const Wkv4Adjoints&, int64_t from, int64_t to, const Wkv4Gradients&, float* scratch);
+  void (*backward)(const Wkv4&, const Wkv4Grad&, int64_t from, int64_t to, float* scratch);
 };
 
 }  // namespace metastate

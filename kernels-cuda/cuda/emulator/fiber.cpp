@@ -6,21 +6,12 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define METASTATE_FIBERS_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define METASTATE_FIBERS_SANITIZED
-#endif
-#endif
-#ifdef METASTATE_FIBERS_SANITIZED
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "emulator/sanitizer.h"
 
 namespace metastate::cuda::emulator {
 namespace {
 
-#ifdef METASTATE_FIBERS_SANITIZED
+#ifdef METASTATE_SANITIZES_ADDRESSES
 constexpr size_t stackBytes = 512 * 1024;
 void leaving(void** keep, const void* stack, size_t size) { __sanitizer_start_switch_fiber(keep, stack, size); }
 void arrived(void* kept, const void** stack, size_t* size) { __sanitizer_finish_switch_fiber(kept, stack, size); }

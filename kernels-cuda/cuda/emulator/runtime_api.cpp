@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "emulator/block.h"
+#include "emulator/sanitizer.h"
 
 struct CUevent_st {
   std::chrono::steady_clock::time_point at;
@@ -42,7 +43,10 @@ class Memory {
     given_[*memory] = size;
     used_ += size;
     if (used_ > mostUsed_) mostUsed_ = used_;
+    metastate::cuda::emulator::allowAccess(*memory, size);
     std::memset(*memory, 0xff, size);
+    // What was rounded up is nobody's.
+    metastate::cuda::emulator::forbidAccess(static_cast<char*>(*memory) + bytes, size - bytes);
     return cudaSuccess;
   }
 
@@ -51,7 +55,9 @@ class Memory {
     if (!memory) return cudaSuccess;
     const auto found = given_.find(memory);
     if (found == given_.end()) return cudaErrorInvalidValue;
+    metastate::cuda::emulator::allowAccess(memory, found->second);
     std::memset(memory, 0xff, found->second);
+    metastate::cuda::emulator::forbidAccess(memory, found->second);
     waiting_.emplace(found->second, memory);
     used_ -= found->second;
     given_.erase(found);
@@ -196,6 +202,12 @@ Stream& stream() {
 
 thread_local cudaError_t lastError = cudaSuccess;
 
+/// Which machine is played: METASTATE_EMULATOR_MACHINE, for tests of what is told where there is no GPU to use.
+bool plays(const char* machine) {
+  const char* asked = std::getenv("METASTATE_EMULATOR_MACHINE");
+  return asked && std::strcmp(asked, machine) == 0;
+}
+
 cudaError_t noted(cudaError_t error) {
   if (error != cudaSuccess) lastError = error;
   return error;
@@ -206,19 +218,25 @@ cudaError_t noted(cudaError_t error) {
 void metastate::cuda::emulator::setMemory(size_t bytes) { memory().setTotal(bytes); }
 void metastate::cuda::emulator::streamGoesOn() { stream().work(); }
 
-cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  if (plays("no driver") || plays("old driver")) return noted(cudaErrorInsufficientDriver);
+  if (plays("no GPU")) return noted(cudaErrorNoDevice);
+  return *count = 1, cudaSuccess;
+}
 cudaError_t cudaSetDevice(int device) { return noted(device == 0 ? cudaSuccess : cudaErrorInvalidValue); }
 cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
-cudaError_t cudaDriverGetVersion(int* version) { return *version = 0, cudaSuccess; }
-cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 0, cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) { return *version = plays("old driver") ? 12020 : 0, cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { return *version = plays("old driver") ? 13000 : 0, cudaSuccess; }
 cudaError_t cudaDeviceSynchronize() { return stream().wait(), cudaSuccess; }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = cudaDeviceProp{};
   std::strcpy(properties->name, "emulated GPU");
   properties->totalGlobalMem = memory().total();
-  properties->major = 8;
-  properties->minor = 6;
+  const bool isOld = plays("old GPU");
+  properties->major = isOld ? 7 : 8;
+  properties->minor = isOld ? 5 : 6;
   properties->multiProcessorCount = 4;
   properties->sharedMemPerBlockOptin = metastate::cuda::emulator::mostSharedBytes;
   return cudaSuccess;

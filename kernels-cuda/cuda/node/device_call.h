@@ -7,25 +7,25 @@
 
 namespace metastate::cuda {
 
-class DeviceCall : public Call {
+class DeviceCall : public Arguments {
  public:
-  explicit DeviceCall(const Napi::CallbackInfo& info) : Call(info), device_(Device::get()) {}
+  explicit DeviceCall(const Napi::CallbackInfo& info) : Arguments(info), device_(Device::get()) {}
 
   Device& device() const { return device_; }
   cudaStream_t stream() const { return device_.stream(); }
 
   /// float32 [length]
-  float* deviceFloats(const char* name, int64_t length) { return at<float>(name, length); }
+  float* floats(const char* name, int64_t length) { return at<float>(name, length); }
   /// The same, or null.
-  float* optionalDeviceFloats(const char* name, int64_t length) { return optional<float>(name, length); }
+  float* optionalFloats(const char* name, int64_t length) { return optional<float>(name, length); }
   /// int32 [length]
-  int32_t* deviceInts(const char* name, int64_t length) { return at<int32_t>(name, length); }
-  int32_t* optionalDeviceInts(const char* name, int64_t length) { return optional<int32_t>(name, length); }
+  int32_t* ints(const char* name, int64_t length) { return at<int32_t>(name, length); }
+  int32_t* optionalInts(const char* name, int64_t length) { return optional<int32_t>(name, length); }
   /// bool [length], a byte each
-  uint8_t* deviceBytes(const char* name, int64_t length) { return at<uint8_t>(name, length); }
+  uint8_t* flags(const char* name, int64_t length) { return at<uint8_t>(name, length); }
 
   /// An array of `count` tensors, float32 [length] each.
-  std::vector<float*> listOfDeviceFloats(const char* name, int64_t count, int64_t length) {
+  std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
     const std::vector<napi_value> values = list(name);
     requireLength(name, static_cast<int64_t>(values.size()), count);
     std::vector<float*> result;
@@ -34,7 +34,7 @@ class DeviceCall : public Call {
   }
 
   /// An array of tensors, float32 of any lengths, which it tells.
-  std::vector<float*> listOfAnyDeviceFloats(const char* name, std::vector<int64_t>& lengths) {
+  std::vector<float*> listOfAnyFloats(const char* name, std::vector<int64_t>& lengths) {
     std::vector<float*> result;
     for (const napi_value value : list(name)) {
       size_t bytes = 0;

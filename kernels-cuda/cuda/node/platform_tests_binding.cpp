@@ -9,8 +9,8 @@ Napi::Value platformTest(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   const int64_t test = call.size("test", 0), blocks = call.size("blocks", 0);
   if (test >= static_cast<int64_t>(PlatformTest::count)) throw Napi::RangeError::New(info.Env(), "no such test");
-  const float* x = call.deviceFloats("x", blocks * 64);
-  float* y = call.deviceFloats("y", blocks * 64);
+  const float* x = call.floats("x", blocks * 64);
+  float* y = call.floats("y", blocks * 64);
   runPlatformTest(static_cast<PlatformTest>(test), static_cast<int>(blocks), x, y, call.stream());
   return info.Env().Undefined();
 }

@@ -26,9 +26,9 @@ Napi::Value matMul(const Napi::CallbackInfo& info) {
   const int64_t cSize = call.total({batches, shape.m, shape.n});
   const auto* a = static_cast<const float*>(call.reached("a", 4 * aMatrix, shape.batch, 0));
   const auto* b = static_cast<const float*>(call.reached("b", 4 * bMatrix, shape.batch, 1));
-  float* c = call.deviceFloats("c", cSize);
+  float* c = call.floats("c", cSize);
   Epilogue epilogue;
-  epilogue.bias = call.optionalDeviceFloats("bias", shape.n);
+  epilogue.bias = call.optionalFloats("bias", shape.n);
   epilogue.activation = call.chosen<Activation>("activation");
   epilogue.alpha = static_cast<float>(call.number("alpha"));
   multiply(call.device(), shape, precision, a, b, c, epilogue);

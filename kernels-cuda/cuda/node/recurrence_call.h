@@ -22,26 +22,26 @@ class RecurrenceCall : public DeviceCall {
     }
     shape = {static_cast<int>(batch), static_cast<int>(time), static_cast<int>(heads), static_cast<int>(headSize),
              static_cast<int>(interval)};
-    steps_ = product(env(), {batch, time, heads, headSize});
-    states_ = product(env(), {batch, heads, headSize, headSize});
-    checkpoints_ = product(env(), {batch, heads, checkpointCount(shape), headSize, headSize});
+    steps_ = product({batch, time, heads, headSize});
+    states_ = product({batch, heads, headSize, headSize});
+    checkpoints_ = product({batch, heads, checkpointCount(shape), headSize, headSize});
     gains_ = heads * headSize;
   }
 
   Wkv7Shape shape;
 
   /// [B, T, H, N]
-  float* steps(const char* name) { return deviceFloats(name, steps_); }
+  float* steps(const char* name) { return floats(name, steps_); }
   /// [B, H, N, N]
-  float* states(const char* name) { return deviceFloats(name, states_); }
+  float* states(const char* name) { return floats(name, states_); }
   /// [B, H, ceil(T / interval), N, N], or null without an interval.
   float* checkpoints(const char* name) {
-    return shape.interval == 0 ? noTensor(name) : deviceFloats(name, checkpoints_);
+    return shape.interval == 0 ? noTensor(name) : floats(name, checkpoints_);
   }
   /// [B, T, H, N], or null without an interval.
   float* keptSteps(const char* name) { return shape.interval == 0 ? noTensor(name) : steps(name); }
   /// [H N]
-  float* gains(const char* name) { return deviceFloats(name, gains_); }
+  float* gains(const char* name) { return floats(name, gains_); }
 
   /// r, a read of the state, and w, k, v, a, b, of which a step is made: in the order of all calls.
   template <typename Inputs>
@@ -69,7 +69,7 @@ class RecurrenceCall : public DeviceCall {
 
  private:
   float* noTensor(const char* name) {
-    if (optionalDeviceFloats(name, 0) == nullptr) return nullptr;
+    if (optionalFloats(name, 0) == nullptr) return nullptr;
     throw Napi::RangeError::New(env(), std::string(name) + " is only written with a checkpointInterval: give null");
   }
 

@@ -86,12 +86,12 @@ class TensorCall : public DeviceCall {
 
   /// A tensor of exactly `length` elements of `bytes`.
   void* words(const char* name, size_t bytes, int64_t length) {
-    return bytes == 1 ? static_cast<void*>(deviceBytes(name, length)) : static_cast<void*>(deviceInts(name, length));
+    return bytes == 1 ? static_cast<void*>(flags(name, length)) : static_cast<void*>(ints(name, length));
   }
 
   /// The product of sizes, within what a kernel takes.
   int64_t total(std::initializer_list<int64_t> sizes) {
-    const int64_t result = product(env(), sizes);
+    const int64_t result = product(sizes);
     if (result > mostElements) throw Napi::RangeError::New(env(), "a kernel takes up to 2147483647 values");
     return result;
   }

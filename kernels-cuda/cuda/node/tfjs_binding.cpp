@@ -22,8 +22,8 @@ Napi::Value unary(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const Unary function = call.chosen<Unary>("function");
   const int64_t count = call.size("count", 0);
-  const float* x = call.deviceFloats("x", count);
-  float* y = call.deviceFloats("y", count);
+  const float* x = call.floats("x", count);
+  float* y = call.floats("y", count);
   const float first = static_cast<float>(call.number("first")), second = static_cast<float>(call.number("second"));
   launchUnary(function, count, x, y, first, second, call.stream());
   return info.Env().Undefined();
@@ -40,8 +40,8 @@ Napi::Value integerUnary(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const IntegerUnary function = call.chosen<IntegerUnary>("function");
   const int64_t count = call.size("count", 0);
-  const int32_t* x = call.deviceInts("x", count);
-  int32_t* y = call.deviceInts("y", count);
+  const int32_t* x = call.ints("x", count);
+  int32_t* y = call.ints("y", count);
   const int32_t first = clamped(call.number("first")), second = clamped(call.number("second"));
   launchIntegerUnary(function, count, x, y, first, second, call.stream());
   return info.Env().Undefined();
@@ -52,8 +52,8 @@ Napi::Value question(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const Question asked = call.chosen<Question>("question");
   const int64_t count = call.size("count", 0);
-  const float* x = call.deviceFloats("x", count);
-  uint8_t* y = call.deviceBytes("y", count);
+  const float* x = call.floats("x", count);
+  uint8_t* y = call.flags("y", count);
   launchQuestion(asked, count, x, y, call.stream());
   return info.Env().Undefined();
 }
@@ -62,8 +62,8 @@ Napi::Value question(const Napi::CallbackInfo& info) {
 Napi::Value logicalNot(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const int64_t count = call.size("count", 0);
-  const uint8_t* x = call.deviceBytes("x", count);
-  uint8_t* y = call.deviceBytes("y", count);
+  const uint8_t* x = call.flags("x", count);
+  uint8_t* y = call.flags("y", count);
   launchLogicalNot(count, x, y, call.stream());
   return info.Env().Undefined();
 }
@@ -106,7 +106,7 @@ Napi::Value binary(const Napi::CallbackInfo& info) {
   const Axes<2> axes = call.axes<2>();
   const auto* a = static_cast<const float*>(call.reached("a", 4, axes, 0));
   const auto* b = static_cast<const float*>(call.reached("b", 4, axes, 1));
-  launchBinary(function, axes, a, b, call.deviceFloats("y", axes.size()), call.stream());
+  launchBinary(function, axes, a, b, call.floats("y", axes.size()), call.stream());
   return info.Env().Undefined();
 }
 
@@ -116,7 +116,7 @@ Napi::Value floorDivide(const Napi::CallbackInfo& info) {
   const Axes<2> axes = call.axes<2>();
   const auto* a = static_cast<const float*>(call.reached("a", 4, axes, 0));
   const auto* b = static_cast<const float*>(call.reached("b", 4, axes, 1));
-  launchFloorDivide(axes, a, b, call.deviceInts("y", axes.size()), call.stream());
+  launchFloorDivide(axes, a, b, call.ints("y", axes.size()), call.stream());
   return info.Env().Undefined();
 }
 
@@ -127,7 +127,7 @@ Napi::Value integerBinary(const Napi::CallbackInfo& info) {
   const Axes<2> axes = call.axes<2>();
   const auto* a = static_cast<const int32_t*>(call.reached("a", 4, axes, 0));
   const auto* b = static_cast<const int32_t*>(call.reached("b", 4, axes, 1));
-  launchIntegerBinary(function, axes, a, b, call.deviceInts("y", axes.size()), call.stream());
+  launchIntegerBinary(function, axes, a, b, call.ints("y", axes.size()), call.stream());
   return info.Env().Undefined();
 }
 
@@ -139,7 +139,7 @@ Napi::Value comparison(const Napi::CallbackInfo& info) {
   const Axes<2> axes = call.axes<2>();
   const void* a = call.reached("a", bytesOf(type), axes, 0);
   const void* b = call.reached("b", bytesOf(type), axes, 1);
-  launchComparison(function, type, axes, a, b, call.deviceBytes("y", axes.size()), call.stream());
+  launchComparison(function, type, axes, a, b, call.flags("y", axes.size()), call.stream());
   return info.Env().Undefined();
 }
 
@@ -148,7 +148,7 @@ Napi::Value select(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const int64_t count = call.size("count", 0);
   const int bytes = call.bytes();
-  const uint8_t* condition = call.deviceBytes("condition", count);
+  const uint8_t* condition = call.flags("condition", count);
   const void* a = call.words("a", bytes, count);
   const void* b = call.words("b", bytes, count);
   launchSelect(count, bytes, condition, a, b, call.words("y", bytes, count), call.stream());
@@ -161,7 +161,7 @@ Napi::Value addN(const Napi::CallbackInfo& info) {
   const ElementType type = call.type();
   const int64_t count = call.size("count", 0);
   std::vector<int64_t> lengths;
-  const std::vector<float*> terms = call.listOfAnyDeviceFloats("terms", lengths);
+  const std::vector<float*> terms = call.listOfAnyFloats("terms", lengths);
   if (type == ElementType::boolean || terms.empty() || terms.size() > mostTerms) {
     throw Napi::RangeError::New(info.Env(), "addN takes 1 to " + std::to_string(mostTerms) + " terms, float32 or int32");
   }
@@ -170,11 +170,11 @@ Napi::Value addN(const Napi::CallbackInfo& info) {
   }
   const int number = static_cast<int>(terms.size());
   if (type == ElementType::float32) {
-    launchAddN(number, terms.data(), count, call.deviceFloats("y", count), call.stream());
+    launchAddN(number, terms.data(), count, call.floats("y", count), call.stream());
   } else {
     const std::vector<const int32_t*> integers(reinterpret_cast<const int32_t* const*>(terms.data()),
                                                reinterpret_cast<const int32_t* const*>(terms.data()) + number);
-    launchAddN(number, integers.data(), count, call.deviceInts("y", count), call.stream());
+    launchAddN(number, integers.data(), count, call.ints("y", count), call.stream());
   }
   return info.Env().Undefined();
 }
@@ -201,8 +201,8 @@ Napi::Value reduce(const Napi::CallbackInfo& info) {
 Napi::Value softmax(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const int64_t rows = call.size("rows"), width = call.size("width"), count = call.total({rows, width});
-  const float* x = call.deviceFloats("x", count);
-  launchSoftmax(rows, width, x, call.deviceFloats("y", count), call.stream());
+  const float* x = call.floats("x", count);
+  launchSoftmax(rows, width, x, call.floats("y", count), call.stream());
   return info.Env().Undefined();
 }
 
@@ -219,11 +219,11 @@ Napi::Value scan(const Napi::CallbackInfo& info) {
   shape.reverse = call.flag("reverse");
   const int64_t count = call.total({shape.outer, shape.length, shape.inner});
   if (type == ElementType::float32) {
-    const float* x = call.deviceFloats("x", count);
-    launchScan(kind, shape, x, call.deviceFloats("y", count), call.stream());
+    const float* x = call.floats("x", count);
+    launchScan(kind, shape, x, call.floats("y", count), call.stream());
   } else if (type == ElementType::int32) {
-    const int32_t* x = call.deviceInts("x", count);
-    launchScan(kind, shape, x, call.deviceInts("y", count), call.stream());
+    const int32_t* x = call.ints("x", count);
+    launchScan(kind, shape, x, call.ints("y", count), call.stream());
   } else {
     throw Napi::RangeError::New(info.Env(), "scan takes float32 or int32");
   }
@@ -241,13 +241,13 @@ Napi::Value topK(const Napi::CallbackInfo& info) {
   }
   const int64_t count = call.total({rows, width});
   if (type == ElementType::float32) {
-    const float* x = call.deviceFloats("x", count);
-    float* values = call.deviceFloats("values", rows * k);
-    launchTopK(rows, width, k, x, values, call.deviceInts("indices", rows * k), call.stream());
+    const float* x = call.floats("x", count);
+    float* values = call.floats("values", rows * k);
+    launchTopK(rows, width, k, x, values, call.ints("indices", rows * k), call.stream());
   } else {
-    const int32_t* x = call.deviceInts("x", count);
-    int32_t* values = call.deviceInts("values", rows * k);
-    launchTopK(rows, width, k, x, values, call.deviceInts("indices", rows * k), call.stream());
+    const int32_t* x = call.ints("x", count);
+    int32_t* values = call.ints("values", rows * k);
+    launchTopK(rows, width, k, x, values, call.ints("indices", rows * k), call.stream());
   }
   return info.Env().Undefined();
 }
@@ -324,9 +324,9 @@ Napi::Value range(const Napi::CallbackInfo& info) {
   const int64_t count = call.size("count", 0);
   const double start = call.number("start"), step = call.number("step");
   if (type == ElementType::float32) {
-    launchRange(count, start, step, call.deviceFloats("y", count), call.stream());
+    launchRange(count, start, step, call.floats("y", count), call.stream());
   } else {
-    launchRange(count, start, step, call.deviceInts("y", count), call.stream());
+    launchRange(count, start, step, call.ints("y", count), call.stream());
   }
   return info.Env().Undefined();
 }
@@ -342,7 +342,7 @@ Napi::Value gather(const Napi::CallbackInfo& info) {
   shape.count = call.size("count");
   shape.width = call.size("width");
   const void* x = call.words("x", bytes, call.total({shape.batch, shape.outer, shape.rows, shape.width}));
-  const int32_t* indices = call.deviceInts("indices", call.total({shape.batch, shape.count}));
+  const int32_t* indices = call.ints("indices", call.total({shape.batch, shape.count}));
   void* y = call.words("y", bytes, call.total({shape.batch, shape.outer, shape.count, shape.width}));
   launchGather(bytes, shape, x, indices, y, call.stream());
   return info.Env().Undefined();
@@ -353,8 +353,8 @@ Napi::Value rowNumbers(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const int64_t count = call.size("count", 0);
   const Axes<1> axes = call.axes<1>();
-  const int32_t* indices = call.deviceInts("indices", call.total({count, axes.count}));
-  launchRowNumbers(count, axes, indices, call.deviceInts("rows", count), call.stream());
+  const int32_t* indices = call.ints("indices", call.total({count, axes.count}));
+  launchRowNumbers(count, axes, indices, call.ints("rows", count), call.stream());
   return info.Env().Undefined();
 }
 
@@ -366,13 +366,13 @@ Napi::Value segmentSum(const Napi::CallbackInfo& info) {
   const int64_t total = call.total({count, width}), sums = call.total({segments, width});
   if (type == ElementType::boolean) throw Napi::RangeError::New(info.Env(), "segmentSum takes float32 or int32");
   if (type == ElementType::float32) {
-    const float* x = call.deviceFloats("x", total);
-    const int32_t* ids = call.deviceInts("ids", count);
-    launchSegmentSum(count, width, segments, x, ids, call.deviceFloats("y", sums), call.stream());
+    const float* x = call.floats("x", total);
+    const int32_t* ids = call.ints("ids", count);
+    launchSegmentSum(count, width, segments, x, ids, call.floats("y", sums), call.stream());
   } else {
-    const int32_t* x = call.deviceInts("x", total);
-    const int32_t* ids = call.deviceInts("ids", count);
-    launchSegmentSum(count, width, segments, x, ids, call.deviceInts("y", sums), call.stream());
+    const int32_t* x = call.ints("x", total);
+    const int32_t* ids = call.ints("ids", count);
+    launchSegmentSum(count, width, segments, x, ids, call.ints("y", sums), call.stream());
   }
   return info.Env().Undefined();
 }
@@ -383,7 +383,7 @@ Napi::Value oneHot(const Napi::CallbackInfo& info) {
   const ElementType type = call.type();
   const int64_t count = call.size("count", 0), depth = call.size("depth"), total = call.total({count, depth});
   const uint32_t on = wordOf(type, call.number("on")), off = wordOf(type, call.number("off"));
-  const int32_t* indices = call.deviceInts("indices", count);
+  const int32_t* indices = call.ints("indices", count);
   const int bytes = static_cast<int>(bytesOf(type));
   launchOneHot(bytes, count, depth, on, off, indices, call.words("y", bytes, total), call.stream());
   return info.Env().Undefined();

@@ -1,6 +1,6 @@
 /**
  * The part of the addon's declaration for the ops of the models that Meta-State is compared with, and of parameter tokens.
- * Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/baselines_binding.cpp`; all of the outputs are
+ * Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/baseline_ops.h`; all of the outputs are
  * written. Each throws TypeError or RangeError naming the argument that does not fit.
  */
 export interface BaselineOps {

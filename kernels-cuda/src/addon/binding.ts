@@ -89,7 +89,7 @@ export interface NativeInfo {
 }
 
 /**
- * The ops of the library. Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/ops_binding.cpp`; all
+ * The ops of the library. Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/library_ops.h`; all
  * of the outputs are written. Each throws TypeError or RangeError naming the argument that does not fit.
  */
 export interface LibraryOps {

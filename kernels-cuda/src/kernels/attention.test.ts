@@ -119,6 +119,6 @@ test("a row's start that is no key is refused", needsNative, () => {
       new Float32Array(4),
       new Float32Array(1),
     );
-  assert.throws(call(2), /starts holds 2; it must be from 0 to 1/);
-  assert.throws(call(-1), /starts holds -1/);
+  assert.throws(call(2), /starts must be from 0 to 1, not 2/);
+  assert.throws(call(-1), /starts must be from 0 to 1, not -1/);
 });

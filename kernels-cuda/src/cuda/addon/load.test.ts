@@ -1,5 +1,6 @@
 /** What is told when the GPU cannot be used; none of it needs one. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,39 @@ test("the emulated addon does not pass for the GPU", needsEmulator, () => {
   const path = join(import.meta.dirname, "..", "..", "..", "build", "CudaEmulated", "metastate_cuda_emulated.node");
   const { reason } = refusal({ METASTATE_CUDA_ADDON: path });
   assert.match(reason, /built from another version/);
+});
+
+/** What a process is told that runs on such a machine, as the emulator plays it. */
+function toldOn(machine: string): { reason?: string; remedy?: string; device?: { computeCapability: string } } {
+  const script = `import { load } from ${JSON.stringify(import.meta.resolve("./load.js"))};
+    const { reason, remedy, device } = load(process.env, { emulated: true });
+    console.log(JSON.stringify({ reason, remedy, device }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    env: { ...process.env, METASTATE_EMULATOR_MACHINE: machine },
+    encoding: "utf8",
+  });
+  assert.ok(stdout, stderr);
+  return JSON.parse(stdout) as ReturnType<typeof toldOn>;
+}
+
+test("each machine that CUDA cannot use is told with its remedy", needsEmulator, () => {
+  assert.equal(toldOn("").device?.computeCapability, "8.6");
+  assert.deepEqual(toldOn("no driver"), {
+    reason: "no NVIDIA driver: libcuda.so.1 is not there or does not load",
+    remedy: "install NVIDIA's driver; on a machine without an NVIDIA GPU use the engine native",
+  });
+  assert.deepEqual(toldOn("old driver"), {
+    reason: "the NVIDIA driver is too old: it serves CUDA 12.2, and this addon is built with CUDA 13.0",
+    remedy: "update the driver, or build with an older CUDA: CUDA_HOME=… npm run build:native -- --cuda",
+  });
+  assert.deepEqual(toldOn("no GPU"), {
+    reason: "no NVIDIA GPU is visible to this process",
+    remedy: "see nvidia-smi, and CUDA_VISIBLE_DEVICES if it is set",
+  });
+  assert.deepEqual(toldOn("old GPU"), {
+    reason: "emulated GPU has compute capability 7.5; 8.0 (Ampere) or later is needed",
+    remedy: "use the engine native",
+  });
 });
 
 const real = join(import.meta.dirname, "..", "..", "..", "build", "Cuda", "metastate_cuda.node");

@@ -17,7 +17,7 @@ type DeviceOp<Op> = Op extends (...values: infer Values) => void
 type SharedOps = { [Name in keyof (LibraryOps & BaselineOps)]: DeviceOp<(LibraryOps & BaselineOps)[Name]> };
 
 /**
- * The declaration of `cuda/node/ops_binding.cpp` and `cuda/node/baseline_ops_binding.cpp`. All are queued and return at once.
+ * The declaration of `cuda/node/ops_binding.cpp`. All are queued and return at once.
  * Targets and tokens out of range cannot be refused without waiting: they give NaN.
  */
 export interface OpsBinding extends SharedOps {

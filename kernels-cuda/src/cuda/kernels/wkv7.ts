@@ -4,10 +4,8 @@
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Attributes, Inputs } from "../../kernels/native-kernel.js";
+import type { RecurrenceSizes } from "../addon/recurrence-binding.js";
 import type { CudaBodies } from "../cuda-kernel.js";
-
-/** Sizes of a call, in the order in which the addon wants them. */
-export type RecurrenceSizes = [batch: number, time: number, heads: number, headSize: number, interval: number];
 
 /**
  * The sizes of a recurrence, from its r `[B, T, H, N]`.
