@@ -13,6 +13,7 @@ import { CellHost } from "./host.js";
 import { Library } from "./library.js";
 import { IGNORED_ERRORS } from "./options.js";
 import { OwnModules } from "./own-modules.js";
+import { shadowedGlobals } from "./shadowed-globals.js";
 import { parseCell, parseErrors } from "./parse.js";
 import { NotebookConfig } from "./tsconfig.js";
 
@@ -196,7 +197,9 @@ export class Language {
   #emit(program: ts.Program, file: ts.SourceFile): (extension: string) => string {
     const outputs: { readonly name: string; readonly text: string }[] = [];
     const write: ts.WriteFileCallback = (name, text) => void outputs.push({ name, text });
-    const transformers = this.#host.getCustomTransformers();
+    const { after = [] } = this.#host.getCustomTransformers();
+    const renaming = shadowedGlobals(program, file, this.#files);
+    const transformers = { after: renaming === undefined ? after : [renaming, ...after] };
     // The last parameter, internal to TypeScript, asks for declarations also where something is wrong with them.
     const emit = program.emit.bind(program) as (...args: [...Parameters<ts.Program["emit"]>, boolean]) => ts.EmitResult;
     emit(file, write, undefined, false, transformers, true);

@@ -1,0 +1,4 @@
+import { globals } from "./globals.js";
+import { testCells } from "./table.js";
+
+testCells(globals);
