@@ -2,14 +2,27 @@
 // The Python environment that JupyterLab lives in: the active one when it has all that is needed, else .venv here.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { requirements, venv } from "./checkout.mjs";
 import { ask, Log, run } from "./command.mjs";
 import { Failure } from "./failure.mjs";
 
 /** The oldest Python that the pinned packages run on. */
 const OLDEST = [3, 10];
+
+/** The oldest JupyterLab whose extensions the kernel's is one of; what a bare conda base brings may be older. */
+const OLDEST_LAB = 4;
 
 /** Newest first is not wanted: what the person calls python3 comes before what else lies about. */
 const CANDIDATES = ["python3", "python", "python3.13", "python3.12", "python3.11", "python3.10"];
@@ -81,19 +94,41 @@ export async function whatItLacks(prefix, forTests) {
   const python = interpreter(prefix);
   const packages = ["jupyterlab", "nbclient", "plotly", ...(forTests ? ["jupyter_kernel_test"] : [])];
   const script = [
-    "import importlib.util as u, json, sys",
-    "print(json.dumps({'version': sys.version_info[:2], 'missing': [p for p in sys.argv[1:] if not u.find_spec(p)]}))",
+    "import importlib.metadata as m, importlib.util as u, json, sys",
+    "missing = [p for p in sys.argv[1:] if not u.find_spec(p)]",
+    "lab = None if 'jupyterlab' in missing else m.version('jupyterlab')",
+    "print(json.dumps({'version': sys.version_info[:2], 'missing': missing, 'lab': lab}))",
   ].join("\n");
   const answer = await ask(python, ["-c", script, ...packages]);
   if (answer === undefined) return [`a Python that runs (${python})`];
-  const { version, missing } = JSON.parse(answer);
+  const { version, missing, lab } = JSON.parse(answer);
   const lacks = [...missing];
   if (!isRecentPython(version)) lacks.unshift(`Python ${OLDEST.join(".")} or newer`);
+  if (lab && Number.parseInt(lab, 10) < OLDEST_LAB) lacks.push(`JupyterLab ${OLDEST_LAB} or newer (it has ${lab})`);
   if (!missing.includes("plotly") && !existsSync(join(prefix, RENDERER))) {
     lacks.push("plotly's renderer for JupyterLab (plotly 6 or newer)");
   }
   if (!existsSync(join(prefix, WIDGETS))) lacks.push("ipywidgets");
+  if (!mayWrite(join(prefix, "share", "jupyter", "kernels"))) {
+    lacks.push(`permission to write to ${join(prefix, "share", "jupyter")}, where the kernel is registered`);
+  }
   return lacks;
+}
+
+/**
+ * Whether a folder can be written to, or made where it is not there yet.
+ *
+ * @param {string} folder
+ * @returns {boolean}
+ */
+function mayWrite(folder) {
+  if (!existsSync(folder)) return dirname(folder) !== folder && mayWrite(dirname(folder));
+  try {
+    accessSync(folder, constants.W_OK);
+    return statSync(folder).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** @param {readonly number[]} version */

@@ -56,11 +56,35 @@ test("what an active environment lacks is named", async (t) => {
     "plotly's renderer for JupyterLab (plotly 6 or newer)",
     "ipywidgets",
   ]);
-  const complete = pretendPython(t, { version: [3, 13], missing: [] });
+  assert.deepEqual(await whatItLacks(wholeEnvironment(t), true), []);
+});
+
+/**
+ * An environment that has everything.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {string} lab the version of its JupyterLab
+ */
+function wholeEnvironment(t, lab = "4.4.0") {
+  const { prefix } = pretendPython(t, { version: [3, 13], missing: [], lab });
   for (const extension of ["jupyterlab-plotly", "@jupyter-widgets/jupyterlab-manager"]) {
-    mkdirSync(join(complete.prefix, "share/jupyter/labextensions", extension), { recursive: true });
+    mkdirSync(join(prefix, "share/jupyter/labextensions", extension), { recursive: true });
   }
-  assert.deepEqual(await whatItLacks(complete.prefix, true), []);
+  return prefix;
+}
+
+test("an active environment with an old JupyterLab, as a conda base may have it, is passed over", async (t) => {
+  assert.deepEqual(await whatItLacks(wholeEnvironment(t, "3.6.7"), false), ["JupyterLab 4 or newer (it has 3.6.7)"]);
+  assert.deepEqual(await whatItLacks(wholeEnvironment(t, "10.0.0a1"), false), []);
+});
+
+test("an active environment that belongs to somebody else is passed over", async (t) => {
+  const prefix = wholeEnvironment(t);
+  // A file in its place refuses root too.
+  writeFileSync(join(prefix, "share/jupyter/kernels"), "");
+  assert.deepEqual(await whatItLacks(prefix, false), [
+    `permission to write to ${join(prefix, "share/jupyter")}, where the kernel is registered`,
+  ]);
 });
 
 test("an active environment that is gone is said to be", async () => {

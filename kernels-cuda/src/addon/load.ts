@@ -31,6 +31,8 @@ interface BuildInfo {
 }
 
 const buildCommand = "npm run build:native";
+/** Installed from npm, the package has no build script beside it. */
+const isInCheckout = existsSync(join(import.meta.dirname, "..", "..", "..", "scripts", "build-native.mjs"));
 const buildFolder = join(import.meta.dirname, "..", "..", "build");
 
 let outcome: Loaded | undefined;
@@ -75,7 +77,11 @@ function notBuilt(path: string, folder: string): Loaded {
   // The build leaves a note when it could not: its reason is better than "no such file".
   const attempt = readJson<{ reason: string; remedy: string }>(join(folder, "last-attempt.json"));
   if (attempt) return { reason: `the native addon is not built: ${attempt.reason}`, remedy: attempt.remedy };
-  return { reason: `the native addon is not built (no ${path})`, remedy: `run ${buildCommand}` };
+  const elsewhere = `build it in a checkout of metastate (${buildCommand} there), and name its file by METASTATE_NATIVE_ADDON`;
+  return {
+    reason: `the native addon is not built (no ${path})`,
+    remedy: isInCheckout ? `run ${buildCommand}` : elsewhere,
+  };
 }
 
 function builtForAnother(infoPath: string): Loaded | undefined {
