@@ -19,8 +19,8 @@ const pictures = /** @type {const} */ ([
   ["06", "WKV state of layer 1", "evolution"],
   ["06", "Distance of the two states", "meeting"],
   ["08", "What grew", "growth"],
-  ["08", "The same further steps", "grown"],
-  ["09", "Right orders by length", "tracking"],
+  ["08", "The same steps, spent in four ways", "grown"],
+  ["09", "Right orders after each move", "tracking"],
   ["10", "Ops of a training step", "roofline"],
   ["10", "What is kept of a text", "memory"],
 ]);

@@ -147,6 +147,7 @@ test("models run in turn, seed by seed, on the same tokens; memory is as before"
     ],
   );
   assert.ok(comparison.plot("accuracy").data.length > 0);
+  assert.deepEqual(comparison.plot("loss", { range: [1, 2] }).layout.yaxis?.range, [1, 2]);
   assert.deepEqual(found(await compare(small).result()), found(comparison), "the same again");
 });
 

@@ -1,7 +1,7 @@
 /** What a comparison found: runs, and the table that is made of them. */
 import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
 import type { Figure } from "../plots/figure.js";
-import { seedsPlot } from "../plots/training-curves.js";
+import { seedsPlot, type SeedsPlotOptions } from "../plots/training-curves.js";
 import { mean, pairedTest, sampleDeviation, type PairedTest } from "./statistics.js";
 
 /** A point of a run's curve. */
@@ -108,10 +108,18 @@ export class Comparison implements Displayable {
     return Object.fromEntries(names.map((name) => [name, this.of(name).map(({ curve }) => curve)]));
   }
 
-  /** A metric of the curves over training: each model's mean over its seeds, and the spread as a band. */
-  plot(metric: "loss" | "validationLoss" | "accuracy" = "loss"): Figure {
+  /**
+   * A metric of the curves over training: each model's mean over its seeds, and the spread as a band.
+   *
+   * @param options as those of `ms.plots.seeds`, with a title and a label that fit the metric
+   */
+  plot(
+    metric: "loss" | "validationLoss" | "accuracy" = "loss",
+    options: Omit<SeedsPlotOptions, "metric"> = {},
+  ): Figure {
     const label = { loss: "training loss", validationLoss: "held-out loss", accuracy: "accuracy" }[metric];
-    return seedsPlot(this.curves, { metric, label: metric === "accuracy" ? label : `${label} (nats a token)` });
+    const unit = metric === "accuracy" ? "" : " (nats a token)";
+    return seedsPlot(this.curves, { metric, label: `${label}${unit}`, ...options });
   }
 
   private of(model: string): ComparedRun[] {

@@ -202,6 +202,8 @@ test("seeds become a mean with a band of one sample standard deviation, over the
   assert.deepEqual(band!.y, [5.646, 6.646, 1.354, 0.3542]);
   assert.deepEqual(stored(seedsPlot({ sse: runs }, { band: "range" })).data[0]!.y, [6, 7, 2, 1]);
   assert.equal(stored(seedsPlot({ sse: runs }, { xLabel: "moves" })).layout.xaxis.title.text, "moves");
+  assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10] }).layout.yaxis?.range, [1, 10]);
+  assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10], log: true }).layout.yaxis?.range, [0, 1]);
 });
 
 test("any metric can be plotted; steps without it are left out", () => {

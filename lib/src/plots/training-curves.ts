@@ -44,6 +44,8 @@ export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
   band?: "deviation" | "range";
   /** what the horizontal axis is; default `step` */
   xLabel?: string;
+  /** the ends of the vertical axis, for instance to leave out how all began; default so that all is seen */
+  range?: readonly [low: number, high: number];
 }
 
 /**
@@ -105,6 +107,7 @@ export function seedsPlot(
     band = "deviation",
     log = false,
     xLabel = "step",
+    range,
   }: SeedsPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
@@ -147,11 +150,20 @@ export function seedsPlot(
     ];
   });
   const layout = overSteps(title, label, xLabel);
-  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic) } }, lines.join("\n"));
+  return new Figure(
+    data,
+    { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic), ...ends(range, log) } },
+    lines.join("\n"),
+  );
 }
 
 /** 1, 2, 5 and 10 have a number, as many as can be read. */
 const logarithmic = { type: "log", exponentformat: "power", dtick: "D2" } as const;
+
+/** A fixed axis; plotly wants the logarithms of a logarithmic one. */
+function ends(range: readonly [number, number] | undefined, log: boolean): { range?: number[] } {
+  return range ? { range: range.map((end) => (log ? Math.log10(end) : end)) } : {};
+}
 
 function overSteps(title: string, label: string, xLabel = "step") {
   return {
