@@ -86,6 +86,13 @@
   /** A renderer that looks at every figure it is given. */
   function live(renderer) {
     const drawFirst = renderer.renderModel.bind(renderer);
+    const draw = renderer.createGraph?.bind(renderer);
+    if (draw !== undefined) {
+      renderer.createGraph = (model) => {
+        keepHeight(renderer, model.data[MIME].layout);
+        return draw(model);
+      };
+    }
     let shown;
     let timer;
     renderer.renderModel = async (model) => {
@@ -101,11 +108,20 @@
       }
       const { data, layout = {}, config } = figure;
       const { height = HEIGHT, uirevision = true } = layout;
+      keepHeight(renderer, layout);
       await Plotly.react(renderer.node, data, { ...layout, height, uirevision }, config);
       clearTimeout(timer);
       timer = setTimeout(() => void savePicture(Plotly, renderer, model, figure), QUIET_MS);
     };
     return renderer;
+  }
+
+  /**
+   * Gives a figure's place the figure's height. Plotly forgets the height when it fits a figure to a new width, and measures the
+   * place instead: one that a responsive figure fills, beside a cell's number, is as high as that number.
+   */
+  function keepHeight({ node }, { height = HEIGHT } = {}) {
+    node.style.height = `${height}px`;
   }
 
   /** Adds the figure's picture to the output, as the renderer does for its first: exports of the notebook show it. */

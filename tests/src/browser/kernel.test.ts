@@ -212,6 +212,34 @@ test("a figure that is updated changes in place, as often as it is updated", opt
   );
 });
 
+test("a figure that is a cell's value keeps its height however often the window changes", options, async () => {
+  const cell = await notebook.run(
+    '({ [Symbol.for("Jupyter.display")]: () => ({\n' +
+      '  "application/vnd.plotly.v1+json": {\n' +
+      '    data: [{ y: [1, 3, 2] }], layout: { height: 240, title: { text: "held" } }, config: { responsive: true },\n' +
+      "  },\n" +
+      "}) })",
+  );
+  const plot = cell.locator(".js-plotly-plot");
+  await plot.locator(".gtitle", { hasText: "held" }).waitFor();
+  const drawn = plot.locator(".main-svg").first();
+  const { page } = notebook;
+  const usual = page.viewportSize()!;
+  try {
+    for (const narrower of [40, 80, 120, 0]) {
+      const { width } = (await drawn.boundingBox())!;
+      await page.setViewportSize({ ...usual, width: usual.width - narrower });
+      await until(async () => (await drawn.boundingBox())!.width !== width, "the figure follows the window");
+      // Plotly looks at its place 100 ms later, and the notebook's layout may make it look again.
+      await sleep(400);
+      const { height } = (await drawn.boundingBox())!;
+      assert.ok(Math.abs(height - 240) <= 2, `${narrower} px narrower it is ${height} px high`);
+    }
+  } finally {
+    await page.setViewportSize(usual);
+  }
+});
+
 test("dropdown, text, button, output and boxes work together", options, async () => {
   const cell = await notebook.run(
     "const options = {\n" +
