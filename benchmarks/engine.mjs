@@ -4,11 +4,9 @@
 //
 //   node benchmarks/engine.mjs [--rounds 15] [--quick] [--no-file]
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compare, spread } from "./lib/compare.mjs";
-import { commit, load, machine, resultName } from "./lib/machine.mjs";
+import { load, machine, writeResults } from "./lib/machine.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -157,29 +155,8 @@ for (const model of models) {
   );
 }
 
-const report = {
-  command: ["node benchmarks/engine.mjs", ...process.argv.slice(2)].join(" "),
-  date: new Date().toISOString(),
-  commit: commit(),
-  machine: about,
-  loadAverage: { before: loadBefore, after: load() },
-  native: { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler },
-  peakGflops: spread(peaks),
-  results,
-};
-if (!options["no-file"]) {
-  const folder = join(import.meta.dirname, "results");
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, resultName("engine"));
-  writeFileSync(
-    path,
-    `${JSON.stringify(report, (_, value) => (typeof value === "number" ? Number(value.toPrecision(5)) : value), 2)}\n`,
-  );
-  console.log(`written to ${path}`);
-}
-if (Math.max(loadBefore, report.loadAverage.after) > about.cores) {
-  console.log(`the machine was busy (load ${report.loadAverage.after}): the ratios are fairer than the times`);
-}
+const native = { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler };
+writeResults("engine", { native, peakGflops: spread(peaks), loadBefore, results }, { write: !options["no-file"] });
 
 /**
  * The forward and the backward pass as calls with one or the other set of kernels, and the floating point operations of

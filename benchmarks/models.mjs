@@ -3,21 +3,23 @@
 // npm run bench:models: a training step and a token of RWKV-7 and Meta-State on the native backend, against the same models
 // in PyTorch eager with a C++ operator for the recurrence (benchmarks/peers), against memory bandwidth, and over contexts.
 //
-//   node benchmarks/models.mjs [--sizes 1M,10M,100M] [--rounds 7] [--python /usr/bin/python3] [--contexts 1,4,16,64,256]
-//                              [--no-file]
+//   node benchmarks/models.mjs [--sizes 1M,10M,100M] [--models RWKV-7,Meta-State] [--rounds 7] [--python /usr/bin/python3]
+//                              [--contexts 1,4,16,64,256] [--no-file]
+//
+// A piece of it (one size, one model; --contexts 0 for none) writes a file of its own: a quiet minute is easier to find than ten.
 //
 // Without a Python that has PyTorch and a C++ compiler the rows against it are left out, and said to be.
 
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compare, spread } from "./lib/compare.mjs";
-import { commit, load, machine, resultName } from "./lib/machine.mjs";
-import { PyTorchPeer } from "./lib/pytorch-peer.mjs";
+import { load, machine, writeResults } from "./lib/machine.mjs";
+import { Peer } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
     sizes: { type: "string", default: "1M,10M,100M" },
+    models: { type: "string", default: "RWKV-7,Meta-State" },
     rounds: { type: "string", default: "7" },
     python: { type: "string", default: "python3" },
     contexts: { type: "string", default: "1,4,16,64,256" },
@@ -25,6 +27,8 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds);
+const whole = options.sizes === "1M,10M,100M" && options.models === "RWKV-7,Meta-State";
+const pieceName = whole ? "models" : `models-${options.sizes}-${options.models}`.toLowerCase().replaceAll(",", "-");
 
 /** Sizes as published small RWKV-7 models have them; bytes as tokens, so that the head is no large part. */
 const sizes = {
@@ -60,7 +64,7 @@ for (const size of options.sizes.split(",")) {
     process.exit(2);
   }
   const { batchSize, length, ...shape } = chosen;
-  for (const [name, sse] of variants) {
+  for (const [name, sse] of variants.filter(([of]) => options.models.split(",").includes(of))) {
     const model = ms.createModel({ vocabSize: 256, ...shape, sse }, { seed: 1 });
     const parameters = [...model.parameters.values()].reduce((sum, { size: count }) => sum + count, 0);
     const steps = ms.train(model, ms.data.batches(text, { batchSize, length, seed: 1 }), {
@@ -71,7 +75,10 @@ for (const size of options.sizes.split(",")) {
     });
     const decoding = decoder(model);
     const what = `${name}, ${(parameters / 1e6).toFixed(1)} M parameters`;
-    const peer = await PyTorchPeer.start(options.python, peerConfiguration(model.configuration, batchSize, length));
+    const peer = await Peer.start(options.python, [
+      join(import.meta.dirname, "peers", "pytorch_models.py"),
+      JSON.stringify(peerConfiguration(model.configuration, batchSize, length)),
+    ]);
     if ("reason" in peer) console.log(`PyTorch is left out: ${peer.reason}`);
 
     const ours = { train: () => steps.next(), token: () => decoding.step() };
@@ -85,7 +92,10 @@ for (const size of options.sizes.split(",")) {
         console.log(`${row}, ${what}: ${alone.fastMilliseconds.median.toPrecision(3)} ms`);
         continue;
       }
-      const comparison = await compare(() => peer.run(task), ours[task], { rounds, sampleMilliseconds });
+      const comparison = await compare({ milliseconds: () => peer.run(task) }, ours[task], {
+        rounds,
+        sampleMilliseconds,
+      });
       note({ row, what, size, peer: peer.about, ...comparison });
       const { ratio } = comparison;
       console.log(
@@ -104,27 +114,7 @@ for (const size of options.sizes.split(",")) {
   }
 }
 
-const report = {
-  command: ["node benchmarks/models.mjs", ...process.argv.slice(2)].join(" "),
-  date: new Date().toISOString(),
-  commit: commit(),
-  machine: about,
-  loadAverage: { before: loadBefore, after: load() },
-  native: info,
-  results,
-};
-if (!options["no-file"]) {
-  const folder = join(import.meta.dirname, "results");
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, resultName("models"));
-  const short = (/** @type {string} */ _, /** @type {unknown} */ value) =>
-    typeof value === "number" ? Number(value.toPrecision(5)) : value;
-  writeFileSync(path, `${JSON.stringify(report, short, 2)}\n`);
-  console.log(`written to ${path}`);
-}
-if (Math.max(loadBefore, report.loadAverage.after) > about.cores) {
-  console.log(`the machine was busy (load ${report.loadAverage.after}): the ratios are fairer than the times`);
-}
+writeResults(pieceName, { native: info, loadBefore, results }, { write: !options["no-file"] });
 
 /** @param {object} result */
 function note(result) {
@@ -189,7 +179,10 @@ function bandwidth(what, size, decoding, bytes) {
 function contexts(what, size, model, decoding) {
   const chunk = 1024;
   let read = 0;
-  for (const thousands of options.contexts.split(",").map(Number)) {
+  for (const thousands of options.contexts
+    .split(",")
+    .map(Number)
+    .filter((count) => count > 0)) {
     for (; read < thousands * 1024; read += chunk) {
       const at = read % (text.length - chunk);
       decoding.read([[...text.subarray(at, at + chunk)].map((token) => token % model.configuration.vocabSize)]);

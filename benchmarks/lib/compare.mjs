@@ -38,11 +38,18 @@ export function spread(values) {
 }
 
 /**
+ * What is measured: a function, which may return a promise; or one that measures itself and gives the milliseconds of a call,
+ * as a process does that answers through a pipe, whose own time is not its work's.
+ *
+ * @typedef {(() => unknown) | {milliseconds: () => number | Promise<number>}} Contender
+ */
+
+/**
  * Runs two contenders in turn and compares their times round by round: what else the machine does at the time, and its
  * clock rate, then strike both. Who begins changes with every round. A sample is as many calls as last `sampleMilliseconds`.
  *
- * @param {() => unknown} slow the one that is expected to be slower; may return a promise
- * @param {() => unknown} fast
+ * @param {Contender} slow the one that is expected to be slower
+ * @param {Contender} fast
  * @param {{rounds?: number, sampleMilliseconds?: number}} [options]
  * @returns {Promise<Comparison>}
  */
@@ -50,7 +57,7 @@ export async function compare(slow, fast, { rounds = 15, sampleMilliseconds = 20
   const contenders = [slow, fast];
   const calls = [];
   for (const contender of contenders) {
-    await contender(); // compiles what is compiled at first use
+    await time(contender, 1); // compiles what is compiled at first use
     const once = await time(contender, 1);
     calls.push(Math.max(1, Math.min(10000, Math.ceil(sampleMilliseconds / Math.max(once, 1e-3)))));
   }
@@ -73,11 +80,16 @@ export async function compare(slow, fast, { rounds = 15, sampleMilliseconds = 20
 }
 
 /**
- * @param {() => unknown} contender
+ * @param {Contender} contender
  * @param {number} calls
  * @returns {Promise<number>} milliseconds of all calls together
  */
 async function time(contender, calls) {
+  if (typeof contender !== "function") {
+    let sum = 0;
+    for (let call = 0; call < calls; ++call) sum += await contender.milliseconds();
+    return sum;
+  }
   const begin = performance.now();
   for (let call = 0; call < calls; ++call) {
     const result = contender();

@@ -25,6 +25,13 @@ test("a contender that takes four times as long is seen to", async (t) => {
   assert.ok(callsPerSample[1] > callsPerSample[0]);
 });
 
+test("one that measures itself is taken at its word", async () => {
+  const answers = { milliseconds: async () => Promise.resolve(3) };
+  const { slowMilliseconds, ratio } = await compare({ milliseconds: () => 6 }, answers, { rounds: 3 });
+  assert.equal(slowMilliseconds.median, 6);
+  assert.equal(ratio.median, 2);
+});
+
 test("contenders take turns, and who begins changes", async () => {
   /** @type {string[]} */
   const order = [];

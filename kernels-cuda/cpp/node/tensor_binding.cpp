@@ -83,6 +83,28 @@ Napi::Value binary(const Napi::CallbackInfo& info) {
   });
 }
 
+/// binaryFlat(function, a, b, y): a and b have as many values as y, or one each. Lists of axes would take as long to read as
+/// a small op takes in all.
+Napi::Value binaryFlat(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const int function = numbered(call, "function", static_cast<int64_t>(Binary::count));
+  int64_t aLength, bLength, length;
+  const float* a = call.anyFloats("a", aLength);
+  const float* b = call.anyFloats("b", bLength);
+  float* y = call.anyFloats("y", length);
+  if ((aLength != length && aLength != 1) || (bLength != length && bLength != 1)) {
+    throw Napi::RangeError::New(info.Env(), "a has " + std::to_string(aLength) + " values, b " +
+                                                std::to_string(bLength) + ": they must have one, or the " +
+                                                std::to_string(length) + " of y");
+  }
+  const int64_t aStep = aLength == length ? 1 : 0, bStep = bLength == length ? 1 : 0;
+  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
+    Runs(length, 1).each(pool, [&](int64_t from, int64_t to, int64_t) {
+      if (from < to) path.tensors.binary(function, to - from, a + from * aStep, aStep, b + from * bStep, bStep, y + from);
+    });
+  });
+}
+
 /// integerBinary(function, axes, aStrides, bStrides, a, b, y), of int32; overflow wraps.
 Napi::Value integerBinary(const Napi::CallbackInfo& info) {
   Call call(info);
@@ -291,6 +313,7 @@ Napi::Value topK(const Napi::CallbackInfo& info) {
 void defineTensors(Napi::Object& exports) {
   define<unary>(exports, "unary");
   define<binary>(exports, "binary");
+  define<binaryFlat>(exports, "binaryFlat");
   define<integerBinary>(exports, "integerBinary");
   define<compare>(exports, "compare");
   define<reduce>(exports, "reduce");

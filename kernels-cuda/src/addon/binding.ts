@@ -299,6 +299,8 @@ export interface TensorFunctions {
     b: Float32Array,
     y: Float32Array,
   ): void;
+  /** The same where a and b have as many values as y, or one each. */
+  binaryFlat(function_: number, a: Float32Array, b: Float32Array, y: Float32Array): void;
   /** Of int32; overflow wraps. Functions are numbered there. */
   integerBinary(
     function_: number,

@@ -5,6 +5,9 @@ import type { Cells, NativeBinding } from "../addon/binding.js";
 import { isCellType, type NativeBackend } from "../backend/native-backend.js";
 import { areCells, areFloats, sizeOf, type NativeBodies } from "./native-kernel.js";
 
+/** Adjacent values up to this many are copied by JavaScript before a call of the addon has begun. */
+const shortRun = 4096;
+
 /** How far apart the entries along each axis are. */
 function stridesOf(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
@@ -49,7 +52,12 @@ function copied(
   const y = backend.makeCells(shape, x.dtype);
   if (y.cells.length === 0) return y;
   const { axes, steps } = packed(lengths, strides);
-  binding.copyStrided(axes, steps, offset, backend.cells(x), y.cells);
+  const from = backend.cells(x);
+  if (axes.length === 1 && steps[0] === 1 && y.cells.length <= shortRun) {
+    y.cells.set(from.subarray(offset, offset + y.cells.length));
+  } else {
+    binding.copyStrided(axes, steps, offset, from, y.cells);
+  }
   return y;
 }
 

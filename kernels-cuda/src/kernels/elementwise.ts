@@ -1,5 +1,5 @@
 /** tfjs's functions of single elements, with broadcasting: arithmetic, comparisons, conversions. */
-import { broadcast_util, type DataType } from "@tensorflow/tfjs-core";
+import { broadcast_util, util, type DataType, type TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import { isCellType } from "../backend/native-backend.js";
 import { areCells, areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
@@ -94,19 +94,31 @@ export function broadcastAxes(a: readonly number[], b: readonly number[], shape:
   return axes.length > 0 ? { axes, aStrides, bStrides } : { axes: [1], aStrides: [0], bStrides: [0] };
 }
 
+/** The shape of a result; equal ones, the most frequent by far, need no arithmetic. Throws when they do not fit. */
+function broadcastShape(a: TensorInfo, b: TensorInfo): number[] {
+  return util.arraysEqual(a.shape, b.shape) ? a.shape : broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+}
+
 function binary(name: string, index: number): NativeBody {
   const integer = integerNames.indexOf(name);
   return (binding, backend, { a, b }) => {
     if (!a || !b || a.dtype !== b.dtype) return undefined;
     if (a.dtype !== "float32" && !(a.dtype === "int32" && integer >= 0)) return undefined;
-    const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    if (sizeOf(shape) === 0) return undefined;
-    const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
+    const shape = broadcastShape(a, b);
+    const size = sizeOf(shape);
+    if (size === 0) return undefined;
     if (a.dtype === "float32") {
       const y = backend.makeFloats(shape);
-      binding.binary(index, axes, aStrides, bStrides, backend.floats(a), backend.floats(b), y.floats);
+      const [left, right] = [backend.floats(a), backend.floats(b)];
+      if ((left.length === size || left.length === 1) && (right.length === size || right.length === 1)) {
+        binding.binaryFlat(index, left, right, y.floats);
+        return y.info;
+      }
+      const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
+      binding.binary(index, axes, aStrides, bStrides, left, right, y.floats);
       return y.info;
     }
+    const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
     const values = new Int32Array(sizeOf(shape));
     binding.integerBinary(integer, axes, aStrides, bStrides, backend.integers(a), backend.integers(b), values);
     return backend.makeTensorInfo(shape, "int32", values);
@@ -116,7 +128,7 @@ function binary(name: string, index: number): NativeBody {
 function comparison(index: number): NativeBody {
   return (binding, backend, { a, b }) => {
     if (!a || !b || !areCells(a, b)) return undefined;
-    const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const shape = broadcastShape(a, b);
     const values = new Uint8Array(sizeOf(shape));
     if (values.length > 0) {
       const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
@@ -141,7 +153,7 @@ const addN: NativeBody = (binding, backend, inputs) => {
   const [first, second, ...rest] = terms;
   if (!first || !second || !areFloats(...terms) || sizeOf(first.shape) === 0) return undefined;
   const y = backend.makeFloats(first.shape);
-  const add = (a: Float32Array, b: Float32Array): void => binding.binary(0, [a.length], [1], [1], a, b, y.floats);
+  const add = (a: Float32Array, b: Float32Array): void => binding.binaryFlat(0, a, b, y.floats);
   add(backend.floats(first), backend.floats(second));
   for (const term of rest) add(y.floats, backend.floats(term));
   return y.info;

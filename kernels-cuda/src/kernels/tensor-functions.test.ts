@@ -133,6 +133,7 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     reduce: [0, 2, 3, 4, f(24), f(8), 1],
     softmax: [2, 4, f(8), f(8)],
     copyStrided: [[2, 3], [1, 2], 0, f(6), f(6)],
+    binaryFlat: [0, f(8), f(1), f(8)],
     integerBinary: [0, [2, 4], [4, 1], [0, 1], new Int32Array(8), new Int32Array(4), new Int32Array(8)],
     compare: [0, [2, 4], [4, 1], [0, 1], f(8), f(4), new Uint8Array(8)],
     extremumPlaces: [true, 2, 3, 4, f(24), new Int32Array(8)],

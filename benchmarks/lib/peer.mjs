@@ -1,12 +1,11 @@
 // @ts-check
-// The models in PyTorch, in a process of its own that does one step when it is asked to.
+// A contender in a process of its own, which does one task when it is asked to and says how long it took.
 
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** A model of benchmarks/peers/pytorch_models.py, waiting for tasks. */
-export class PyTorchPeer {
+/** A program of benchmarks/peers, waiting for tasks: its first line tells about it, in JSON; each later one answers one. */
+export class Peer {
   /** @type {import("node:child_process").ChildProcess} */
   #process;
   /** @type {AsyncIterator<string>} */
@@ -15,7 +14,7 @@ export class PyTorchPeer {
   /**
    * @param {import("node:child_process").ChildProcess} process
    * @param {AsyncIterator<string>} lines
-   * @param {{torch: string, threads: number, parameters: number}} about
+   * @param {Record<string, string | number>} about
    */
   constructor(process, lines, about) {
     this.#process = process;
@@ -24,36 +23,35 @@ export class PyTorchPeer {
   }
 
   /**
-   * Starts it; compiling the operator takes a minute the first time.
+   * Starts it. One that compiles an operator takes a minute the first time.
    *
-   * @param {string} python
-   * @param {object} configuration
-   * @returns {Promise<PyTorchPeer | {reason: string}>}
+   * @param {string} command
+   * @param {string[]} args
+   * @returns {Promise<Peer | {reason: string}>}
    */
-  static async start(python, configuration) {
-    const script = join(import.meta.dirname, "..", "peers", "pytorch_models.py");
-    const child = spawn(python, [script, JSON.stringify(configuration)], { stdio: ["pipe", "pipe", "pipe"] });
+  static async start(command, args) {
+    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
     let errors = "";
     child.stderr.on("data", (part) => (errors += part));
     const failed = new Promise((resolve) => child.on("error", (error) => resolve({ reason: error.message })));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const first = lines.next().then(({ value, done }) => {
       if (done) return { reason: errors.trim().split("\n").at(-1) ?? "it ended" };
-      return new PyTorchPeer(child, lines, JSON.parse(value));
+      return new Peer(child, lines, JSON.parse(value));
     });
-    return /** @type {Promise<PyTorchPeer | {reason: string}>} */ (Promise.race([failed, first]));
+    return /** @type {Promise<Peer | {reason: string}>} */ (Promise.race([failed, first]));
   }
 
   /**
-   * One training step, or one token; its milliseconds as the process measured them.
+   * One task; its milliseconds as the process measured them.
    *
-   * @param {"train" | "token"} task
+   * @param {string} task a word or several that the program knows
    * @returns {Promise<number>}
    */
   async run(task) {
     this.#process.stdin?.write(`${task}\n`);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error("the PyTorch process ended");
+    if (done) throw new Error(`the process ended at "${task}"`);
     return Number(value);
   }
 

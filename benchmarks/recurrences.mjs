@@ -1,0 +1,184 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run bench:recurrences: what share of the measured float32 FMA peak Wkv7 and MetaPass reach over shapes, forward and back.
+//
+//   node benchmarks/recurrences.mjs [--rounds 5] [--ops Wkv7,MetaPass] [--head-sizes 16,32,64,128] [--times 64,256,1024]
+//                                   [--heads 1,2,4,12] [--no-file]
+//
+// The addon is called itself: of a small op tfjs takes more time than the kernel does, which `npm run bench:small-ops` tells.
+
+import { parseArgs } from "node:util";
+import { spread } from "./lib/compare.mjs";
+import { load, machine, writeResults } from "./lib/machine.mjs";
+import { loadAddon } from "@metastate/kernels-cuda";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    ops: { type: "string", default: "Wkv7,MetaPass" },
+    "head-sizes": { type: "string", default: "16,32,64,128" },
+    times: { type: "string", default: "64,256,1024" },
+    heads: { type: "string", default: "1,2,4,12" },
+    "no-file": { type: "boolean", default: false },
+  },
+});
+const numbers = (/** @type {string} */ list) => list.split(",").map(Number);
+const rounds = Number(options.rounds);
+const sampleMilliseconds = 20;
+const interval = 16;
+
+const addon = loadAddon();
+if (!("binding" in addon)) throw new Error(addon.reason);
+const { binding } = addon;
+const info = binding.info();
+const about = machine();
+const loadBefore = load();
+console.log(`${about.cpu}, ${about.cores} cores; ${info.simd}, ${info.threads} threads; load ${loadBefore}`);
+console.log("share of the FMA peak measured beside it, median (quartiles); GFLOP/s");
+
+let seed = 1;
+/** Values that leave states as small as a model's: uniform in [low, high). */
+const uniform = (/** @type {number} */ length, /** @type {number} */ low, /** @type {number} */ high) =>
+  Float32Array.from({ length }, () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return low + ((high - low) * seed) / 2 ** 32;
+  });
+const zeros = (/** @type {number} */ length) => new Float32Array(length);
+
+/** @type {object[]} */
+const results = [];
+for (const op of options.ops.split(",")) {
+  const passes = { Wkv7: wkv7, MetaPass: metaPass }[op];
+  if (!passes) throw new Error(`--ops has "${op}": give Wkv7, MetaPass or both`);
+  for (const headSize of numbers(options["head-sizes"])) {
+    for (const time of numbers(options.times)) {
+      for (const heads of numbers(options.heads)) {
+        const shape = { batch: 1, time, heads, headSize, checkpointInterval: interval };
+        const told = Object.entries(passes(shape)).map(([pass, { flops, run }]) => {
+          const { share, gflops } = measured(flops, run);
+          results.push({ op, pass, shape: [1, time, heads, headSize], share, gflops });
+          const percent = [share.median, share.low, share.high].map((value) => (100 * value).toFixed(0));
+          return `${pass} ${percent[0]} % (${percent[1]}–${percent[2]}), ${gflops.median.toFixed(0)}`;
+        });
+        console.log(`${op} [1, ${time}, ${heads}, ${headSize}]: ${told.join("; ")}`);
+      }
+    }
+  }
+}
+writeResults("recurrences", { native: info, loadBefore, results }, { write: !options["no-file"] });
+
+/**
+ * A kernel's rate and the peak in turn, so that the clock rate is that of both.
+ *
+ * @param {number} flops of a call
+ * @param {() => void} run
+ */
+function measured(flops, run) {
+  run();
+  let calls = 1;
+  for (let took = 0; took < sampleMilliseconds / 2; calls *= 2) took = timeOf(run, calls);
+  const shares = [];
+  const rates = [];
+  for (let round = 0; round < rounds; ++round) {
+    const peak = binding.measurePeak(sampleMilliseconds);
+    const rate = (flops * calls) / 1e6 / timeOf(run, calls);
+    rates.push(rate);
+    shares.push(rate / peak);
+  }
+  return { share: spread(shares), gflops: spread(rates) };
+}
+
+/**
+ * @param {() => void} run
+ * @param {number} calls
+ */
+function timeOf(run, calls) {
+  const begin = performance.now();
+  for (let call = 0; call < calls; ++call) run();
+  return performance.now() - begin;
+}
+
+/** @typedef {{batch: number, time: number, heads: number, headSize: number, checkpointInterval: number}} Shape */
+
+/** @param {Shape} shape */
+function sizes({ time, heads, headSize }) {
+  const steps = time * heads * headSize;
+  const state = heads * headSize ** 2;
+  return { steps, state, checkpoints: Math.ceil(time / interval) * state, elements: time * state };
+}
+
+/** @param {Shape} shape operands as a model makes them: a removal key of about unit length, half of which is put back */
+function operands(shape) {
+  const { steps } = sizes(shape);
+  const a = uniform(steps, -1, 1).map((value) => value * Math.sqrt(3 / shape.headSize));
+  return {
+    r: uniform(steps, -1, 1),
+    w: uniform(steps, 0.545, 0.999),
+    k: uniform(steps, -1, 1),
+    v: uniform(steps, -1, 1),
+    a,
+    b: a.map((value) => -value / 2),
+  };
+}
+
+/**
+ * The passes of Wkv7: 9 floating point operations for each element of the state and step forward; 26 backward, of which 7
+ * compute the states again.
+ *
+ * @param {Shape} shape
+ */
+function wkv7(shape) {
+  const { steps, state, checkpoints, elements } = sizes(shape);
+  const given = operands(shape);
+  const inputs = { ...given, state: uniform(state, -1, 1) };
+  const outputs = { y: zeros(steps), finalState: zeros(state), checkpoints: zeros(checkpoints) };
+  const adjoints = { dy: uniform(steps, -1, 1), dFinalState: uniform(state, -1, 1), checkpoints: outputs.checkpoints };
+  const [dr, dw, dk, dv, da, db] = Array.from({ length: 6 }, () => zeros(steps));
+  const gradients = { dr, dw, dk, dv, da, db, dState: zeros(state) };
+  return {
+    forward: { flops: 9 * elements, run: () => binding.wkv7Forward(shape, inputs, outputs) },
+    backward: { flops: 26 * elements, run: () => binding.wkv7Backward(shape, { ...given, ...adjoints }, gradients) },
+  };
+}
+
+/**
+ * The passes of MetaPass, which are two recurrences.
+ *
+ * @param {Shape} of
+ */
+function metaPass(of) {
+  const shape = { ...of, epsilon: 1e-5 };
+  const { steps, state, checkpoints, elements } = sizes(of);
+  const channels = of.heads * of.headSize;
+  const given = {
+    ...operands(of),
+    x: uniform(steps, -1, 1),
+    q: uniform(steps, -1, 1),
+    readGain: uniform(channels, 0.5, 1),
+    memoryGain: uniform(channels, 0.5, 1),
+  };
+  const saved = {
+    u: zeros(steps),
+    o: zeros(steps),
+    wkvCheckpoints: zeros(checkpoints),
+    metaCheckpoints: zeros(checkpoints),
+  };
+  const inputs = { ...given, wkv: uniform(state, -1, 1), meta: uniform(state, -1, 1) };
+  const outputs = { added: zeros(steps), metaAfter: zeros(state), ...saved };
+  const adjoints = { dAdded: uniform(steps, -1, 1), dMetaAfter: uniform(state, -1, 1) };
+  const [dr, dw, dk, dv, da, db, dx, dq] = Array.from({ length: 8 }, () => zeros(steps));
+  const gradients = {
+    ...{ dr, dw, dk, dv, da, db, dx, dq },
+    dReadGain: zeros(channels),
+    dMemoryGain: zeros(channels),
+    dWkv: zeros(state),
+    dMeta: zeros(state),
+  };
+  return {
+    forward: { flops: 18 * elements, run: () => binding.metaPassForward(shape, inputs, outputs) },
+    backward: {
+      flops: 52 * elements,
+      run: () => binding.metaPassBackward(shape, { ...given, ...saved, ...adjoints }, gradients),
+    },
+  };
+}

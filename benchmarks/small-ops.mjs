@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run bench:small-ops: one op on a few values, from its call to its result, on the native backend, on tfjs's cpu backend and
+// in PyTorch. What counts here is everything but arithmetic: tfjs itself, the way into the addon, memory for the result.
+//
+//   node benchmarks/small-ops.mjs [--rounds 9] [--python /usr/bin/python3] [--no-file]
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compare } from "./lib/compare.mjs";
+import { load, machine, writeResults } from "./lib/machine.mjs";
+import { Peer } from "./lib/peer.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "9" },
+    python: { type: "string", default: "python3" },
+    "no-file": { type: "boolean", default: false },
+  },
+});
+const rounds = Number(options.rounds);
+const ops = ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 4096"];
+/** Calls of one task, for some milliseconds. */
+const count = 2000;
+
+const folder = join(import.meta.dirname, "peers");
+const native = await started(process.execPath, [join(folder, "small-ops.mjs"), "native"]);
+const peers = [
+  await started(process.execPath, [join(folder, "small-ops.mjs"), "cpu"]),
+  await started(options.python, [join(folder, "small_ops.py")]),
+].filter((peer) => peer !== undefined);
+if (!native) process.exit(1);
+
+const loadBefore = load();
+const about = machine();
+console.log(`${about.cpu}, ${about.cores} cores, Node ${about.node}; load ${loadBefore}; microseconds an op`);
+/** @type {object[]} */
+const results = [];
+for (const op of ops) {
+  // Until V8 has compiled it for good.
+  for (let call = 0; call < 5; ++call)
+    for (const contender of [native, ...peers]) await contender.run(`${op} ${count}`);
+  for (const peer of peers) {
+    const task = (/** @type {Peer} */ of) => ({ milliseconds: () => of.run(`${op} ${count}`) });
+    const found = await compare(task(peer), task(native), { rounds, sampleMilliseconds: 10 });
+    const microseconds = (/** @type {number} */ milliseconds) => ((1000 * milliseconds) / count).toFixed(2);
+    results.push({ op, peer: peer.about, count, ...found });
+    const { ratio, slowMilliseconds: theirs, fastMilliseconds: ours } = found;
+    console.log(
+      `${op.padEnd(9)} native ${microseconds(ours.median)}, ${peer.about.name} ${microseconds(theirs.median)}: ` +
+        `${ratio.median.toFixed(2)} times as fast (quartiles ${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
+    );
+  }
+}
+for (const peer of [native, ...peers]) peer.stop();
+writeResults("small-ops", { loadBefore, results }, { write: !options["no-file"] });
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+async function started(command, args) {
+  const peer = await Peer.start(command, args);
+  if (!("reason" in peer)) return peer;
+  console.log(`left out: ${command} ${args.join(" ")}: ${peer.reason}`);
+  return undefined;
+}
