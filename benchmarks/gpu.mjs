@@ -1,47 +1,62 @@
 #!/usr/bin/env node
 // @ts-check
-// The backend `cuda` on this machine's GPU: matrix products, memory, the overhead of a small op, Wkv7, training steps and
-// decoding of Meta-State models. Times are the GPU's own between two events, or of the clock where the host takes part.
+// The backend `cuda` on this machine's GPU beside PyTorch on the same: matrix products, memory, the overhead of a small op,
+// Wkv7 (beside flash-linear-attention's chunk_rwkv7, where Python has fla), training steps and decoding of Meta-State models.
 //
-//   node benchmarks/gpu.mjs [--report file.json] [--emulated] [--quick]
+//   node benchmarks/gpu.mjs [--quick] [--minutes 8] [--report file.json] [--resume] [--python python3] [--emulated] [words]
 //
-// --emulated with --quick shows on a machine without a GPU that it runs; its figures mean nothing.
+// Each part is a process with a limit of time, ours and PyTorch's in turn, and the report is written after each figure: what
+// crashes or hangs costs its own figures. A word chooses parts by a part of their name; --resume runs those that did not end.
+// --quick takes fewer sizes and rounds. --emulated with --quick shows on a machine without a GPU that it runs; its figures
+// mean nothing.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runLimited } from "../scripts/lib/gpu-test-file.mjs";
 import { commit, machine } from "./lib/machine.mjs";
 
-const { values: options } = parseArgs({
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
   options: {
     report: { type: "string", default: join(import.meta.dirname, "results", "gpu.json") },
+    python: { type: "string", default: "python3" },
+    minutes: { type: "string", default: "60" },
+    resume: { type: "boolean", default: false },
     emulated: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
   },
 });
-const ms = await import("metastate");
-const tf = await import("@tensorflow/tfjs-core");
-const kernels = await import("@metastate/kernels-cuda");
+const end = performance.now() + 60_000 * Number(options.minutes);
+const plan = gpuPlan(options);
 
-const addon = kernels.loadCudaAddon({ emulated: options.emulated });
-if (!("binding" in addon)) {
-  console.error(`the GPU cannot be measured: ${addon.reason}\n${addon.remedy}`);
-  process.exit(2);
-}
-const { binding, device } = addon;
-ms.registerEngine(options.emulated ? kernels.cudaEmulatedEngine : kernels.cudaEngine);
-const engine = await ms.startEngine({ backend: options.emulated ? "cuda-emulated" : "cuda", log: () => {} });
-const rounds = options.quick ? 1 : 20;
+/** @typedef {Record<string, unknown> & {what: string, case: string, milliseconds?: number, peer?: string}} Figure */
+/** @typedef {{name: string, by: string, ended: boolean, seconds: number, problem?: string, figures: Figure[]}} Part */
 
-/** @type {object[]} */
-const results = [];
-/** @param {string} what @param {Record<string, unknown>} figures */
-function tell(what, figures) {
-  results.push({ what, ...figures });
-  const told = Object.entries(figures).map(
-    ([name, value]) => `${name} ${typeof value === "number" ? round(value) : value}`,
-  );
-  console.log(`${what}: ${told.join(", ")}`);
+/** @type {{about?: object, parts?: Part[]}} */
+const earlier = options.resume && existsSync(options.report) ? JSON.parse(readFileSync(options.report, "utf8")) : {};
+/** @type {Record<string, unknown>} */
+const about = { ...earlier.about };
+/** @type {Part[]} */
+const parts = (earlier.parts ?? []).filter(({ ended }) => ended);
+
+/** Times of the others by ours, where both have the same case. */
+function ratios() {
+  const all = parts.flatMap(({ by, figures }) => figures.map((figure) => ({ ...figure, by })));
+  return all
+    .filter(({ by, milliseconds }) => by === "ours" && milliseconds)
+    .flatMap((mine) =>
+      all
+        .filter(
+          (other) => other.by !== "ours" && other.what === mine.what && other.case === mine.case && other.milliseconds,
+        )
+        .map((other) => ({
+          what: mine.what,
+          case: mine.case,
+          peer: other.peer ?? other.by,
+          timesAsFast: round(Number(other.milliseconds) / Number(mine.milliseconds)),
+        })),
+    );
 }
 
 /** @param {number} value */
@@ -49,172 +64,121 @@ function round(value) {
   return Number(value.toPrecision(4));
 }
 
-/**
- * Milliseconds of one call on the GPU: the least of several samples, after a warm-up.
- *
- * @param {() => unknown} run
- * @param {number} [calls] in a sample
- */
-async function onGpu(run, calls = options.quick ? 1 : 10) {
-  const once = () => tf.tidy(() => void run());
-  once();
-  let least = Infinity;
-  for (let round = 0; round < rounds; round++) {
-    const stop = binding.startTimer();
-    for (let call = 0; call < calls; call++) once();
-    least = Math.min(least, (await stop()) / calls);
-  }
-  return least;
+/** Writes what is known by now, as JSON and as text. */
+function write() {
+  const report = {
+    command: ["node benchmarks/gpu.mjs", ...process.argv.slice(2)].join(" "),
+    date: new Date().toISOString(),
+    commit: commit(),
+    machine: machine(),
+    about,
+    ratios: ratios(),
+    parts,
+  };
+  mkdirSync(dirname(resolve(options.report)), { recursive: true });
+  writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
+  const text = [
+    JSON.stringify(about, null, 2),
+    ...parts.flatMap(({ name, by, problem, figures }) => [
+      `\n${name}, ${by}${problem ? `: ${problem}` : ""}`,
+      ...figures.map((figure) => `  ${inWords(figure)}`),
+    ]),
+    "\ntimes as fast as",
+    ...ratios().map(({ what, case: of, peer, timesAsFast }) => `  ${timesAsFast}  ${what}, ${of}: ${peer}`),
+  ];
+  writeFileSync(`${options.report.replace(/\.json$/, "")}.txt`, `${text.join("\n")}\n`);
 }
 
-/** Milliseconds of one call by the clock, the GPU's work included. @param {() => Promise<unknown> | unknown} run */
-async function byClock(run, calls = options.quick ? 1 : 10) {
-  await run();
-  binding.synchronize();
-  let least = Infinity;
-  for (let round = 0; round < Math.min(rounds, 5); round++) {
+/** @param {Figure} figure */
+function inWords({ what, case: of, ...figures }) {
+  const told = Object.entries(figures).map(
+    ([name, value]) => `${name} ${typeof value === "number" ? round(value) : value}`,
+  );
+  return `${what}, ${of}: ${told.join(", ")}`;
+}
+
+for (const name of Object.keys(plan).filter(
+  (name) => words.length === 0 || words.some((word) => name.includes(word)),
+)) {
+  for (const by of /** @type {const} */ (["ours", "PyTorch"])) {
+    if (parts.some((part) => part.name === name && part.by === by)) continue;
+    const left = (end - performance.now()) / 1000;
+    if (left < 5) {
+      console.log(`${name}, ${by}: not run, the time is up (--resume goes on)`);
+      continue;
+    }
     const begin = performance.now();
-    for (let call = 0; call < calls; call++) await run();
-    binding.synchronize();
-    least = Math.min(least, (performance.now() - begin) / calls);
-  }
-  return least;
-}
-
-for (const precision of engine.precisions) {
-  engine.setPrecision(precision);
-  for (const size of options.quick ? [32] : [256, 512, 1024, 2048, 4096, 8192]) {
-    const [a, b] = [1, 2].map((seed) => tf.randomNormal([size, size], 0, 1, "float32", seed));
-    const milliseconds = await onGpu(() => tf.matMul(/** @type {any} */ (a), /** @type {any} */ (b)));
-    tell("matrix product", { precision, size, milliseconds, gflops: (2 * size ** 3) / 1e6 / milliseconds });
-    tf.dispose([a, b]);
-  }
-}
-engine.setPrecision("float32");
-
-const bytes = options.quick ? 2 ** 12 : 2 ** 30;
-const large = tf.ones([bytes / 4]);
-const milliseconds = await onGpu(() => tf.relu(large));
-tell("element-wise, memory read and written", {
-  bytes,
-  milliseconds,
-  gigabytesPerSecond: (2 * bytes) / 1e6 / milliseconds,
-});
-large.dispose();
-
-const one = tf.ones([1]);
-tell("one small op, JS to JS, launched only", {
-  microseconds: 1000 * (await byClock(() => tf.tidy(() => void tf.relu(one)), options.quick ? 1 : 2000)),
-});
-tell("one small op and its value", {
-  microseconds:
-    1000 *
-    (await byClock(async () => {
-      const y = tf.relu(one);
-      await y.data();
-      y.dispose();
-    })),
-});
-one.dispose();
-
-for (const shape of options.quick
-  ? [[1, 17, 1, 16]]
-  : [
-      [8, 512, 12, 64],
-      [8, 4096, 12, 64],
-      [1, 4096, 32, 64],
-      [1, 1, 32, 64],
-    ]) {
-  const [batch, time, heads, size] = /** @type {[number, number, number, number]} */ (shape);
-  const draw = (/** @type {number} */ low, /** @type {number} */ high) => tf.randomUniform(shape, low, high);
-  const names = ["r", "k", "v", "a", "b"];
-  const reach = 1 / Math.sqrt(size);
-  const inputs = Object.fromEntries(names.map((name) => [name, draw(-reach, reach)]));
-  inputs["w"] = draw(0.6, 0.999);
-  inputs["state"] = tf.zeros([batch, heads, size, size]);
-  const tokens = batch * time;
-  const run = (/** @type {string} */ name, /** @type {object} */ given, checkpointInterval = 16) =>
-    /** @type {any} */ (tf.engine()).runKernel(name, given, { checkpointInterval });
-  try {
-    const forward = await onGpu(() => run("Wkv7", inputs, 0));
-    tell("Wkv7 forward", { shape: shape.join("×"), milliseconds: forward, tokensPerSecond: (1000 * tokens) / forward });
-    const [y, finalState, checkpoints] = run("Wkv7", inputs);
-    const given = { ...inputs, checkpoints, dy: y, dFinalState: finalState };
-    const backward = await onGpu(() => run("Wkv7Grad", given));
-    tell("Wkv7 backward", {
-      shape: shape.join("×"),
-      milliseconds: backward,
-      tokensPerSecond: (1000 * tokens) / backward,
+    /** @type {Part} */
+    const part = { name, by, ended: false, seconds: 0, figures: [] };
+    parts.push(part);
+    const asked = JSON.stringify({ part: name, quick: options.quick, emulated: options.emulated, ...plan[name] });
+    const [command, script] =
+      by === "ours" ? [process.execPath, "lib/gpu-measures.mjs"] : [options.python, "peers/pytorch_gpu.py"];
+    const ended = await runLimited(command, [join(import.meta.dirname, script), asked], {
+      seconds: Math.min(left, by === "ours" ? 90 : 120),
+      onLine(line) {
+        if (!line.startsWith("{")) return;
+        const said = JSON.parse(line);
+        if (said.about) {
+          about[by] = said.about;
+          return;
+        }
+        if (said.configuration) {
+          Object.assign(plan[name] ?? {}, { configuration: said.configuration });
+          return;
+        }
+        part.figures.push(said);
+        console.log(`${by}: ${inWords(said)}`);
+        write();
+      },
     });
-    tf.dispose([y, finalState, checkpoints]);
-  } catch (error) {
-    tell("Wkv7", { shape: shape.join("×"), failed: error instanceof Error ? error.message : String(error) });
-  }
-  tf.dispose(inputs);
-}
-
-/** Parameters grow about as layers × 14 width². */
-const sizes = options.quick
-  ? [{ name: "tiny", width: 32, layers: 1, headSize: 16, batchSize: 1, length: 8 }]
-  : [
-      { name: "1 M", width: 128, layers: 4, headSize: 64, batchSize: 16, length: 256 },
-      { name: "10 M", width: 320, layers: 7, headSize: 64, batchSize: 16, length: 512 },
-      { name: "100 M", width: 768, layers: 12, headSize: 64, batchSize: 8, length: 512 },
-    ];
-for (const { name, batchSize, length, ...configuration } of sizes) {
-  try {
-    const model = ms.createModel({ vocabSize: 256, ...configuration }, { seed: 1 });
-    let parameters = 0;
-    for (const variable of model.parameters.values()) parameters += variable.size;
-    const text = Int32Array.from({ length: 65536 }, (_, i) => (i * 7919) % 251);
-    const steps = ms.train(model, ms.data.batches(text, { batchSize, length, seed: 1 }), {
-      steps: Number.MAX_SAFE_INTEGER,
-      warmup: 0,
-      schedule: "constant",
-      learningRate: 1e-5,
-    });
-    const step = await byClock(() => steps.next(), options.quick ? 1 : 5);
-    await steps.return();
-    tell("training step", {
-      model: name,
-      parameters,
-      batchSize,
-      length,
-      milliseconds: step,
-      tokensPerSecond: (1000 * batchSize * length) / step,
-    });
-    let state = model.forward([[1]]).state;
-    const decode = await byClock(async () => {
-      const next = model.forward([[1]], state);
-      state.dispose();
-      await next.logits.data();
-      next.logits.dispose();
-      state = next.state;
-    });
-    state.dispose();
-    tell("decoding, one token", {
-      model: name,
-      parameters,
-      milliseconds: decode,
-      tokensPerSecond: 1000 / decode,
-      gigabytesPerSecond: (4 * parameters) / 1e6 / decode,
-    });
-  } catch (error) {
-    tell("model", { model: name, failed: error instanceof Error ? error.message : String(error) });
+    part.seconds = round((performance.now() - begin) / 1000);
+    const error = ended.errors.trim().split("\n").slice(-3).join(" ");
+    if (ended.how || ended.status !== 0)
+      part.problem = [ended.how ?? `ended with status ${ended.status}`, error].join(": ");
+    // Refused: the same next time.
+    part.ended = !part.problem || ended.status === 2;
+    if (part.problem) console.log(`${by}, ${name}: ${part.problem}`);
+    write();
   }
 }
-
-const report = {
-  command: ["node benchmarks/gpu.mjs", ...process.argv.slice(2)].join(" "),
-  date: new Date().toISOString(),
-  commit: commit(),
-  machine: machine(),
-  device,
-  versions: engine.versions(),
-  memory: binding.memory(),
-  fallbacks: Object.fromEntries(kernels.hostFallbacks),
-  results,
-};
-mkdirSync(dirname(resolve(options.report)), { recursive: true });
-writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
 console.log(`report: ${options.report}`);
+if (parts.some(({ by, problem }) => by === "ours" && problem)) process.exitCode = 1;
+
+/**
+ * What is measured, in parts, the most telling first; both contenders get the same sizes.
+ *
+ * @param {{quick: boolean, emulated: boolean}} options
+ * @returns {Record<string, object>}
+ */
+function gpuPlan({ quick, emulated }) {
+  if (emulated) {
+    return {
+      memory: { bytes: 2 ** 12 },
+      "small ops": {},
+      wkv7: { shapes: [[1, 17, 1, 16]] },
+      products: { sides: [32] },
+      "model tiny": { model: { vocabSize: 256, width: 32, layers: 1, headSize: 16 }, batchSize: 1, length: 8 },
+    };
+  }
+  const wkv7 = [
+    [8, 512, 12, 64],
+    [8, 4096, 12, 64],
+    [1, 4096, 32, 64],
+    [32, 1024, 12, 64],
+    [1, 1, 32, 64],
+  ];
+  /** Parameters grow about as layers × 14 width². */
+  const models = {
+    "model 10 M": { model: { vocabSize: 256, width: 320, layers: 7, headSize: 64 }, batchSize: 16, length: 512 },
+    "model 100 M": { model: { vocabSize: 256, width: 768, layers: 12, headSize: 64 }, batchSize: 8, length: 512 },
+    "model 1 M": { model: { vocabSize: 256, width: 128, layers: 4, headSize: 64 }, batchSize: 16, length: 256 },
+  };
+  return {
+    memory: { bytes: 2 ** 30 },
+    "small ops": {},
+    products: { sides: quick ? [512, 2048, 8192] : [256, 512, 1024, 2048, 4096, 8192] },
+    wkv7: { shapes: quick ? wkv7.slice(0, 3) : wkv7 },
+    ...(quick ? { "model 100 M": models["model 100 M"] } : models),
+  };
+}

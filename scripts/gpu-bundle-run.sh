@@ -1,9 +1,18 @@
 #!/bin/sh
-# Runs the tests of the backend `cuda` and its benchmarks on this machine's GPU, and writes report/*.json. --emulated runs
-# the tests on the CPU, which shows that the bundle is whole; words choose tests, as for scripts/test-gpu.mjs.
+# Runs the tests of the backend `cuda` and its benchmarks on this machine's GPU, and writes report/*.json and *.txt (in another
+# folder, if METASTATE_REPORT names one) as it goes: what a crash or the end of the time leaves is there.
+#
+#   run.sh [--quick] [--resume] [--emulated]
+#
+# --quick takes nine minutes at most and leaves out what tells least; --resume goes on where a run has stopped; --emulated
+# runs the same on the CPU, which shows that the bundle is whole.
+#
+# Where there is nvcc, ./bin/node scripts/build-native.mjs --only cuda --arch 90 --incremental builds the addon anew from
+# kernels-cuda/cuda, and scripts/compile-cuda.mjs tells whether one file of it compiles.
 set -u
 cd "$(dirname "$0")" || exit 1
-mkdir -p report
+report="${METASTATE_REPORT:-report}"
+mkdir -p "$report"
 
 # cuBLASLt, which computes matrix products: of the CUDA toolkit, or as PyTorch brings it. Without it the addon's own run.
 find_cublas() {
@@ -31,9 +40,19 @@ if [ -z "${METASTATE_CUBLAS:-}" ]; then
 fi
 echo "cuBLASLt: ${METASTATE_CUBLAS:-not found, the addon computes products itself}"
 
-./bin/node scripts/test-gpu.mjs --report report/tests.json "$@"
+test_minutes=30 benchmark_minutes=20 checker_minutes=8
+case " $* " in *" --quick "*) test_minutes=5 benchmark_minutes=3 checker_minutes=1 ;; esac
+emulated=""
+case " $* " in *" --emulated "*) emulated=yes ;; esac
+
+# Other libraries that computations in Python are compared with.
+export PYTHONPATH="$PWD/peers${PYTHONPATH:+:$PYTHONPATH}"
+
+./bin/node scripts/test-gpu.mjs --report "$report/tests.json" --minutes "$test_minutes" "$@"
 status=$?
-case " $* " in *" --emulated "*) exit "$status" ;; esac
 [ "$status" -eq 2 ] && exit 2
-./bin/node benchmarks/gpu.mjs --report report/benchmarks.json || status=1
+./bin/node benchmarks/gpu.mjs --report "$report/benchmarks.json" --minutes "$benchmark_minutes" "$@" || status=1
+if [ -z "$emulated" ] && PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin" command -v compute-sanitizer >/dev/null; then
+  ./bin/node scripts/test-gpu.mjs --sanitizer --report "$report/sanitizer.json" --minutes "$checker_minutes" platform wkv7 || status=1
+fi
 exit "$status"

@@ -3,13 +3,15 @@
 // npm run gpu:bundle: packs Node, the built addons, tests and benchmarks into one archive that runs on a machine with an
 // NVIDIA driver, without Node, compiler or network:
 //
-//   tar xf metastate-gpu.tar.xz && metastate-gpu/run.sh              writes metastate-gpu/report/*.json
+//   tar xf metastate-gpu.tar.xz && metastate-gpu/run.sh [--quick]    writes metastate-gpu/report/*.json
 //
-// cuBLASLt is taken from that machine: of a CUDA toolkit, or of a Python environment that has PyTorch.
+// cuBLASLt is taken from that machine: of a CUDA toolkit, or of a Python environment that has PyTorch. The sources of the
+// addons go along: where there is nvcc, it can be built anew there.
 //
-//   node scripts/gpu-bundle.mjs [--arch 90] [--as-built] [--output metastate-gpu.tar.xz]
+//   node scripts/gpu-bundle.mjs [--arch 90] [--as-built] [--peers] [--output metastate-gpu.tar.xz]
 //
-// --arch builds for one architecture only; --as-built packs the addons that are there.
+// --arch builds for one architecture only; --as-built packs the addons that are there; --peers takes
+// flash-linear-attention along (the wheel fla-core), for the PyTorch of that machine.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -36,6 +38,7 @@ const { values: options } = parseArgs({
   options: {
     arch: { type: "string", default: "" },
     "as-built": { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
     output: { type: "string", default: join(root, "test-results", "metastate-gpu.tar.xz") },
   },
 });
@@ -100,7 +103,21 @@ function packages() {
     }
   }
   add("jasmine-core", join(root, "kernels-cuda"));
+  // To build the addons.
+  for (const name of ["node-addon-api", "node-api-headers"]) add(name, join(root, "kernels-cuda"));
   return [...found].map((folder) => relative(root, folder));
+}
+
+/** Unpacks the wheel of flash-linear-attention's operators, which need nothing compiled. */
+function takePeers() {
+  const wheels = join(stage, "wheels");
+  const python = join(root, ".venv", "bin", "python");
+  const run = (/** @type {string[]} */ ...args) => {
+    if (spawnSync(python, ["-m", ...args], { stdio: "inherit" }).status !== 0)
+      refuse(`python -m ${args.join(" ")} failed`);
+  };
+  run("pip", "download", "--quiet", "--no-deps", "--dest", wheels, "fla-core");
+  for (const wheel of readdirSync(wheels)) run("zipfile", "-e", join(wheels, wheel), join(bundle, "peers"));
 }
 
 mkdirSync(join(bundle, "bin"), { recursive: true });
@@ -123,10 +140,15 @@ for (const [name, workspace] of [
   writeFileSync(join(place, "package.json"), JSON.stringify({ name, type: "module", exports: "./index.js" }));
   writeFileSync(join(place, "index.js"), `export * from ${JSON.stringify(entry)};\n`);
 }
-take("scripts/test-gpu.mjs");
-take("benchmarks/gpu.mjs");
-take("benchmarks/lib/machine.mjs");
+for (const file of ["CMakeLists.txt", "cmake", "cpp", "cuda"]) take(`kernels-cuda/${file}`);
+const programs = ["test-gpu", "build-native", "compile-cuda", "lib/cuda-toolkit"];
+programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
+for (const name of programs) take(`scripts/${name}.mjs`);
+for (const name of ["gpu", "lib/gpu-measures", "lib/machine"]) take(`benchmarks/${name}.mjs`);
+for (const name of ["one_operator", "pytorch_gpu"]) take(`benchmarks/peers/${name}.py`);
+take("tests/parity/reference.py");
 take("package.json");
+if (options.peers) takePeers();
 copyFileSync(join(root, "scripts", "gpu-bundle-run.sh"), join(bundle, "run.sh"));
 chmodSync(join(bundle, "run.sh"), 0o755);
 

@@ -3,24 +3,34 @@
 // npm run test:gpu: the tests of the backend `cuda` on the GPU of this machine: those of kernels-cuda, tfjs's conformance
 // suite, and the library's own of ops and models.
 //
-//   node scripts/test-gpu.mjs [--emulated] [--sanitizer] [--report file.json] [words]
+//   node scripts/test-gpu.mjs [--quick] [--minutes 20] [--report file.json] [--resume] [--jobs n] [--emulated] [--sanitizer] [words]
 //
-// A word chooses parts by name (kernels, conformance, ops, model, sse, baselines). --emulated runs the same on the CPU
-// under the emulator, --sanitizer the tests of kernels under NVIDIA's compute-sanitizer. What came of it is written to a
-// JSON file. Exits with 1 when anything failed, with 2 when there is no GPU to use.
+// A word chooses steps by a part of their name. The most telling come first. Each is a process of its own with a limit of
+// time; a test that crashes it, hangs, or ends the GPU for the process is named, run once more alone (waiting after each
+// launch, which tells the kernel), and the others go on. The report is written after each step, as JSON and as text beside it.
+//
+// --quick leaves out the library's tests of models. --minutes is the time for all: what has not begun by then is told as not run;
+// --resume runs that, and whatever did not pass, and adds it to the report. --emulated runs on the CPU under the emulator,
+// --sanitizer the tests of kernels under NVIDIA's compute-sanitizer. Exits with 1 when anything failed, with 2 when there
+// is no GPU to use.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runConformance } from "./lib/gpu-conformance.mjs";
+import { runLimited, runTestFile } from "./lib/gpu-test-file.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const distOf = (/** @type {string} */ name) => join(root, name, "dist");
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
+    quick: { type: "boolean", default: false },
+    minutes: { type: "string", default: "60" },
+    resume: { type: "boolean", default: false },
+    jobs: { type: "string", default: String(Math.max(1, Math.min(4, Math.floor(availableParallelism() / 4)))) },
     emulated: { type: "boolean", default: false },
     sanitizer: { type: "boolean", default: false },
     report: { type: "string", default: join(root, "test-results", "gpu.json") },
@@ -33,17 +43,7 @@ const env = {
   METASTATE_TEST_ENGINE: engine,
   METASTATE_REQUIRE_NATIVE: "1",
 };
-
-/**
- * @typedef {object} Part what came of some tests
- * @property {string} name
- * @property {number} passed
- * @property {number} failed
- * @property {number} skipped
- * @property {string[]} failures names of tests, with the first line of the error
- * @property {number} seconds
- * @property {Record<string, number>} [fallbacks] kernels that ran on the CPU, with how often
- */
+const end = performance.now() + 60_000 * Number(options.minutes);
 
 /** Refuses with a reason, and its remedy. @param {string} message @returns {never} */
 function refuse(message) {
@@ -51,18 +51,12 @@ function refuse(message) {
   process.exit(2);
 }
 
-const entry = join(distOf("kernels-cuda"), "index.js");
-if (!existsSync(entry)) refuse("the TypeScript is not built: run npm run build");
-const { loadCudaAddon } = await import(pathToFileURL(entry).href);
-const addon = loadCudaAddon({ emulated: options.emulated });
-if (!("binding" in addon)) refuse(`the GPU tests cannot run: ${addon.reason}\n${addon.remedy}`);
-console.log(`on ${addon.device.name}, compute capability ${addon.device.computeCapability}`);
+if (!existsSync(join(distOf("kernels-cuda"), "index.js"))) refuse("the TypeScript is not built: run npm run build");
 
-/** compute-sanitizer in front of a command, when it is asked for. @returns {string[]} */
+/** compute-sanitizer in front of a command. @returns {string[]} */
 function sanitizer() {
-  if (!options.sanitizer) return [];
-  const home = process.env["CUDA_HOME"];
-  const program = [...(home ? [join(home, "bin", "compute-sanitizer")] : []), "compute-sanitizer"].find(
+  const folders = [process.env["CUDA_HOME"], "/usr/local/cuda"].filter((folder) => folder !== undefined);
+  const program = ["compute-sanitizer", ...folders.map((folder) => join(folder, "bin", "compute-sanitizer"))].find(
     (name) => spawnSync(name, ["--version"]).status === 0,
   );
   if (!program) refuse("compute-sanitizer was not found: install the CUDA toolkit, and set CUDA_HOME or PATH");
@@ -80,115 +74,183 @@ function testsIn(name, folder) {
     .sort();
 }
 
+/** @typedef {import("./lib/gpu-test-file.mjs").TestResult} TestResult */
+
 /**
- * Runs tests of node:test.
- *
- * @param {string} name
- * @param {string[]} files
- * @param {{cwd: string, imports?: string[], around?: string[]}} where
- * @returns {Part}
+ * @typedef {object} Outcome
+ * @property {TestResult[]} results
+ * @property {string[]} [told] what tests say besides: tables
+ * @property {Record<string, number>} [fallbacks] kernels that ran on the CPU, with how often
  */
-function nodeTests(name, files, { cwd, imports = [], around = [] }) {
-  const begin = performance.now();
-  const [command, ...args] = [
-    ...around,
-    process.execPath,
-    ...["--enable-source-maps", ...imports.flatMap((path) => ["--import", path])],
-    // One after the other: each is a process with a context of its own on the GPU.
-    ...["--test", "--test-concurrency=1", "--test-reporter=tap", ...files],
-  ];
-  const run = spawnSync(/** @type {string} */ (command), args, { cwd, env, encoding: "utf8", maxBuffer: 2 ** 28 });
-  const output = `${run.stdout}`;
-  const count = (/** @type {string} */ what) => Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(output)?.[1] ?? 0);
-  const failures = [...output.matchAll(/^ *not ok \d+ - (.*)\n(?:.*\n)*?(?: *error: (.*(?:\n {4,}.*){0,3}))/gm)].map(
-    ([, test, error]) => `${test}: ${(error ?? "").replaceAll(/\s+/g, " ").replace(/^\|- /, "")}`,
-  );
-  const failed = count("fail") + count("cancelled");
-  if (run.status !== 0 && failed === 0)
-    failures.push(`ended with ${run.signal ?? run.status}: ${run.stderr.slice(-2000)}`);
-  return {
-    name,
-    passed: count("pass"),
-    failed: failed || (run.status === 0 ? 0 : 1),
-    skipped: count("skipped"),
-    failures,
-    seconds: seconds(begin),
-  };
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {number} seconds at most
+ * @property {(seconds: number) => Promise<Outcome>} run
+ */
+
+/** A file of tests. @param {string} part @param {string} file @param {object} where @param {number} seconds @returns {Step} */
+function step(part, file, where, seconds) {
+  const options = /** @type {{cwd: string, imports?: string[], around?: string[]}} */ (where);
+  const name = `${part}: ${basename(file, ".test.js")}`;
+  return { name, seconds, run: (limit) => runTestFile(file, { ...options, env, seconds: limit }) };
 }
 
-/** @returns {Part} */
-function conformance() {
-  const begin = performance.now();
-  const folder = mkdtempSync(join(tmpdir(), "metastate-gpu-"));
-  try {
-    const file = join(folder, "result.json");
-    const script = join(distOf("kernels-cuda"), "conformance", "run.js");
-    const run = spawnSync(process.execPath, [script, file, engine], { env, encoding: "utf8", maxBuffer: 2 ** 28 });
-    if (run.status !== 0) {
-      const failures = [`ended with ${run.signal ?? run.status}: ${run.stderr.slice(-2000)}`];
-      return { name: "conformance", passed: 0, failed: 1, skipped: 0, failures, seconds: seconds(begin) };
-    }
-    const { passed, failures, pending, fallbacks } = JSON.parse(readFileSync(file, "utf8"));
-    return {
-      name: "conformance",
-      passed,
-      failed: failures.length,
-      skipped: pending.length,
-      failures: failures.map((/** @type {{name: string, message: string}} */ f) => `${f.name}: ${f.message}`),
-      seconds: seconds(begin),
-      fallbacks,
-    };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** @param {number} begin */
-function seconds(begin) {
-  return Number(((performance.now() - begin) / 1000).toFixed(1));
-}
-
+/** The parts of the platform before what stands on them, cheap before dear. */
+const first = ["platform", "core-binding", "cuda-backend", "matrix-library", "wkv7", "meta-pass", "library-ops"];
+const rank = (/** @type {string} */ file) => (first.indexOf(basename(file, ".test.js")) + 100) % 100;
+const ours = { cwd: join(root, "kernels-cuda"), around: options.sanitizer ? sanitizer() : [] };
 const library = {
   cwd: join(root, "lib"),
   imports: [join(distOf("kernels-cuda"), "testing", "as-default.js")],
 };
-/** @type {Record<string, () => Part>} */
-const parts = {
-  kernels: () =>
-    nodeTests("kernels", testsIn("kernels-cuda", "cuda"), { cwd: join(root, "kernels-cuda"), around: sanitizer() }),
-  ...(options.sanitizer ? {} : { conformance }),
+/** Slower by so much: the emulator, and the checker. */
+const patience = options.emulated || options.sanitizer ? 5 : 1;
+const kernels = testsIn("kernels-cuda", "cuda")
+  .sort((a, b) => rank(a) - rank(b))
+  .map((file) => step("kernels", file, ours, 120 * patience));
+/** @type {Step} */
+const conformance = {
+  name: "conformance",
+  seconds: 240 * patience,
+  run: (seconds) => runConformance(join(distOf("kernels-cuda"), "conformance", "run.js"), engine, { env, seconds }),
+};
+const folders = options.quick ? ["ops"] : ["ops", "model", "sse", "baselines"];
+const steps = [
+  ...kernels,
   ...(options.sanitizer
-    ? {}
-    : Object.fromEntries(
-        ["ops", "model", "sse", "baselines"].map((folder) => [
-          folder,
-          () => nodeTests(folder, testsIn("lib", folder), library),
-        ]),
-      )),
-};
-const chosen = Object.keys(parts).filter((name) => words.length === 0 || words.includes(name));
-if (chosen.length === 0) refuse(`${words.join(" ")}: give some of ${Object.keys(parts).join(", ")}`);
+    ? []
+    : [
+        conformance,
+        ...folders.flatMap((folder) =>
+          testsIn("lib", folder).map((file) => step(folder, file, library, 90 * patience)),
+        ),
+      ]),
+].filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+if (steps.length === 0) refuse(`${words.join(" ")}: no step is called so`);
 
-/** @type {Part[]} */
-const results = [];
-for (const name of chosen) {
-  const part = /** @type {() => Part} */ (parts[name])();
-  results.push(part);
-  console.log(
-    `${name}: ${part.passed} passed, ${part.failed} failed, ${part.skipped} skipped in ${part.seconds} s` +
-      (part.fallbacks ? `; ${Object.keys(part.fallbacks).length} kernels ran on the CPU` : ""),
-  );
-  for (const failure of part.failures) console.log(`  ${failure}`);
+/**
+ * @typedef {object} StepReport
+ * @property {string} name
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} crashed
+ * @property {number} skipped
+ * @property {number} seconds
+ * @property {TestResult[]} tests those that did not pass; of kernels all
+ * @property {string[]} [told]
+ * @property {Record<string, number>} [fallbacks]
+ */
+
+/** @type {{facts?: object, refused?: string, device?: {name: string, computeCapability: string}}} */
+const machine = await facts();
+if (machine.refused) refuse(`the GPU tests cannot run: ${machine.refused}`);
+console.log(`on ${machine.device?.name}, compute capability ${machine.device?.computeCapability}`);
+
+async function facts() {
+  const script = join(root, "scripts", "lib", "gpu-facts.mjs");
+  const { output, errors, how } = await runLimited(process.execPath, [script, engine], { seconds: 120, env });
+  try {
+    return JSON.parse(output);
+  } catch {
+    return { refused: `opening the GPU ${how ?? "failed"}: ${errors.slice(-1000)}` };
+  }
 }
-const report = {
-  command: ["test:gpu", ...process.argv.slice(2)].join(" "),
-  date: new Date().toISOString(),
-  engine,
-  device: addon.device,
-  node: process.version,
-  parts: results,
-};
-mkdirSync(dirname(resolve(options.report)), { recursive: true });
-writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
-console.log(`report: ${options.report}`);
-if (results.some(({ failed }) => failed > 0)) process.exitCode = 1;
+
+/** @type {{steps?: StepReport[], notRun?: string[]}} */
+const earlier = options.resume && existsSync(options.report) ? JSON.parse(readFileSync(options.report, "utf8")) : {};
+const isDone = (/** @type {StepReport} */ { failed, crashed }) => failed + crashed === 0;
+/** @type {StepReport[]} */
+const reports = (earlier.steps ?? []).filter(
+  (report) => isDone(report) || !steps.some(({ name }) => name === report.name),
+);
+const open = steps.filter(({ name }) => !reports.some((report) => report.name === name));
+
+/** Writes what is known by now. */
+function write() {
+  const done = reports.map(({ name }) => name);
+  const notRun = open.map(({ name }) => name).filter((name) => !done.includes(name));
+  const report = {
+    command: ["test:gpu", ...process.argv.slice(2)].join(" "),
+    date: new Date().toISOString(),
+    engine,
+    ...machine,
+    node: process.version,
+    notRun,
+    steps: reports,
+  };
+  mkdirSync(dirname(resolve(options.report)), { recursive: true });
+  writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
+  const text = [
+    JSON.stringify(machine, null, 2),
+    ...reports.flatMap((part) => [
+      "",
+      inWords(part),
+      ...part.tests.map(({ name, status, message }) => `  ${status.padEnd(8)} ${name}${message ? `: ${message}` : ""}`),
+      ...(part.told ?? []).map((line) => `  | ${line}`),
+    ]),
+    ...notRun.map((name) => `${name}: not run`),
+  ];
+  writeFileSync(`${options.report.replace(/\.json$/, "")}.txt`, `${text.join("\n")}\n`);
+}
+
+/** @param {StepReport} report */
+function inWords({ name, passed, failed, crashed, skipped, seconds, fallbacks }) {
+  const parts = [
+    `${passed} passed`,
+    `${failed} failed`,
+    ...(crashed ? [`${crashed} crashed`] : []),
+    `${skipped} skipped`,
+  ];
+  const onCpu = fallbacks ? `; ${Object.keys(fallbacks).length} kernels ran on the CPU` : "";
+  return `${name}: ${parts.join(", ")} in ${seconds} s${onCpu}`;
+}
+
+/** @param {Step} part */
+async function runStep({ name, seconds, run }) {
+  const begin = performance.now();
+  const { results, told, fallbacks } = await run(Math.min(seconds, (end - begin) / 1000));
+  const count = (/** @type {string} */ wanted) => results.filter(({ status }) => status === wanted).length;
+  const isKernel = name.startsWith("kernels");
+  const report = {
+    name,
+    passed: count("passed"),
+    failed: count("failed"),
+    crashed: count("crashed"),
+    skipped: count("skipped"),
+    seconds: Number(((performance.now() - begin) / 1000).toFixed(1)),
+    tests: results.filter(({ status }) => isKernel || status === "failed" || status === "crashed"),
+    ...(told && told.length > 0 && { told }),
+    ...(fallbacks && { fallbacks }),
+  };
+  reports.push(report);
+  console.log(inWords(report));
+  for (const { name: test, status, message } of results) {
+    if (status === "failed" || status === "crashed")
+      console.log(`  ${status} ${test}: ${(message ?? "").slice(0, 400)}`);
+  }
+  write();
+}
+
+write();
+const queue = [...open];
+/** Takes one step after the other, as long as there is time. */
+async function work() {
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    if (end - performance.now() < 5000) return;
+    await runStep(next);
+  }
+}
+// Kernels one after the other, so that a GPU that is lost is lost by one; then several processes at a time.
+const rest = queue.splice(0).filter((part) => !kernels.includes(part));
+queue.push(...open.filter((part) => kernels.includes(part)));
+await work();
+queue.push(...rest);
+await Promise.all(Array.from({ length: Number(options.jobs) }, work));
+
+const notRun = open.filter(({ name }) => !reports.some((report) => report.name === name));
+if (notRun.length > 0)
+  console.log(`not run, the time is up (--resume goes on): ${notRun.map(({ name }) => name).join(", ")}`);
+console.log(`report: ${relative(process.cwd(), resolve(options.report))}`);
+if (notRun.length > 0 || !reports.every(isDone)) process.exitCode = 1;

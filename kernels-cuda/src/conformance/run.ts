@@ -5,8 +5,12 @@
  *   node dist/conformance/run.js <file> [native | cuda | cuda-emulated | tensorflow] [words]
  *
  * With words, only the tests whose names match them, a regular expression.
+ *
+ * METASTATE_CONFORMANCE_LOG names a file that gets a line, JSON, for each test that begins and each that ends: what a crash
+ * leaves. Tests that have begun there are left out, so that a next process does the rest. One that ends the GPU for the
+ * process ends the process, with status 3.
  */
-import { writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire, register } from "node:module";
 
 /** What came of the suite. */
@@ -26,6 +30,26 @@ interface SpecResult {
   status: string;
   pendingReason: string;
   failedExpectations: { message: string }[];
+}
+
+/** A line of the log. */
+export type ConformanceLine =
+  | { readonly begun: string }
+  | { readonly ended: string; readonly status: string; readonly message?: string; readonly reason?: string };
+
+const [file, engineName = "native", words] = process.argv.slice(2);
+const log = process.env["METASTATE_CONFORMANCE_LOG"] ?? "";
+const before = log && existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
+const begunBefore = new Set(
+  before.map((line) => JSON.parse(line) as ConformanceLine).flatMap((line) => ("begun" in line ? [line.begun] : [])),
+);
+
+const pattern = new RegExp(words ?? "");
+/** Whether a test is to run, by its whole name. */
+const isWanted = (name: string): boolean => pattern.test(name) && !begunBefore.has(name);
+
+function note(line: ConformanceLine): void {
+  if (log) appendFileSync(log, `${JSON.stringify(line)}\n`);
 }
 
 const require = createRequire(import.meta.url);
@@ -51,11 +75,17 @@ const failures: { name: string; message: string }[] = [];
 const pending: { name: string; reason: string }[] = [];
 let passed = 0;
 suite.addReporter({
+  specStarted({ fullName: begun }: SpecResult) {
+    if (isWanted(begun)) note({ begun });
+  },
   specDone(result: SpecResult) {
-    const { fullName: name, status } = result;
+    const { fullName: name, status, pendingReason: reason } = result;
+    const message = result.failedExpectations.map(({ message }) => message).join("\n");
+    if (isWanted(name)) note({ ended: name, status, ...(message && { message }), ...(reason && { reason }) });
+    if (log && message.includes("The GPU cannot be used in this process any more")) process.exit(3);
     if (status === "passed") passed++;
     else if (status === "failed") {
-      failures.push({ name, message: result.failedExpectations.map(({ message }) => message).join("\n") });
+      failures.push({ name, message });
     } else if (status === "pending") pending.push({ name, reason: result.pendingReason });
   },
   suiteDone(result: SpecResult) {
@@ -63,7 +93,6 @@ suite.addReporter({
   },
 });
 
-const [file, engineName = "native", words] = process.argv.slice(2);
 const backendName = engineName.replace("-emulated", "");
 const { nativeEngine, cudaEngine, cudaEmulatedEngine, tensorflowEngine, hostFallbacks } = await import("../index.js");
 const engine = [nativeEngine, cudaEngine, cudaEmulatedEngine, tensorflowEngine].find(({ name }) => name === engineName);
@@ -72,11 +101,7 @@ const started = await engine.start();
 if (!started.ready) throw new Error(started.reason);
 // Every kernel that has no CUDA code would be told here.
 console.warn = () => {};
-if (words) suite.configure({ specFilter: specFilter(new RegExp(words)) });
-
-function specFilter(pattern: RegExp) {
-  return (spec: { getFullName(): string }) => pattern.test(spec.getFullName());
-}
+suite.configure({ specFilter: (spec: { getFullName(): string }) => isWanted(spec.getFullName()) });
 
 const core = "@tensorflow/tfjs-core/dist/";
 await import(`${core}public/chained_ops/register_all_chained_ops.js`);
