@@ -182,8 +182,8 @@ export interface DisplayFrame {
 
 /** Session to front. `cell` is the id of the cell that made the output. */
 export type Frame =
-  /** The session can run cells; `nonce` is in its fences. */
-  | { readonly type: "ready"; readonly nonce: string }
+  /** The session can run cells. */
+  | { readonly type: "ready" }
   | { readonly type: "preload-failed"; readonly error: ErrorReport }
   | { readonly type: "stream"; readonly cell: number; readonly name: StreamName; readonly text: string }
   | DisplayFrame
@@ -313,12 +313,4 @@ function decode(type: number, payload: Buffer): unknown {
     return { ...message, buffers: message.buffers.map((size) => new Uint8Array(payload.subarray(at, (at += size)))) };
   }
   return JSON.parse(payload.toString("utf8"));
-}
-
-/**
- * Marks on the raw stdout and stderr the end of a cell: what comes before it, from native code and child processes,
- * belongs to that cell or an earlier one. The nonce is the session's own, so that user output cannot imitate it.
- */
-export function fence(nonce: string, cell: number): string {
-  return `\u0000\u001b[fence ${nonce} ${cell}]\u0000`;
 }

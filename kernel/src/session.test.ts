@@ -294,11 +294,26 @@ test("a long line and much output arrive whole and in order", async () => {
   assert.equal(ran.stderr, "0\n1\n2\n");
 });
 
-test("an output that looks like a fence is only text", async () => {
-  const ran = await notebook.run(
-    'require("node:fs").writeSync(1, "\\u0000\\u001b[fence x 1]\\u0000 and \\u0000 more"); 1',
-  );
-  assert.equal(ran.stdout, "\u0000\u001b[fence x 1]\u0000 and \u0000 more");
+test("control characters in what native code prints are only text", async () => {
+  const ran = await notebook.run('require("node:fs").writeSync(1, "\\u0000\\u001b[x 1]\\u0000 and \\u0000 more"); 1');
+  assert.equal(ran.stdout, "\u0000\u001b[x 1]\u0000 and \u0000 more");
+});
+
+test("what native code prints is all before the end of its cell", async () => {
+  for (let cell = 0; cell < 20; cell++) {
+    const ran = await notebook.run(
+      `for (const fd of [1, 2]) require("node:fs").writeSync(fd, "${cell} ".repeat(10_000)); 1`,
+    );
+    assert.deepEqual([ran.stdout, ran.stderr], Array(2).fill(`${cell} `.repeat(10_000)));
+  }
+});
+
+test("a child that goes on writing does not hold up the end of a cell", async () => {
+  const start = `const flood = require("node:child_process").spawn(process.execPath, ["-e",
+    "const b = Buffer.alloc(1000, 'x'); for (;;) require('fs').writeSync(1, b)"], { stdio: "inherit" });
+    await new Promise((r) => setTimeout(r, 300)); 1`;
+  assert.equal((await notebook.run(start)).result, "1");
+  assert.equal((await notebook.run("flood.kill(); 2")).result, "2");
 });
 
 test("a package installed while the notebook runs is found by the next cell", async () => {

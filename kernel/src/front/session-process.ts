@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { existsSync } from "node:fs";
 import type { Duplex, Readable, Writable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   encodePacket,
-  fence,
   PacketReader,
   PIPE,
   type Command,
@@ -50,8 +50,8 @@ interface SessionEvents {
   debug: [message: DebugMessage];
 }
 
-/** Time for the fence of a cell to come through the raw pipes, in milliseconds. */
-const FENCE_MS = 1000;
+/** More than fits into the pipes of stdout and stderr, in bytes. */
+const MOST_IN_PIPES = 1_000_000;
 /** Time after a session's end in which what is still in its pipes is read, in milliseconds. */
 const DRAIN_MS = 1000;
 /** Time between the close of a pipe and the end of the process that goes with it, where it ends by itself. */
@@ -63,14 +63,16 @@ const LAST_WORDS = 4000;
 export class SessionProcess extends EventEmitter<SessionEvents> {
   readonly #child: ChildProcess;
   readonly #reader = new PacketReader<Frame>();
-  readonly #raw: Record<StreamName, RawStream>;
-  /** Frames that came while the fences of a cell's end were waited for; they are handed on in order after these. */
+  /** Bytes that were read of stdout and stderr. */
+  #rawBytes = 0;
+  /** Frames that came while the rest of a cell's output was read; they are handed on in order after it. */
   #waiting: Frame[] | undefined;
   #afterWait: (() => void) | undefined;
   /** Versions of the notebook's own files that the session has, by path. */
   readonly #sentModules = new Map<string, string>();
   #paused = false;
-  #nonce = "";
+  /** What waits for the session to be read on. */
+  #afterPause: (() => void) | undefined;
   #exited = false;
   #ended = false;
   #cutOff = false;
@@ -92,13 +94,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     });
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error("the session process has no pipes");
-    this.#raw = { stdout: new RawStream(stdout), stderr: new RawStream(stderr) };
-    for (const name of ["stdout", "stderr"] as const) {
-      this.#raw[name].onText = (text) => {
-        if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
-        this.emit("raw", name, text);
-      };
-    }
+    this.#readRaw("stdout", stdout);
+    this.#readRaw("stderr", stderr);
     this.#readFrames(this.#pipe(PIPE.frames) as Readable);
     const fromInspector = new PacketReader<DebugMessage>();
     (this.#pipe(PIPE.interrupts) as Readable).on("data", (chunk: Buffer) => {
@@ -194,6 +191,18 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     return (this.#child.stdio as readonly unknown[])[fd];
   }
 
+  /** What native code and child processes write. */
+  #readRaw(name: StreamName, pipe: Readable): void {
+    const decoder = new TextDecoder();
+    pipe.on("data", (chunk: Buffer) => {
+      this.#rawBytes += chunk.length;
+      const text = decoder.decode(chunk, { stream: true });
+      if (text === "") return;
+      if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
+      this.emit("raw", name, text);
+    });
+  }
+
   #readFrames(pipe: Readable): void {
     pipe.on("data", (chunk: Buffer) => {
       for (const frame of this.#reader.push(chunk)) this.#handle(frame);
@@ -201,17 +210,15 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   }
 
   #handle(frame: Frame): void {
-    if (frame.type === "ready") this.#nonce = frame.nonce;
     if (frame.type === "exit") this.#exited = true;
     if (this.#waiting !== undefined) this.#waiting.push(frame);
-    else if (frame.type === "done") void this.#handleAfterFences(frame);
+    else if (frame.type === "done") void this.#handleAfterOutput(frame);
     else this.emit("frame", frame);
   }
 
-  async #handleAfterFences(frame: Frame & { type: "done" }): Promise<void> {
+  async #handleAfterOutput(frame: Frame & { type: "done" }): Promise<void> {
     this.#waiting = [];
-    const mark = fence(this.#nonce, frame.cell);
-    await Promise.all([this.#raw.stdout.passed(mark), this.#raw.stderr.passed(mark)]);
+    await this.#readRest();
     this.emit("frame", frame);
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -219,11 +226,24 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     if (this.#waiting === undefined) this.#afterWait?.();
   }
 
+  /**
+   * Resolves when all has been handed on that lies in the pipes of stdout and stderr by now. Between two turns of the event loop each
+   * pipe is read that can be, so when nothing has come nothing was there; a child that goes on writing is not waited for.
+   */
+  async #readRest(): Promise<void> {
+    const begin = this.#rawBytes;
+    let before: number;
+    do {
+      before = this.#rawBytes;
+      if (this.#paused) await new Promise<void>((resolve) => (this.#afterPause = resolve));
+      await nextTurn();
+      await nextTurn();
+    } while (this.#paused || (this.#rawBytes > before && this.#rawBytes - begin < MOST_IN_PIPES));
+  }
+
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    // A fence that has not come by now never will.
-    for (const stream of Object.values(this.#raw)) stream.close();
     this.#afterWait = () => {
       this.emit("end", { code, signal, exited: this.#exited, lastWords: this.#lastWords, cutOff: this.#cutOff });
     };
@@ -237,84 +257,6 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
       if (held) pipe.pause();
       else pipe.resume();
     }
-    for (const name of ["stdout", "stderr"] as const) this.#raw[name].held = held;
+    if (!held) this.#afterPause?.();
   }
 }
-
-/** The real stdout or stderr of the session, with fences taken out. */
-class RawStream {
-  onText: (text: string) => void = () => undefined;
-  readonly #decoder = new TextDecoder();
-  /** Start of a fence at the end of what was read, kept until the rest has come. */
-  #held = "";
-  readonly #passed = new Set<string>();
-  readonly #waiting = new Map<string, () => void>();
-  #closed = false;
-  /** Whether reading has been stopped for a while: a fence that does not come is then no sign of anything. */
-  held = false;
-  #chunks = 0;
-
-  constructor(pipe: Readable) {
-    pipe.on("data", (chunk: Buffer) => {
-      this.#chunks++;
-      this.#read(this.#decoder.decode(chunk, { stream: true }));
-    });
-    pipe.on("close", () => {
-      this.close();
-    });
-  }
-
-  /** Nobody waits for a fence any longer. */
-  close(): void {
-    this.#closed = true;
-    for (const resolve of this.#waiting.values()) resolve();
-  }
-
-  /** Resolves when the fence has been read: all that was written before it has been handed on. */
-  passed(mark: string): Promise<void> {
-    if (this.#closed || this.#passed.delete(mark)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearInterval(timer);
-        this.#waiting.delete(mark);
-        this.#passed.delete(mark);
-        resolve();
-      };
-      // User code may have closed the descriptor: the cell's reply does not wait for ever.
-      let seen = this.#chunks;
-      const timer = setInterval(() => {
-        if (!this.held && seen === this.#chunks) done();
-        seen = this.#chunks;
-      }, FENCE_MS);
-      this.#waiting.set(mark, done);
-    });
-  }
-
-  #read(chunk: string): void {
-    const parts = (this.#held + chunk).split(FENCE);
-    this.#held = "";
-    for (const [i, part] of parts.entries()) {
-      if (i % 2 === 1) {
-        this.#pass(part);
-        continue;
-      }
-      let text = part;
-      const open = i === parts.length - 1 ? text.lastIndexOf("\u0000") : -1;
-      if (open >= 0 && FENCE_START.test(text.slice(open))) {
-        this.#held = text.slice(open);
-        text = text.slice(0, open);
-      }
-      if (text !== "") this.onText(text);
-    }
-  }
-
-  #pass(mark: string): void {
-    this.#passed.add(mark);
-    this.#waiting.get(mark)?.();
-  }
-}
-
-/* eslint-disable no-control-regex -- fences are made of control characters, so that no text is like them */
-const FENCE = /(\u0000\u001b\[fence [0-9a-f-]{36} \d+\]\u0000)/;
-const FENCE_START = /^\u0000(\u001b(\[[fence]{0,5}( [0-9a-f-]{0,36}( \d*\]?)?)?)?)?$/;
-/* eslint-enable no-control-regex */

@@ -1,5 +1,4 @@
 /** The session process: holds the variables and runs the cells. Started by the front, see front/session-process.ts. */
-import { randomUUID } from "node:crypto";
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import * as cellApi from "../cell-api/index.js";
@@ -21,7 +20,6 @@ import { errorReport, mapStackTraces } from "./traceback.js";
 import { reportUncaughtErrors } from "./uncaught-errors.js";
 
 const preloads = process.argv.slice(2);
-const nonce = randomUUID();
 
 // Whatever the preload writes belongs to no cell yet; this is also the first use of AsyncLocalStorage.
 runAsCell(0, tolerateTermination);
@@ -54,7 +52,7 @@ for (const path of preloads) {
   }
 }
 
-const tasks = new Tasks(nonce, () => {
+const tasks = new Tasks(() => {
   helpers.afterInterrupt();
   for (const hook of hooks) hook.afterInterrupt?.();
 });
@@ -78,4 +76,4 @@ commands.on("data", (chunk) => {
   inbox.push(reader.push(chunk));
 });
 commands.on("close", () => process.exit(0));
-sendFrame({ type: "ready", nonce });
+sendFrame({ type: "ready" });

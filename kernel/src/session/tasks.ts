@@ -1,7 +1,5 @@
 /** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
-import { fstatSync } from "node:fs";
-import { fence, PIPE, type Outcome } from "../session-protocol.js";
-import { writeAll } from "../write-all.js";
+import type { Outcome } from "../session-protocol.js";
 import { abandonEvaluation } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
 import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
@@ -16,30 +14,14 @@ const END_MS = 1000;
 /** Ids of tasks that have ended are remembered, so that none ends twice. */
 const MOST_ENDED = 10_000;
 
-/** User code may close stdout or stderr; the number then goes to the next file that is opened, which is to have no fences. */
-const streams = [PIPE.stdout, PIPE.stderr].map((fd) => ({ fd, inode: inodeOf(fd) }));
-
-function inodeOf(fd: number): number | undefined {
-  try {
-    return fstatSync(fd).ino;
-  } catch {
-    return undefined;
-  }
-}
-
 export class Tasks {
-  readonly #nonce: string;
   readonly #afterInterrupt: () => void;
   readonly #ended = new Set<number>();
   /** Told of each task that has ended. */
   onEnd: (id: number) => void = () => undefined;
 
-  /**
-   * @param nonce A part of the session's fences.
-   * @param afterInterrupt Called after an interrupted task.
-   */
-  constructor(nonce: string, afterInterrupt: () => void) {
-    this.#nonce = nonce;
+  /** @param afterInterrupt Called after an interrupted task. */
+  constructor(afterInterrupt: () => void) {
     this.#afterInterrupt = afterInterrupt;
   }
 
@@ -105,9 +87,6 @@ export class Tasks {
     if (oldest !== undefined && this.#ended.size > MOST_ENDED) this.#ended.delete(oldest);
     this.onEnd(id);
     flushNativeOutput();
-    for (const { fd, inode } of streams) {
-      if (inodeOf(fd) === inode) writeAll(fd, Buffer.from(fence(this.#nonce, id)));
-    }
     sendFrame({ type: "done", cell: id, outcome });
   }
 }
