@@ -368,9 +368,9 @@ function includeFolders() {
  *
  * @param {Compiler} compiler
  * @param {string[]} options
- * @param {Settings} settings
+ * @param {Pick<Settings, "target" | "env">} settings
  */
-function fingerprint(compiler, options, { target, env }) {
+export function fingerprint(compiler, options, { target, env }) {
   const hash = createHash("sha256");
   const program = realpathSync(compiler.path);
   const { size, mtimeMs } = statSync(program);

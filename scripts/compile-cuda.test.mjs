@@ -1,11 +1,13 @@
 // @ts-check
-// The CUDA sources compile, where there is a compiler.
+// The CUDA sources compile, where there is a compiler; how it is found and called, and what is told where there is none.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
+import { fingerprint } from "./build-native.mjs";
 import { cudaFlags, findCudaToolkit } from "./lib/cuda-toolkit.mjs";
 
 const root = resolve(import.meta.dirname, "..");
@@ -32,8 +34,16 @@ for (const file of sources.sort()) {
   });
 }
 
+test("machine code for every architecture from Ampere to Blackwell, and PTX of the oldest for those to come", () => {
+  const flags = cudaFlags("", "13.0").filter((flag) => flag.startsWith("-gencode"));
+  assert.deepEqual(flags, [
+    ...["80", "86", "89", "90", "100", "120"].map((arch) => `-gencode=arch=compute_${arch},code=sm_${arch}`),
+    "-gencode=arch=compute_80,code=compute_80",
+  ]);
+});
+
 test("architectures that a CUDA does not know are left out", () => {
-  assert.ok(!cudaFlags("", "12.4").some((flag) => flag.includes("120")));
+  assert.ok(!cudaFlags("", "12.4").some((flag) => /_1[02]0/.test(flag)));
   assert.ok(cudaFlags("", "13.0").includes("-gencode=arch=compute_120,code=sm_120"));
   assert.deepEqual(
     cudaFlags("90", "13.0").filter((flag) => flag.startsWith("-gencode")),
@@ -41,8 +51,114 @@ test("architectures that a CUDA does not know are left out", () => {
   );
 });
 
+/**
+ * A folder laid out as a toolkit, whose nvcc does what a shell script says.
+ *
+ * @param {test.TestContext} t
+ * @param {string} script
+ * @param {{isWhole?: boolean}} [options] `isWhole`: with the runtime's header and library
+ */
+function toolkitFolder(t, script, { isWhole = true } = {}) {
+  const home = mkdtempSync(join(tmpdir(), "metastate-toolkit-"));
+  t.after(() => rmSync(home, { recursive: true }));
+  for (const folder of ["bin", "include", "lib"]) mkdirSync(join(home, folder));
+  writeFileSync(join(home, "bin", "nvcc"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  if (isWhole) {
+    writeFileSync(join(home, "include", "cuda_runtime.h"), "");
+    writeFileSync(join(home, "lib", "libcudart_static.a"), "");
+  }
+  return home;
+}
+
+/** @param {string} home */
+const foundBy = (home) => findCudaToolkit({ venv: "/nowhere", env: { CUDA_HOME: home } });
+
+const release = (/** @type {string} */ version) => `echo "Cuda compilation tools, release ${version}, V${version}.20"`;
+
+test("a toolkit is found with its version, headers and runtime", (t) => {
+  const home = toolkitFolder(t, release("13.0"));
+  const wanted = {
+    nvcc: join(home, "bin", "nvcc"),
+    version: "13.0",
+    includes: [join(home, "include")],
+    cudart: join(home, "lib", "libcudart_static.a"),
+  };
+  assert.deepEqual(foundBy(home), wanted);
+  assert.deepEqual(findCudaToolkit({ venv: "/nowhere", env: { PATH: join(home, "bin") } }), wanted);
+});
+
+test("a compiler that is too old, not whole, or does not run is told with the remedy", (t) => {
+  const cases = /** @type {const} */ ([
+    [toolkitFolder(t, release("12.2")), /nvcc is of CUDA 12\.2; 12\.4 or newer is needed/],
+    [toolkitFolder(t, release("13.0"), { isWhole: false }), /not the CUDA runtime's headers and static library/],
+    [toolkitFolder(t, "exit 1"), /nvcc does not run/],
+  ]);
+  for (const [home, reason] of cases) {
+    const found = foundBy(home);
+    assert.ok("reason" in found && found.broken);
+    assert.match(found.reason, reason);
+    assert.equal(found.remedy, "install the whole toolkit, or name another by CUDA_HOME");
+  }
+});
+
 test("a CUDA_HOME without a compiler is told", () => {
-  const found = findCudaToolkit({ venv: "/nowhere", env: { CUDA_HOME: "/nowhere" } });
+  const found = foundBy("/nowhere");
   assert.ok("reason" in found && found.broken);
   assert.match(found.reason, /CUDA_HOME is "\/nowhere", and has no bin\/nvcc/);
+});
+
+test(
+  "no compiler anywhere is told with what installs one",
+  { skip: existsSync("/usr/local/cuda/bin/nvcc") ? "there is one in /usr/local/cuda" : false },
+  () => {
+    const found = findCudaToolkit({ venv: "/nowhere", env: { PATH: "/nowhere" } });
+    assert.ok("reason" in found && !found.broken);
+    assert.equal(found.reason, "no CUDA compiler (nvcc) was found");
+    assert.match(found.remedy, /^install the CUDA toolkit, or .*npm start, then run npm run build:native -- --cuda$/);
+  },
+);
+
+/** @param {string} home @param {string[]} args */
+const compileCuda = (home, ...args) =>
+  spawnSync(process.execPath, [join(root, "scripts", "compile-cuda.mjs"), ...args], {
+    env: { ...process.env, CUDA_HOME: home },
+    encoding: "utf8",
+  });
+
+test("compile-cuda gives nvcc the architecture and the folders of headers, and tells what compiles", (t) => {
+  const home = toolkitFolder(
+    t,
+    `[ "$1" = --version ] && ${release("13.0")} && exit\necho "$@"\ncase "$*" in *bad.cu) exit 1;; esac`,
+  );
+  const { status, stdout } = compileCuda(home, "--arch", "86", "--usage", "good.cu", "bad.cu");
+  assert.equal(status, 1);
+  const [given, good, , bad] = stdout.split("\n");
+  for (const flag of ["-arch=sm_86", "-Xptxas -v", `-I${cuda} `, `-I${join(home, "include")}`]) {
+    assert.ok(given?.includes(flag), `${flag} is not in ${given}`);
+  }
+  assert.deepEqual([good, bad], ["compiles: good.cu", "does not compile: bad.cu"]);
+});
+
+test("compile-cuda without nvcc ends with the reason and the remedy", () => {
+  const { status, stderr } = compileCuda("/nowhere");
+  assert.equal(status, 2);
+  assert.equal(stderr, 'CUDA_HOME is "/nowhere", and has no bin/nvcc\ncorrect CUDA_HOME or unset it\n');
+});
+
+test("a CUDA addon is built anew for another architecture, CUDA or compiler, and only then", () => {
+  const env = { PATH: "" };
+  const compiler = { command: process.execPath, path: process.execPath, name: "node" };
+  const key = (/** @type {string[]} */ ...options) => fingerprint(compiler, options, { target: "cuda", env });
+  const built = key("", "90", "13.0", "/a/nvcc");
+  assert.equal(key("", "90", "13.0", "/a/nvcc"), built);
+  for (const other of [
+    key("", "", "13.0", "/a/nvcc"),
+    key("", "90", "12.9", "/a/nvcc"),
+    key("", "90", "13.0", "/b/nvcc"),
+    key("address", "90", "13.0", "/a/nvcc"),
+    fingerprint(compiler, ["", "90", "13.0", "/a/nvcc"], { target: "cuda-emulated", env }),
+    fingerprint(compiler, ["", "90", "13.0", "/a/nvcc"], { target: "cuda", env: { CXXFLAGS: "-g" } }),
+  ]) {
+    assert.notEqual(other, built);
+  }
 });

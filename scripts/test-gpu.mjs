@@ -12,7 +12,7 @@
 // --quick leaves out the library's tests of models. --minutes is the time for all: what has not begun by then is told as not run;
 // --resume runs that, and whatever did not pass, and adds it to the report. --emulated runs on the CPU under the emulator,
 // --sanitizer the tests of kernels under NVIDIA's compute-sanitizer. Exits with 1 when anything failed, with 2 when there
-// is no GPU to use.
+// is no GPU to use; why not is in the report then.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -145,8 +145,6 @@ if (steps.length === 0) refuse(`${words.join(" ")}: no step is called so`);
 
 /** @type {{facts?: object, refused?: string, device?: {name: string, computeCapability: string}}} */
 const machine = await facts();
-if (machine.refused) refuse(`the GPU tests cannot run: ${machine.refused}`);
-console.log(`on ${machine.device?.name}, compute capability ${machine.device?.computeCapability}`);
 
 async function facts() {
   const script = join(root, "scripts", "lib", "gpu-facts.mjs");
@@ -234,6 +232,8 @@ async function runStep({ name, seconds, run }) {
 }
 
 write();
+if (machine.refused) refuse(`the GPU tests cannot run: ${machine.refused}`);
+console.log(`on ${machine.device?.name}, compute capability ${machine.device?.computeCapability}`);
 const queue = [...open];
 /** Takes one step after the other, as long as there is time. */
 async function work() {
