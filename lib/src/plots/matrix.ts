@@ -64,7 +64,7 @@ export function matrixPlot(
         ...ticks(x, columns),
         ...(x && { tickangle: upright ? -90 : 0 }),
       },
-      yaxis: { title: { text: yLabel }, showgrid: false, autorange: "reversed", ...ticks(y, rows) },
+      yaxis: { title: { text: yLabel, standoff: 10 }, showgrid: false, autorange: "reversed", ...ticks(y, rows) },
       ...size,
     },
     `${title}: ${rows}×${columns}, largest magnitude ${largest}`,
@@ -94,7 +94,7 @@ function place(
     character * Math.max(3, ...names.map(({ length }) => length));
   // Names of columns stand upright where they would touch.
   const upright = x !== undefined && longest(x) > inner.width / columns;
-  const margin = { l: 48 + longest(y), r: 110, t: 60, b: 56 + (upright ? longest(x) : 0) };
+  const margin = { l: 60 + longest(y), r: 110, t: 60, b: 56 + (upright ? longest(x) : 0) };
   return {
     upright,
     size: {
