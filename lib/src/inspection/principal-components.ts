@@ -1,5 +1,9 @@
 /** The plane in which a path of states moves most. In float64. */
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { createRequire } from "node:module";
+
+// Only when asked for: it takes a good part of the time that the library needs to load.
+const algebra = (): typeof import("ml-matrix") =>
+  createRequire(import.meta.url)("ml-matrix") as typeof import("ml-matrix");
 
 /** Vectors in the coordinates of their principal components. */
 export interface PrincipalComponents {
@@ -38,6 +42,7 @@ export function principalComponents(vectors: readonly ArrayLike<number>[], count
   for (const vector of vectors) for (let i = 0; i < size; i++) centre[i]! += vector[i]! / vectors.length;
   const centred = vectors.map((vector) => centre.map((mean, i) => vector[i]! - mean));
   const products = centred.map((a) => centred.map((b) => dot(a, b)));
+  const { EigenvalueDecomposition, Matrix } = algebra();
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(products), {
     assumeSymmetric: true,
   });

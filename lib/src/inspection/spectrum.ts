@@ -1,7 +1,6 @@
 /** How large a matrix is and in how many directions: norm, singular values, ranks. In float64. */
-import { Matrix, SingularValueDecomposition } from "ml-matrix";
-
 import { hostMatrix, type HostMatrix, type MatrixInput } from "./matrix.js";
+import { tallSingularValues } from "./singular-values.js";
 
 /** √Σ m_ij², the length of the matrix as one vector. */
 export function frobeniusNorm(matrix: MatrixInput): number {
@@ -18,13 +17,14 @@ export function lengthOf(values: ArrayLike<number>): number {
 /** All singular values, the largest first: by how much the matrix stretches its directions. */
 export function singularValues(matrix: MatrixInput): number[] {
   const { rows, columns, values } = hostMatrix(matrix);
-  const dense = Matrix.from1DArray(rows, columns, values);
-  const decomposition = new SingularValueDecomposition(dense, {
-    computeLeftSingularVectors: false,
-    computeRightSingularVectors: false,
-    autoTranspose: true,
-  });
-  return decomposition.diagonal.map((value) => Math.max(0, value)).sort((a, b) => b - a);
+  return rows >= columns
+    ? tallSingularValues(rows, columns, values)
+    : tallSingularValues(columns, rows, turned(matrix));
+}
+
+function turned(matrix: MatrixInput): Float64Array {
+  const { rows, columns, values } = hostMatrix(matrix);
+  return Float64Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
 /**

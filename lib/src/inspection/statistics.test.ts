@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
+import fc from "fast-check";
 
 import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
@@ -34,6 +35,30 @@ function rotated(random: Random, matrix: number[][]): number[][] {
 const diagonal = (...values: number[]): number[][] =>
   values.map((value, i) => values.map((_, j) => (i === j ? value : 0)));
 
+test("singular values of random matrices: their squares add up to those of the elements, their fourth powers to the Gram matrix's", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer(),
+      (rows, columns, seed) => {
+        const random = new Random(seed);
+        // Small integers: exact ranks, zeros, equal rows and columns.
+        const matrix = Array.from({ length: rows }, () => Array.from({ length: columns }, () => random.integer(3) - 1));
+        const singular = statistics.singularValues(matrix);
+        const power = (exponent: number): number => singular.reduce((sum, x) => sum + x ** exponent, 0);
+        const gram = matrix.map((a) => matrix.map((b) => a.reduce((sum, x, i) => sum + x * b[i]!, 0)));
+        const squares = (m: number[][]): number => m.flat().reduce((sum, x) => sum + x * x, 0);
+        assertClose([power(2), power(4)], [squares(matrix), squares(gram)], exact, "Σσ², Σσ⁴");
+        assert.deepEqual(
+          singular,
+          [...singular].sort((a, b) => b - a),
+        );
+      },
+    ),
+  );
+});
+
 test("singular values are those that a matrix was made of", () => {
   const random = new Random(1);
   const values = [7, 3, 2.5, 0.125, 0];
@@ -51,6 +76,31 @@ test("singular values are those that a matrix was made of", () => {
     exact,
     "two by two",
   );
+  // Exactly of rank one, where QR iterations have run for ever.
+  const sameRow = (rows: number, columns: number, value: (i: number) => number): number[][] =>
+    Array.from({ length: rows }, (_, i) => new Array<number>(columns).fill(value(i)));
+  for (const size of [1, 2, 7, 33, 64]) {
+    assertClose(
+      statistics.singularValues(sameRow(size, size, () => -1)),
+      [size, ...new Array<number>(size - 1).fill(0)],
+      exact,
+      `ones, ${size}`,
+    );
+    const [first, ...others] = statistics.singularValues(sameRow(size, 2 * size, (i) => i % 2));
+    assertClose([first!], [Math.sqrt(Math.floor(size / 2) * 2 * size)], exact, `every second row, ${size}`);
+    assert.ok(others.every((value) => value <= 1e-13));
+  }
+  for (const scale of [1e-300, 1e-30, 1e30, 1e300]) {
+    const matrix = randomMatrix(random, 9, 6);
+    const scaled = matrix.map((row) => row.map((x) => x * scale));
+    const wanted = statistics.singularValues(matrix).map((x) => x * scale);
+    assertClose(
+      statistics.singularValues(scaled).map((x) => x / scale),
+      wanted.map((x) => x / scale),
+      exact,
+      `times ${scale}`,
+    );
+  }
   for (const [rows, columns] of [
     [6, 6],
     [3, 5],
