@@ -17,7 +17,7 @@ namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 7;
+constexpr int interfaceVersion = 8;
 
 Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
   const Napi::Object shape = objectArgument(info, 0, "the shape");

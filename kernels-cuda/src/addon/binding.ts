@@ -5,7 +5,7 @@
 import type { BaselineOps } from "./baseline-ops.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 7;
+export const interfaceVersion = 8;
 
 /** Sizes of a call of the WKV-7 recurrence. */
 export interface Wkv7Shape {

@@ -84,6 +84,13 @@ const convolution: Count = (call, [result]) => {
   return 2 * size(result!) * height * width * channels;
 };
 
+/** The parameters of a step of all of them: `parameter0`, `parameter1`, … */
+function parametersOf(call: Call): Shaped[] {
+  return Object.keys(call.inputs)
+    .filter((name) => name.startsWith("parameter"))
+    .map((name) => input(call, name));
+}
+
 /** `count` operations for each element of the state at each step: inputs `[B, T, H, N]`, states `[B, H, N, N]`. */
 const recurrence =
   (count: number): Count =>
@@ -124,6 +131,7 @@ const flopsOf = new Map<string, Count>([
   ["MetaPassGrad", recurrence(52)],
   // Two moments (3 and 4), a root, an addition, a quotient, the decay's and the step's multiply-add.
   ["AdamW", perInput("parameter", 13)],
+  ["AdamWAll", (call) => 13 * total(parametersOf(call), size)],
   ["GlobalNorm", (call) => 2 * total(inputsOf(call), size)],
 ]);
 

@@ -73,6 +73,8 @@ test("work by name and shapes: transposed products, reductions, picked rows, the
   assert.equal(of("Sum", { x: t(4, 5) }, [t(4)]).flops, 20);
   const wkv = { r: t(2, 3, 4, 16), state: t(2, 4, 16, 16) };
   assert.equal(of("Wkv7", wkv, [t(2, 3, 4, 16), t(2, 4, 16, 16)]).flops, 9 * 2 * 3 * 4 * 16 * 16);
+  const step = { norm: t(), parameter0: t(3, 5), gradient0: t(3, 5), moment1_0: t(3, 5), parameter1: t(4) };
+  assert.equal(of("AdamWAll", step, [t(3, 5), t(4)]).flops, 13 * (15 + 4));
   const tokens = { shape: [2, 3], dtype: "int32" };
   assert.equal(of("Embedding", { weight: t(1000, 8), tokens }, [t(2, 3, 8)]).bytes, 4 * (6 + 2 * 48));
   assert.equal(of("Cast", { x: { shape: [10], dtype: "bool" } }, [t(10)]).bytes, 10 + 40);
