@@ -55,6 +55,12 @@ for (const target of options["as-built"] ? [] : /** @type {const} */ (["native",
   console.log(`${target} addon: ${result.how}`);
 }
 if (!existsSync(join(root, "lib", "dist", "index.js"))) refuse("the TypeScript is not built: run npm run build");
+// Addons of other sources are of no use there, and nobody could build them.
+const here = spawnSync(process.execPath, [join(root, "scripts", "lib", "gpu-facts.mjs"), "cuda-emulated"], {
+  encoding: "utf8",
+});
+const { native, refused } = JSON.parse(here.stdout || '{"refused": "the addons cannot be loaded"}');
+if (refused ?? !native.loaded) refuse(refused ?? `${native.reason}; ${native.remedy}`);
 
 const stage = mkdtempSync(join(tmpdir(), "metastate-bundle-"));
 const bundle = join(stage, "metastate-gpu");
@@ -69,8 +75,8 @@ function take(path, but = /$^/) {
 const unneeded =
   /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|@tensorflow\/[\w-]+\/src(\/|$)/;
 
-/** Node's own, ours (which are packed by themselves), and what is for writing types and pictures only. */
-const notPacked = /^(node:|metastate$|@metastate\/|typescript$|playwright-core$|plotly|@stdlib\/)/;
+/** Files, Node's own, ours (which are packed by themselves), and what is for writing types and pictures only. */
+const notPacked = /^(\.|node:|metastate$|@metastate\/|typescript$|playwright-core$|plotly|@stdlib\/)/;
 
 /**
  * npm packages that compiled code imports at once, with what those import; not such as are for pictures and the like,

@@ -143,7 +143,7 @@ if (steps.length === 0) refuse(`${words.join(" ")}: no step is called so`);
  * @property {Record<string, number>} [fallbacks]
  */
 
-/** @type {{facts?: object, refused?: string, device?: {name: string, computeCapability: string}}} */
+/** @type {{facts?: object, refused?: string, device?: {name: string, computeCapability: string}, native?: {loaded: boolean, reason?: string, remedy?: string}}} */
 const machine = await facts();
 
 async function facts() {
@@ -234,6 +234,11 @@ async function runStep({ name, seconds, run }) {
 write();
 if (machine.refused) refuse(`the GPU tests cannot run: ${machine.refused}`);
 console.log(`on ${machine.device?.name}, compute capability ${machine.device?.computeCapability}`);
+if (machine.native && !machine.native.loaded) {
+  console.log(
+    `without the native addon, kernels that have no CUDA code fail: ${machine.native.reason}; ${machine.native.remedy}`,
+  );
+}
 const queue = [...open];
 /** Takes one step after the other, as long as there is time. */
 async function work() {

@@ -31,7 +31,7 @@ const facts = {
   PyTorch: said("python3", ["-c", torch]),
   "compute-sanitizer": said("compute-sanitizer", ["--version"])?.split("\n").at(-1),
 };
-const { loadCudaAddon, cudaEngine, cudaEmulatedEngine } = await import(
+const { addonStatus, loadCudaAddon, cudaEngine, cudaEmulatedEngine } = await import(
   pathToFileURL(join(root, "kernels-cuda", "dist", "index.js")).href
 );
 const addon = loadCudaAddon({ emulated: engine !== "cuda" });
@@ -44,6 +44,8 @@ console.log(
   JSON.stringify({
     facts,
     device: addon.device,
+    // What runs the kernels that have no CUDA code, as those of other head sizes.
+    native: addonStatus(),
     versions: started.ready ? started.controls?.versions() : started.reason,
     memory: addon.binding.memory(),
   }),
