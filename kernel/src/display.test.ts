@@ -184,6 +184,25 @@ test("display.latex, markdown and svg are template tags too", async () => {
   assert.equal((await bundle("display.svg`<svg>${'<'}</svg>`"))["image/svg+xml"], "<svg>&lt;</svg>");
 });
 
+test("a text that HTML, SVG, Markdown and LaTeX are updated with is of the same kind; another value is itself", async () => {
+  const { messages } = await notebook.run(`
+    display.html("<b>0</b>").update("<b>1</b>");
+    display.svg("<svg></svg>").update("<svg><g/></svg>");
+    display.markdown("*a*").update("*b*");
+    display.latex("x").update("x^2");
+    display("text").update("another");
+    display.html("<i></i>").update({ a: 1 });`);
+  const updates = messages.filter(({ type }) => type === "update_display_data").map(({ content }) => content["data"]);
+  assert.deepEqual(updates, [
+    { "text/html": "<b>1</b>", "text/plain": "<b>1</b>" },
+    { "image/svg+xml": "<svg><g/></svg>", "text/plain": "[SVG image]" },
+    { "text/markdown": "*b*", "text/plain": "*b*" },
+    { "text/latex": "$$x^2$$", "text/plain": "x^2" },
+    { "text/plain": "'another'" },
+    { "text/plain": "{ a: 1 }" },
+  ]);
+});
+
 test("display.json takes what JSON lacks", async () => {
   const code = `const circle: Record<string, unknown> = { big: 1n, list: new Int8Array([1]), map: new Map([["k", NaN]]), at: new Date(0) }; circle.self = circle;
     display.json(circle, { expanded: true })`;

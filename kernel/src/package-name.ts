@@ -1,4 +1,5 @@
 /** What an import names: a package, by name, or a file, by path. */
+import { builtinModules } from "node:module";
 
 /** Whether a specifier names a package or something in one: `three`, `@scope/name/part`, but not `./own.js` or `node:fs`. */
 export function isPackage(specifier: string): boolean {
@@ -22,6 +23,9 @@ export function nodeSpecifier(specifier: string): string {
 /** What to do about an import that was not found. */
 export function importRemedy(specifier: string): string {
   const name = packageOf(nodeSpecifier(specifier));
+  const own = builtinModules.filter((each) => !each.startsWith("_") && packageOf(each) === name.replace(/^node:/, ""));
+  // A package of that name would be a stranger's.
+  if (own.length > 0) return `Node.js has no such module; of that name it has ${own.join(", ")}.`;
   if (specifier.startsWith("jsr:")) return `Packages of JSR come by way of npm: !npx jsr add ${name}`;
   if (/^https?:/.test(specifier)) {
     return "There are no imports from URLs: install the package with %npm install, or put the file beside the notebook.";
@@ -30,6 +34,7 @@ export function importRemedy(specifier: string): string {
     const version = /^npm:\/?(?:@[^/]+\/)?[^/@]+(@[^/]+)/.exec(specifier)?.[1] ?? "";
     return `Install it in the notebook's folder: %npm install ${name}${version}`;
   }
+  if (specifier.startsWith("node:")) return "Node.js has no such module.";
   return isPackage(specifier)
     ? `Install it in the notebook's folder: %npm install ${name}`
     : "Is the path right, seen from the notebook's folder?";

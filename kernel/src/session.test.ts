@@ -126,6 +126,7 @@ for (const [name, { code, says }] of Object.entries(deaths)) {
     assert.match(ending(ran), says);
     assert.match(ending(ran), /variables are lost/);
     assert.equal(ran.stdout, "before\n");
+    assert.doesNotMatch(ran.stderr, /debugger/);
     assert.match(ending(await notebook.run("lost")), /Cannot find name 'lost'/);
     assert.equal((await notebook.run("let lost = 2; lost")).result, "2");
   });

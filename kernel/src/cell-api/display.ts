@@ -3,7 +3,7 @@ import { currentCell } from "../session/current-cell.js";
 import { sendFrame } from "../session/frames.js";
 import { vegaBundle, type Displayable } from "../session/mime-bundle.js";
 import type { MimeBundle } from "../session-protocol.js";
-import { DisplayHandle, Mime, show, type DisplayOptions } from "./display/handle.js";
+import { DisplayHandle, Mime, show, showText, type DisplayOptions } from "./display/handle.js";
 import { escapeHtml, htmlOf, textOf, type HtmlElement } from "./display/html.js";
 import { image, type ImageOptions, type ImageSource } from "./display/image.js";
 import { figureOf, jsonOf } from "./display/json.js";
@@ -78,22 +78,17 @@ type Markup = string | HtmlElement | TemplateStringsArray;
 
 const kinds: { [K in keyof Display]: Display[K] } = {
   mime,
-  html(source: Markup, ...values: unknown[]) {
-    const html = htmlOf(source, values);
-    return mime({ "text/html": html, "text/plain": html });
-  },
-  svg(source: Markup, ...values: unknown[]) {
-    return mime({ "image/svg+xml": htmlOf(source, values), "text/plain": "[SVG image]" });
-  },
-  markdown(source: string | TemplateStringsArray, ...values: unknown[]) {
-    const markdown = textOf(source, values);
-    return mime({ "text/markdown": markdown, "text/plain": markdown });
-  },
-  latex(given: string | TemplateStringsArray, ...values: unknown[]) {
-    const latex = textOf(given, values);
-    const source = /^\s*(\$|\\\[|\\\(|\\begin)/.test(latex) ? latex : `$$${latex}$$`;
-    return mime({ "text/latex": source, "text/plain": latex });
-  },
+  html: (source: Markup, ...values: unknown[]) =>
+    showText(htmlOf(source, values), (html) => new Mime({ "text/html": html, "text/plain": html })),
+  svg: (source: Markup, ...values: unknown[]) =>
+    showText(htmlOf(source, values), (svg) => new Mime({ "image/svg+xml": svg, "text/plain": "[SVG image]" })),
+  markdown: (source: string | TemplateStringsArray, ...values: unknown[]) =>
+    showText(textOf(source, values), (text) => new Mime({ "text/markdown": text, "text/plain": text })),
+  latex: (given: string | TemplateStringsArray, ...values: unknown[]) =>
+    showText(textOf(given, values), (latex) => {
+      const source = /^\s*(\$|\\\[|\\\(|\\begin)/.test(latex) ? latex : `$$${latex}$$`;
+      return new Mime({ "text/latex": source, "text/plain": latex });
+    }),
   json(value, { expanded = false } = {}) {
     const json = jsonOf(value);
     return mime(

@@ -274,4 +274,15 @@ export const errors: CellTable = {
       ends: /^AssertionError: Expected values to be strictly equal/,
     },
   ],
+  "JSX without a setting for it, and what a page or Deno would have": [
+    { code: "const element = <div>hi</div>;", ends: /^SyntaxError/, traceback: /"jsx": "react-jsx"/ },
+    { code: "const wrong = <div>;", ends: /^SyntaxError/, traceback: /^(?![^]*react-jsx)/ },
+    { code: "document.title", ends: /Cannot find name 'document'/, traceback: /there is no page: display\.html/ },
+    { code: 'Deno.readTextFileSync("a")', ends: /does not exist/, traceback: /of Deno there is Deno\.jupyter/ },
+  ],
+  "what is no HTML, no text and no table": [
+    { code: "display.html(undefined as any)", ends: /^TypeError: undefined is no HTML: a string, or an element/ },
+    { code: "display.markdown(5 as any)", ends: /^TypeError: 5 is no text: a string/ },
+    { code: "display.table('a' as any)", ends: /^TypeError: display\.table: 'a' is no table\. Give it rows/ },
+  ],
 };

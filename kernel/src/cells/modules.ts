@@ -153,7 +153,11 @@ make("node_modules/with-parts", { "package.json": '{"name":"with-parts","type":"
   ],
   "require of built-ins, JSON, and what is not there": [
     { code: 'require("./own.json").xs', result: "[ 1, 2, 3 ]" },
-    { code: 'require("./nowhere")', ends: /^Error: Cannot find module '\.\/nowhere'/ },
+    {
+      code: 'require("./nowhere")',
+      ends: "Error: Cannot find './nowhere'. Is the path right, seen from the notebook's folder?",
+    },
+    { code: 'require("no-such-pack")', ends: /^Error: Cannot find 'no-such-pack'\..*%npm install no-such-pack$/ },
     { code: 'require.resolve("cjs-pack").endsWith("i.js")', result: "true" },
   ],
   "import.meta of a cell": [
@@ -161,6 +165,21 @@ make("node_modules/with-parts", { "package.json": '{"name":"with-parts","type":"
       code: "[typeof import.meta.dirname, typeof import.meta.filename, import.meta.url.startsWith('file:')]",
       result: "[ 'string', 'string', true ]",
     },
+  ],
+  "the keys of a JSON file are exports, as TypeScript has them": [
+    { code: 'require("node:fs").writeFileSync("keys.json", JSON.stringify({ lr: 0.1, layers: [2] }))' },
+    {
+      code: 'import * as keys from "./keys.json"; import { lr } from "./keys.json"; [lr, keys.lr, keys.layers]',
+      result: "[ 0.1, 0.1, [ 2 ] ]",
+    },
+  ],
+  "a module that Node does not have is not looked for in the registry": [
+    {
+      code: 'import { readFile } from "fs/promise"',
+      ends: /Cannot find module/,
+      traceback: /it has fs, fs\/promises\.(?![^]*%npm install)/,
+    },
+    { code: 'import { x } from "node:file"', ends: /Cannot find module/, traceback: /Node\.js has no such module\./ },
   ],
   "import in the middle of a cell and import for its effect": [
     { code: 'let midway = 1\nimport "node:util"\nmidway', result: "1" },

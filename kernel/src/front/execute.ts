@@ -24,8 +24,8 @@ export interface Request {
   readonly channel: RequestChannel;
 }
 
-/** `name?` asks what is known of a name. */
-const QUESTION = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u;
+/** `name?` asks what is known of a name; `?name` and `name??` are IPython's other ways to ask. */
+const QUESTION = /^\s*(?:(?<before>\?{1,2})\s*)?(?<name>[\p{ID_Start}$_][\p{ID_Continue}$.]*)(?<after>\?{0,2})\s*$/u;
 
 export class Execute {
   readonly #options: ExecuteOptions;
@@ -87,7 +87,8 @@ export class Execute {
     const onResult = ({ "text/plain": text }: MimeBundle): void => {
       if (stored && typeof text === "string") history.addOutput(executionCount, text);
     };
-    const question = QUESTION.exec(source)?.[1];
+    const { name, before, after } = QUESTION.exec(source)?.groups ?? {};
+    const question = before || after ? name : undefined;
     // The cell is being compiled while it is announced and written down.
     const running: Promise<Outcome> | Outcome =
       question !== undefined

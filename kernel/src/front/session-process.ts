@@ -60,6 +60,9 @@ const CUT_OFF_MS = 500;
 const GROUPS = process.platform !== "win32";
 const LAST_WORDS = 4000;
 
+/** What Node says as it exits, since the interrupt thread is connected to the inspector; to a user it means nothing. */
+const DEBUGGER_NOTE = "Waiting for the debugger to disconnect...\n";
+
 export class SessionProcess extends EventEmitter<SessionEvents> {
   readonly #child: ChildProcess;
   readonly #reader = new PacketReader<Frame>();
@@ -196,7 +199,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     const decoder = new TextDecoder();
     pipe.on("data", (chunk: Buffer) => {
       this.#rawBytes += chunk.length;
-      const text = decoder.decode(chunk, { stream: true });
+      const text = decoder.decode(chunk, { stream: true }).replace(DEBUGGER_NOTE, "");
       if (text === "") return;
       if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
       this.emit("raw", name, text);

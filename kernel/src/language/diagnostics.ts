@@ -17,6 +17,13 @@ const MOST_SHOWN = 10;
 /** Errors that say that a module was not found. */
 export const MISSING_MODULE: ReadonlySet<number> = new Set([2307, 2792, 2882]);
 
+/** Errors that say that JSX is not set up. */
+const NEEDS_JSX: ReadonlySet<number> = new Set([6142, 17004]);
+
+/** What to do about JSX in a notebook that has no setting for it. */
+const JSX_REMEDY =
+  'For JSX, a tsconfig.json beside the notebook says how it is compiled: { "compilerOptions": { "jsx": "react-jsx" } }';
+
 /** A text as the user knows it: a cell, or a file. */
 export interface UserText {
   readonly label: string;
@@ -81,9 +88,22 @@ function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
     return importRemedy(name);
   }
+  if (diagnostic.code === 2339 && /cell-api\/deno"/.test(text)) {
+    return "Cells run in Node.js: of Deno there is Deno.jupyter. For files there is node:fs/promises.";
+  }
+  if (/^Cannot find name '(document|window)'/.test(text)) {
+    return "Cells run in Node.js, where there is no page: display.html shows HTML, and ui has widgets.";
+  }
   if (diagnostic.code === 2304 || diagnostic.code === 2552) {
     const name = /'([^']+)'/.exec(text)?.[1] ?? "";
     return `Has the cell that declares ${name} been run in this session?`;
   }
+  if (NEEDS_JSX.has(diagnostic.code)) return JSX_REMEDY;
   return undefined;
+}
+
+/** An error of a text that could be read if it were TSX. */
+export function withJsxRemedy(diagnostic: ts.Diagnostic): ts.Diagnostic {
+  const hint = { ...diagnostic, category: ts.DiagnosticCategory.Message, messageText: JSX_REMEDY };
+  return { ...diagnostic, relatedInformation: [hint] };
 }

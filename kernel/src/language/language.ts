@@ -6,7 +6,7 @@ import { CAPTURED, CAPTURED_WITH, rewriteCommands, type Rewritten } from "./comm
 import { changesPackages, stageFrom, type Stage } from "./commands/stages.js";
 import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
-import { formatDiagnostics, type CellErrors, type UserText } from "./diagnostics.js";
+import { formatDiagnostics, withJsxRemedy, type CellErrors, type UserText } from "./diagnostics.js";
 import { NESTED_VAR } from "./cell-transform.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
@@ -110,7 +110,10 @@ export class Language {
     });
     // What cannot be read is not worth a program.
     const unreadable = parseErrors(parsed);
-    if (unreadable.length > 0) return errors(unreadable);
+    if (unreadable.length > 0) {
+      const isJsx = parseErrors(parseCell(cell.text, target, this.#files.cellPath, ts.ScriptKind.TSX)).length === 0;
+      return errors(isJsx ? unreadable.map(withJsxRemedy) : unreadable);
+    }
     const { direct, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
     const exports = [

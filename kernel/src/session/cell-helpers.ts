@@ -58,6 +58,22 @@ function importWithFallback(places: readonly string[]): Import {
   };
 }
 
+/** `require`, whose error tells what to do about a package that is not there. */
+function requireWithRemedy(require: NodeJS.Require): NodeJS.Require {
+  return new Proxy(require, {
+    apply(target, _, [asked]: [string]) {
+      try {
+        return target(asked) as unknown;
+      } catch (error) {
+        const { code, requireStack } = error as NodeJS.ErrnoException & { requireStack?: readonly string[] };
+        // A package may also lack one that it needs itself.
+        if (code === "MODULE_NOT_FOUND" && requireStack?.length === 1) throw notFound(asked);
+        throw error;
+      }
+    },
+  });
+}
+
 function notFound(specifier: string): Error {
   const error: NodeJS.ErrnoException = new Error(`Cannot find '${specifier}'. ${importRemedy(specifier)}`);
   error.code = "ERR_MODULE_NOT_FOUND";
@@ -116,7 +132,7 @@ export class CellHelpers {
     const helpers = new CellHelpers(folder, preloads, deno);
     Object.defineProperty(globalThis, HELPERS, { value: helpers });
     Object.defineProperty(globalThis, "require", {
-      value: createRequire(placeOfCells(folder)),
+      value: requireWithRemedy(createRequire(placeOfCells(folder))),
       writable: true,
       configurable: true,
     });

@@ -133,7 +133,10 @@ export class ModuleLoader {
   async #evaluate(instance: Instance): Promise<void> {
     const { module, namespace } = instance;
     if (module.kind === "json") {
-      namespace["default"] = JSON.parse(module.javascript) as unknown;
+      const value = JSON.parse(module.javascript) as unknown;
+      // To TypeScript the keys of an object are exports as well.
+      if (!Array.isArray(value)) Object.assign(namespace, value);
+      namespace["default"] = value;
       return;
     }
     const [dependencies, declare] = register(module, this.#url(module));

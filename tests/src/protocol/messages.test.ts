@@ -210,8 +210,11 @@ describe("the protocol", { timeout: 300_000 }, () => {
       const { content } = await kernel.request("shell", "is_complete_request", { code });
       assert.equal(content["status"], status);
     }
-    const page = await kernel.execute("answer?");
-    assert.equal((page.reply["payload"] as Json[])[0]?.["source"], "page");
+    for (const question of ["answer?", "?answer", "answer??"]) {
+      const page = await kernel.execute(question);
+      assert.equal((page.reply["payload"] as Json[])[0]?.["source"], "page", question);
+    }
+    assert.deepEqual((await kernel.execute("answer")).reply["payload"], []);
   });
 
   it("tells the history: range, tail and search, with outputs, each once where that is asked", async () => {

@@ -35,20 +35,25 @@ export class DisplayHandle implements Displayable {
   readonly #cell: number;
   readonly #kept: KeptDisplay | undefined;
   readonly #limiter: UpdateLimiter;
+  /** What a text means that it is updated with: HTML, where it was HTML. */
+  readonly #read: ((text: string) => Mime) | undefined;
 
   /** @internal Cells get handles from `display`. */
-  constructor(id: string, cell: number, kept?: KeptDisplay) {
+  constructor(id: string, cell: number, kept?: KeptDisplay, read?: (text: string) => Mime) {
     this.id = id;
+    this.#read = read;
     this.#cell = cell;
     this.#kept = kept;
     this.#limiter = new UpdateLimiter(cell);
   }
 
   /**
-   * Shows `value` in the place of what was shown. Updates that come faster than ten a second are merged: the latest is shown,
+   * Shows `value` in the place of what was shown; a text is HTML, SVG, Markdown or LaTeX where that was shown by
+   * `display.html` and its like. Updates that come faster than ten a second are merged: the latest is shown,
    * at the latest when the cell ends.
    */
-  update(value: unknown, options: DisplayOptions = {}): void {
+  update(given: unknown, options: DisplayOptions = {}): void {
+    const value = typeof given === "string" && this.#read !== undefined ? this.#read(given) : given;
     this.#limiter.run(() => {
       const place = { cell: this.#cell, displayId: this.id, update: true, ...(this.#kept && { kept: this.#kept }) };
       send(value, options, place, (data) => {
@@ -69,6 +74,11 @@ export function show(value: unknown, options: DisplayOptions = {}): DisplayHandl
   return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, value, options);
 }
 
+/** Shows a text that stands for data, as HTML does; so do the texts that it is updated with. */
+export function showText(text: string, read: (text: string) => Mime): DisplayHandle {
+  return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, read(text), {}, read);
+}
+
 /** Shows a value that will be updated, also in a page that is loaded anew meanwhile. */
 export function showKept(value: unknown, options: DisplayOptions = {}, kept: KeptDisplay = {}): DisplayHandle {
   return showIn({ cell: currentCell(), displayId: randomUUID(), update: false, kept }, value, options);
@@ -77,9 +87,9 @@ export function showKept(value: unknown, options: DisplayOptions = {}, kept: Kep
 /** What is shown where. */
 type Place = Omit<DisplayFrame, "type" | "data" | "metadata">;
 
-function showIn(place: Place, value: unknown, options: DisplayOptions): DisplayHandle {
+function showIn(place: Place, value: unknown, options: DisplayOptions, read?: (text: string) => Mime): DisplayHandle {
   send(value, options, place);
-  return new DisplayHandle(place.displayId, place.cell, place.kept);
+  return new DisplayHandle(place.displayId, place.cell, place.kept, read);
 }
 
 function send(

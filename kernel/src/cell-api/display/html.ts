@@ -1,4 +1,5 @@
 /** Text and HTML, and what stands between them. */
+import { inspect } from "node:util";
 
 /** Text as HTML: also within an attribute in double or single quotes. */
 export function escapeHtml(text: string): string {
@@ -26,6 +27,7 @@ function isElement(value: unknown): value is HtmlElement {
 export function htmlOf(source: string | HtmlElement | TemplateStringsArray, values: readonly unknown[] = []): string {
   if (typeof source === "string") return source;
   if (isElement(source)) return source.outerHTML;
+  if (!isTemplate(source)) throw notMarkup(source, "HTML: a string, or an element");
   return source.map((part, i) => part + (i < values.length ? valueHtml(values[i]) : "")).join("");
 }
 
@@ -39,6 +41,16 @@ function valueHtml(value: unknown): string {
 /** Text of a tagged template as of a function call: `` md`a ${1}` `` is `md("a 1")`. */
 export function textOf(source: string | TemplateStringsArray, values: readonly unknown[] = []): string {
   if (typeof source === "string") return source;
+  if (!isTemplate(source)) throw notMarkup(source, "text: a string");
   // As typed: in LaTeX and Markdown a backslash is a backslash.
   return source.raw.map((part, i) => part + (i < values.length ? String(values[i] as string) : "")).join("");
+}
+
+function isTemplate(source: unknown): boolean {
+  return Array.isArray(source) && "raw" in source;
+}
+
+/** TypeScript refuses it, unless it came as an `any`. */
+function notMarkup(source: unknown, wanted: string): TypeError {
+  return new TypeError(`${inspect(source, { depth: 0 })} is no ${wanted}. To show any value: display(value)`);
 }

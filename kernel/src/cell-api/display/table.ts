@@ -47,6 +47,12 @@ export function table(source: TableSource, { columns, rows = MOST_ROWS }: TableO
 }
 
 function tableOf(source: TableSource, wanted: readonly string[] | undefined, most: number): Table {
+  if (!isRecord(source) && !Array.isArray(source)) {
+    const given = inspect(source, { depth: 0, maxStringLength: 40 });
+    throw new TypeError(
+      `display.table: ${given} is no table. Give it rows, [{ a: 1 }, { a: 2 }], or columns, { a: [1, 2] }`,
+    );
+  }
   if (source instanceof Map) {
     const entries = [...(source as ReadonlyMap<unknown, unknown>)];
     return named(
