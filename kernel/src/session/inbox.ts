@@ -51,6 +51,11 @@ export class Inbox {
     if (command !== undefined) this.#start(command);
   };
 
+  /** Goes on with what waits, after an interrupt: a termination may have dropped the turn that was asked for. */
+  wake(): void {
+    if (this.#waiting.length > 0) setImmediate(this.#next);
+  }
+
   /** A task has ended. */
   ended(id: number): void {
     this.#ends.get(id)?.();

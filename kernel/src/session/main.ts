@@ -69,6 +69,9 @@ tasks.onEnd = (id) => {
 };
 endInterrupted = (ids) => {
   tasks.endInterrupted(ids);
+  setImmediate(() => {
+    inbox.wake();
+  });
 };
 const reader = new PacketReader<Command>();
 const commands = new Socket({ fd: PIPE.commands, readable: true, writable: false });

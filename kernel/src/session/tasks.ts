@@ -11,12 +11,14 @@ const CLEAN_UP_MS = 80;
 
 /** Time for a task that was interrupted to end by itself, in milliseconds, of an event loop that turns. */
 const END_MS = 1000;
-/** Ids of tasks that have ended are remembered, so that none ends twice. */
+/** Ids of tasks that have ended are remembered, so that none begins or ends again. */
 const MOST_ENDED = 10_000;
 
 export class Tasks {
   readonly #afterInterrupt: () => void;
+  /** Tasks that are over, and those of them that the front has been told of: a termination may come in between. */
   readonly #ended = new Set<number>();
+  readonly #told = new Set<number>();
   /** Told of each task that has ended. */
   onEnd: (id: number) => void = () => undefined;
 
@@ -74,19 +76,24 @@ export class Tasks {
   endInterrupted(ids: readonly number[]): void {
     setTimeout(() => {
       for (const id of ids) {
-        if (!this.hasEnded(id)) this.end(id, { status: "error", ...errorReport(new KeyboardInterrupt()) });
+        if (!this.#told.has(id)) this.end(id, { status: "error", ...errorReport(new KeyboardInterrupt()) });
       }
     }, END_MS);
   }
 
   /** Tells the front that a task has ended, after all that it has written; once. */
   end(id: number, outcome: Outcome): void {
-    if (this.#ended.has(id)) return;
-    this.#ended.add(id);
-    const [oldest] = this.#ended;
-    if (oldest !== undefined && this.#ended.size > MOST_ENDED) this.#ended.delete(oldest);
+    if (this.#told.has(id)) return;
+    remember(id, this.#ended);
     this.onEnd(id);
     flushNativeOutput();
     sendFrame({ type: "done", cell: id, outcome });
+    remember(id, this.#told);
   }
+}
+
+function remember(id: number, ids: Set<number>): void {
+  ids.add(id);
+  const [oldest] = ids;
+  if (oldest !== undefined && ids.size > MOST_ENDED) ids.delete(oldest);
 }
