@@ -6,9 +6,15 @@ import { currentTheme } from "./theme.js";
 /** Bars that are shown; the others are one. */
 const SHOWN = 14;
 
-/** A profile's time by op as bars, the longest on top; what the kernels leave is the last. */
+/** A profile's time by op as bars, the longest on top; what the kernels leave, and the profile itself took, comes last. */
 export function opTimes(
-  { rows, outside, milliseconds, engine }: Pick<Profile, "rows" | "outside" | "milliseconds" | "engine">,
+  {
+    rows,
+    outside,
+    overhead,
+    milliseconds,
+    engine,
+  }: Pick<Profile, "rows" | "outside" | "overhead" | "milliseconds" | "engine">,
   { title = `${rounded(milliseconds, 3)} ms on ${engine}, by op` }: { title?: string } = {},
 ): Figure {
   const { series, faint, text } = currentTheme();
@@ -35,6 +41,7 @@ export function opTimes(
     });
   }
   bars.push({ name: "outside kernels", milliseconds: outside, calls: 0, note: "", colour: faint });
+  bars.push({ name: "the profile itself", milliseconds: overhead, calls: 0, note: "", colour: faint });
   const portion = (value: number): string => `${((100 * value) / milliseconds).toFixed(1)} %`;
   return new Figure(
     [
@@ -55,7 +62,7 @@ export function opTimes(
     {
       title: { text: title },
       xaxis: { title: { text: "time (ms)" }, rangemode: "tozero" },
-      yaxis: { title: { text: "op" }, autorange: "reversed", automargin: true, showgrid: false },
+      yaxis: { title: { text: "op", standoff: 12 }, autorange: "reversed", automargin: true, showgrid: false },
       margin: { l: 120, r: 56, t: 48, b: 52 },
       height: 130 + 24 * bars.length,
       showlegend: false,

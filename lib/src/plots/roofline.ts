@@ -54,6 +54,9 @@ export function roofline(
   const ridge = gflops / gigabytesPerSecond;
   const low = Math.min(ridge / 30, ...points.map(({ intensity }) => intensity / 3));
   const high = Math.max(ridge * 30, ...points.map(({ intensity }) => intensity * 3));
+  const slope = Math.sqrt(low * ridge);
+  const slowest = Math.min(low * gigabytesPerSecond, ...points.map(({ gflops: done }) => done));
+  const fastest = Math.max(gflops, ...points.map(({ gflops: done }) => done));
   const portion = ({ gflops: done, intensity }: RooflinePoint): string =>
     `${((100 * done) / Math.min(gflops, gigabytesPerSecond * intensity)).toFixed(0)} %`;
   const data: Partial<Data>[] = [
@@ -91,14 +94,21 @@ export function roofline(
     {
       title: { text: title },
       xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power", dtick: 1 },
-      yaxis: { title: { text: "speed (GFLOP/s)" }, type: "log", exponentformat: "power", dtick: 1 },
+      yaxis: {
+        title: { text: "speed (GFLOP/s)" },
+        type: "log",
+        exponentformat: "power",
+        dtick: 1,
+        // Room for what is written above the roof.
+        range: [slowest / 1.5, fastest * 2].map((value) => rounded(Math.log10(value))),
+      },
       annotations: [
-        note(`${rounded(gflops, 3)} GFLOP/s`, high, gflops, { xanchor: "right", yanchor: "bottom" }),
-        note(`${rounded(gigabytesPerSecond, 3)} GB/s`, low, low * gigabytesPerSecond, {
-          xanchor: "left",
+        note(`${rounded(gflops, 3)} GFLOP/s`, Math.sqrt(ridge * high), gflops, { xanchor: "center", yanchor: "bottom" }),
+        // To the left of the slope there is nothing.
+        note(`${rounded(gigabytesPerSecond, 3)} GB/s`, slope, slope * gigabytesPerSecond, {
+          xanchor: "right",
           yanchor: "bottom",
-          xshift: 4,
-          yshift: 26,
+          xshift: -4,
         }),
       ],
       height: 460,
