@@ -15,6 +15,8 @@ export interface OverTokensOptions {
   x?: ArrayLike<number>;
   /** what the horizontal axis is; default `token` */
   xLabel?: string;
+  /** whether the horizontal axis is logarithmic, or has its values side by side at even steps: both name each value; default `linear` */
+  xScale?: "linear" | "log" | "even";
   /** whether the vertical axis is logarithmic; default no */
   log?: boolean;
 }
@@ -30,7 +32,15 @@ const [titleHeight, plotHeight, axisHeight] = [48, 276, 60];
  */
 export function overTokens(
   values: Readonly<Record<string, ArrayLike<number>>>,
-  { title = "Over tokens", label = "value", tokens, x, xLabel = "token", log = false }: OverTokensOptions = {},
+  {
+    title = "Over tokens",
+    label = "value",
+    tokens,
+    x,
+    xLabel = "token",
+    xScale = "linear",
+    log = false,
+  }: OverTokensOptions = {},
 ): Figure {
   const { series } = currentTheme();
   const entries = Object.entries(values);
@@ -40,7 +50,7 @@ export function overTokens(
       type: "scatter",
       mode: numbers.length > 100 ? "lines" : "lines+markers",
       name,
-      x: numbers.map((_, at) => (x ? x[at]! : at)),
+      x: numbers.map((_, at) => (xScale === "even" ? `${x?.[at] ?? at}` : (x?.[at] ?? at))),
       y: numbers.map((value) => rounded(value)),
       ...(tokens && { text: numbers.map((_, at) => JSON.stringify(tokens[at] ?? "")) }),
       line: { color: series[i % series.length]!, width: 1.5, dash: i < series.length ? "solid" : "dot" },
@@ -64,6 +74,8 @@ export function overTokens(
       title: { text: title },
       xaxis: {
         title: { text: xLabel },
+        ...(xScale === "log" && { type: "log" as const, ...(x && { tickvals: Array.from(x) }) }),
+        ...(xScale === "even" && { type: "category" as const }),
         ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: shown, tickangle: upright ? -90 : 0 }),
       },
       yaxis: { title: { text: label, standoff: 12 }, automargin: true, ...(log && logarithmic(entries)) },

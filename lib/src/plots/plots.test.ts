@@ -38,7 +38,7 @@ interface PlotlyJson {
   data: Trace[];
   layout: {
     title: { text: string };
-    xaxis: { title: { text: string }; tickangle?: number };
+    xaxis: { title: { text: string }; tickangle?: number; type?: string; tickvals?: number[] };
     yaxis: { title: { text: string } };
     coloraxis?: { cmin: number; cmax: number };
     annotations?: { text: string }[];
@@ -322,6 +322,14 @@ test("paths, values over tokens and matrices keep their numbers", () => {
   assert.equal(path.layout.xaxis.title.text, "principal component 1 (50 % of the variance)");
   const over = stored(overTokens({ norm: [1, 2] }, { tokens: ["a", " b"], label: "update norm" }));
   assert.deepEqual([over.data[0]!.y, over.layout.yaxis.title.text], [[1, 2], "update norm"]);
+  const lengths = { x: [128, 512] };
+  const wide = stored(overTokens({ norm: [1, 2] }, { ...lengths, xScale: "log" }));
+  assert.deepEqual(
+    [wide.data[0]!.x, wide.layout.xaxis.type, wide.layout.xaxis.tickvals],
+    [[128, 512], "log", [128, 512]],
+  );
+  const even = stored(overTokens({ norm: [1, 2] }, { ...lengths, xScale: "even" }));
+  assert.deepEqual([even.data[0]!.x, even.layout.xaxis.type], [["128", "512"], "category"]);
   assert.deepEqual(
     stored(
       matrixPlot([

@@ -103,7 +103,10 @@ export function roofline(
         range: [slowest / 1.5, fastest * 2].map((value) => rounded(Math.log10(value))),
       },
       annotations: [
-        note(`${rounded(gflops, 3)} GFLOP/s`, Math.sqrt(ridge * high), gflops, { xanchor: "center", yanchor: "bottom" }),
+        note(`${rounded(gflops, 3)} GFLOP/s`, Math.sqrt(ridge * high), gflops, {
+          xanchor: "center",
+          yanchor: "bottom",
+        }),
         // To the left of the slope there is nothing.
         note(`${rounded(gigabytesPerSecond, 3)} GB/s`, slope, slope * gigabytesPerSecond, {
           xanchor: "right",
