@@ -1,6 +1,6 @@
 /** The tutorials as a person meets them: opened in a real JupyterLab, their plots drawn, their slider dragged. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,6 +41,7 @@ test(
       mkdirSync(place, { recursive: true });
     }
     for (const name of names) copyFileSync(join(notebooks, name), join(folder, name));
+    cpSync(join(notebooks, "images"), join(folder, "images"), { recursive: true });
     const lab = await startJupyterLab(folder, { METASTATE_QUICK: "1" });
     t.after(() => lab.stop());
     const browser = await startChromium();

@@ -260,7 +260,9 @@ test("an output widget takes what is printed and displayed in it, also later, an
       (o) => (o["text"] ?? Object.keys(o["data"] as Json).join()) as string,
     );
   await until(() => texts().includes("later\n"), "what the timer prints");
-  await until(() => texts()[2] === "text/plain", "the update, which is text");
+  const htmlShown = (): unknown =>
+    ((model(cell.messages, "Output").state["outputs"] as Json[])[2]?.["data"] as Json | undefined)?.["text/html"];
+  await until(() => htmlShown() === "2", "the update, which is HTML as well");
   assert.deepEqual(texts().slice(0, 2), ["in\n", "err\n"]);
   const second = await run("out.clear()");
   const outputs = (): unknown[] =>
