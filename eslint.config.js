@@ -5,7 +5,11 @@ import tseslint from "typescript-eslint";
 
 export default tseslint.config(
   {
-    ignores: ["**/dist/", "**/build/", "**/node_modules/", ".venv/", "**/.ipynb_checkpoints/", "**/*.ipynb"],
+    ignores: [
+      ...["**/dist/", "**/build/", "**/node_modules/", ".venv/", "**/.ipynb_checkpoints/", "**/*.ipynb"],
+      // What tests leave: pages with the scripts of others.
+      "test-results/",
+    ],
   },
   js.configs.recommended,
   {
