@@ -2,6 +2,7 @@
 import { broadcast_util, util, type DataType, type TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import { isCellType } from "../backend/native-backend.js";
+import { comparisonNames } from "./comparison-names.js";
 import { areCells, areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
@@ -28,18 +29,6 @@ const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", 
 
 /** In the order of `IntegerBinary` there. */
 const integerNames = ["Add", "Sub", "Multiply", "Maximum", "Minimum"];
-
-/** In the order of `Comparison` there. */
-const comparisonNames = [
-  "Equal",
-  "NotEqual",
-  "Greater",
-  "GreaterEqual",
-  "Less",
-  "LessEqual",
-  "LogicalAnd",
-  "LogicalOr",
-] as const;
 
 /** The numbers that a function takes besides its element. */
 function constants(name: string, attributes: Attributes): [number, number] {

@@ -1,5 +1,6 @@
 /** tfjs's functions of two elements with broadcasting, comparisons, choices, sums of several tensors. */
 import { broadcast_util, util, type TensorInfo } from "@tensorflow/tfjs-core";
+import { comparisonNames } from "../../kernels/comparison-names.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
 import { addressOf, areAll, broadcastStrides, bytesOf, packedAxes, sizeOf, typeNumber } from "./device-tensors.js";
 import { isDeviceType } from "../tensor-entry.js";
@@ -32,18 +33,6 @@ const integerNames = [
   "Mod",
   "FloorDiv",
   "BitwiseAnd",
-];
-
-/** In the order of `Comparison` there. */
-const comparisonNames = [
-  "Equal",
-  "NotEqual",
-  "Greater",
-  "GreaterEqual",
-  "Less",
-  "LessEqual",
-  "LogicalAnd",
-  "LogicalOr",
 ];
 
 /** As many terms as one launch adds: `mostTerms` there. */
