@@ -28,12 +28,16 @@ export function complete(language: Language, text: string, cursor: number): Comp
   const start = cursor - prefix.length;
   const end = cursor + (prefix === "" ? 0 : rest.length);
   const found = language.edit(text, (service, path, program) => {
-    skipSymbolMembers(program.getTypeChecker());
-    return service.getCompletionsAtPosition(path, cursor, { includeCompletionsWithInsertText: false });
+    const checker = program.getTypeChecker();
+    spare(checker);
+    const options = { includeCompletionsWithInsertText: false, includeSymbol: true };
+    const entries = service.getCompletionsAtPosition(path, cursor, options)?.entries;
+    return entries && { entries, checker };
   });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
+  const { entries, checker } = found;
   const wanted = prefix.toLowerCase();
-  const items = found.entries
+  const items = entries
     .filter(({ kind, name }) => kind !== ts.ScriptElementKind.warning && name !== CAPTURED && name !== CAPTURED_WITH)
     .map((entry) => {
       // In a string (the path of an import, a key) TypeScript names the span that is replaced.
@@ -44,18 +48,43 @@ export function complete(language: Language, text: string, cursor: number): Comp
     })
     .filter(({ entry, typed }) => entry.name.toLowerCase().startsWith(typed))
     .sort((a, b) => rank(a.entry, prefix) - rank(b.entry, prefix) || compare(a.entry, b.entry))
-    .map(({ entry, from, to }) => ({ text: entry.name, type: kindOf(entry.kind), start: from, end: to }));
+    .map(({ entry, from, to }) => ({ text: entry.name, type: kind(entry, checker), start: from, end: to }));
   const first = items[0];
   return { items, start: first?.start ?? start, end: first?.end ?? end };
 }
 
+/** What is internal to TypeScript. */
+interface CheckerInsides extends Pick<ts.TypeChecker, "getTypeAtLocation" | "getPropertyOfType"> {
+  getAccessibleSymbolChain: () => readonly ts.Symbol[] | undefined;
+  getWidenedType(type: ts.Type): ts.Type;
+  isValidPropertyAccess: (node: ts.Node, name: string) => boolean;
+  isValidPropertyAccessForCompletions(node: ts.Node, type: ts.Type, property: ts.Symbol): boolean;
+}
+
+const noChain = (): undefined => undefined;
+
 /**
+ * Spares a checker two questions that take longer than all else.
+ *
  * Members that are named by a symbol, as an array's `[Symbol.iterator]`, are not offered; but TypeScript looks for a way to name
- * that symbol, through all that every namespace in scope exports, which takes longer than all else. The method is internal
- * to TypeScript.
+ * that symbol, through all that every namespace in scope exports. And of each of a namespace's exports it asks whether it is a
+ * value, for which it works out each time what the namespace is.
  */
-function skipSymbolMembers(checker: ts.TypeChecker): void {
-  Object.assign(checker, { getAccessibleSymbolChain: () => undefined });
+function spare(typeChecker: ts.TypeChecker): void {
+  const checker = typeChecker as unknown as CheckerInsides;
+  if (checker.getAccessibleSymbolChain === noChain) return;
+  checker.getAccessibleSymbolChain = noChain;
+  const isValid = checker.isValidPropertyAccess;
+  let asked: ts.Node | undefined;
+  let type: ts.Type | undefined;
+  checker.isValidPropertyAccess = (node, name) => {
+    if (!ts.isPropertyAccessExpression(node)) return isValid(node, name);
+    if (asked !== node || type === undefined) type = checker.getWidenedType(checker.getTypeAtLocation(node.expression));
+    asked = node;
+    if (type.flags & ts.TypeFlags.Any) return true;
+    const property = checker.getPropertyOfType(type, name);
+    return property !== undefined && checker.isValidPropertyAccessForCompletions(node, type, property);
+  };
 }
 
 /** Names that match in case come first. */
@@ -66,6 +95,25 @@ function rank(entry: ts.CompletionEntry, prefix: string): number {
 function compare(a: ts.CompletionEntry, b: ts.CompletionEntry): number {
   if (a.sortText !== b.sortText) return a.sortText < b.sortText ? -1 : 1;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** What an imported name, or what a module passes on, is in truth. */
+function kind({ kind, symbol }: ts.CompletionEntry, checker: ts.TypeChecker): string {
+  if (symbol === undefined || !(symbol.flags & ts.SymbolFlags.Alias)) return kindOf(kind);
+  // What `import * as` brings, though it may be a variable to CommonJS.
+  if (symbol.declarations?.some(ts.isNamespaceImport)) return "module";
+  const target = checker.getAliasedSymbol(symbol);
+  const { flags } = target;
+  if (flags & ts.SymbolFlags.Class) return "class";
+  if (flags & ts.SymbolFlags.Function) return "function";
+  if (flags & ts.SymbolFlags.Enum) return "enum";
+  // A member is what CommonJS exports by `export =` of an object.
+  if (flags & (ts.SymbolFlags.Variable | ts.SymbolFlags.ClassMember)) {
+    return checker.getTypeOfSymbol(target).getCallSignatures().length > 0 ? "function" : "variable";
+  }
+  if (flags & ts.SymbolFlags.Interface) return "interface";
+  if (flags & ts.SymbolFlags.TypeAlias) return "type";
+  return "module";
 }
 
 /** Kinds by the names for which front ends have icons. */

@@ -65,6 +65,11 @@ export class CellFiles {
     return this.#files.get(path);
   }
 
+  /** Whether a text is that of a slot in which there is nothing. */
+  isEmpty(text: string): boolean {
+    return text === EMPTY;
+  }
+
   set(path: string, text: string): void {
     const file = this.#files.get(path);
     if (file === undefined) this.#files.set(path, { text, version: 1 });

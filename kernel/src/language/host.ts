@@ -5,6 +5,7 @@ import ts = require("typescript");
 import { isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
+import { semanticDiagnostics } from "./cell-program.js";
 import { MISSING_MODULE } from "./diagnostics.js";
 import type { CellFiles } from "./files.js";
 import { modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
@@ -40,6 +41,9 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   /** Files of the notebook's own that a file imports, by specifier. */
   readonly #own = new Map<string, Map<string, string>>();
   #lookingAgain = false;
+  #version = 0;
+  /** Versions of the files of the program that may change on disk. */
+  readonly #changing = new Map<string, string>();
   /** Commands of the cell that is being compiled. */
   commands: CellCommands | undefined;
 
@@ -77,6 +81,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform(() => this.commands)] });
   getCurrentDirectory = (): string => this.#folder;
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
+  /** The service looks at texts again only where this is another. */
+  getProjectVersion = (): string => String(this.#version);
   getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
   fileExists = (path: string): boolean => this.#files.get(path) !== undefined || ts.sys.fileExists(path);
   directoryExists = (path: string): boolean => ts.sys.directoryExists(path);
@@ -100,7 +106,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     const virtual = this.#files.get(path);
     if (virtual !== undefined) return String(virtual.version);
     const version = this.#onDisk(path)?.version ?? "";
-    if (!this.#mayChange(path)) this.#lasting.set(path, version);
+    (this.#mayChange(path) ? this.#changing : this.#lasting).set(path, version);
     return version;
   };
 
@@ -162,9 +168,26 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     this.#own.set(importer, imports);
   }
 
+  /** Has the service look at all texts again. */
+  outdate(): void {
+    this.#version++;
+    this.#changing.clear();
+  }
+
+  /** Whether files on disk are others than those that a program was made of, or are to be looked for again. */
+  hasChanged(program: ts.Program): boolean {
+    if (this.#lookingAgain) return true;
+    // Internal to TypeScript: files that were not there.
+    const { getMissingFilePaths } = program as unknown as {
+      readonly getMissingFilePaths: () => ReadonlyMap<string, string>;
+    };
+    if ([...getMissingFilePaths().values()].some((path) => this.fileExists(path))) return true;
+    return [...this.#changing].some(([path, version]) => this.getScriptVersion(path) !== version);
+  }
+
   /** Whether a module that the file imports was not found. */
   lacksModule(program: ts.Program, file: ts.SourceFile): boolean {
-    return program.getSemanticDiagnostics(file).some(({ code }) => MISSING_MODULE.has(code));
+    return semanticDiagnostics(program, file).some(({ code }) => MISSING_MODULE.has(code));
   }
 
   /** Forgets where modules were not, and were, found; `look` resolves them anew. */

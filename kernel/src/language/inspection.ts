@@ -15,7 +15,7 @@ const MOST_OVERLOADS = 5;
 /** The name under, or just before, `cursor`; or the call whose arguments the cursor stands in. */
 export function inspect(language: Language, text: string, cursor: number): Inspection | undefined {
   language.readDocumentation();
-  return language.edit(text, (service, path) => {
+  const query = (service: ts.LanguageService, path: string): Inspection | undefined => {
     const at = (offset: number): Inspection | undefined => {
       if (offset < 0) return undefined;
       const info = service.getQuickInfoAtPosition(path, offset);
@@ -29,7 +29,8 @@ export function inspect(language: Language, text: string, cursor: number): Inspe
     // Between a call's parentheses the call is what the question is about.
     if (/[(,]\s*$/.test(text.slice(0, cursor))) return call(service, path, cursor) ?? at(cursor);
     return at(cursor) ?? at(cursor - 1) ?? call(service, path, cursor);
-  });
+  };
+  return language.edit(text, query, { fresh: true });
 }
 
 /** A call, with the parameter that the cursor stands at. */

@@ -61,6 +61,22 @@ test("completion knows names of cells, of the kernel, of JavaScript, and of this
   assert.ok(at("displayed.|").texts.length === 0);
 });
 
+test("completion knows what a name in truth is that a module passes on", () => {
+  const kinds = (text: string): Record<string, string | undefined> => {
+    const { texts, types } = at(text);
+    return Object.fromEntries(texts.map((name, i) => [name, types[i]]));
+  };
+  assert.equal(kinds("displa|")["display"], "function");
+  assert.deepEqual(kinds("DisplayHan|"), { DisplayHandle: "class" });
+  assert.deepEqual(kinds("let x: DisplayOpt|"), { DisplayOptions: "interface" });
+  assert.equal(kinds("ui|")["ui"], "variable");
+  assert.equal(kinds("Den|")["Deno"], "module");
+  assert.equal(kinds("path|")["paths"], "module");
+  language.compile('import { join, posix } from "node:path"; import { EventEmitter } from "node:events";', "In [2]");
+  assert.deepEqual([kinds("joi|")["join"], kinds("posi|")["posix"]], ["function", "variable"]);
+  assert.equal(kinds("EventEmi|")["EventEmitter"], "class");
+});
+
 test("completion tells case apart but forgives it", () => {
   assert.deepEqual(at("point|").texts, ["Point"]);
 });

@@ -8,6 +8,7 @@ import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
 import { formatDiagnostics, withJsxRemedy, type CellErrors, type UserText } from "./diagnostics.js";
 import { NESTED_VAR } from "./cell-transform.js";
+import { CellProgram, semanticDiagnostics } from "./cell-program.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { Library } from "./library.js";
@@ -64,6 +65,7 @@ export class Language {
   readonly #own: OwnModules;
   readonly #library: Library;
   #service: ts.LanguageService;
+  #programs: CellProgram;
   /** `%notype on` and `%notype off`. */
   #checkTypes = true;
 
@@ -78,6 +80,7 @@ export class Language {
     this.#host = new CellHost(this.#files, this.#config, folder, globals, [options.nodeTypes], library);
     this.#own = new OwnModules(folder, this.#host);
     this.#service = this.#createService();
+    this.#programs = new CellProgram(this.#service, this.#host, this.#files);
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
   }
 
@@ -88,10 +91,19 @@ export class Language {
     const cell = stageFrom(this.#rewrite(source), from);
     const { reset = false } = cell;
     if (reset) this.reset();
-    const result = { ...this.#compile(source, cell, label), reset };
+    const result = { ...this.#compileOrRenew(source, cell, label), reset };
     if (problems.length === 0) return result;
     const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
     return { ...result, warning: `${traceback.join("\n")}\nThe options of before are used.\n` };
+  }
+
+  #compileOrRenew(source: string, cell: Stage, label: string): CompileResult {
+    try {
+      return this.#compile(source, cell, label);
+    } catch (error) {
+      this.#programs.renew();
+      throw error;
+    }
   }
 
   #compile(source: string, cell: Stage, label: string): CompileResult {
@@ -125,22 +137,24 @@ export class Language {
     const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
     const text = `${cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
-    const opened = this.#open(text);
-    const syntactic = opened.program.getSyntacticDiagnostics(opened.file);
-    if (syntactic.length > 0) return errors(syntactic);
-    const { program, file, own } = this.#withOwnFiles(text, opened);
-    // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
-    // name is of no concern between cells.
-    const checked = this.#checkTypes && cell.untyped !== true;
-    const semantic = (checked ? program.getSemanticDiagnostics(file) : [])
-      .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
-      .filter((d) => (d.start ?? 0) <= source.length);
-    const inOwn = this.#own.diagnostics(program, own).filter(({ code }) => checked || code < 2000);
-    const wrong = [...inOwn, ...semantic];
-    if (wrong.length > 0) return errors(wrong);
+    const checkTypes = this.#checkTypes && cell.untyped !== true;
     const { commands, captures, timed } = cell;
+    const asksForTypes = commands.some(({ name }) => name === "who");
+    if (asksForTypes) this.#programs.renew();
+    let checked = this.#check(text, source.length, checkTypes);
+    if (checked.wrong.length > 0 && this.#programs.isUsed) {
+      // What TypeScript says of types, and in which order it names them, may depend on what it has seen before.
+      this.#programs.renew();
+      checked = this.#check(text, source.length, checkTypes);
+    }
+    const { program, file, own, wrong } = checked;
+    if (wrong.length > 0) {
+      // What it has told once of a type that is worked out once, it would not tell again.
+      this.#programs.renew();
+      return errors(wrong);
+    }
     if (commands.length > 0 || captures.length > 0 || timed === true) {
-      const declared = commands.some(({ name }) => name === "who") ? this.#declared(program, file) : [];
+      const declared = asksForTypes ? this.#declared(program, file) : [];
       this.#host.commands = { commands, captures, timed, declared };
     }
     const output = this.#emit(program, file);
@@ -155,6 +169,25 @@ export class Language {
       changesPackages: [...commands, ...captures].some(changesPackages),
       next: cell.next,
     };
+  }
+
+  /** Opens a cell, and says what is wrong with it, up to an offset in its text, and with the notebook's own files that it needs. */
+  #check(
+    text: string,
+    end: number,
+    checkTypes: boolean,
+  ): { program: ts.Program; file: ts.SourceFile; own: ts.SourceFile[]; wrong: readonly ts.Diagnostic[] } {
+    const opened = this.#open(text);
+    const syntactic = opened.program.getSyntacticDiagnostics(opened.file);
+    if (syntactic.length > 0) return { ...opened, own: [], wrong: syntactic };
+    const { program, file, own } = this.#withOwnFiles(text, opened);
+    // Of the program, not of the service, which adds what is wrong with the declarations: that a type has no portable
+    // name is of no concern between cells.
+    const semantic = (checkTypes ? semanticDiagnostics(program, file) : [])
+      .filter((d) => d.category === ts.DiagnosticCategory.Error && !IGNORED_ERRORS.has(d.code))
+      .filter((d) => (d.start ?? 0) <= end);
+    const inOwn = this.#own.diagnostics(program, own).filter(({ code }) => checkTypes || code < 2000);
+    return { program, file, own, wrong: [...inOwn, ...semantic] };
   }
 
   /** A cell that was opened, and the notebook's own files that it needs. */
@@ -221,7 +254,7 @@ export class Language {
 
   /** Packages may have come or gone: forgets what is known of them. */
   lookAgain(): void {
-    this.#host.forgetPackages(() => this.#service.getProgram());
+    this.#host.forgetPackages(() => this.#programs.get());
   }
 
   /** What the cells so far, and the one at hand, declare. */
@@ -237,14 +270,21 @@ export class Language {
 
   /**
    * Runs `query` with the language service on a text that is being edited. Undefined where TypeScript fails at a text that
-   * is not whole yet, as it may: then nothing is known of it.
+   * is not whole yet, as it may: then nothing is known of it. How types are written may depend on what TypeScript has seen
+   * before; where that is to be read, the query is to be of a `fresh` program.
    */
-  edit<T>(text: string, query: (service: ts.LanguageService, path: string, program: ts.Program) => T): T | undefined {
+  edit<T>(
+    text: string,
+    query: (service: ts.LanguageService, path: string, program: ts.Program) => T,
+    { fresh = false } = {},
+  ): T | undefined {
     this.#heedConfig();
+    if (fresh) this.#programs.renew();
     const { program } = this.#open(this.#rewrite(text).text);
     try {
       return query(this.#service, this.#files.cellPath, program);
     } catch {
+      this.#programs.renew();
       return undefined;
     }
   }
@@ -266,11 +306,8 @@ export class Language {
     if (!this.#config.refresh()) return;
     this.#own.clear();
     this.#service.dispose();
-    this.#service = this.#host.lookAgain(() => {
-      const service = this.#createService();
-      service.getProgram();
-      return service;
-    });
+    this.#startService();
+    this.#host.lookAgain(() => this.#programs.get());
   }
 
   /**
@@ -281,19 +318,23 @@ export class Language {
     if (this.#library.jsDocParsingMode === ts.JSDocParsingMode.ParseAll) return;
     this.#service.dispose();
     this.#library.readDocumentation();
-    this.#service = this.#createService();
-    this.#service.getProgram()?.getTypeChecker();
+    this.#startService();
+    this.#programs.get();
   }
 
   #createService(): ts.LanguageService {
     return ts.createLanguageService(this.#host, this.#library.registry);
   }
 
+  #startService(): void {
+    this.#service = this.#createService();
+    this.#programs = new CellProgram(this.#service, this.#host, this.#files);
+  }
+
   /** Gives the cell its text and links the scopes. */
   #open(text: string): { program: ts.Program; file: ts.SourceFile } {
     this.#files.set(this.#files.cellPath, text);
-    const program = this.#service.getProgram();
-    if (program === undefined) throw new Error("TypeScript made no program");
+    const program = this.#programs.get();
     // The checker, by now made, has bound all files, which sets each file's parent to nothing. From here on names are
     // looked up through these links; the program stays the same until a text changes.
     const [file, ...scope] = [this.#files.cellPath, ...this.#files.scope].map((path) => {
@@ -326,12 +367,12 @@ export class Language {
   }
 
   #writePrelude(modules: readonly string[]): string {
-    const program = this.#service.getProgram();
-    const checker = program?.getTypeChecker();
+    const program = this.#programs.get();
+    const checker = program.getTypeChecker();
     const imports = modules.map((path) => {
-      const file = program?.getSourceFile(declarationsOf(path));
-      const symbol = file && checker?.getSymbolAtLocation(file);
-      if (symbol === undefined || checker === undefined) return "";
+      const file = program.getSourceFile(declarationsOf(path));
+      const symbol = file && checker.getSymbolAtLocation(file);
+      if (symbol === undefined) return "";
       const names = checker.getExportsOfModule(symbol).map(({ name }) => name);
       const wanted = names.filter((name) => name !== "default" && name !== SESSION_HOOKS);
       return `import { ${wanted.join(", ")} } from ${JSON.stringify(path)};\nexport { ${wanted.join(", ")} };\n`;

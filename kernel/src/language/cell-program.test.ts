@@ -1,0 +1,128 @@
+/** The program of the cell at hand: when it stays, and that a program which stays says what a new one would. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import type ts = require("typescript");
+import { semanticDiagnostics } from "./cell-program.js";
+import { complete } from "./completion.js";
+import { inspect } from "./inspection.js";
+import { Language } from "./language.js";
+
+const folder = mkdtempSync(join(tmpdir(), "metastate-program-"));
+after(() => rmSync(folder, { recursive: true }));
+const cellApi = fileURLToPath(new URL("../cell-api/index.js", import.meta.url));
+const nodeTypes = join(dirname(createRequire(import.meta.url).resolve("@types/node/package.json")), "index.d.ts");
+const language = new Language({ folder, globals: [cellApi], nodeTypes });
+
+function programOf(text: string): ts.Program {
+  const program = language.edit(text, (_service, _path, found) => found);
+  assert.ok(program);
+  return program;
+}
+
+/** What is wrong with a text, by TypeScript's numbers. */
+function wrongWith(text: string): number[] | undefined {
+  return language.edit(text, (_service, path, program) => {
+    const file = program.getSourceFile(path);
+    return file && semanticDiagnostics(program, file).map(({ code }) => code);
+  });
+}
+
+test("one program takes the texts of a cell, and what cells declare", () => {
+  const program = programOf("1");
+  assert.equal(programOf("let x = 2; x."), program);
+  assert.ok(language.compile("const first = 'a'; interface Shape { width: number }", "In [1]").ok);
+  assert.ok(language.compile("const second: Shape = { width: first.length }", "In [2]").ok);
+  assert.equal(programOf("second.width"), program);
+  assert.deepEqual(wrongWith("second.width = first"), [2322]);
+});
+
+for (const text of [
+  'import { join } from "node:path";',
+  'import("node:path");',
+  'let x: import("node:path").ParsedPath;',
+  'export * from "node:path";',
+  "declare global { var shared: 1 }",
+  'declare module "node:path" { export const more: 1 }',
+  '/// <reference types="node" />',
+  "// @ts-expect-error\n1;",
+]) {
+  test(`a text with ${JSON.stringify(text)} takes a program of its own`, () => {
+    const before = programOf("1");
+    const program = programOf(text);
+    assert.notEqual(program, before);
+    assert.notEqual(programOf("2"), program);
+  });
+}
+
+test("a text that imports the same in the same way stays in the program", () => {
+  const program = programOf('import * as paths from "node:path"; paths.');
+  assert.equal(programOf('import { join } from "node:path"; join'), program);
+  assert.deepEqual(wrongWith('import { join } from "node:path"; const n: number = join("a")'), [2322]);
+  assert.notEqual(programOf('import paths = require("node:path"); paths'), program);
+});
+
+test("what a global declaration of a cell says holds as long as its text", () => {
+  assert.deepEqual(wrongWith("declare global { interface Number { halved: number } } (1).halved"), []);
+  assert.deepEqual(wrongWith("(1).halved"), [2339]);
+});
+
+test("a name that a cell declares is found by a text that did not find it before", () => {
+  const text = "comesLater.toFixed(1)";
+  assert.deepEqual(wrongWith(text), [2304]);
+  assert.ok(language.compile("let comesLater = 5", "In [3]").ok);
+  assert.deepEqual(wrongWith(text), []);
+  language.reset();
+  assert.deepEqual(wrongWith(text), [2304]);
+});
+
+test("a name that is declared again means the new one, and what spoke of the old one still does", () => {
+  assert.ok(language.compile("class Again { old = 1 }\nlet kept = new Again()", "In [4]").ok);
+  assert.ok(language.compile("class Again { young = 1 }\nlet made = new Again()", "In [5]").ok);
+  assert.deepEqual(wrongWith("kept.old + made.young + new Again().young"), []);
+  assert.deepEqual(wrongWith("made = kept"), [2741]);
+});
+
+test("what is wrong with a cell is told each time it is run, and in the same words", () => {
+  const cell =
+    "type Longer<N extends number, A extends 0[] = []> = A['length'] extends N ? A : Longer<N, [...A, 0]>;\n" +
+    "let long: Longer<100000>";
+  const said = [1, 2, 3].map((n) => {
+    const result = language.compile(cell, `In [${n}]`);
+    return result.ok ? "ok" : result.errors.evalue;
+  });
+  assert.match(said[0] ?? "", /excessively deep/);
+  assert.deepEqual(said, [said[0], said[0], said[0]]);
+  assert.ok(language.compile("let b = 'b' as const; b", "In [6]").ok);
+  const order = language.compile("declare function f(_: 'a' | 'b'): void; f('c')", "In [7]");
+  assert.match(order.ok ? "" : order.errors.evalue, /parameter of type '"a" \| "b"'/);
+});
+
+test("what a name is does not depend on what was asked before", () => {
+  const text = "[{ n: 1 }].length";
+  const shown = inspect(language, text, 14)?.signature;
+  complete(language, "[1].len", 7);
+  complete(language, text, 14);
+  assert.ok(language.compile("[{ m: 1 }].length", "In [8]").ok);
+  assert.equal(inspect(language, `${text} `, 14)?.signature, shown);
+});
+
+test("a program does not keep texts for ever", () => {
+  const program = programOf("1");
+  for (let i = 0; i < 300; i++) programOf(`${i} + 1`);
+  assert.notEqual(programOf("1"), program);
+});
+
+test("a file of the notebook's own that changes on disk is read again", () => {
+  const path = join(folder, "own.ts");
+  writeFileSync(path, "export const own = 1;");
+  const text = 'import { own } from "./own"; own.toFixed()';
+  assert.deepEqual(wrongWith(text), []);
+  writeFileSync(path, "export const own = 'one';");
+  utimesSync(path, 1, 1);
+  assert.deepEqual(wrongWith(`${text};`), [2551]);
+});
