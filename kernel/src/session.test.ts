@@ -96,11 +96,29 @@ test("an interrupted await runs its finally block", async () => {
   assert.equal(ran.stdout, "cleaned up\n");
 });
 
+test("a finally block that does not end is stopped too, and variables are kept", async () => {
+  await notebook.run("let survives = 7");
+  const running = notebook.run(
+    "let tidying = false; try { await new Promise(() => {}) } finally { tidying = true; while (true) {} }",
+  );
+  await sleep(400);
+  notebook.interrupt();
+  assert.equal(ending(await running), INTERRUPTED);
+  assert.equal((await notebook.run("[survives, tidying]")).result, "[ 7, true ]");
+});
+
 test("an interrupted for await closes its iterator", async () => {
   await interrupted(
     "let closed = false; for await (const _ of (async function* () { try { while (true) { await new Promise((r) => setTimeout(r, 5)); yield 1 } } finally { closed = true } })()) {}",
   );
   assert.equal((await notebook.run("await new Promise((r) => setTimeout(r, 50)); closed")).result, "true");
+});
+
+test("a session that a cell has left without a Promise that works says so on each cell, until it is reset", async () => {
+  await notebook.run("(globalThis as any).Promise = class {}");
+  const { outcome } = await notebook.run("1 + 1");
+  assert.match(JSON.stringify(outcome), /Promise\.resolve is not a function.*%reset/);
+  assert.equal((await notebook.run("%reset\n1 + 1")).result, "2");
 });
 
 test("an interrupt while no cell runs does nothing", async () => {

@@ -285,4 +285,28 @@ export const errors: CellTable = {
     { code: "display.markdown(5 as any)", ends: /^TypeError: 5 is no text: a string/ },
     { code: "display.table('a' as any)", ends: /^TypeError: display\.table: 'a' is no table\. Give it rows/ },
   ],
+  "what was thrown cannot be looked at": [
+    { code: "const gone = Proxy.revocable({}, {}); gone.revoke()" },
+    { code: "throw gone.proxy", ends: "Thrown: <Revoked Proxy>" },
+    { code: "await Promise.reject(gone.proxy)", ends: "Thrown: <Revoked Proxy>" },
+    { code: "throw new Proxy({}, { getPrototypeOf() { throw 1 } })", ends: "Thrown: {}" },
+    {
+      code: "throw new Proxy(new Error('hidden'), { get() { throw 1 } })",
+      ends: "Error: (cannot be read: its getter throws)",
+    },
+    { code: "[gone.proxy]", result: "[ <Revoked Proxy> ]" },
+  ],
+  "an error whose getters throw shows the rest of it": [
+    {
+      code: "throw Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('never') } })",
+      ends: "Error: (cannot be read: its getter throws)",
+      traceback: /❯ 1 │ throw Object/,
+    },
+    { code: "throw Object.defineProperty(new Error('named'), 'name', { get() { throw 1 } })", ends: "Error: named" },
+    {
+      code: "throw Object.defineProperties(new Error('x'), { cause: { get() { throw 1 } }, data: { get() { throw 1 }, enumerable: true } })",
+      ends: "Error: x",
+      traceback: /❯ 1 │ throw Object[^]*\{ data: '\(cannot be read: its getter throws\)' \}$/,
+    },
+  ],
 };

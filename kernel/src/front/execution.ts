@@ -78,7 +78,7 @@ interface ClientMessage {
 
 /** Cells, and comm messages, whose late output still finds its way. */
 const MOST_PARENTS = 1000;
-/** Time for one of what an interrupt stops, or a preload module that a cell waits for, to end before the session is ended. */
+/** Time for what an interrupt stops, or a preload module that a cell waits for, to end before the session is ended. */
 const INTERRUPT_MS = 5000;
 /** Time for an interrupt to reach a cell that waits because clients are slow, in milliseconds. */
 const LET_THROUGH_MS = 1000;
@@ -247,18 +247,8 @@ export class Execution {
     session?.interrupt(ids);
     this.input.interrupt(ids);
     this.#outputs.letThrough(LET_THROUGH_MS);
-    this.#endIfIgnored(session, ids);
-  }
-
-  /** Ends the session when none of these ids has come to an end for a while: it hears no interrupt. */
-  #endIfIgnored(session: SessionProcess | undefined, ids: readonly number[]): void {
     setTimeout(() => {
-      if (this.#session !== session) return;
-      const interruptible = new Set(this.#interruptible());
-      const left = ids.filter((id) => interruptible.has(id));
-      if (left.length === 0) return;
-      // A session that has much to end, on a machine that has little time for it, is not deaf.
-      if (left.length < ids.length) return this.#endIfIgnored(session, left);
+      if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
       this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
       session?.kill();
     }, INTERRUPT_MS).unref();

@@ -37,7 +37,7 @@ function runHandler({ cell, call }: HandlerCall, message: number): Promise<void>
     try {
       await call();
     } catch (error) {
-      if (error instanceof KeyboardInterrupt) throw error;
+      if (KeyboardInterrupt.is(error)) throw error;
       sendFrame({ type: "late-error", cell, error: errorReport(error) });
     }
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { mock } from "node:test";
-import type { CommCommand } from "../session-protocol.js";
+import type { CommCommand, RunCommand } from "../session-protocol.js";
 import { Inbox } from "./inbox.js";
 
 test("messages whose turn a termination has dropped are taken up after the interrupt, in order", async () => {
@@ -14,6 +14,7 @@ test("messages whose turn a termination has dropped are taken up after the inter
     answer: () => undefined,
     imported: () => undefined,
     hasEnded: () => false,
+    failed: assert.fail,
   });
   const message = (id: number) => ({ type: "comm", id }) as CommCommand;
 
@@ -27,4 +28,30 @@ test("messages whose turn a termination has dropped are taken up after the inter
   inbox.wake();
   await new Promise((done) => setTimeout(done, 20));
   assert.deepEqual(taken, [1, 2, 3, 4]);
+});
+
+test("a cell or a message that cannot be begun, or carried through, is told of", async () => {
+  const failed: [number, unknown][] = [];
+  const inbox = new Inbox({
+    run: () => Promise.reject(new Error("the cell")),
+    comm: ({ id }) => {
+      if (id === 2) throw new Error("the message");
+      return Promise.reject(new Error("its handling"));
+    },
+    answer: () => undefined,
+    imported: () => undefined,
+    hasEnded: () => false,
+    failed: (id, error) => failed.push([id, (error as Error).message]),
+  });
+  inbox.push([
+    { type: "run", cell: { id: 1 } } as RunCommand,
+    { type: "comm", id: 2 } as CommCommand,
+    { type: "comm", id: 3 } as CommCommand,
+  ]);
+  await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual(failed, [
+    [1, "the cell"],
+    [2, "the message"],
+    [3, "its handling"],
+  ]);
 });

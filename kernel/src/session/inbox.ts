@@ -8,6 +8,8 @@ export interface InboxHandlers {
   readonly imported: (command: ImportReply) => void;
   /** Whether a task has ended, be it before it began. */
   readonly hasEnded: (id: number) => boolean;
+  /** Told of a task that could not be begun or carried through: a cell may have replaced what the session itself is made of. */
+  readonly failed: (id: number, error: unknown) => void;
 }
 
 /**
@@ -62,18 +64,27 @@ export class Inbox {
   }
 
   #start(command: RunCommand | CommCommand): void {
-    if (this.#handlers.hasEnded(command.type === "run" ? command.cell.id : command.id)) return;
-    if (command.type !== "run") {
-      void this.#handlers.comm(command);
-      return;
+    const id = command.type === "run" ? command.cell.id : command.id;
+    if (this.#handlers.hasEnded(id)) return;
+    const fail = (error: unknown): void => {
+      this.#handlers.failed(id, error);
+    };
+    try {
+      if (command.type === "run") this.#run(command, fail);
+      else this.#handlers.comm(command).catch(fail);
+    } catch (error) {
+      fail(error);
     }
+  }
+
+  #run(command: RunCommand, fail: (error: unknown) => void): void {
     const { subshell } = command;
     const { id } = command.cell;
     const before = this.#cells.get(subshell) ?? Promise.resolve();
     // Its end, not what the handler gives: that is lost when a termination strikes it.
     const end = new Promise<void>((resolve) => this.#ends.set(id, resolve));
     this.#cells.set(subshell, end);
-    void before.then(() => (this.#handlers.hasEnded(id) ? undefined : this.#handlers.run(command)));
+    before.then(() => (this.#handlers.hasEnded(id) ? undefined : this.#handlers.run(command))).catch(fail);
     void end.then(() => {
       this.#ends.delete(id);
       if (this.#cells.get(subshell) === end) this.#cells.delete(subshell);

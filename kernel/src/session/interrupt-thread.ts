@@ -8,15 +8,24 @@ import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { encodePacket, PacketReader, PIPE, type DebugRequest, type InterruptRequest } from "../session-protocol.js";
 import type { DebugRelay } from "./debug-relay.js";
-import type { HearInterrupt, InterruptThreadData } from "./interrupts.js";
+import type { HearInterrupt, InterruptThreadData, TaskEnded } from "./interrupts.js";
 
 /**
  * Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds: long enough for a step
  * of a small training, which then ends in order.
  */
 const GRACE_MS = 100;
-/** Time for a termination to take effect: it stops JavaScript, but not native code such as the wait of `execSync`. */
-const TERMINATION_MS = 400;
+/**
+ * What is sent to the child that the main thread waits for, and when: a termination stops JavaScript, but not native code such
+ * as the wait of `execSync`. The first is what Ctrl-C sends; the last comes before the front ends the session.
+ */
+const SIGNALS: readonly (readonly [at: number, NodeJS.Signals])[] = [
+  [500, "SIGINT"],
+  [2500, "SIGTERM"],
+  [4000, "SIGKILL"],
+];
+/** Time for what was heard to take effect: `finally` blocks may save something, but not for ever. */
+const EFFECT_MS = 3000;
 
 const { heard } = workerData as InterruptThreadData;
 const reader = new PacketReader<InterruptRequest | DebugRequest>();
@@ -49,39 +58,53 @@ async function debug(request: DebugRequest): Promise<void> {
   (await relay).handle(request);
 }
 
+/** Tasks that are interrupted and have not ended. */
+const unfinished = new Set<number>();
+parentPort?.on("message", (ended: TaskEnded) => {
+  unfinished.delete(ended);
+});
+
 function interrupt(ids: readonly number[]): void {
   const mine = ++serial;
   const say = (): void => {
     parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
   };
-  say();
-  const ignored = (): boolean => Atomics.load(heard, 0) < mine;
-  setTimeout(() => {
-    if (!ignored()) return;
+  const terminate = (): void => {
     inspector.post("Runtime.terminateExecution");
     // What is terminated may be the main thread as it hears, at last, what was said.
     say();
     void relay?.then((debugged) => {
       debugged.terminate();
     });
-    setTimeout(() => {
-      if (ignored()) interruptAwaitedChild();
-    }, TERMINATION_MS);
+  };
+  const ignored = (): boolean => Atomics.load(heard, 0) < mine;
+  for (const id of ids) unfinished.add(id);
+  say();
+  setTimeout(() => {
+    if (ignored()) terminate();
   }, GRACE_MS);
+  setTimeout(() => {
+    if (ids.some((id) => unfinished.has(id))) terminate();
+  }, EFFECT_MS);
+  for (const [at, signal] of SIGNALS) {
+    setTimeout(() => {
+      if (ignored()) signalAwaitedChild(signal);
+    }, at);
+  }
 }
 
 /**
- * Does what Ctrl-C in a terminal does to a program that is waited for. A main thread that hears nothing is most likely in
- * `execSync` or its like; it then waits for the child that it has started last, and that for its own.
+ * Ends what the main thread waits for. One that hears nothing is most likely in `execSync` or its like; it then waits for the
+ * child that it has started last, and that for its own.
  */
-function interruptAwaitedChild(): void {
+function signalAwaitedChild(signal: NodeJS.Signals): void {
   const last = childrenOf(process.pid).at(-1);
-  if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) interruptProcess(pid);
+  if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) send(signal, pid);
 }
 
-function interruptProcess(pid: number): void {
+function send(signal: NodeJS.Signals, pid: number): void {
   try {
-    process.kill(pid, "SIGINT");
+    process.kill(pid, signal);
   } catch {
     // It has just ended.
   }

@@ -12,8 +12,14 @@ import { currentTask } from "./current-cell.js";
 /** What an interrupted cell ends with. */
 export class KeyboardInterrupt extends Error {
   override name = "KeyboardInterrupt";
+  readonly #own = true;
   constructor() {
     super("the cell was interrupted; variables are kept");
+  }
+
+  /** Whether what was thrown is one. `instanceof` would run the traps of a proxy, and those may throw. */
+  static is(thrown: unknown): thrown is KeyboardInterrupt {
+    return thrown !== null && typeof thrown === "object" && #own in thrown;
   }
 }
 
@@ -113,7 +119,7 @@ export function interruptibleIterable<T>(iterable: AsyncIterable<T> | Iterable<T
             return isAsync || result.done === true ? result : { ...result, value: await interruptible(result.value) };
           } catch (error) {
             // An iterator that failed by itself is closed already; one that was interrupted is to clean up.
-            if (error instanceof KeyboardInterrupt) void closeQuietly(iterator);
+            if (KeyboardInterrupt.is(error)) void closeQuietly(iterator);
             throw error;
           }
         },
@@ -149,12 +155,16 @@ export interface HearInterrupt {
   readonly ids: readonly number[];
 }
 
+/** Says to the interrupt thread that the task of this id is over. */
+export type TaskEnded = number;
+
 /**
  * Starts the interrupt thread.
  *
  * @param afterwards is given the ids of each interrupt when all of them have been told, and may get them again
+ * @returns what is to be told of the end of each task that was interrupted, so that nothing of a later one is taken for it
  */
-export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): void {
+export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): (ended: TaskEnded) => void {
   const heard = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
     workerData: { heard } satisfies InterruptThreadData,
@@ -169,6 +179,9 @@ export function listenForInterrupts(afterwards: (ids: readonly number[]) => void
     Atomics.store(heard, 0, serial);
   });
   thread.unref();
+  return (ended) => {
+    thread.postMessage(ended);
+  };
 }
 
 /** Interrupts a task, or goes on with that. */

@@ -13,18 +13,18 @@ import { sendFrame } from "./frames.js";
 import { takeImport } from "./computed-imports.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
-import { interruptibleLoad, listenForInterrupts } from "./interrupts.js";
+import { interruptibleLoad, listenForInterrupts, wasInterrupted } from "./interrupts.js";
 import { Runner } from "./runner.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
-import { reportUncaughtErrors } from "./uncaught-errors.js";
+import { reportLateError, reportUncaughtErrors } from "./uncaught-errors.js";
 
 const preloads = process.argv.slice(2);
 
 // Whatever the preload writes belongs to no cell yet; this is also the first use of AsyncLocalStorage.
 runAsCell(0, tolerateTermination);
 let endInterrupted = (_ids: readonly number[]): void => undefined;
-listenForInterrupts((ids) => {
+const interruptedEnded = listenForInterrupts((ids) => {
   endInterrupted(ids);
 });
 captureConsole();
@@ -54,7 +54,13 @@ for (const path of preloads) {
 
 const tasks = new Tasks(() => {
   helpers.afterInterrupt();
-  for (const hook of hooks) hook.afterInterrupt?.();
+  for (const hook of hooks) {
+    try {
+      hook.afterInterrupt?.();
+    } catch (error) {
+      reportLateError(error);
+    }
+  }
 });
 const runner = new Runner(helpers, tasks);
 const inbox = new Inbox({
@@ -63,11 +69,18 @@ const inbox = new Inbox({
   answer: takeAnswer,
   imported: takeImport,
   hasEnded: (id) => tasks.hasEnded(id),
+  failed: (id, error) => {
+    const { ename, evalue } = errorReport(error);
+    const told = `The session cannot go on (${ename}: ${evalue}): a cell may have replaced a global that it needs. %reset starts a fresh one`;
+    tasks.end(id, { status: "error", ename: "SessionError", evalue: told, traceback: [told] });
+  },
 });
 tasks.onEnd = (id) => {
   inbox.ended(id);
+  if (wasInterrupted(id)) interruptedEnded(id);
 };
 endInterrupted = (ids) => {
+  for (const id of ids) if (tasks.hasEnded(id)) interruptedEnded(id);
   tasks.endInterrupted(ids);
   setImmediate(() => {
     inbox.wake();

@@ -10,28 +10,27 @@ const MOST_PROPERTIES = 500;
 const HOW_TO_SEE_ALL = "console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null })";
 
 const OPTIONS: InspectOptions = {
-  depth: 4,
   maxArrayLength: MOST_ELEMENTS,
   maxStringLength: LONGEST_STRING,
   breakLength: 100,
 };
 
 /** A value as text. What is left out is said, and how to see it where the whole text was cut. */
-export function plainText(value: unknown): string {
-  const text = inspected(value);
+export function plainText(value: unknown, { depth = 4 } = {}): string {
+  const text = inspected(value, { ...OPTIONS, depth });
   if (text.length <= LONGEST_TEXT) return text;
   const left = (text.length - LONGEST_TEXT).toLocaleString("en");
   return `${text.slice(0, LONGEST_TEXT)}\n… ${left} more characters. To see all: ${HOW_TO_SEE_ALL}`;
 }
 
-function inspected(value: unknown): string {
+function inspected(value: unknown, options: InspectOptions): string {
   try {
-    return withFewProperties(() => inspect(value, OPTIONS));
+    return withFewProperties(() => inspect(value, options));
   } catch (error) {
     // A getter, a trap or a method of the value's own has thrown. Without its methods it can be looked at, as a rule.
     const reason = `[its inspection failed: ${messageOf(error)}]`;
     try {
-      return `${inspect(value, { ...OPTIONS, customInspect: false })} ${reason}`;
+      return `${inspect(value, { ...options, customInspect: false })} ${reason}`;
     } catch {
       return `[${types.isProxy(value) ? "Proxy" : typeof value}] ${reason}`;
     }

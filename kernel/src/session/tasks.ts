@@ -57,7 +57,7 @@ export class Tasks {
       await Promise.race([own, interruption]);
       return { status: "ok" };
     } catch (error) {
-      if (error instanceof KeyboardInterrupt) interrupted = true;
+      if (KeyboardInterrupt.is(error)) interrupted = true;
       return { status: "error", ...errorReport(error) };
     } finally {
       disallow();

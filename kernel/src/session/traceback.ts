@@ -1,11 +1,12 @@
 /** Errors as a notebook shows them: at the user's own line, without the kernel's own frames. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inspect, types } from "node:util";
+import { types } from "node:util";
 import { ansi } from "../ansi.js";
 import type { ErrorReport } from "../session-protocol.js";
 import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
+import { plainText } from "./plain-text.js";
 
 /** Lines shown before and after the line of an error. */
 const CONTEXT = 2;
@@ -13,6 +14,8 @@ const CONTEXT = 2;
 const MOST_ERRORS = 10;
 /** Characters shown of a message. */
 const MOST_TEXT = 10_000;
+/** What an error carries may be large: a request, with the client that has made it. */
+const SHALLOW = { depth: 2 };
 /** What is shown of an error in other ways. */
 const SHOWN: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors", "error", "suppressed"]);
 
@@ -70,42 +73,55 @@ function isHidden(file: string | null | undefined): file is null | undefined {
 }
 
 function header(error: Error): string {
-  const name = String(error.name);
-  return error.message === "" ? name : `${name}: ${error.message}`;
+  const name = property(error, "name");
+  const message = errorMessage(error);
+  if (typeof name !== "string") return message;
+  return message === "" ? name : `${name}: ${message}`;
 }
 
 /** Anything that was thrown, as the protocol's `error` carries it. */
 export function errorReport(thrown: unknown): ErrorReport {
-  try {
+  if (isError(thrown)) {
     if (thrown instanceof CompileError) return thrown.report;
-    if (isError(thrown)) {
-      return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
-    }
-    const evalue = cut(typeof thrown === "string" ? thrown : inspect(thrown, { depth: 2 }));
-    return { ename: "Thrown", evalue, traceback: [`${ansi.red}${ansi.bold}Thrown${ansi.reset}: ${evalue}`] };
-  } catch {
-    // Its parts throw when they are looked at.
-    const evalue = "a value that cannot be shown";
-    return { ename: "Thrown", evalue, traceback: [`Thrown: ${evalue}`] };
+    return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
   }
+  const evalue = cut(typeof thrown === "string" ? thrown : plainText(thrown, SHALLOW));
+  return { ename: "Thrown", evalue, traceback: [`${ansi.red}${ansi.bold}Thrown${ansi.reset}: ${evalue}`] };
 }
 
 /** Errors of another realm (a `vm` context) are no instances of this one's. */
 function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || value instanceof Error;
+  try {
+    return types.isNativeError(value) || value instanceof Error;
+  } catch {
+    // A proxy whose trap throws, or that is revoked.
+    return false;
+  }
 }
 
+/** A property of what was thrown, or `otherwise` where its getter throws. */
+function property(of: object, name: string, otherwise?: string): unknown {
+  try {
+    return (of as Record<string, unknown>)[name];
+  } catch {
+    return otherwise;
+  }
+}
+
+const UNREADABLE = "(cannot be read: its getter throws)";
+
 function errorName(error: Error): string {
-  const { name } = error as { name: unknown };
+  const name = property(error, "name");
   if (typeof name !== "string" || name === "") return "Error";
   // A class that gives its errors no name of their own.
-  const own = (error as { constructor?: { name?: unknown } }).constructor?.name;
+  const made = property(error, "constructor");
+  const own = typeof made === "function" ? property(made, "name") : undefined;
   return name === "Error" && typeof own === "string" && own !== "" ? own : name;
 }
 
 function errorMessage(error: Error): string {
-  const { message } = error as { message: unknown };
-  return typeof message === "string" ? message : inspect(message);
+  const message = property(error, "message", UNREADABLE);
+  return typeof message === "string" ? message : plainText(message, SHALLOW);
 }
 
 function cut(text: string): string {
@@ -119,10 +135,11 @@ function traceback(error: Error, seen = new Set<unknown>()): string[] {
   const add = (title: string, part: unknown): void => {
     if (seen.has(part) || seen.size >= MOST_ERRORS) return;
     lines.push("", `${ansi.grey}${title}${ansi.reset}`);
-    lines.push(...(isError(part) ? traceback(part, seen) : [cut(inspect(part, { depth: 2 }))]));
+    lines.push(...(isError(part) ? traceback(part, seen) : [cut(plainText(part, SHALLOW))]));
   };
-  if (error.cause !== undefined && error.cause !== null) add("caused by", error.cause);
-  const { errors, error: latest, suppressed } = error as Error & Record<"errors" | "error" | "suppressed", unknown>;
+  const cause = property(error, "cause");
+  if (cause !== undefined && cause !== null) add("caused by", cause);
+  const [errors, latest, suppressed] = ["errors", "error", "suppressed"].map((name) => property(error, name));
   if (Array.isArray(errors)) {
     for (const [i, part] of errors.entries()) add(`error ${i + 1} of ${errors.length}`, part);
   }
@@ -135,9 +152,11 @@ function traceback(error: Error, seen = new Set<unknown>()): string[] {
 
 function describe(error: Error): string[] {
   // Reading the stack is what writes it, and what finds the place.
-  const stack = typeof error.stack === "string" ? error.stack : "";
+  const stack = property(error, "stack");
   const frames = folded(
-    stack.split("\n").filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER)),
+    (typeof stack === "string" ? stack : "")
+      .split("\n")
+      .filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER)),
   );
   const place = places.get(error);
   const message = cut(errorMessage(error));
@@ -151,9 +170,14 @@ function describe(error: Error): string[] {
 
 /** What an error carries besides: the code of Node's errors, what a library has put there. */
 function more(error: Error): string[] {
-  const entries = Object.entries(error).filter(([key]) => !SHOWN.has(key));
-  if (entries.length === 0 || error.name === "AssertionError") return [];
-  return ["", cut(inspect(Object.fromEntries(entries), { depth: 2 }))];
+  let keys: string[];
+  try {
+    keys = Object.keys(error).filter((key) => !SHOWN.has(key));
+  } catch {
+    return [];
+  }
+  if (keys.length === 0 || errorName(error) === "AssertionError") return [];
+  return ["", cut(plainText(Object.fromEntries(keys.map((key) => [key, property(error, key, UNREADABLE)])), SHALLOW))];
 }
 
 /** A recursion that has no end fills the stack with one frame. */

@@ -98,7 +98,6 @@ describe("a session that ends", { timeout: 600_000 }, () => {
 /** Native code that hears nothing, by the way in which it is waited for. */
 const deaf: Readonly<Record<string, string>> = {
   "a native function that computes": 'require("node:crypto").pbkdf2Sync("a", "b", 2_000_000_000, 64, "sha512")',
-  "a child that ignores Ctrl-C": `require("node:child_process").execFileSync(process.execPath, ["-e", "process.on('SIGINT', () => {}); setTimeout(() => {}, 1e6)"])`,
 };
 
 /** What blocks the main thread in native code, and yet can be stopped with all variables kept. */
@@ -107,6 +106,7 @@ const stoppable: Readonly<Record<string, string>> = {
   "await of a long timer": "await new Promise((r) => setTimeout(r, 3_600_000))",
   "Atomics.wait": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
   "execSync of a shell command": 'require("node:child_process").execSync("sleep 600")',
+  "execSync of a shell command that ignores Ctrl-C and SIGTERM": `require("node:child_process").execSync("trap '' INT TERM; sleep 600")`,
   "an endless regular expression": '/^(a+)+$/.test("a".repeat(64) + "b")',
   "an endless sort": "for (;;) Array.from({ length: 1e5 }, Math.random).sort()",
   "a flood of output": "for (let i = 0; ; i++) console.log(i)",

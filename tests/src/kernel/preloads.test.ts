@@ -72,6 +72,24 @@ describe("a preload module", { timeout: 300_000 }, () => {
       assert.match(String(error?.evalue), /SIGABRT/);
     }));
 
+  it("whose hook fails after an interrupt is told of on the cell, which ends as interrupted", () =>
+    withPreload(
+      `export const sessionHooks = { afterInterrupt() { throw new RangeError("not restored") } }`,
+      "export {};",
+      async (kernel) => {
+        const running = kernel.execute('console.log("runs"); while (true) {}', {
+          onOutput: ({ type }) => {
+            if (type === "stream") void kernel.interrupt();
+          },
+        });
+        const { reply, outputs } = await running;
+        assert.equal(reply["ename"], "KeyboardInterrupt", JSON.stringify(reply));
+        const errors = outputs.filter(({ type }) => type === "error").map(({ content }) => content["ename"]);
+        assert.deepEqual(errors, ["RangeError", "KeyboardInterrupt"]);
+        assert.equal(resultOf(await kernel.execute("1+1")), "2");
+      },
+    ));
+
   for (const [how, javascript] of [
     ["waits for ever", "await new Promise((r) => setTimeout(r, 1e9));"],
     ["computes for ever", "while (true) {}"],

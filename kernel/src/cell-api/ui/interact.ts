@@ -125,7 +125,7 @@ export class Interaction<C extends Controls> implements Displayable {
     };
     const fail = (error: unknown): void => {
       // The interrupted cell, or handler, says so itself.
-      if (error instanceof KeyboardInterrupt) throw error;
+      if (KeyboardInterrupt.is(error)) throw error;
       list.error(errorReport(error));
       end();
     };

@@ -19,7 +19,7 @@ export class Listeners<A extends readonly unknown[]> {
       try {
         await listener(...args);
       } catch (error) {
-        if (error instanceof KeyboardInterrupt) throw error;
+        if (KeyboardInterrupt.is(error)) throw error;
         sendFrame({ type: "late-error", cell: currentCell(), error: errorReport(error) });
       }
     };
