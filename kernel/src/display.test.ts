@@ -139,6 +139,25 @@ test("a hook that returns something else than data is told what to return", asyn
   );
 });
 
+test("data are strings, as a notebook that can be saved has them; bytes become Base64, and what is null is left out", async () => {
+  const mine = `{ "text/html": null, "image/png": new Uint8Array([1, 2, 3]), "application/json": [1], "text/plain": "mine" }`;
+  const sent = { "image/png": "AQID", "application/json": [1], "text/plain": "mine" };
+  assert.deepEqual(await bundle(`({ ${HOOK}: () => (${mine}) })`), sent);
+  assert.deepEqual(await bundle(`display(${mine}, { raw: true })`), sent);
+  for (const show of ["display.mime", `(data: any) => ({ ${HOOK}: () => data })`]) {
+    const ran = await notebook.run(`(${show})({ "text/html": 5 })`);
+    assert.equal(ending(ran), "TypeError: Data of type text/html must be a string; what was given is 5");
+  }
+});
+
+test("a proxy that was revoked is shown, and updates what was shown", async () => {
+  const ran = await notebook.run(
+    "const gone = Proxy.revocable({}, {}); gone.revoke(); const shown = display(gone.proxy); shown.update(gone.proxy)",
+  );
+  assert.equal(ending(ran), "ok");
+  assert.match(JSON.stringify(ran.messages), /display_data.*<Revoked Proxy>.*update_display_data.*<Revoked Proxy>/);
+});
+
 test("values of libraries are known by their looks", async () => {
   assert.deepEqual(await bundle(`({ outerHTML: "<b>x</b>" })`), { "text/html": "<b>x</b>", "text/plain": "<b>x</b>" });
   const png = Buffer.from("png").toString("base64");

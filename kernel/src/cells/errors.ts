@@ -285,6 +285,15 @@ export const errors: CellTable = {
     { code: "display.markdown(5 as any)", ends: /^TypeError: 5 is no text: a string/ },
     { code: "display.table('a' as any)", ends: /^TypeError: display\.table: 'a' is no table\. Give it rows/ },
   ],
+  "errors in an object literal are at their place": [
+    { code: "{a: 1, b: noSuch}", ends: /Cannot find name 'noSuch'/, traceback: /In \[\d+\]:1:11 - error/ },
+    {
+      code: "\n{a: 1,\n b: thrower()}",
+      ends: "Error: deep",
+      traceback: /at thrower[^]*at In \[\d+\]:3:5$/,
+    },
+    { code: "{b: thrower()}", ends: "Error: deep", traceback: /at In \[\d+\]:1:5$/ },
+  ],
   "what was thrown cannot be looked at": [
     { code: "const gone = Proxy.revocable({}, {}); gone.revoke()" },
     { code: "throw gone.proxy", ends: "Thrown: <Revoked Proxy>" },

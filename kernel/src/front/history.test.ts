@@ -33,6 +33,16 @@ test("the tail has the last cells of earlier kernels and of this one", () => {
   ]);
 });
 
+test("the last none are none, and a number that is none means all", () => {
+  const history = kernel("/a", "one", "two");
+  for (const hist_access_type of ["tail", "search"]) {
+    assert.deepEqual(
+      [0, 1, 9, -1, null, "2"].map((n) => history.answer({ hist_access_type, n }).length),
+      [0, 1, 2, 2, 2, 2],
+    );
+  }
+});
+
 test("with outputs an entry is a pair", () => {
   const history = kernel("/a", "one");
   assert.deepEqual(history.answer({ hist_access_type: "tail", output: true }), [[1, 1, ["one", null]]]);

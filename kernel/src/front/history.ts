@@ -98,7 +98,7 @@ export class History {
 
   #wanted(request: Json): Entry[] {
     const { n, pattern } = request;
-    const count = typeof n === "number" && n > 0 ? n : Infinity;
+    const count = typeof n === "number" && n >= 0 ? n : Infinity;
     switch (request["hist_access_type"]) {
       case "range":
         return this.#range(integer(request["session"]), integer(request["start"]), integer(request["stop"]));
@@ -262,7 +262,7 @@ function integer(value: unknown): number {
 }
 
 function last<T>(entries: T[], n: number): T[] {
-  return n === Infinity ? entries : entries.slice(-n);
+  return entries.slice(Math.max(0, entries.length - n));
 }
 
 /** Of equal inputs, the latest. */

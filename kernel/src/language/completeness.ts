@@ -1,5 +1,6 @@
 /** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
 import ts = require("typescript");
+import { asObjectLiteral } from "./object-literal.js";
 import { parseCell, parseErrors } from "./parse.js";
 
 export type Completeness =
@@ -15,6 +16,13 @@ const UNTERMINATED_STRING = 1002;
 
 /** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
 export function completeness(text: string): Completeness {
+  if (asObjectLiteral(text) !== undefined) return { status: "complete" };
+  const judged = judge(text);
+  // What is no block may yet become an object literal.
+  return judged.status === "invalid" && /^\s*\{/.test(text) ? judge(`(${text}`) : judged;
+}
+
+function judge(text: string): Completeness {
   const file = parseCell(text);
   const errors = parseErrors(file).filter(({ category }) => category === ts.DiagnosticCategory.Error);
   if (errors.length === 0) return { status: "complete" };

@@ -13,6 +13,7 @@ import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { Library } from "./library.js";
 import { IGNORED_ERRORS } from "./options.js";
+import { asObjectLiteral, OPEN_LENGTH, withoutOpening } from "./object-literal.js";
 import { OwnModules } from "./own-modules.js";
 import { shadowedGlobals } from "./shadowed-globals.js";
 import { parseCell, parseErrors } from "./parse.js";
@@ -111,15 +112,15 @@ export class Language {
     if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
     const target = this.#config.options.target ?? ts.ScriptTarget.ES2024;
-    const parsed = parseCell(cell.text, target, this.#files.cellPath, kind);
-    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => ({
-      ok: false,
-      errors: formatDiagnostics(diagnostics, (d) =>
-        d.file === undefined || d.file.fileName === this.#files.cellPath
-          ? { label, text: source }
-          : this.#fileText(d.file),
-      ),
-    });
+    const literal = asObjectLiteral(cell.text);
+    const before = literal === undefined ? 0 : OPEN_LENGTH;
+    const parsed = parseCell(literal ?? cell.text, target, this.#files.cellPath, kind);
+    const isOfCell = ({ file }: ts.Diagnostic): boolean => file === undefined || file.fileName === this.#files.cellPath;
+    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => {
+      const placed = diagnostics.map((d) => (isOfCell(d) ? { ...d, start: (d.start ?? 0) - before } : d));
+      const textOf = (d: ts.Diagnostic): UserText => (isOfCell(d) ? { label, text: source } : this.#fileText(d.file));
+      return { ok: false, errors: formatDiagnostics(placed, textOf) };
+    };
     // What cannot be read is not worth a program.
     const unreadable = parseErrors(parsed);
     if (unreadable.length > 0) {
@@ -136,16 +137,16 @@ export class Language {
     // the transformer drops) has the variable's type: a function's view of it is not narrowed to its last value.
     const standIns = nested.map((name) => `let ${NESTED_VAR}${name} = (() => ${name})();`);
     // At the end, so that no position in the user's text moves. What is not exported would not be declared.
-    const text = `${cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
+    const text = `${literal ?? cell.text}\n;${standIns.join(" ")} export { ${exports.join(", ")} };\n`;
     const checkTypes = this.#checkTypes && cell.untyped !== true;
     const { commands, captures, timed } = cell;
     const asksForTypes = commands.some(({ name }) => name === "who");
     if (asksForTypes) this.#programs.renew();
-    let checked = this.#check(text, source.length, checkTypes);
+    let checked = this.#check(text, source.length + before, checkTypes);
     if (checked.wrong.length > 0 && this.#programs.isUsed) {
       // What TypeScript says of types, and in which order it names them, may depend on what it has seen before.
       this.#programs.renew();
-      checked = this.#check(text, source.length, checkTypes);
+      checked = this.#check(text, source.length + before, checkTypes);
     }
     const { program, file, own, wrong } = checked;
     if (wrong.length > 0) {
@@ -163,7 +164,7 @@ export class Language {
     return {
       ok: true,
       javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
-      sourceMap: output(".map"),
+      sourceMap: literal === undefined ? output(".map") : withoutOpening(output(".map")),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
       changesPackages: [...commands, ...captures].some(changesPackages),

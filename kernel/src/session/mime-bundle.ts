@@ -40,8 +40,24 @@ function checked(value: object, data: unknown): MimeBundle {
         `let it return data by MIME type, as in { "text/plain": "…", "text/html": "…" }`,
     );
   }
-  if ("text/plain" in data || Object.keys(data).length === 0) return data;
-  return { ...data, "text/plain": textFor(value, data) };
+  const bundle = Object.fromEntries(
+    Object.entries(data).flatMap(([type, shown]) =>
+      shown === undefined || shown === null ? [] : [[type, transferable(type, shown)]],
+    ),
+  );
+  if ("text/plain" in bundle || Object.keys(bundle).length === 0) return bundle;
+  return { ...bundle, "text/plain": textFor(value, bundle) };
+}
+
+/** Types whose data are any JSON; all else is text, or Base64, and a notebook with anything else in it cannot be saved. */
+const JSON_TYPE = /json$/;
+
+/** Data as messages and notebooks carry them. */
+function transferable(type: string, shown: unknown): unknown {
+  if (JSON_TYPE.test(type) || typeof shown === "string") return shown;
+  if (types.isUint8Array(shown))
+    return Buffer.from(shown.buffer, shown.byteOffset, shown.byteLength).toString("base64");
+  throw new TypeError(`Data of type ${type} must be a string; what was given is ${plainText(shown).slice(0, 100)}`);
 }
 
 /** An object whose keys are MIME types. */

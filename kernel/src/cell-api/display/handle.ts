@@ -27,6 +27,10 @@ export class Mime implements Displayable {
   [DISPLAY_HOOK](): MimeBundle {
     return this.#data;
   }
+  /** The metadata of a value that is one. `instanceof` would run the traps of a proxy, and those may throw. */
+  static metadataOf(value: unknown): MimeBundle | undefined {
+    return value !== null && typeof value === "object" && #data in value ? value.metadata : undefined;
+  }
 }
 
 /** What was displayed, to be changed in place. */
@@ -98,7 +102,7 @@ function send(
   place: Place,
   sent: (data: MimeBundle) => void = () => undefined,
 ): void {
-  const metadata = given ?? (value instanceof Mime ? value.metadata : undefined);
+  const metadata = given ?? Mime.metadataOf(value);
   const sendData = (data: MimeBundle): void => {
     sendFrame({ type: "display", ...place, data, ...(metadata !== undefined && { metadata }) });
   };

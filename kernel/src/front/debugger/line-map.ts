@@ -1,4 +1,5 @@
 /** Where the lines of a cell are in the JavaScript that it was compiled to, and the other way round, by its source map. */
+import { decodeSegment } from "../../vlq.js";
 
 /** A place in a text; line and column count from 0. */
 export interface Place {
@@ -11,33 +12,13 @@ interface Mapping {
   readonly original: Place;
 }
 
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
-
-/** The numbers of a segment, in the base-64 numbers of variable length that source maps are written in. */
-function numbers(segment: string): number[] {
-  const found: number[] = [];
-  let value = 0;
-  let shift = 0;
-  for (const digit of segment) {
-    const bits = VALUES.get(digit) ?? 0;
-    value |= (bits & 31) << shift;
-    shift += 5;
-    if (bits & 32) continue;
-    found.push(value & 1 ? -(value >>> 1) : value >>> 1);
-    value = 0;
-    shift = 0;
-  }
-  return found;
-}
-
 function mappingsOf(encoded: string): Mapping[] {
   const found: Mapping[] = [];
   let [line, column] = [0, 0];
   for (const [generatedLine, segments] of encoded.split(";").entries()) {
     let generatedColumn = 0;
     for (const segment of segments.split(",")) {
-      const [advance, , lines, columns] = numbers(segment);
+      const [advance, , lines, columns] = decodeSegment(segment);
       if (advance === undefined) continue;
       generatedColumn += advance;
       if (lines === undefined || columns === undefined) continue;

@@ -42,7 +42,12 @@ function ensurePackageJson(folder: string): void {
   const path = join(folder, "package.json");
   if (existsSync(path)) return;
   const type = moduleType(dirname(folder)) ?? "module";
-  writeFileSync(path, `${JSON.stringify({ private: true, type }, undefined, 2)}\n`);
+  try {
+    writeFileSync(path, `${JSON.stringify({ private: true, type }, undefined, 2)}\n`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`No package can be installed into ${folder}, which cannot be written to: ${reason}`);
+  }
   say(`A package.json for this notebook's packages has been made in ${folder}.`);
 }
 
