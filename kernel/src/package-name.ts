@@ -35,6 +35,16 @@ export function importRemedy(specifier: string): string {
     return `Install it in the notebook's folder: %npm install ${name}${version}`;
   }
   if (specifier.startsWith("node:")) return "Node.js has no such module.";
+  const [, extension = ""] = /\.(\w+)$/.exec(specifier) ?? [];
+  if (/^(css|scss|sass|less)$/.test(extension)) {
+    return `Cells run in Node.js, which has no style sheets: display.html with a <style> element styles what a cell shows.`;
+  }
+  if (
+    !isPackage(specifier) &&
+    /^(txt|md|csv|tsv|html?|xml|ya?ml|toml|png|jpe?g|gif|webp|svg|pdf|bin)$/.test(extension)
+  ) {
+    return `Only code and JSON can be imported: readFile of node:fs/promises reads the file, display.image shows pictures.`;
+  }
   return isPackage(specifier)
     ? `Install it in the notebook's folder: %npm install ${name}`
     : "Is the path right, seen from the notebook's folder?";

@@ -294,6 +294,35 @@ export const errors: CellTable = {
     },
     { code: "{b: thrower()}", ends: "Error: deep", traceback: /at In \[\d+\]:1:5$/ },
   ],
+  "what is no code and no JSON is not imported": [
+    { code: 'import "./style.css"', ends: /^TypeScriptError/, traceback: /display\.html with a <style>/ },
+    { code: 'import data from "./data.csv"', ends: /^TypeScriptError/, traceback: /readFile of node:fs\/promises/ },
+  ],
+  "lines that end in other ways are lines": [
+    { code: "\uFEFF%time 5", result: "5" },
+    { code: "let t1 = null as any;\rt1.x", ends: /^TypeError/, traceback: /:2:4\n[^]*❯ 2 │ t1\.x\n/ },
+    { code: "let t2 = null as any;\u2028t2.x", ends: /^TypeError/, traceback: /:2:4\n[^]*❯ 2 │ t2\.x\n/ },
+    { code: "let t3 = null as any;\r\nt3.x\r\n", ends: /^TypeError/, traceback: /:2:4\n[^]*❯ 2 │ t3\.x\n/ },
+  ],
+  "a cell that is nested too deeply": [
+    {
+      code: `${"[".repeat(20_000)}${"]".repeat(20_000)}`,
+      ends: "KernelError: The cell is nested too deeply for TypeScript: give parts of it names, or read large data from a file.",
+    },
+    { code: "1", result: "1" },
+  ],
+  "an error in a line of any length shows the part where it is": [
+    {
+      code: `const z1 = null as any; /*${"y".repeat(100_000)}*/ z1.x /*${"n".repeat(100_000)}*/`,
+      ends: /^TypeError/,
+      traceback: /❯ 1 │ …y{1,100}\*\/ z1\.x \/\*n{1,300}…\n {4}│ +\^\n/,
+    },
+    {
+      code: `/*${"y".repeat(100_000)}*/ const z2: number = ""; /*${"n".repeat(100_000)}*/`,
+      ends: /^TypeScriptError/,
+      traceback: /1 …y{1,100}\*\/ const z2: number = ""; \/\*n{1,300}…\n {2} +~~\n/,
+    },
+  ],
   "what was thrown cannot be looked at": [
     { code: "const gone = Proxy.revocable({}, {}); gone.revoke()" },
     { code: "throw gone.proxy", ends: "Thrown: <Revoked Proxy>" },

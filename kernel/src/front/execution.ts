@@ -210,7 +210,11 @@ export class Execution {
       return await this.#options.language.ask("compile", source, label, from);
     } catch (error) {
       // A defect of TypeScript's, or of how it is used here: the notebook must be told, or the cell seems to do nothing.
-      const evalue = `The cell could not be compiled: ${error instanceof Error ? error.message : String(error)}`;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log(`a cell could not be compiled: ${reason}`);
+      const evalue = /Maximum call stack size/.test(reason)
+        ? "The cell is nested too deeply for TypeScript: give parts of it names, or read large data from a file."
+        : `The cell could not be compiled: ${reason}`;
       return { ok: false, errors: { ename: "KernelError", evalue, traceback: [evalue] } };
     }
   }

@@ -1,6 +1,7 @@
 /** Compiler errors as a notebook shows them: like `tsc --pretty`, with the remedy where there is a known one. */
 import ts = require("typescript");
 import { ansi } from "../ansi.js";
+import { excerpt } from "../excerpt.js";
 import { importRemedy } from "../package-name.js";
 
 /** Errors of one cell. */
@@ -53,11 +54,11 @@ export function formatDiagnostics(
 function format(diagnostic: ts.Diagnostic, label: string, lines: readonly string[]): string[] {
   const { line, column } = position(diagnostic.start ?? 0, lines);
   const head = `${ansi.cyan}${label}:${line + 1}:${column + 1}${ansi.reset} - ${ansi.red}error${ansi.reset} ${ansi.grey}TS${diagnostic.code}:${ansi.reset} `;
-  const text = lines[line] ?? "";
-  const length = Math.max(1, Math.min(diagnostic.length ?? 1, text.length - column));
+  const { text, column: at } = excerpt(lines[line] ?? "", column);
+  const length = Math.max(1, Math.min(diagnostic.length ?? 1, text.length - at));
   const number = String(line + 1);
   const gutter = `${ansi.inverse}${number}${ansi.reset} `;
-  const under = `${ansi.inverse}${" ".repeat(number.length)}${ansi.reset} ${" ".repeat(column)}${ansi.red}${"~".repeat(length)}${ansi.reset}`;
+  const under = `${ansi.inverse}${" ".repeat(number.length)}${ansi.reset} ${" ".repeat(at)}${ansi.red}${"~".repeat(length)}${ansi.reset}`;
   return [`${head}${message(diagnostic)}`, "", `${gutter}${text}`, under, ""];
 }
 

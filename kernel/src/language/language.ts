@@ -89,7 +89,8 @@ export class Language {
   compile(source: string, label: string, from = 0): CompileResult {
     this.#heedConfig();
     const problems = this.#config.takeProblems();
-    const cell = stageFrom(this.#rewrite(source), from);
+    // Text that comes from a file may begin with a byte order mark, which is no part of a line.
+    const cell = stageFrom(this.#rewrite(source.replace(/^\uFEFF/, " ")), from);
     const { reset = false } = cell;
     if (reset) this.reset();
     const result = { ...this.#compileOrRenew(source, cell, label), reset };

@@ -16,6 +16,8 @@ type Compiled = Pick<CompiledCell, "label" | "source" | "sourceMap">;
 
 /** Cells kept for tracebacks; a function of an older cell is shown without its text. */
 const MOST_KEPT = 5000;
+/** As TypeScript, and so the source map, counts lines. */
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
 const known = new Map<string, { readonly compiled: Compiled; map?: SourceMap }>();
 
 /** Remembers what is evaluated under this URL. */
@@ -33,7 +35,7 @@ export function originalPosition(url: string, line: number, column: number): Sou
   if (found === undefined) return undefined;
   const { label, source, sourceMap } = found.compiled;
   found.map ??= new SourceMap(JSON.parse(sourceMap) as ConstructorParameters<typeof SourceMap>[0]);
-  const lines = source.split("\n");
+  const lines = source.split(LINE_END);
   const entry = found.map.findEntry(line - 1, column - 1);
   if (!("originalLine" in entry)) return { label, line: 1, column: 1, lines };
   return { label, line: entry.originalLine + 1, column: entry.originalColumn + 1, lines };

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { ansi } from "../ansi.js";
+import { excerpt } from "../excerpt.js";
 import type { ErrorReport } from "../session-protocol.js";
 import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
@@ -202,14 +203,12 @@ function codeFrame({ label, line, column, lines }: SourcePosition): string[] {
   const width = String(last).length;
   const frame = [`${ansi.cyan}${label}:${line}:${column}${ansi.reset}`];
   for (let number = first; number <= last; number++) {
-    const text = lines[number - 1] ?? "";
+    const { text, column: at } = excerpt(lines[number - 1] ?? "", number === line ? column - 1 : 0);
     const gutter = String(number).padStart(width);
     if (number !== line) frame.push(`${ansi.grey}  ${gutter} │${ansi.reset} ${text}`);
     else {
       frame.push(`${ansi.red}❯${ansi.reset} ${ansi.bold}${gutter} │${ansi.reset} ${text}`);
-      frame.push(
-        `${ansi.grey}  ${" ".repeat(width)} │${ansi.reset} ${" ".repeat(column - 1)}${ansi.red}^${ansi.reset}`,
-      );
+      frame.push(`${ansi.grey}  ${" ".repeat(width)} │${ansi.reset} ${" ".repeat(at)}${ansi.red}^${ansi.reset}`);
     }
   }
   return frame;
