@@ -91,6 +91,26 @@ test("huge arrays are shown without going through them", async () => {
   for (const name of ["huge", "typed", "set"]) assert.match((await notebook.run(name)).result ?? "", /more items/);
 });
 
+test("objects of many properties are cut wherever they are, and what has few is not touched", async () => {
+  await notebook.run("const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, i]))");
+  for (const code of [
+    "many",
+    "[many]",
+    "({ a: [{ many }] })",
+    "new Map([[1, many]])",
+    "new Map([[many, 1]])",
+    "new Set([many])",
+  ])
+    assert.match((await notebook.run(code)).result ?? "", /… 100 more properties/, code);
+  await notebook.run(`const looks: boolean[] = [];
+    const look = { [Symbol.for("nodejs.util.inspect.custom")]() { looks.push(Symbol.for("nodejs.util.inspect.custom") in {}); return "look" } }`);
+  assert.equal(
+    (await notebook.run("({ a: [new Map([[1, look]])], get b() { throw new Error('run') } })")).result,
+    "{ a: [ Map(1) { 1 => look } ], b: [Getter] }",
+  );
+  assert.equal((await notebook.run("[many, look]; looks")).result, "[ false ]");
+});
+
 test("looking at a value leaves no trace on objects", async () => {
   await notebook.run("({ a: 1 })");
   assert.equal((await notebook.run("Object.getOwnPropertySymbols(Object.prototype).length")).result, "0");

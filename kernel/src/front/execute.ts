@@ -77,9 +77,6 @@ export class Execute {
     const stored = !silent && !empty && content["store_history"] !== false;
     const executionCount = stored ? ++counter.count : counter.count;
     const started = new Date().toISOString();
-    const announced = silent
-      ? undefined
-      : sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
     const request: ExecutionRequest = {
       ...{ source, silent, executionCount, parent, subshell, given: this.#giveUp },
       client: { identities: message.identities, allowStdin: content["allow_stdin"] === true },
@@ -96,6 +93,9 @@ export class Execute {
         : empty
           ? { status: "ok" }
           : execution.execute({ ...request, onResult });
+    const announced = silent
+      ? undefined
+      : sockets.publish("execute_input", { code: source, execution_count: executionCount }, parent);
     if (stored) history.add(executionCount, source);
     const outcome = await running;
     // A client that is behind holds up cells that show nothing, too.

@@ -7,6 +7,8 @@ const LONGEST_TEXT = 100_000;
 const LONGEST_STRING = 20_000;
 const MOST_ELEMENTS = 200;
 const MOST_PROPERTIES = 500;
+/** Objects within a value that are looked at for their number of properties. */
+const MOST_LOOKED_AT = 1000;
 const HOW_TO_SEE_ALL = "console.dir(value, { depth: null, maxArrayLength: null, maxStringLength: null })";
 
 const OPTIONS: InspectOptions = {
@@ -25,7 +27,8 @@ export function plainText(value: unknown, { depth = 4 } = {}): string {
 
 function inspected(value: unknown, options: InspectOptions): string {
   try {
-    return withFewProperties(() => inspect(value, options));
+    const small = !mayHaveMany(value, options.depth ?? 0, { left: MOST_LOOKED_AT });
+    return small ? inspect(value, options) : withFewProperties(() => inspect(value, options));
   } catch (error) {
     // A getter, a trap or a method of the value's own has thrown. Without its methods it can be looked at, as a rule.
     const reason = `[its inspection failed: ${messageOf(error)}]`;
@@ -45,9 +48,38 @@ function messageOf(error: unknown): string {
   }
 }
 
+/** Whether an object of those that are shown has more properties than are. Says so, too, of what has too many objects to look at. */
+function mayHaveMany(value: unknown, depth: number, budget: { left: number }): boolean {
+  if (value === null || typeof value !== "object" || depth < 0 || types.isProxy(value)) return false;
+  if (ArrayBuffer.isView(value)) return false;
+  if (--budget.left < 0) return true;
+  const inside = (part: unknown): boolean => mayHaveMany(part, depth - 1, budget);
+  // By the methods of Map and Set themselves: those of a class of the user's are the user's code.
+  if (types.isMap(value)) {
+    return (
+      [...first(Map.prototype.keys.call(value))].some(inside) ||
+      [...first(Map.prototype.values.call(value))].some(inside)
+    );
+  }
+  if (types.isSet(value)) return [...first(Set.prototype.values.call(value))].some(inside);
+  const keys = Array.isArray(value) ? [...first(value.keys())].map(String) : Object.keys(value);
+  if (keys.length > MOST_PROPERTIES) return true;
+  return keys.some((key) => inside(Object.getOwnPropertyDescriptor(value, key)?.value));
+}
+
+/** The elements of a list that are shown. */
+function* first<T>(elements: Iterable<T>): Generator<T> {
+  let left = MOST_ELEMENTS;
+  for (const element of elements) {
+    if (--left < 0) return;
+    yield element;
+  }
+}
+
 /**
  * `inspect` has no option for the number of properties: an object used as a dictionary of a million words takes it many
- * seconds. It asks each object for a method of this name first, so for the time of an inspection every object has one.
+ * seconds. It asks each object for a method of this name first, so for the time of an inspection every object has one. V8 then
+ * has to look up anew what it knew of all objects, which is why this is only for values that need it.
  */
 function withFewProperties(body: () => string): string {
   if (Object.getOwnPropertyDescriptor(Object.prototype, inspect.custom) !== undefined) return body();
