@@ -59,20 +59,24 @@ const { serve: serveQuestions } = own<{ serve: typeof serve }>("server.js");
 
 const options = JSON.parse(process.argv[2] ?? "") as LanguageOptions;
 const library = new NewLibrary(JSDocParsingMode.ParseAll);
+// No folder of a notebook, so that no `tsconfig.json` lies in it.
+const folder = path.join(path.parse(__dirname).root, ".no-notebook");
+const language = new NewLanguage({ ...options, folder }, library);
 /** Reads the declarations and links them, and has V8 compile what a first cell and a first completion run through. */
 function warmUp(): void {
-  // No folder of a notebook, so that no `tsconfig.json` lies in it.
-  const folder = path.join(path.parse(__dirname).root, ".no-notebook");
-  const language = new NewLanguage({ ...options, folder }, library);
   language.edit("0;", (service, file) => service.getSemanticDiagnostics(file));
   completeText(language, "glo", 3);
   completeText(language, "console.lo", 10);
   language.compile("const x = [1, 2].map((n) => n * 2);\nx", "In [1]");
+  language.reset();
+  // A program in which nothing of this is, and that has worked out what the preload's names are.
+  language.edit("1;", (service, file) => service.getSemanticDiagnostics(file), { fresh: true });
+  completeText(language, "glo", 3);
 }
 warmUp();
 // TypeScript keeps an object of ICU for sorting, which no snapshot can hold; another locale makes it forget it.
 setUILocale("en");
 setUILocale(undefined);
 v8.startupSnapshot.setDeserializeMainFunction(() => {
-  serveQuestions(library);
+  serveQuestions(library, language);
 });

@@ -1,22 +1,25 @@
 /** The program of the cell at hand: when it stays, and that a program which stays says what a new one would. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
-import type ts = require("typescript");
+import ts = require("typescript");
 import { semanticDiagnostics } from "./cell-program.js";
 import { complete } from "./completion.js";
 import { inspect } from "./inspection.js";
 import { Language } from "./language.js";
+import { Library } from "./library.js";
 
 const folder = mkdtempSync(join(tmpdir(), "metastate-program-"));
 after(() => rmSync(folder, { recursive: true }));
 const cellApi = fileURLToPath(new URL("../cell-api/index.js", import.meta.url));
 const nodeTypes = join(dirname(createRequire(import.meta.url).resolve("@types/node/package.json")), "index.d.ts");
-const language = new Language({ folder, globals: [cellApi], nodeTypes });
+/** The languages of all tests have one: to read declarations is most of what takes time. */
+const library = new Library(ts.JSDocParsingMode.ParseAll);
+const language = new Language({ folder, globals: [cellApi], nodeTypes }, library);
 
 function programOf(text: string): ts.Program {
   const program = language.edit(text, (_service, _path, found) => found);
@@ -125,4 +128,56 @@ test("a file of the notebook's own that changes on disk is read again", () => {
   writeFileSync(path, "export const own = 'one';");
   utimesSync(path, 1, 1);
   assert.deepEqual(wrongWith(`${text};`), [2551]);
+});
+
+test("a language that was made for another folder is the same as one that was made for this one", () => {
+  const folderOf = (name: string): string => {
+    const path = join(folder, name);
+    mkdirSync(join(path, "node_modules", "pkg"), { recursive: true });
+    writeFileSync(
+      join(path, "beside.ts"),
+      "export class Beside { private hidden = 1 }\nexport const beside = new Beside();",
+    );
+    writeFileSync(join(path, "node_modules", "pkg", "package.json"), '{ "name": "pkg", "types": "index.d.ts" }');
+    writeFileSync(join(path, "node_modules", "pkg", "index.d.ts"), "export declare const packed: { deep: 1 };");
+    return path;
+  };
+  const options = { globals: [cellApi], nodeTypes };
+  const moved = new Language({ ...options, folder: "/.no-notebook" }, library);
+  const program = moved.edit("1", (_service, _path, found) => found);
+  moved.compile("let early = 1; console.log(early)", "In [1]");
+  moved.reset();
+  const here = folderOf("here");
+  assert.ok(moved.moveTo(here));
+  assert.equal(
+    moved.edit("2", (_service, _path, found) => found),
+    program,
+  );
+  const made = new Language({ ...options, folder: folderOf("there") }, library);
+  for (const cell of [
+    "early",
+    "let early = 'a'; early.length",
+    "const far: Path = 1",
+    'import { beside } from "./beside"; let kept = [beside]; console.log(import.meta.dirname)',
+    "class Beside { private hidden = 2 }\nkept.push(new Beside())",
+    'import { packed } from "pkg"; packed.deep; packed.depe',
+    'import { packed } from "pkg"; packed.deep',
+    "packed.deep + kept.length; display(early)",
+    'import * as all from "./beside.ts"; all.beside.hidden',
+    'import { absent } from "absent"',
+  ]) {
+    const told = ({ ...result }: ReturnType<Language["compile"]>, of: string): string =>
+      JSON.stringify(result).replaceAll(of, "");
+    assert.equal(told(moved.compile(cell, "In [2]"), here), told(made.compile(cell, "In [2]"), join(folder, "there")));
+  }
+  assert.deepEqual(complete(moved, "kept[0].", 8), complete(made, "kept[0].", 8));
+  assert.deepEqual(inspect(moved, "packed", 2), inspect(made, "packed", 2));
+});
+
+test("a language is not moved to a notebook that has options of its own", () => {
+  const path = join(folder, "strict");
+  mkdirSync(path);
+  writeFileSync(join(path, "tsconfig.json"), '{ "compilerOptions": { "strict": false } }');
+  const own = new Language({ globals: [cellApi], nodeTypes, folder: "/.no-notebook" }, library);
+  assert.equal(own.moveTo(path), false);
 });

@@ -17,9 +17,17 @@ const MOST_LENGTH = 2_000_000;
 
 /** What is internal to TypeScript: of a program, its files in both forms, and what imports mean, by the path of the file. */
 interface Insides {
-  getFilesByNameMap(): Map<string, ts.SourceFile>;
-  getSourceFiles(): ts.SourceFile[];
+  readonly getFilesByNameMap: () => Map<string, ts.SourceFile>;
+  readonly getSourceFiles: () => ts.SourceFile[];
+  readonly getRootFileNames: () => string[];
   readonly resolvedModules?: Map<string, unknown>;
+  readonly forEachResolvedModule: (
+    callback: (found: { readonly resolvedModule?: ts.ResolvedModuleFull }, name: string) => void,
+  ) => void;
+}
+
+interface CheckerInsides {
+  readonly tryFindAmbientModule: (name: string) => ts.Symbol | undefined;
 }
 
 /** What is internal to TypeScript: of a file, what a program notes. */
@@ -57,7 +65,7 @@ interface Place {
 export class CellProgram {
   readonly #service: ts.LanguageService;
   readonly #host: CellHost;
-  readonly #files: CellFiles;
+  #files: CellFiles;
   /** Undefined where the next question takes a new one. */
   #program: ts.Program | undefined;
   /** By the paths of the virtual files. */
@@ -85,10 +93,63 @@ export class CellProgram {
     return this.#texts > 0;
   }
 
+  /** Whether a module that some file imports was not found: it may be, another time. */
+  lacksModules(): boolean {
+    const program = this.get();
+    const { forEachResolvedModule } = insides(program);
+    const { tryFindAmbientModule } = program.getTypeChecker() as unknown as CheckerInsides;
+    let lacks = false;
+    forEachResolvedModule(({ resolvedModule }, name) => {
+      lacks ||= resolvedModule === undefined && tryFindAmbientModule(name) === undefined;
+    });
+    return lacks;
+  }
+
   /** The next question takes a new program. */
   renew(): void {
     this.#restore();
     this.#program = undefined;
+  }
+
+  /**
+   * Puts other virtual files in the places of those that there are, in their order; but for the cell and the declarations of
+   * cells they have the same texts. No new program is made.
+   */
+  moveTo(files: CellFiles, registry: ts.DocumentRegistry): void {
+    const program = this.get();
+    const { getFilesByNameMap, getRootFileNames, getSourceFiles, resolvedModules } = insides(program);
+    const [byName, roots, all] = [getFilesByNameMap(), getRootFileNames(), getSourceFiles()];
+    const settings = program.getCompilerOptions();
+    const key = registry.getKeyForCompilationSettings(settings);
+    const places = this.#restore();
+    const before = this.#files.paths;
+    if (before.length !== files.paths.length) throw new Error("there are not as many files as places for them");
+    for (const [i, fileName] of files.paths.entries()) {
+      const from = before[i] ?? "";
+      const place = places.get(from);
+      const { text, version } = files.get(fileName) ?? {};
+      if (place === undefined || text === undefined || version === undefined)
+        throw new Error(`no place for ${fileName}`);
+      const { made, index } = place;
+      const path = (ts.sys.useCaseSensitiveFileNames ? fileName : fileName.toLowerCase()) as ts.Path;
+      const snapshot = new WholeText(text);
+      const file = registry.acquireDocumentWithKey(
+        ...([fileName, path, settings, key, snapshot, String(version), made.scriptKind, parseOptions(made)] as const),
+      ) as SourceFile;
+      const { imports, moduleAugmentations, ambientModuleNames } = made;
+      Object.assign(file, { path, resolvedPath: path, originalFileName: fileName });
+      Object.assign(file, { imports, moduleAugmentations, ambientModuleNames });
+      const resolved = resolvedModules?.get(made.path);
+      if (resolved !== undefined) resolvedModules?.set(path, resolved);
+      resolvedModules?.delete(made.path);
+      byName.delete(made.path);
+      byName.set(path, file);
+      all[index] = file;
+      roots[roots.indexOf(from)] = fileName;
+      bindSourceFile(file, settings);
+      this.#places.set(fileName, { made: file, now: file, version, index });
+    }
+    this.#files = files;
   }
 
   #make(): ts.Program {
@@ -160,11 +221,13 @@ export class CellProgram {
   }
 
   /** As it was made: TypeScript makes the next program out of it. */
-  #restore(): void {
-    for (const place of this.#places.values()) if (place.now !== place.made) this.#put(place, place.made);
+  #restore(): ReadonlyMap<string, Place> {
+    const places = new Map(this.#places);
+    for (const place of places.values()) if (place.now !== place.made) this.#put(place, place.made);
     this.#places.clear();
     this.#texts = 0;
     this.#length = 0;
+    return places;
   }
 }
 
@@ -177,14 +240,18 @@ function insides(program: ts.Program): Insides {
   return program as unknown as Insides;
 }
 
-/** A text as TypeScript would parse it in the place of `made`, of which it takes all that is not in the text. */
-function parse(made: SourceFile, text: string, version: string): SourceFile {
-  const options: ts.CreateSourceFileOptions = {
+function parseOptions(made: SourceFile): ts.CreateSourceFileOptions {
+  return {
     languageVersion: made.languageVersion,
     impliedNodeFormat: made.impliedNodeFormat,
     ...(made.setExternalModuleIndicator && { setExternalModuleIndicator: made.setExternalModuleIndicator }),
     ...(made.jsDocParsingMode !== undefined && { jsDocParsingMode: made.jsDocParsingMode }),
   };
+}
+
+/** A text as TypeScript would parse it in the place of `made`, of which it takes all that is not in the text. */
+function parse(made: SourceFile, text: string, version: string): SourceFile {
+  const options = parseOptions(made);
   const snapshot = new WholeText(text);
   const { fileName, scriptKind } = made;
   const file = ts.createLanguageServiceSourceFile(

@@ -24,9 +24,9 @@ const TSLAB = fileURLToPath(new URL("../session/compat/tslab-display.d.ts", impo
  * each time that a cell changes, and a program with a large library has a thousand.
  */
 export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
-  readonly #files: CellFiles;
-  readonly #config: NotebookConfig;
-  readonly #folder: string;
+  #files: CellFiles;
+  #config: NotebookConfig;
+  #folder: string;
   readonly #roots: readonly string[];
   readonly #library: Library;
   /** Files that are looked at again, though they are taken not to change. */
@@ -166,6 +166,21 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     if (own) imports.set(specifier, found.resolvedFileName);
     else imports.delete(specifier);
     this.#own.set(importer, imports);
+  }
+
+  /** Serves another notebook, of which the program that there is knows all files. */
+  moveTo(files: CellFiles, config: NotebookConfig, folder: string): void {
+    this.#files = files;
+    this.#config = config;
+    this.#folder = folder;
+    this.#virtual.clear();
+    this.#resolution = this.#resolutionCache();
+    // What lies in the notebook's folder is taken to change.
+    for (const [path, version] of this.#lasting) {
+      if (!this.#mayChange(path)) continue;
+      this.#lasting.delete(path);
+      this.#changing.set(path, version);
+    }
   }
 
   /** Has the service look at all texts again. */

@@ -60,10 +60,10 @@ export interface LanguageOptions {
 
 /** The language of one notebook: remembers what its cells declared. */
 export class Language {
-  readonly #files: CellFiles;
-  readonly #config: NotebookConfig;
+  #files: CellFiles;
+  #config: NotebookConfig;
   readonly #host: CellHost;
-  readonly #own: OwnModules;
+  #own: OwnModules;
   readonly #library: Library;
   #service: ts.LanguageService;
   #programs: CellProgram;
@@ -83,6 +83,29 @@ export class Language {
     this.#service = this.#createService();
     this.#programs = new CellProgram(this.#service, this.#host, this.#files);
     this.#files.set(this.#files.preludePath, this.#prelude(options.globals));
+  }
+
+  /**
+   * Makes this the language of another notebook, of which nothing has been asked yet: its program, with all types that it has
+   * worked out, stays.
+   * @returns false where the notebook takes a program of its own, because of its `tsconfig.json` or of where it lies
+   */
+  moveTo(notebookFolder: string): boolean {
+    const folder = notebookFolder.replaceAll("\\", "/");
+    const config = new NotebookConfig(folder);
+    const files = new CellFiles(folder);
+    const isPlain = config.isDefault && this.#config.isDefault && !folder.includes("/node_modules");
+    if (!isPlain || files.paths.length !== this.#files.paths.length || this.#programs.lacksModules()) return false;
+    files.set(files.preludePath, this.#files.get(this.#files.preludePath)?.text ?? "");
+    // While the files that it knows are there.
+    this.#programs.get();
+    this.#host.moveTo(files, config, folder);
+    this.#programs.moveTo(files, this.#library.registry);
+    this.#files = files;
+    this.#config = config;
+    this.#own = new OwnModules(folder, this.#host);
+    this.#checkTypes = true;
+    return true;
   }
 
   /** Type-checks and compiles a cell; when it is right, later cells see what it declares. `from` is where the rest of a cell begins. */

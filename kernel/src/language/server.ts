@@ -21,9 +21,13 @@ type Methods = {
 /** Time without a question after which the documentation is read, in milliseconds. */
 const IDLE_MS = 1000;
 
-/** Answers the questions that come through the pipe, until it is closed. */
-export function serve(library: Library): void {
-  const methods = methodsWith(library);
+/**
+ * Answers the questions that come through the pipe, until it is closed.
+ *
+ * @param prepared a language of the same globals, with that library, that no notebook has used yet
+ */
+export function serve(library: Library, prepared?: Language): void {
+  const methods = methodsWith(library, prepared);
   const reader = new LineReader();
   const documentation = setTimeout(() => {
     methods.readDocumentation();
@@ -48,7 +52,7 @@ function answer(methods: Methods, { id, method, args }: LanguageRequest): Langua
   }
 }
 
-function methodsWith(library: Library): Methods & { readDocumentation(): void } {
+function methodsWith(library: Library, prepared: Language | undefined): Methods & { readDocumentation(): void } {
   let language: Language | undefined;
   let folder = "";
   const opened = (): Language => {
@@ -59,7 +63,8 @@ function methodsWith(library: Library): Methods & { readDocumentation(): void } 
     open: (options) => {
       const fresh = library.refresh();
       ({ folder } = options);
-      const own = (language = new Language(options, library));
+      const own = fresh && prepared?.moveTo(folder) ? prepared : new Language(options, library);
+      language = own;
       // Checks the scope once, so that the first cell does not pay for the types of the preload; a question that waits
       // comes first.
       setImmediate(() => {

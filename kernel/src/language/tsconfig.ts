@@ -41,6 +41,11 @@ export class NotebookConfig {
     return this.#options;
   }
 
+  /** Whether there is no such file. */
+  get isDefault(): boolean {
+    return this.#stamp === "" && this.#options === CELL_OPTIONS;
+  }
+
   /** What is wrong with the file, once for each change of it: the options are then those of before. */
   takeProblems(): readonly ts.Diagnostic[] {
     const problems = this.#problems;
