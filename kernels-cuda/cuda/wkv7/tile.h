@@ -5,7 +5,11 @@
 // big big + big small + small big ("3xTF32"; what is left out is 2^-22 of the product). That is a third of the TF32 rate,
 // and still several times that of float32 units.
 //
-// Under the emulator each lane has eight sums of its own and multiplies the same TF32 numbers.
+// Tensor cores cut their sums off towards zero (Fasi et al. 2021, doi 10.7717/peerj-cs.330). One such sum is as good as
+// another, but a state that went through them from chunk to chunk would fade. So they add no more than eight products to
+// nothing, and what comes out is added to the tile by the float32 units, which round (Ootomo and Yokota, arXiv 2203.03341).
+//
+// Under the emulator each lane has eight sums of its own, multiplies the same TF32 numbers, and cuts off the same sums.
 #pragma once
 
 #include "platform.h"
@@ -47,6 +51,15 @@ class TileSum {
 /// The nearest TF32 number, halves away from zero. A NaN stays one: added to, its bits could become those of a number.
 inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
 
+/// A sum as tensor cores give it: exact products of TF32 numbers, all added before anything is cut off towards zero.
+inline float tensorCoreSum(float sum, const float (&x)[8], const float (&y)[8]) {
+  double exact = static_cast<double>(sum);
+  for (int k = 0; k < 8; ++k) exact += static_cast<double>(x[k]) * static_cast<double>(y[k]);
+  const float nearest = static_cast<float>(exact);
+  const bool isAbove = fabs(static_cast<double>(nearest)) > fabs(exact) && nearest - nearest == 0;
+  return isAbove ? __uint_as_float(__float_as_uint(nearest) - 1) : nearest;
+}
+
 inline void TileSum::clear() {
   for (float& sum : sums_) sum = 0;
 }
@@ -66,14 +79,19 @@ inline void TileSum::addProduct(const float* A, int strideA, const float* B, int
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) {
     const int row = (first + i) / tileSize, column = (first + i) % tileSize;
-    for (int k = 0; k < depth; ++k) {
-      const float x = a == Lying::byRows ? A[row * strideA + k] : A[k * strideA + row];
-      const float y = b == Lying::byRows ? B[k * strideB + column] : B[column * strideB + k];
-      const float bigX = toTf32(x), bigY = toTf32(y);
-      const float smallX = toTf32(x - bigX), smallY = toTf32(y - bigY);
-      sums_[i] += smallX * bigY;
-      sums_[i] += bigX * smallY;
-      sums_[i] += bigX * bigY;
+    for (int k = 0; k < depth; k += 8) {
+      float bigX[8], bigY[8], smallX[8], smallY[8];
+      for (int j = 0; j < 8; ++j) {
+        const float x = a == Lying::byRows ? A[row * strideA + k + j] : A[(k + j) * strideA + row];
+        const float y = b == Lying::byRows ? B[(k + j) * strideB + column] : B[column * strideB + k + j];
+        bigX[j] = toTf32(x);
+        bigY[j] = toTf32(y);
+        smallX[j] = toTf32(x - bigX[j]);
+        smallY[j] = toTf32(y - bigY[j]);
+      }
+      float part = tensorCoreSum(0, smallX, bigY);
+      part = tensorCoreSum(part, bigX, smallY);
+      sums_[i] += tensorCoreSum(part, bigX, bigY);
     }
   }
 }
@@ -116,10 +134,14 @@ __device__ __forceinline__ void TileSum::addProduct(const float* A, int strideA,
     tensor::load_matrix_sync(bigB, b == Lying::byRows ? B + k * strideB : B + k, static_cast<unsigned>(strideB));
     split(bigA, smallA);
     split(bigB, smallB);
-    // Small terms first: they would be rounded away against the large.
-    tensor::mma_sync(sums_, smallA, bigB, sums_);
-    tensor::mma_sync(sums_, bigA, smallB, sums_);
-    tensor::mma_sync(sums_, bigA, bigB, sums_);
+    tensor::fragment<tensor::accumulator, 16, 16, 8, float> part;
+    tensor::fill_fragment(part, 0.0f);
+    // Small terms first: they would be lost beside the large.
+    tensor::mma_sync(part, smallA, bigB, part);
+    tensor::mma_sync(part, bigA, smallB, part);
+    tensor::mma_sync(part, bigA, bigB, part);
+#pragma unroll
+    for (int i = 0; i < sums_.num_elements; ++i) sums_.x[i] += part.x[i];
   }
 }
 
