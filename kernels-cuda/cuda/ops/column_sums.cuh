@@ -69,6 +69,7 @@ __global__ void addRuns(const float* partial, int runs, int width, ColumnOutputs
   const int which = static_cast<int>(blockIdx.y);
   // Compared, not indexed: an index that is known late moves the array from registers to memory.
   float* to = outputs.at[0];
+#pragma unroll
   for (int s = 1; s < sums; ++s) to = s == which ? outputs.at[s] : to;
   Floats<1> totals[1] = {};
   if (channel < width) {

@@ -10,9 +10,9 @@ void tiledProduct(const ProductShape& s, const T* a, const T* b, float* c, const
                   cudaStream_t stream) {
   constexpr int64_t mostDeep = 65535;
   const int64_t batches = s.batch.size();
-  const dim3 grid(static_cast<unsigned>((s.n + productTile - 1) / productTile),
-                  static_cast<unsigned>((s.m + productTile - 1) / productTile),
-                  static_cast<unsigned>(std::min(batches, mostDeep)));
+  // Tiles are counted along one axis of the grid: the others have too few blocks for millions of rows or columns.
+  const int64_t tiles = ((s.n + productTile - 1) / productTile) * ((s.m + productTile - 1) / productTile);
+  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(std::min(batches, mostDeep)));
   launch(tiledProductKernel<T>, grid, dim3(productThreads), 0, stream, static_cast<uint32_t>(s.m),
          static_cast<uint32_t>(s.n), static_cast<uint32_t>(s.k), s.transposeA, s.transposeB,
          static_cast<uint32_t>(batches), tfjs::Places<2>(s.batch), a, b, epilogue, c);

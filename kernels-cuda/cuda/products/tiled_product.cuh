@@ -50,7 +50,7 @@ struct Matrix {
   }
 };
 
-/// grid (tiles of n, tiles of m, batch); places are in matrices.
+/// grid (tiles of n times tiles of m, batch); places are in matrices.
 template <typename T>
 __global__ void __launch_bounds__(productThreads)
     tiledProductKernel(uint32_t m, uint32_t n, uint32_t k, bool transposeA, bool transposeB, uint32_t batches,
@@ -58,9 +58,10 @@ __global__ void __launch_bounds__(productThreads)
                        float* __restrict__ c) {
   __shared__ float left[productSlab][productRow];
   __shared__ float right[productSlab][productRow];
-  const uint32_t row = blockIdx.y * productTile, column = blockIdx.x * productTile;
+  const uint32_t across = (n + productTile - 1) / productTile;
+  const uint32_t row = blockIdx.x / across * productTile, column = blockIdx.x % across * productTile;
   const int high = threadIdx.x / 16 * 4, wide = threadIdx.x % 16 * 4;
-  for (uint32_t number = blockIdx.z; number < batches; number += gridDim.z) {
+  for (uint32_t number = blockIdx.y; number < batches; number += gridDim.y) {
     int64_t place[2];
     batch.find(number, place);
     const Matrix<T> rows{a + place[0] * m * k, m, k, !transposeA};

@@ -3,7 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cuda, needsCuda, needsEmulator, useCuda } from "../../testing/cuda.js";
+import { cuda, emulated, needsCuda, needsEmulator, useCuda } from "../../testing/cuda.js";
 import { caseResults, tensorCases, type TensorCase } from "../../testing/tensor-cases.js";
 import { relativeError } from "../../testing/wkv7-runs.js";
 import { hostFallbacks } from "../host-fallback.js";
@@ -167,6 +167,18 @@ const ownCases: readonly TensorCase[] = [
 ];
 
 const cases = [...tensorCases, ...ownCases];
+
+test(
+  "a product of more rows than an axis of a grid has tiles",
+  emulated ? { skip: "takes the emulator a minute" } : needsCuda,
+  async () => {
+    await useCuda();
+    const rows = 65536 * 64 + 1;
+    const sum = tf.tidy(() => tf.sum(tf.matMul(tf.ones([rows, 1]), tf.ones([1, 1]))));
+    assert.equal(sum.dataSync()[0], rows);
+    sum.dispose();
+  },
+);
 
 test("tfjs's kernels on cuda give what its cpu backend gives", needsCuda, async (t) => {
   await useCuda();
