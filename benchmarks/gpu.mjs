@@ -5,8 +5,9 @@
 //
 //   node benchmarks/gpu.mjs [--quick] [--minutes 8] [--report file.json] [--resume] [--python python3] [--emulated] [words]
 //
-// Each part is a process with a limit of time, ours and PyTorch's in turn, and the report is written after each figure: what
-// crashes or hangs costs its own figures. A word chooses parts by a part of their name; --resume runs those that did not end.
+// Each part is a process with a limit of time, all of ours and then PyTorch's (which may compile for minutes), and the report
+// is written after each figure: what crashes or hangs costs its own figures. A word chooses parts by a part of their name;
+// --resume runs those that did not end.
 // --quick takes fewer sizes and rounds. --emulated with --quick shows on a machine without a GPU that it runs; its figures
 // mean nothing.
 
@@ -31,7 +32,10 @@ const end = performance.now() + 60_000 * Number(options.minutes);
 const plan = gpuPlan(options);
 
 /** @typedef {Record<string, unknown> & {what: string, case: string, milliseconds?: number, peer?: string}} Figure */
-/** @typedef {{name: string, by: string, ended: boolean, seconds: number, problem?: string, figures: Figure[]}} Part */
+/**
+ * @typedef {{name: string, by: string, ended: boolean, seconds: number, problem?: string, configuration?: object, figures: Figure[]}} Part
+ *   `configuration`: of our model, for the others to make the same
+ */
 
 /** @type {{about?: object, parts?: Part[]}} */
 const earlier = options.resume && existsSync(options.report) ? JSON.parse(readFileSync(options.report, "utf8")) : {};
@@ -97,10 +101,9 @@ function inWords({ what, case: of, ...figures }) {
   return `${what}, ${of}: ${told.join(", ")}`;
 }
 
-for (const name of Object.keys(plan).filter(
-  (name) => words.length === 0 || words.some((word) => name.includes(word)),
-)) {
-  for (const by of /** @type {const} */ (["ours", "PyTorch"])) {
+const chosen = Object.keys(plan).filter((name) => words.length === 0 || words.some((word) => name.includes(word)));
+for (const by of /** @type {const} */ (["ours", "PyTorch"])) {
+  for (const name of chosen) {
     if (parts.some((part) => part.name === name && part.by === by)) continue;
     const left = (end - performance.now()) / 1000;
     if (left < 5) {
@@ -111,7 +114,15 @@ for (const name of Object.keys(plan).filter(
     /** @type {Part} */
     const part = { name, by, ended: false, seconds: 0, figures: [] };
     parts.push(part);
-    const asked = JSON.stringify({ part: name, quick: options.quick, emulated: options.emulated, ...plan[name] });
+    const configuration = parts.find((part) => part.name === name && part.by === "ours")?.configuration;
+    const { quick, emulated } = options;
+    const asked = JSON.stringify({
+      part: name,
+      quick,
+      emulated,
+      ...plan[name],
+      ...(configuration && { configuration }),
+    });
     const [command, script] =
       by === "ours" ? [process.execPath, "lib/gpu-measures.mjs"] : [options.python, "peers/pytorch_gpu.py"];
     const ended = await runLimited(command, [join(import.meta.dirname, script), asked], {
@@ -124,7 +135,7 @@ for (const name of Object.keys(plan).filter(
           return;
         }
         if (said.configuration) {
-          Object.assign(plan[name] ?? {}, { configuration: said.configuration });
+          part.configuration = said.configuration;
           return;
         }
         part.figures.push(said);
