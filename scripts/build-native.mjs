@@ -7,8 +7,9 @@
 //                                 [--sanitize address,undefined]
 //
 // Three addons: `native`; `cuda-emulated`, the CUDA sources on the CPU, for tests; `cuda`, by nvcc, with --cuda and where
-// there is an NVIDIA driver. --arch builds `cuda` for one architecture only. --incremental keeps what was compiled for
-// the next time, in kernels-cuda/build/work-*: for whoever changes one file after the other.
+// there is an NVIDIA driver: for this machine's GPUs, or for all architectures where it has none or with --arch all; --arch
+// 90 or --arch 86,90 for these. --incremental keeps what was compiled for the next time, in kernels-cuda/build/work-*: for
+// whoever changes one file after the other.
 //
 // A sanitizer build goes to kernels-cuda/build/Sanitize (CudaEmulatedSanitize) and is loaded through
 // METASTATE_NATIVE_ADDON (METASTATE_CUDA_ADDON). The native one has the AVX-512 path compiled for AVX2, so that the logic of
@@ -35,7 +36,16 @@ import { createRequire } from "node:module";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { cudaFlags, cudaWheels, findCudaToolkit, hasNvidiaDriver } from "./lib/cuda-toolkit.mjs";
+import {
+  cudaFlags,
+  cudaWheels,
+  findCudaToolkit,
+  hasNvidiaDriver,
+  ownArchitectures,
+  ownGpus,
+  refusedByDriver,
+  wheelVersion,
+} from "./lib/cuda-toolkit.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const packageFolder = join(root, "kernels-cuda");
@@ -77,7 +87,8 @@ const addons = {
  * @typedef {object} BuildOptions
  * @property {(line: string) => void} [log] takes lines for a person: what is being done, and errors of the compiler, whole
  * @property {AddonTarget} [target] which addon
- * @property {string} [arch] of `cuda`: the one architecture to build for, such as "90"; all otherwise
+ * @property {string} [arch] of `cuda`: the architectures to build for, such as "90" or "86,90"; or "own", those of this
+ *   machine's GPUs; all otherwise
  * @property {boolean} [incremental] keep what was compiled for the next time
  * @property {boolean} [force] build even when nothing has changed
  * @property {string} [sanitize] sanitizers, as for -fsanitize=
@@ -142,13 +153,14 @@ export async function buildNative({
  * @returns {Promise<string>} how
  */
 async function build(settings) {
-  const { log, target, arch, incremental, force, sanitize, folder, env } = settings;
+  const { log, target, incremental, force, sanitize, folder, env } = settings;
   if (process.platform === "win32") {
     throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
   }
   const addon = addons[target];
   const compiler = await findCompiler(settings);
   const cuda = target === "cuda" ? await findCuda(settings) : undefined;
+  const arch = cuda?.arch ?? "";
   const key = fingerprint(compiler, [sanitize, arch, cuda?.version ?? "", cuda?.nvcc ?? ""], settings);
   const place = join(folder, sanitize ? addon.sanitized : addon.folder);
   if (!force && isUpToDate(place, addon.file, key)) return "up to date";
@@ -197,19 +209,29 @@ async function build(settings) {
 }
 
 /**
+ * The CUDA to build with, and the architectures.
+ *
  * @param {Settings} settings
  */
 async function findCuda(settings) {
-  const { venv, env } = settings;
+  const { venv, env, arch } = settings;
   if (process.platform !== "linux") throw new CannotBuild("CUDA is built on Linux only", "use the engine native");
+  // What is built for other machines, or by a CUDA that somebody has named, need not run here.
+  const gpus = arch === "own" ? ownGpus(env) : { capabilities: [] };
+  const accept = (/** @type {string} */ version) => {
+    const refused = env["CUDA_HOME"] ? undefined : refusedByDriver(version, gpus);
+    if (refused) throw new CannotBuild(refused.reason, refused.remedy);
+  };
   let found = findCudaToolkit({ venv, env });
   if (!("nvcc" in found) && found.broken) throw new CannotBuild(found.reason, found.remedy);
   if (!("nvcc" in found)) {
+    accept(wheelVersion);
     await installWheels(cudaWheels, found.reason, found.remedy, settings);
     found = findCudaToolkit({ venv, env });
   }
   if (!("nvcc" in found)) throw new CannotBuild(found.reason, found.remedy);
-  return found;
+  accept(found.version);
+  return { ...found, arch: arch === "own" ? ownArchitectures(gpus, found.version) : arch };
 }
 
 /**
@@ -485,15 +507,16 @@ async function main() {
   const { values } = parseArgs({
     options: {
       cuda: { type: "boolean", default: false },
-      arch: { type: "string", default: "" },
+      arch: { type: "string", default: "own" },
       only: { type: "string" },
       incremental: { type: "boolean", default: false },
       force: { type: "boolean", default: false },
       sanitize: { type: "string", default: "" },
     },
   });
-  const { arch, incremental, force, sanitize } = values;
-  const targets = values.only?.split(",") ?? (sanitize ? ["native"] : wantedAddons(values.cuda || arch !== ""));
+  const { incremental, force, sanitize } = values;
+  const arch = values.arch === "all" ? "" : values.arch;
+  const targets = values.only?.split(",") ?? (sanitize ? ["native"] : wantedAddons(values.cuda || arch !== "own"));
   for (const target of targets) {
     if (!(target in addons)) throw new Error(`--only ${target}: give some of ${Object.keys(addons).join(",")}`);
     const result = await buildNative({

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
-import { fingerprint } from "./build-native.mjs";
-import { cudaFlags, findCudaToolkit } from "./lib/cuda-toolkit.mjs";
+import { buildNative, fingerprint } from "./build-native.mjs";
+import { cudaFlags, findCudaToolkit, ownArchitectures, ownGpus } from "./lib/cuda-toolkit.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const toolkit = findCudaToolkit({ venv: join(root, ".venv"), env: process.env });
@@ -48,6 +48,21 @@ test("architectures that a CUDA does not know are left out", () => {
   assert.deepEqual(
     cudaFlags("90", "13.0").filter((flag) => flag.startsWith("-gencode")),
     ["-gencode=arch=compute_90,code=sm_90", "-gencode=arch=compute_90,code=compute_90"],
+  );
+});
+
+test("of a machine's own GPUs only what runs on them is built, and everything where one is not known", () => {
+  const of = (/** @type {string[]} */ ...capabilities) => ownArchitectures({ capabilities }, "13.0");
+  assert.equal(of("9.0"), "90");
+  assert.equal(of("8.9", "8.0", "8.9"), "80,89");
+  assert.equal(of("8.7"), "86", "code for 8.6 runs on 8.7");
+  assert.equal(of("12.1", "10.3"), "100,120");
+  assert.equal(of("11.0"), "", "a generation that there is no code for takes PTX");
+  assert.equal(of(), "");
+  assert.equal(ownArchitectures({ capabilities: ["12.0"] }, "12.4"), "", "this CUDA does not know it");
+  assert.deepEqual(
+    cudaFlags("80,89", "13.0").filter((flag) => flag.startsWith("-gencode")),
+    ["80,code=sm_80", "89,code=sm_89", "80,code=compute_80"].map((code) => `-gencode=arch=compute_${code}`),
   );
 });
 
@@ -99,6 +114,35 @@ test("a compiler that is too old, not whole, or does not run is told with the re
     assert.match(found.reason, reason);
     assert.equal(found.remedy, "install the whole toolkit, or name another by CUDA_HOME");
   }
+});
+
+test("a driver that is too old for the CUDA is told before anything is built; for other machines it is no matter", async (t) => {
+  const home = toolkitFolder(t, release("13.0"));
+  const bin = join(home, "bin");
+  const program = (/** @type {string} */ name, /** @type {string} */ script) =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  program("g++", "exit 1");
+  program("nvidia-smi", "echo 550.54.15, 8.9\necho 550.54.15, 9.0");
+  const env = { PATH: bin };
+  assert.deepEqual(ownGpus(env), { driver: "550.54.15", capabilities: ["8.9", "9.0"] });
+  const build = (/** @type {import("./build-native.mjs").BuildOptions} */ options) =>
+    buildNative({ target: "cuda", folder: join(home, "build"), venv: "/nowhere", env, ...options });
+  const own = await build({ arch: "own" });
+  assert.deepEqual(own, {
+    built: false,
+    reason: "what CUDA 13.0 builds needs NVIDIA's driver 580 or newer, and this machine has 550.54.15",
+    remedy:
+      "update the driver, or name a toolkit of CUDA 12 (12.4 or newer) by CUDA_HOME, then run npm run build:native -- --cuda",
+  });
+  for (const options of [{ arch: "90" }, { arch: "own", env: { ...env, CUDA_HOME: home } }]) {
+    const result = await build(options);
+    assert.ok(!result.built && !/driver/.test(result.reason), JSON.stringify(result));
+  }
+  program("nvidia-smi", "echo 580.95.05, 9.0");
+  const newer = await build({ arch: "own" });
+  assert.ok(!newer.built && !/driver/.test(newer.reason), JSON.stringify(newer));
+  program("nvidia-smi", "echo 'NVIDIA-SMI has failed' >&2; exit 9");
+  assert.deepEqual(ownGpus(env), { driver: undefined, capabilities: [] });
 });
 
 test("a CUDA_HOME without a compiler is told", () => {

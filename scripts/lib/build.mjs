@@ -117,6 +117,7 @@ export async function buildNativeEngine(step, target = "native") {
   const log = new Log("native");
   const result = await buildNative({
     target,
+    arch: "own",
     /** @param {string} line */
     log: (line) => {
       log.append(`${line}\n`);

@@ -14,6 +14,9 @@ export const cudaWheels = [
   "nvidia-cuda-cccl",
 ];
 
+/** The CUDA that they are of. */
+export const wheelVersion = "13";
+
 /** Oldest CUDA that is meant. */
 const oldestVersion = 12.4;
 
@@ -117,12 +120,12 @@ function wheelFolders(venv) {
 /**
  * nvcc's flags for architectures: machine code for each, and PTX of the oldest for what is not known yet.
  *
- * @param {string} arch the only one, or "" for all
+ * @param {string} arch some of them, such as "90" or "86,90"; or "" for all
  * @param {string} version of CUDA
  */
 export function cudaFlags(arch, version) {
   const all = architectures.filter(({ since }) => Number(version) >= since).map((known) => known.arch);
-  const chosen = arch ? [arch] : all;
+  const chosen = arch ? arch.split(",") : all;
   const code = chosen.map((name) => `-gencode=arch=compute_${name},code=sm_${name}`);
   const ptx = `-gencode=arch=compute_${chosen[0]},code=compute_${chosen[0]}`;
   return [...code, ptx, ...(chosen.length > 1 ? ["--threads=0"] : []), "-diag-suppress=20012"];
@@ -131,6 +134,57 @@ export function cudaFlags(arch, version) {
 /** Whether an NVIDIA driver is loaded: without one a CUDA build cannot run. */
 export function hasNvidiaDriver() {
   return existsSync("/proc/driver/nvidia/version") || existsSync("/dev/nvidiactl") || existsSync("/dev/dxg");
+}
+
+/**
+ * @typedef {object} OwnGpus this machine's, as far as it tells
+ * @property {string} [driver] such as "580.95.05"
+ * @property {string[]} capabilities such as "9.0"
+ */
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {OwnGpus}
+ */
+export function ownGpus(env) {
+  const asked = ["--query-gpu=driver_version,compute_cap", "--format=csv,noheader"];
+  const { status, stdout } = spawnSync("nvidia-smi", asked, { encoding: "utf8", env, timeout: 20_000 });
+  const gpus = [...((status === 0 && stdout) || "").matchAll(/^([\d.]+), (\d+\.\d)$/gm)];
+  return { driver: gpus[0]?.[1], capabilities: gpus.map(([, , capability]) => capability ?? "") };
+}
+
+/**
+ * The architectures whose machine code these GPUs run: of each the newest of its own generation that is not newer than it.
+ *
+ * @param {OwnGpus} gpus
+ * @param {string} version of CUDA
+ * @returns {string} as cudaFlags takes them; "", which is all, unless there is one for every GPU
+ */
+export function ownArchitectures({ capabilities }, version) {
+  const known = architectures.filter(({ since }) => Number(version) >= since).map(({ arch }) => Number(arch));
+  const own = capabilities.map((capability) => {
+    const number = Math.round(10 * Number(capability));
+    return known.filter((arch) => Math.floor(arch / 10) === Math.floor(number / 10) && arch <= number).at(-1);
+  });
+  return own.every((arch) => arch !== undefined) ? [...new Set(own)].sort((a, b) => a - b).join(",") : "";
+}
+
+/**
+ * Why what this CUDA builds cannot run under this driver, or undefined. A CUDA needs the oldest driver of its major version
+ * (NVIDIA, "CUDA Compatibility", minor version compatibility).
+ *
+ * @param {string} version of CUDA
+ * @param {OwnGpus} gpus
+ * @returns {{reason: string, remedy: string} | undefined}
+ */
+export function refusedByDriver(version, { driver }) {
+  const least = Number(version) >= 13 ? 580 : 525;
+  if (driver === undefined || Number.parseInt(driver) >= least) return undefined;
+  const older = least === 525 ? "" : ", or name a toolkit of CUDA 12 (12.4 or newer) by CUDA_HOME";
+  return {
+    reason: `what CUDA ${version} builds needs NVIDIA's driver ${least} or newer, and this machine has ${driver}`,
+    remedy: `update the driver${older}, then run npm run build:native -- --cuda`,
+  };
 }
 
 /** @param {string} path */

@@ -10,6 +10,7 @@ npm start -- --port N           on port N (otherwise 8888, or the next one that 
 npm start -- --run NOTEBOOK     runs a notebook without a browser and writes its outputs into it
              --output FILE      ... into FILE instead; the notebook stays as it is
              --timeout S        ... giving each cell at most S seconds (otherwise as long as it takes)
+npm start -- --cuda             builds the CUDA engine on a machine without an NVIDIA driver too
 npm start -- --help             prints this`;
 
 export const TEST_USAGE = `npm test                        sets everything up, checks style, and runs every test
@@ -20,8 +21,8 @@ npm test -- --help              prints this`;
 
 /**
  * @typedef {{kind: "help"}
- *   | {kind: "lab", browser: boolean, port: number | undefined}
- *   | {kind: "run", notebook: string, output: string | undefined, timeout: number | undefined}} StartOptions
+ *   | {kind: "lab", cuda: boolean, browser: boolean, port: number | undefined}
+ *   | {kind: "run", cuda: boolean, notebook: string, output: string | undefined, timeout: number | undefined}} StartOptions
  */
 
 /**
@@ -30,11 +31,9 @@ npm test -- --help              prints this`;
  * @throws {UsageError}
  */
 export function startOptions(args) {
-  if (args.includes("--cuda")) {
-    throw new UsageError("--cuda comes with the cuda engine, which is not part of metastate yet; leave it out");
-  }
   const { values, positionals } = parse(args, START_USAGE, {
     help: { type: "boolean", short: "h" },
+    cuda: { type: "boolean" },
     "no-browser": { type: "boolean" },
     port: { type: "string" },
     run: { type: "string" },
@@ -45,16 +44,18 @@ export function startOptions(args) {
   if (positionals.length) {
     throw new UsageError(`what is ${positionals[0]}? To run a notebook: npm start -- --run ${positionals[0]}`);
   }
+  const cuda = values.cuda === true;
   if (values.run === undefined) {
     for (const name of ["output", "timeout"]) {
       if (values[name] !== undefined) throw new UsageError(`--${name} needs --run NOTEBOOK`);
     }
     const port = values.port === undefined ? undefined : wholeNumber("--port", String(values.port), 1, 65_535);
-    return { kind: "lab", browser: values["no-browser"] !== true, port };
+    return { kind: "lab", cuda, browser: values["no-browser"] !== true, port };
   }
   if (values.port !== undefined) throw new UsageError("--port is for JupyterLab, which --run does not start");
   return {
     kind: "run",
+    cuda,
     notebook: String(values.run),
     output: values.output === undefined ? undefined : String(values.output),
     timeout: values.timeout === undefined ? undefined : wholeNumber("--timeout", String(values.timeout), 1, 1e9),

@@ -4,13 +4,26 @@ import test from "node:test";
 import { startOptions, testOptions } from "./options.mjs";
 
 test("npm start opens JupyterLab with a browser on any port", () => {
-  assert.deepEqual(startOptions([]), { kind: "lab", browser: true, port: undefined });
-  assert.deepEqual(startOptions(["--no-browser", "--port", "8899"]), { kind: "lab", browser: false, port: 8899 });
+  assert.deepEqual(startOptions([]), { kind: "lab", cuda: false, browser: true, port: undefined });
+  assert.deepEqual(startOptions(["--no-browser", "--port", "8899"]), {
+    kind: "lab",
+    cuda: false,
+    browser: false,
+    port: 8899,
+  });
+});
+
+test("--cuda asks for the CUDA engine, with either", () => {
+  for (const args of [["--cuda"], ["--run", "a.ipynb", "--cuda"]]) {
+    const options = startOptions(args);
+    assert.ok(options.kind !== "help" && options.cuda);
+  }
 });
 
 test("--run takes a notebook, another file for its outputs, and seconds", () => {
   assert.deepEqual(startOptions(["--run", "a.ipynb", "--output", "b.ipynb", "--timeout", "60"]), {
     kind: "run",
+    cuda: false,
     notebook: "a.ipynb",
     output: "b.ipynb",
     timeout: 60,
@@ -19,7 +32,6 @@ test("--run takes a notebook, another file for its outputs, and seconds", () => 
 
 for (const [args, says] of /** @type {[string[], RegExp][]} */ ([
   [["--frobnicate"], /'--frobnicate'[^]*npm start -- --run NOTEBOOK/],
-  [["--cuda"], /comes with the cuda engine/],
   [["--port", "http"], /--port takes a whole number from 1 to 65535, not "http"/],
   [["--port", "0"], /--port takes/],
   [["--timeout", "5"], /--timeout needs --run/],

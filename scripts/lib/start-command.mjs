@@ -22,7 +22,7 @@ export async function startCommand(args) {
     }
     // Before minutes of set-up, not after.
     if (options.kind === "run") checkNotebook(options);
-    const environment = await setUp(progress);
+    const environment = await setUp(progress, options.cuda ? { cuda: true } : {});
     return options.kind === "run"
       ? await runNotebook(progress, environment, options)
       : await openJupyterLab(progress, environment, options);
