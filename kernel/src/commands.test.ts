@@ -316,6 +316,13 @@ test("what comes after an exclamation mark is TypeScript where it can be", async
   assert.match((await run("const words4 = !uname\n[words4].flat().length")).result ?? "", /^1$/);
 });
 
+test("a name that its own line declares is the program's, unless there was another", async () => {
+  assert.match((await run("const uname = !uname\nuname.length")).result ?? "", /^1$/);
+  // Now there is one, and it is not to be run by accident.
+  assert.match(ending(await run("const uname = !uname")), /^TypeScriptError: 'uname' implicitly has type 'any'/);
+  assert.equal((await run("let on4 = true", "on4 = !on4\non4")).result, "false");
+});
+
 test("a command whose output is a value tells of its status, and what it writes to stderr is seen", async () => {
   const ran = await run("const bad4 = !echo out; echo oops >&2; exit 3\n[...bad4, bad4.status]");
   assert.equal(ran.result, "[ 'out', 3 ]");

@@ -100,7 +100,7 @@ const kinds: { [K in keyof Display]: Display[K] } = {
   plotly: (data, layout = {}, config = {}) =>
     mime({
       "application/vnd.plotly.v1+json": figureOf({ data, layout, config }),
-      "text/plain": `[plotly figure, ${data.length} traces]`,
+      "text/plain": `[plotly figure, ${data.length} ${data.length === 1 ? "trace" : "traces"}]`,
     }),
   vega(spec) {
     const data = vegaBundle("$schema" in spec ? spec : { $schema: VEGA_LITE, ...spec });

@@ -243,15 +243,14 @@ export class Language {
 
   /** Takes the commands out of a cell. Whether `!name` is one may depend on the names that there are. */
   #rewrite(source: string): Rewritten {
-    let names: ReadonlySet<string> | undefined;
-    return rewriteCommands(source, (name) => {
-      if (names === undefined) {
-        const { program, file } = this.#open(source);
-        const symbols = program.getTypeChecker().getSymbolsInScope(file, ts.SymbolFlags.Value | ts.SymbolFlags.Alias);
-        names = new Set(symbols.map((symbol) => symbol.name));
-      }
-      return names.has(name);
-    });
+    const known: { here?: ReadonlySet<string>; before?: ReadonlySet<string> } = {};
+    const namesAt = (place: "here" | "before"): ReadonlySet<string> => {
+      const { program, file } = this.#open(source);
+      const location = place === "here" ? file : (file as { parent: ts.Node }).parent;
+      const symbols = program.getTypeChecker().getSymbolsInScope(location, ts.SymbolFlags.Value | ts.SymbolFlags.Alias);
+      return (known[place] = new Set(symbols.map((symbol) => symbol.name)));
+    };
+    return rewriteCommands(source, (name, place) => (known[place] ?? namesAt(place)).has(name));
   }
 
   /** What TypeScript writes for a file, by extension. The service would look first whether the program is still the newest. */

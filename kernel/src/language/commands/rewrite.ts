@@ -37,8 +37,8 @@ export interface Capture {
 export const CAPTURED = "ᐅ";
 export const CAPTURED_WITH = "ᐳ";
 
-/** Whether a name means a value in a cell. */
-export type IsDeclared = (name: string) => boolean;
+/** Whether a name means a value in a cell, or before it: in earlier cells, and everywhere. */
+export type IsDeclared = (name: string, place: "here" | "before") => boolean;
 
 /** Why a cell's commands cannot be carried out. */
 export interface CommandProblem {
@@ -72,6 +72,8 @@ const ASSIGNED =
   /^[ \t]*(?:(?:export[ \t]+)?(?:const|let|var)[ \t]+[^=!;()]+|[\p{ID_Start}$_][\p{ID_Continue}$.]*[ \t]*)=[ \t]*!(?![\s!=([]|$)/u;
 /** A name that is called, or that a member is taken of, is TypeScript's; any other may be a program's. */
 const FIRST_NAME = /^([\p{ID_Start}$_][\p{ID_Continue}$]*)(?![\p{ID_Continue}$([.?!])/u;
+/** The name that a line declares. */
+const OWN_NAME = /^[ \t]*(?:export[ \t]+)?(?:const|let)[ \t]+([\p{ID_Start}$_][\p{ID_Continue}$]*)[ \t]*[:=]/u;
 const PERCENT = /^([ \t]*)(%%?)([A-Za-z][\w-]*)(?:[ \t]+(.*?))?[ \t]*$/;
 
 /** What may end a comment or a template, or begin an expression in one. */
@@ -216,7 +218,10 @@ class Rewriter {
     const ending = endingOf(before + line);
     if (ending !== "open" && ending !== "inside" && !isWhole(before + line)) return true;
     const name = FIRST_NAME.exec(line.slice(assigned))?.[1];
-    return name !== undefined && !this.#isDeclared(name);
+    if (name === undefined) return false;
+    // What a line declares means nothing in that line: in `const date = !date` it is the program, unless there is another.
+    const itself = name === OWN_NAME.exec(line)?.[1];
+    return !this.#isDeclared(name, itself ? "before" : "here");
   }
 
   /** In the place of the command comes the value of what it prints. */
