@@ -14,14 +14,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compare, spread } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
-import { Peer } from "./lib/peer.mjs";
+import { Peer, peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
     sizes: { type: "string", default: "1M,10M,100M" },
     models: { type: "string", default: "RWKV-7,Meta-State" },
     rounds: { type: "string", default: "7" },
-    python: { type: "string", default: "python3" },
+    python: { type: "string", default: peerPython() },
     contexts: { type: "string", default: "1,4,16,64,256" },
     "no-file": { type: "boolean", default: false },
   },

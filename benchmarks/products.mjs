@@ -1,24 +1,56 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run bench:products: float32 matrix products of the native backend, with OpenBLAS and with the addon's own code,
-// against tfjs's WASM backend and against numpy and PyTorch where a Python has them.
+// npm run bench:products: float32 matrix products of the native backend against numpy and PyTorch, where a Python has them, and
+// against tfjs's WASM backend: square ones, and those that a training step of a model with 10 million parameters is made of.
 //
-//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--rounds 5]
+//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--rounds 9] [--no-file]
 
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { load, machine } from "./lib/machine.mjs";
+import { compare } from "./lib/compare.mjs";
+import { load, machine, writeResults } from "./lib/machine.mjs";
+import { Peer, peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
-    python: { type: "string", multiple: true, default: ["python3"] },
+    python: { type: "string", default: peerPython() },
     sizes: { type: "string", default: "256,512,1024,2048" },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "9" },
+    squares: { type: "boolean", default: false },
+    "no-file": { type: "boolean", default: false },
   },
 });
-const sizes = options.sizes.split(",").map(Number);
 const rounds = Number(options.rounds);
+/** A sample, and the pause before it: OpenBLAS's own threads watch for a tenth of a second when their work is done. */
+const sample = 60;
+const pause = 150;
+
+/** @typedef {{what: string, batch: number, m: number, n: number, k: number, left: boolean, right: boolean}} Shape */
+
+/** @type {(what: string, m: number, n: number, k: number, layout?: string, batch?: number) => Shape} */
+const shape = (what, m, n, k, layout = "", batch = 1) => ({
+  ...{ what, batch, m, n, k },
+  left: layout.includes("a"),
+  right: layout.includes("b"),
+});
+/** 512 rows (2 texts of 256 bytes), width 320, 1,280 parameter tokens, 64 channels a head. */
+const models = [
+  shape("projection", 512, 320, 320, "b"),
+  shape("keys of parameter tokens", 512, 1280, 320, "b"),
+  shape("values of parameter tokens", 512, 320, 1280, "b"),
+  shape("gradient of x", 512, 320, 1280),
+  shape("gradient of a weight", 1280, 320, 512, "a"),
+  shape("low rank, down", 512, 64, 320),
+  shape("low rank, up", 512, 320, 64),
+  shape("gradient of a low rank", 320, 64, 512, "a"),
+  shape("heads, batched", 128, 128, 64, "b", 16),
+];
+const shapes = [
+  ...options.sizes.split(",").map((size) => shape("square", Number(size), Number(size), Number(size))),
+  ...(options.squares ? [] : models),
+];
+
 const tf = await import("@tensorflow/tfjs-core");
 const ms = await import("metastate");
 const { nativeEngine, loadAddon } = await import("@metastate/kernels-cuda");
@@ -30,73 +62,97 @@ if (!started.ready || !("binding" in addon)) {
   process.exit(1);
 }
 const { binding } = addon;
-const { blas, simd, threads } = binding.info();
-console.log(`${machine().cpu}; ${simd}, ${threads} threads; load ${load()}; ${blas || "no OpenBLAS"}`);
+const native = binding.info();
+const loadBefore = load();
+const peak = binding.measurePeak(500);
 console.log(
-  `peak ${binding.measurePeak(500).toFixed(0)} GFLOP/s; figures are the best of ${rounds} rounds, in GFLOP/s`,
+  `${machine().cpu}; ${native.simd}, ${native.threads} threads; load ${loadBefore}; peak ${peak.toFixed(0)} GFLOP/s`,
 );
 
-/** @type {Map<string, Map<number, number>>} the least milliseconds by contender and size */
-const least = new Map();
-/** @type {(name: string, size: number, milliseconds: number) => void} */
-const note = (name, size, milliseconds) => {
-  const of = least.get(name) ?? new Map();
-  of.set(size, Math.min(of.get(size) ?? Infinity, milliseconds));
-  least.set(name, of);
-};
+/** @type {{name: string, run: (shape: Shape) => Promise<number>}[]} */
+const peers = [];
+for (const library of ["numpy", "torch"]) {
+  const script = join(import.meta.dirname, "peers", "products.py");
+  const peer = await Peer.start(options.python, [script, library, String(native.threads)]);
+  if ("reason" in peer) {
+    console.log(`${library} is left out: ${peer.reason}`);
+    continue;
+  }
+  const line = (/** @type {Shape} */ { batch, m, n, k, left, right }) =>
+    [batch, m, n, k, Number(left), Number(right), sample].join(" ");
+  peers.push({ name: String(peer.about.name), run: (of) => peer.run(line(of)) });
+}
+peers.push({ name: "tfjs wasm", run: (of) => ours("wasm", of) });
 
-/** @param {() => void} run */
-function time(run) {
+/** @type {object[]} */
+const results = [];
+/** @typedef {{shape: Shape, a: import("@tensorflow/tfjs-core").Tensor, b: import("@tensorflow/tfjs-core").Tensor}} Operands */
+/** @type {Map<string, Operands>} */
+const held = new Map();
+for (const of of shapes) {
+  const { what, batch, m, n, k, left, right } = of;
+  const rate = (/** @type {number} */ milliseconds) => (2 * batch * m * n * k) / 1e6 / milliseconds;
+  const name = `${batch > 1 ? `${batch} × ` : ""}${m} × ${n} × ${k}${left ? ", aᵀ" : ""}${right ? ", bᵀ" : ""}`;
+  const told = [];
+  for (const peer of peers) {
+    if (peer.name === "tfjs wasm" && what !== "square") continue;
+    const timed = (/** @type {() => Promise<number>} */ run) => ({
+      milliseconds: () => setTimeout(pause).then(run),
+    });
+    const found = await compare(
+      timed(() => peer.run(of)),
+      timed(() => ours("native", of)),
+      {
+        rounds: peer.name === "tfjs wasm" ? 3 : rounds,
+        sampleMilliseconds: 0,
+      },
+    );
+    results.push({ ...of, peer: peer.name, ...found });
+    const { ratio, slowMilliseconds: theirs, fastMilliseconds: own } = found;
+    told.push(
+      `${peer.name} ${rate(theirs.median).toFixed(0)}, native ${rate(own.median).toFixed(0)}: ` +
+        `${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
+    );
+  }
+  console.log(`${what}, ${name}: ${told.join("; ")}`);
+}
+console.log("GFLOP/s, medians; native's time in theirs, quartiles");
+writeResults("products", { native, peak, loadBefore, results }, { write: !options["no-file"] });
+process.exit();
+
+/**
+ * The milliseconds of one product through tfjs, with its making and freeing of the result: the mean of a sample.
+ *
+ * @param {string} backend
+ * @param {Shape} shape
+ */
+async function ours(backend, shape) {
+  await tf.setBackend(backend);
+  const { a, b } = operands(backend, shape);
+  const once = () => tf.dispose(tf.matMul(a, b, shape.left, shape.right));
+  once();
   const begin = performance.now();
-  run();
-  return performance.now() - begin;
+  let count = 0;
+  do {
+    once();
+    ++count;
+  } while (performance.now() - begin < sample);
+  return (performance.now() - begin) / count;
 }
 
-// Contenders take turns, so that what else the machine does strikes all of them.
-for (let round = 0; round < rounds; ++round) {
-  for (const size of sizes) {
-    const flops = 2 * size ** 3;
-    const repeats = Math.max(1, Math.ceil(1e9 / flops));
-    for (const backend of ["native", "wasm"]) {
-      await tf.setBackend(backend);
-      const [a, b] = [tf.randomUniform([size, size]), tf.randomUniform([size, size])];
-      a.dataSync();
-      b.dataSync();
-      const once = () => tf.dispose(tf.matMul(/** @type {any} */ (a), /** @type {any} */ (b)));
-      once();
-      for (let i = 0; i < repeats; ++i) note(backend === "native" ? "native" : "tfjs wasm", size, time(once));
-      tf.dispose([a, b]);
-    }
-    if (blas) {
-      const path = process.env.METASTATE_BLAS;
-      const values = Array.from({ length: 3 }, () => Float32Array.from({ length: size ** 2 }, Math.random));
-      const own = () => binding.matMul(1, size, size, size, false, false, values[0], values[1], values[2]);
-      binding.loadBlas("");
-      own();
-      for (let i = 0; i < repeats; ++i) note("native, own product", size, time(own));
-      binding.loadBlas(path ?? addon.blas ?? "");
-    }
-  }
-  for (const python of options.python) {
-    const script = join(import.meta.dirname, "products.py");
-    const { stdout, status } = spawnSync(python, [script, ...sizes.map(String)], { encoding: "utf8" });
-    if (status !== 0) continue;
-    for (const [name, times] of Object.entries(JSON.parse(stdout))) {
-      for (const [size, milliseconds] of Object.entries(times)) note(name, Number(size), Number(milliseconds));
-    }
-  }
+/** @type {(backend: string, shape: Shape) => Operands} */
+function operands(backend, shape) {
+  const there = held.get(backend);
+  if (there?.shape === shape) return there;
+  if (there) tf.dispose([there.a, there.b]);
+  const { batch, m, n, k, left, right } = shape;
+  const of = (/** @type {number} */ rows, /** @type {number} */ columns, /** @type {boolean} */ turned) => {
+    const matrix = turned ? [columns, rows] : [rows, columns];
+    const x = tf.randomUniform(batch > 1 ? [batch, ...matrix] : matrix);
+    x.dataSync();
+    return x;
+  };
+  const made = { shape, a: of(m, k, left), b: of(k, n, right) };
+  held.set(backend, made);
+  return made;
 }
-
-const rate = (/** @type {string} */ name, /** @type {number} */ size) =>
-  (2 * size ** 3) / 1e6 / (least.get(name)?.get(size) ?? Infinity);
-const peers = [...least.keys()].filter((name) => !name.startsWith("native"));
-for (const name of least.keys()) {
-  console.log(
-    `${name.padEnd(24)} ${sizes.map((size) => `${size}: ${rate(name, size).toFixed(0)}`.padEnd(14)).join("")}`,
-  );
-}
-const ratios = sizes.map((size) => {
-  const best = Math.max(...peers.map((name) => rate(name, size)));
-  return `${size}: ${(rate("native", size) / best).toFixed(2)}`.padEnd(14);
-});
-console.log(`${"native / best peer".padEnd(24)} ${ratios.join("")}`);

@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compare } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
-import { Peer } from "./lib/peer.mjs";
+import { Peer, peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "9" },
-    python: { type: "string", default: "python3" },
+    python: { type: "string", default: peerPython() },
     "no-file": { type: "boolean", default: false },
   },
 });

@@ -2,7 +2,23 @@
 // A contender in a process of its own, which does one task when it is asked to and says how long it took.
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+
+/** The Python environment that `npm run setup:peers` makes for PyTorch; git ignores it. */
+export const peerEnvironment = join(import.meta.dirname, "..", "..", ".metastate", "peers", "python");
+
+/** Its interpreter. */
+export const peerInterpreter =
+  process.platform === "win32"
+    ? join(peerEnvironment, "Scripts", "python.exe")
+    : join(peerEnvironment, "bin", "python");
+
+/** Its interpreter where it is there, what is called python3 otherwise. */
+export function peerPython() {
+  return existsSync(peerInterpreter) ? peerInterpreter : "python3";
+}
 
 /** A program of benchmarks/peers, waiting for tasks: its first line tells about it, in JSON; each later one answers one. */
 export class Peer {

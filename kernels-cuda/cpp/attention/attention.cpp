@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "matmul/blas.h"
+#include "matmul/blocked_product.h"
 #include "simd/aligned_buffer.h"
 
 namespace metastate {
@@ -29,7 +30,7 @@ void multiply(const SimdPath& path, const ProductOperands& o, float* scratch) {
     Blas::product(transposeA, transposeB, o.rows, o.columns, o.depth, o.a, transposeA ? o.aColumn : o.aRow, o.b,
                   transposeB ? o.bColumn : o.bRow, o.c, o.cRow);
   } else {
-    path.matMul.product(o, scratch);
+    blockedProduct(path.matMul, o, {path.matMul, o.rows, o.columns, o.depth}, scratch);
   }
 }
 
@@ -49,8 +50,10 @@ struct Head {
 /// The largest scratch that the products of a block need.
 int64_t productFloats(const SimdPath& path, const Attention& o) {
   const int64_t rows = std::min(blockRows, o.time);
-  return roundUp16(std::max({path.matMul.scratch(rows, o.keys, o.size), path.matMul.scratch(rows, o.size, o.keys),
-                             path.matMul.scratch(o.keys, o.size, rows)}));
+  const auto floats = [&](int64_t high, int64_t wide, int64_t deep) {
+    return ProductBlocks(path.matMul, high, wide, deep).floats();
+  };
+  return roundUp16(std::max({floats(rows, o.keys, o.size), floats(rows, o.size, o.keys), floats(o.keys, o.size, rows)}));
 }
 
 template <typename Task>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "matmul/blas.h"
+#include "matmul/blocked_product.h"
 #include "matmul/onednn.h"
 #include "simd/aligned_buffer.h"
 
@@ -11,35 +12,63 @@ namespace {
 
 /// Below this many multiply-adds a second thread costs more than it does.
 constexpr int64_t leastForThreads = 1 << 17;
+constexpr int64_t leastForThreadsOfVector = 1 << 15;
+/// Weights that a task of a product with one row reads at least.
+constexpr int64_t weightsOfTask = 1 << 14;
 /// Below this, rounding the operands and calling oneDNN costs more than its kernel gains.
 constexpr int64_t leastForBfloat16 = 1 << 18;
 /// Below this the library's own preparation costs more than its kernel gains.
 constexpr int64_t leastForBlas = 1 << 15;
 
-struct Grid {
-  int64_t rows, columns;  ///< how many parts
-};
-
-/// Parts of about the same size for `threads` threads, as square as can be: a part of r x c reads r + c rows of operands.
-Grid divide(int64_t m, int64_t n, int64_t parts) {
-  Grid best{1, 1};
-  double cheapest = 1e300;
-  for (int64_t rows = 1; rows <= parts; ++rows) {
-    if (parts % rows != 0) continue;
-    const int64_t columns = parts / rows;
-    const double cost = static_cast<double>((m + rows - 1) / rows) + static_cast<double>((n + columns - 1) / columns);
-    if (cost < cheapest) {
-      cheapest = cost;
-      best = {rows, columns};
-    }
+/// Room for packed blocks, kept from one product to the next: fresh memory would be slower.
+float* packingSpace(int64_t floats) {
+  static thread_local AlignedBuffer space;
+  if (static_cast<int64_t>(space.size()) < floats) {
+    space = AlignedBuffer();
+    space = AlignedBuffer(static_cast<size_t>(floats));
   }
-  return best;
+  return space.data();
 }
 
-/// A part's length that whole registers and tiles fit.
-int64_t share(int64_t length, int64_t parts, int64_t multiple) {
-  const int64_t each = (length + parts - 1) / parts;
-  return (each + multiple - 1) / multiple * multiple;
+/// The columns of c in parts that are whole cache lines and lie far enough apart.
+void sharedRowProduct(ThreadPool& pool, const SimdPath& path, const ProductOperands& o) {
+  const int64_t most = std::max<int64_t>(1, o.columns * o.depth / weightsOfTask);
+  // Rows of b that lie one after the other are read in one run by one thread; of rows beside each other each thread takes a part.
+  const int64_t parts = std::min(most, (o.bRow == 1 ? 4 : 1) * int64_t{pool.threads()});
+  const int64_t wide = ((o.columns + parts - 1) / parts + 15) / 16 * 16;
+  pool.run((o.columns + wide - 1) / wide, [&](int64_t index, int) {
+    const int64_t j = index * wide;
+    ProductOperands part = o;
+    part.columns = std::min(wide, o.columns - j);
+    part.b += j * o.bColumn;
+    part.c += j;
+    path.matMul.rowProduct(part);
+  });
+}
+
+void blasProduct(const MatMul& o, const ProductOperands& p) {
+  Blas::product(o.transposeA, o.transposeB, p.rows, p.columns, p.depth, p.a, o.transposeA ? o.m : o.k, p.b,
+                o.transposeB ? o.k : o.n, p.c, p.cRow);
+}
+
+/// The longer side of c in one part for each thread.
+void sharedBlasProduct(ThreadPool& pool, const MatMul& o, const ProductOperands& whole) {
+  const bool byRows = o.m > o.n;
+  const int64_t length = byRows ? o.m : o.n, threads = pool.threads();
+  const int64_t each = ((length + threads - 1) / threads + 31) / 32 * 32;
+  pool.run((length + each - 1) / each, [&](int64_t index, int) {
+    const int64_t from = index * each, count = std::min(each, length - from);
+    ProductOperands part = whole;
+    (byRows ? part.rows : part.columns) = count;
+    if (byRows) {
+      part.a += from * part.aRow;
+      part.c += from * part.cRow;
+    } else {
+      part.b += from * part.bColumn;
+      part.c += from;
+    }
+    blasProduct(o, part);
+  });
 }
 
 /// Calls convert(from, to) for runs of `count` elements on all threads.
@@ -90,51 +119,52 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
   const int64_t batch = static_cast<int64_t>(o.aPlaces.size());
   const int64_t work = o.m * o.n * o.k;
   const int64_t lda = o.transposeA ? o.m : o.k, ldb = o.transposeB ? o.k : o.n;
-  const bool alone = work * batch < leastForThreads || pool.threads() == 1;
-  // One part for each thread: a batch is shared out by its matrices as far as these go.
-  const int64_t threads = pool.threads();
-  const int64_t parts = alone || batch >= 4 * threads ? 1 : std::max<int64_t>(1, threads);
-  const Grid grid = o.m == 1 ? Grid{1, parts} : divide(o.m, o.n, parts);
-  const int64_t high = share(o.m, grid.rows, 12), wide = share(o.n, grid.columns, 32);
-  const int64_t rowParts = (o.m + high - 1) / high, columnParts = (o.n + wide - 1) / wide;
-  const int64_t each = rowParts * columnParts;
-  const bool blas = Blas::there() && o.m > 1 && work >= leastForBlas;
-
-  const auto operands = [&](int64_t index) {
-    const int64_t g = index / each, part = index % each;
-    const int64_t i = part / columnParts * high, j = part % columnParts * wide;
-    return ProductOperands{std::min(high, o.m - i),
-                           std::min(wide, o.n - j),
-                           o.k,
-                           o.a + o.aPlaces[static_cast<size_t>(g)] + (o.transposeA ? i : i * lda),
-                           o.transposeA ? 1 : lda,
-                           o.transposeA ? lda : 1,
-                           o.b + o.bPlaces[static_cast<size_t>(g)] + (o.transposeB ? j * ldb : j),
-                           o.transposeB ? 1 : ldb,
-                           o.transposeB ? ldb : 1,
-                           o.c + (g * o.m + i) * o.n + j,
-                           o.n};
+  const auto operands = [&](int64_t g) {
+    ProductOperands p{o.m,
+                      o.n,
+                      o.k,
+                      o.a + o.aPlaces[static_cast<size_t>(g)],
+                      o.transposeA ? 1 : lda,
+                      o.transposeA ? lda : 1,
+                      o.b + o.bPlaces[static_cast<size_t>(g)],
+                      o.transposeB ? 1 : ldb,
+                      o.transposeB ? ldb : 1,
+                      o.c + g * o.m * o.n,
+                      o.n};
+    // One column is one row of the transposed product: c lies in memory alike.
+    if (o.n == 1) p = {1, o.m, o.k, p.b, p.bColumn, p.bRow, p.a, p.aColumn, p.aRow, p.c, o.m};
+    return p;
   };
-  const int64_t tasks = batch * each;
-  const auto run = [&](const ThreadPool::Task& task) {
-    if (alone) {
-      for (int64_t index = 0; index < tasks; ++index) task(index, 0);
+  const bool vector = o.m == 1 || o.n == 1;
+  const bool blas = Blas::there() && !vector && work >= leastForBlas;
+  const ProductBlocks blocks(path.matMul, o.m, o.n, o.k);
+
+  const auto alone = [&](int64_t g, float* scratch) {
+    const ProductOperands p = operands(g);
+    if (vector) {
+      path.matMul.rowProduct(p);
+    } else if (blas) {
+      blasProduct(o, p);
     } else {
-      pool.run(tasks, task);
+      blockedProduct(path.matMul, p, blocks, scratch);
     }
   };
-  if (o.m == 1) {
-    run([&](int64_t index, int) { path.matMul.rowProduct(operands(index)); });
-  } else if (blas) {
-    run([&](int64_t index, int) {
-      const ProductOperands p = operands(index);
-      Blas::product(o.transposeA, o.transposeB, p.rows, p.columns, p.depth, p.a, lda, p.b, ldb, p.c, p.cRow);
-    });
+  const int64_t threads = pool.threads(), floats = vector || blas ? 0 : (blocks.floats() + 15) / 16 * 16;
+  if (threads == 1 || work * batch < (vector ? leastForThreadsOfVector : leastForThreads)) {
+    for (int64_t g = 0; g < batch; ++g) alone(g, packingSpace(floats));
+  } else if (batch >= 4 * threads || (batch > 1 && work < leastForThreads)) {
+    float* scratch = packingSpace(floats * threads);
+    pool.run(batch, [&](int64_t g, int slot) { alone(g, scratch + slot * floats); });
   } else {
-    const int64_t floats = path.matMul.scratch(high, wide, o.k);
-    const int64_t stride = (floats + 15) / 16 * 16;
-    const AlignedBuffer scratch(static_cast<size_t>(stride * (alone ? 1 : threads)));
-    run([&](int64_t index, int slot) { path.matMul.product(operands(index), scratch.data() + slot * stride); });
+    for (int64_t g = 0; g < batch; ++g) {
+      if (vector) {
+        sharedRowProduct(pool, path, operands(g));
+      } else if (blas) {
+        sharedBlasProduct(pool, o, operands(g));
+      } else {
+        blockedProduct(pool, path.matMul, operands(g), blocks, packingSpace(floats));
+      }
+    }
   }
 }
 

@@ -20,8 +20,14 @@ struct ProductOperands {
 enum class Activation : int { none = 0, relu = 1, relu6 = 2, elu = 3, leakyRelu = 4, sigmoid = 5 };
 
 struct MatMulKernels {
-  int64_t (*scratch)(int64_t rows, int64_t columns, int64_t depth);  ///< floats that `product` needs, 64-byte aligned
-  void (*product)(const ProductOperands&, float* scratch);
+  int64_t tileRows, tileColumns;  ///< of the part of c that is kept in registers
+  /// A `count` x `depth` part of an operand as panels of tileRows (a) or tileColumns (b), each column of a panel adjacent and
+  /// what is missing from the last one 0. `stride` leads from row to row, `step` along the depth.
+  void (*packRows)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
+  void (*packColumns)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
+  /// c of packed a and b; `add` to what c holds, or replace it.
+  void (*packedProduct)(int64_t rows, int64_t columns, int64_t depth, const float* a, const float* b, float* c,
+                        int64_t cRow, bool add);
   /// The product where a has one row: no packing, b is read once.
   void (*rowProduct)(const ProductOperands&);
   /// Elements [from, to) to the nearest bfloat16: its bits, or the same value as a float.

@@ -2,21 +2,30 @@
 //
 // One row times a matrix, as every product is when a model writes one token: as fast as memory gives the matrix.
 
-/// b's columns adjacent in depth (a stored transpose): dot products, four columns at a time.
+/// The dot product of x and a row, in one vector of partial sums, but for what is left of `depth` after whole vectors.
+inline Vector partialSums(const float* x, const float* row, int64_t depth) {
+  Vector s0 = broadcast(0), s1 = s0, s2 = s0, s3 = s0;
+  int64_t p = 0;
+  for (; p + 4 * lanes <= depth; p += 4 * lanes) {
+    s0 += load(x + p) * load(row + p);
+    s1 += load(x + p + lanes) * load(row + p + lanes);
+    s2 += load(x + p + 2 * lanes) * load(row + p + 2 * lanes);
+    s3 += load(x + p + 3 * lanes) * load(row + p + 3 * lanes);
+  }
+  for (; p + lanes <= depth; p += lanes) s0 += load(x + p) * load(row + p);
+  return (s0 + s1) + (s2 + s3);
+}
+
+/// b's columns adjacent in depth (a stored transpose): dot products one after the other, so that b is read as one stream: the
+/// CPU fetches that ahead by itself, and more memory a second than of four rows at once.
 void rowTimesTransposed(const ProductOperands& o) {
   const int64_t depth = o.depth, stride = o.bColumn;
   const int64_t vectors = depth / lanes * lanes;
   int64_t j = 0;
   for (; j + 4 <= o.columns; j += 4) {
     const float* b = o.b + j * stride;
-    Vector s0 = broadcast(0), s1 = s0, s2 = s0, s3 = s0;
-    for (int64_t p = 0; p < vectors; p += lanes) {
-      const Vector x = load(o.a + p);
-      s0 += x * load(b + p);
-      s1 += x * load(b + stride + p);
-      s2 += x * load(b + 2 * stride + p);
-      s3 += x * load(b + 3 * stride + p);
-    }
+    const Vector s0 = partialSums(o.a, b, depth), s1 = partialSums(o.a, b + stride, depth);
+    const Vector s2 = partialSums(o.a, b + 2 * stride, depth), s3 = partialSums(o.a, b + 3 * stride, depth);
     const Vector4 total = sums(s0, s1, s2, s3);
     for (int64_t q = 0; q < 4; ++q) {
       float sum = total[q];
@@ -26,8 +35,7 @@ void rowTimesTransposed(const ProductOperands& o) {
   }
   for (; j < o.columns; ++j) {
     const float* b = o.b + j * stride;
-    Vector s = broadcast(0);
-    for (int64_t p = 0; p < vectors; p += lanes) s += load(o.a + p) * load(b + p);
+    const Vector s = partialSums(o.a, b, depth);
     float sum = sums(s, s, s, s)[0];
     for (int64_t p = vectors; p < depth; ++p) sum += o.a[p] * b[p];
     o.c[j] = sum;

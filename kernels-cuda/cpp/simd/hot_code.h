@@ -26,7 +26,7 @@ namespace {
 #include "simd/multiply_add.h"
 #include "simd/memory_streams.h"
 #include "simd/functions.h"
-#include "matmul/blocked_product.h"
+#include "matmul/packed_product.h"
 #include "matmul/row_product.h"
 #include "matmul/bfloat16_rounding.h"
 #include "ops/token_shift.h"
@@ -56,7 +56,8 @@ const SimdPath METASTATE_PATH{
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
     MetaKernels{metaForwardScratch, metaForwardHead, metaWrite, metaRemember, metaReadGrad},
-    MatMulKernels{productScratch, product, rowProduct, toBfloat16, roundToBfloat16},
+    MatMulKernels{tileRows, tileColumns, pack<tileRows>, pack<tileColumns>, packedProduct, rowProduct, toBfloat16,
+                  roundToBfloat16},
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
               squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix,

@@ -1,9 +1,39 @@
 #include "threads/thread_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 namespace metastate {
+namespace {
+
+/// How long a thread watches before it sleeps: longer than JavaScript takes between the ops of a model.
+constexpr std::chrono::microseconds watchFor{200};
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Watches until there() is true, at most for a moment; whether it is.
+template <typename There>
+bool watch(There there) {
+  if (there()) return true;
+  const auto until = std::chrono::steady_clock::now() + watchFor;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      pause();
+      if (there()) return true;
+    }
+    std::this_thread::yield();
+  } while (std::chrono::steady_clock::now() < until);
+  return there();
+}
+
+}  // namespace
 
 ThreadPool::ThreadPool(int threads) {
   if (threads < 1) throw std::invalid_argument("a thread pool needs at least 1 thread");
@@ -18,10 +48,8 @@ ThreadPool::ThreadPool(int threads) {
 ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-  }
+  stopping_ = true;
+  { std::lock_guard<std::mutex> lock(mutex_); }  // whoever was about to wait does so now, and is told
   start_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
@@ -33,33 +61,51 @@ void ThreadPool::run(int64_t count, const Task& task) {
     return;
   }
   const int helpers = static_cast<int>(std::min<int64_t>(count - 1, static_cast<int64_t>(workers_.size())));
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    task_ = &task;
-    count_ = count;
-    next_.store(0, std::memory_order_relaxed);
-    openings_ = helpers;
+  task_ = &task;
+  count_ = count;
+  next_.store(0, std::memory_order_relaxed);
+  openings_ = helpers;
+  if (asleep_ > 0) {
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    for (int helper = 0; helper < helpers; ++helper) start_.notify_one();
   }
-  for (int helper = 0; helper < helpers; ++helper) start_.notify_one();
   drain(0);
+  openings_ = 0;  // a thread that comes only now has nothing left to do
+  const auto done = [this] { return active_ == 0; };
+  if (watch(done)) return;
   std::unique_lock<std::mutex> lock(mutex_);
-  openings_ = 0;  // a thread that wakes only now has nothing left to do
-  finished_.wait(lock, [this] { return active_ == 0; });
-  task_ = nullptr;
+  waiting_ = true;
+  finished_.wait(lock, done);
+  waiting_ = false;
 }
 
 void ThreadPool::work(int slot) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const auto called = [this] { return stopping_ || openings_ > 0; };
   while (true) {
-    start_.wait(lock, [this] { return stopping_ || openings_ > 0; });
+    if (!watch(called)) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      ++asleep_;
+      start_.wait(lock, called);
+      --asleep_;
+    }
     if (stopping_) return;
-    --openings_;
-    ++active_;
-    lock.unlock();
-    drain(slot);
-    lock.lock();
-    if (--active_ == 0) finished_.notify_one();
+    if (join()) drain(slot);
+    if (--active_ == 0 && waiting_) {
+      { std::lock_guard<std::mutex> lock(mutex_); }
+      finished_.notify_one();
+    }
   }
+}
+
+/// Takes one of the loop's openings, if one is left. Counts as active either way, and from before it looks: a loop that has
+/// closed its openings and sees nobody active is left by all.
+bool ThreadPool::join() {
+  ++active_;
+  int open = openings_;
+  while (open > 0) {
+    if (openings_.compare_exchange_weak(open, open - 1)) return true;
+  }
+  return false;
 }
 
 void ThreadPool::drain(int slot) {

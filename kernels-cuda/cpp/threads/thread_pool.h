@@ -1,7 +1,9 @@
 // A pool of threads that run the tasks of one loop at a time, the calling thread among them.
 //
-// Threads wait on a condition variable between loops and use no CPU time there: a notebook is idle most of the time.
-// Only as many threads as a loop has tasks are woken.
+// To wake a thread that sleeps takes as long as a small loop. A thread that has done its part therefore watches for the next
+// loop for a fraction of a millisecond, in which a model's next op comes, and gives way to whoever else wants its core;
+// then it sleeps on a condition variable and uses no CPU time: a notebook is idle most of the time. Only as many threads as
+// a loop has tasks take part.
 #pragma once
 
 #include <atomic>
@@ -34,19 +36,24 @@ class ThreadPool {
 
  private:
   void work(int slot);
+  bool join();
   void drain(int slot);
   void stop();
 
-  std::mutex mutex_;
-  std::condition_variable start_;
-  std::condition_variable finished_;
   std::vector<std::thread> workers_;
   const Task* task_ = nullptr;
   int64_t count_ = 0;
   std::atomic<int64_t> next_{0};
-  int openings_ = 0;  // threads that may still join the loop in progress
-  int active_ = 0;    // threads that have joined and not yet left
-  bool stopping_ = false;
+  // What follows is read and written in one order that all threads see (sequentially consistent): each side of a hand-over
+  // writes its own word and then reads the other's, so that one of the two notices.
+  std::atomic<int> openings_{0};  // threads that may still join the loop in progress
+  std::atomic<int> active_{0};    // threads that are joining, or have joined and not yet left
+  std::atomic<int> asleep_{0};    // threads that wait on start_, or are about to
+  std::atomic<bool> waiting_{false};  // whether run() waits on finished_, or is about to
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;  // of the condition variables alone
+  std::condition_variable start_;
+  std::condition_variable finished_;
 };
 
 }  // namespace metastate

@@ -1,0 +1,66 @@
+"""Float32 matrix products of numpy or PyTorch, timed on request.
+
+    products.py numpy 2        the library, and how many threads
+
+A line `batch m n k transposeA transposeB milliseconds` of standard input is answered with the milliseconds of one product, the
+mean of as many as take about that long, into a result that is there. The first line says what is there.
+"""
+
+import json
+import os
+import sys
+import time
+
+library, threads = sys.argv[1], int(sys.argv[2])
+os.environ.update(OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
+if library == "numpy":
+    import numpy
+
+    about = {"name": f"numpy {numpy.__version__}"}
+
+    def random(*shape):
+        return numpy.random.rand(*shape).astype("float32")
+
+    def turned(x):
+        return x.swapaxes(-1, -2)
+
+    def product(a, b, out):
+        numpy.matmul(a, b, out=out)
+
+else:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    about = {"name": f"PyTorch {torch.__version__}"}
+    random = torch.rand
+
+    def turned(x):
+        return x.transpose(-1, -2)
+
+    def product(a, b, out):
+        torch.matmul(a, b, out=out)
+
+
+def operand(batch, rows, columns, transposed):
+    shape = (columns, rows) if transposed else (rows, columns)
+    x = random(*shape) if batch == 1 else random(batch, *shape)
+    return turned(x) if transposed else x
+
+
+print(json.dumps(about), flush=True)
+held = (None, None)
+for line in sys.stdin:
+    *shape, wanted = line.split()
+    if held[0] != shape:
+        batch, m, n, k, left, right = (int(value) for value in shape)
+        operands = (operand(batch, m, k, left), operand(batch, k, n, right), operand(batch, m, n, False))
+        held = (shape, operands)
+        product(*operands)
+    begin = time.perf_counter()
+    count, spent = 0, 0.0
+    while spent < float(wanted):
+        product(*held[1])
+        count += 1
+        spent = 1000 * (time.perf_counter() - begin)
+    print(spent / count, flush=True)

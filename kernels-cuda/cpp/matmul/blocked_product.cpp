@@ -1,0 +1,95 @@
+#include "matmul/blocked_product.h"
+
+#include <algorithm>
+
+namespace metastate {
+namespace {
+
+/// As deep as a panel of a and one of b may be and fit the nearest cache together.
+constexpr int64_t mostDepth = 320;
+/// Floats of a packed block of one operand.
+constexpr int64_t mostFloats = 1 << 19;
+/// Rows of packed a that one task reads again for each panel of b: they fit the second cache.
+constexpr int64_t taskRows = 120;
+/// A task has at least so many columns to multiply those rows with.
+constexpr int64_t leastTaskColumns = 64;
+/// Enough tasks for each thread that one which is late leaves its share to the others.
+constexpr int64_t tasksOfThread = 8;
+/// Floats that a task packs.
+constexpr int64_t packedAtOnce = 1 << 13;
+
+int64_t parts(int64_t length, int64_t each) { return (length + each - 1) / each; }
+int64_t roundUp(int64_t length, int64_t multiple) { return parts(length, multiple) * multiple; }
+
+/// `length` in `count` parts of about the same size, each but the last a multiple of `multiple`.
+int64_t share(int64_t length, int64_t count, int64_t multiple) { return roundUp(parts(length, count), multiple); }
+
+/// `length` in the fewest parts of at most `most`, all of about the same size.
+int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
+  return share(length, parts(length, std::max(most, multiple)), multiple);
+}
+
+/// run(count, task) calls task(index) for each index below count.
+template <typename Run>
+void multiply(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
+              int64_t wantedTasks, Run run) {
+  float* const packedA = scratch;
+  float* const packedB = scratch + blocks.floatsOfA();
+  for (int64_t j0 = 0; j0 < o.columns; j0 += blocks.columns) {
+    const int64_t wide = std::min(blocks.columns, o.columns - j0);
+    for (int64_t p0 = 0; p0 < o.depth; p0 += blocks.depth) {
+      const int64_t deep = std::min(blocks.depth, o.depth - p0);
+      for (int64_t i0 = 0; i0 < o.rows; i0 += blocks.rows) {
+        const int64_t high = std::min(blocks.rows, o.rows - i0);
+
+        const int64_t aRows = share(high, parts(high * deep, packedAtOnce), kernels.tileRows);
+        const int64_t bColumns = share(wide, parts(wide * deep, packedAtOnce), kernels.tileColumns);
+        const int64_t aTasks = parts(high, aRows), bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
+        run(aTasks + bTasks, [&](int64_t index) {
+          if (index < aTasks) {
+            const int64_t i = index * aRows;
+            kernels.packRows(o.a + (i0 + i) * o.aRow + p0 * o.aColumn, o.aRow, o.aColumn, std::min(aRows, high - i), deep,
+                             packedA + i * deep);
+          } else {
+            const int64_t j = (index - aTasks) * bColumns;
+            kernels.packColumns(o.b + p0 * o.bRow + (j0 + j) * o.bColumn, o.bColumn, o.bRow, std::min(bColumns, wide - j),
+                                deep, packedB + j * deep);
+          }
+        });
+
+        const int64_t rows = evenShare(high, taskRows, kernels.tileRows), rowTasks = parts(high, rows);
+        const int64_t most = std::max<int64_t>(1, wide / leastTaskColumns);
+        const int64_t columns = share(wide, std::min(most, parts(wantedTasks, rowTasks)), kernels.tileColumns);
+        const int64_t columnTasks = parts(wide, columns);
+        run(rowTasks * columnTasks, [&](int64_t index) {
+          const int64_t i = index / columnTasks * rows, j = index % columnTasks * columns;
+          kernels.packedProduct(std::min(rows, high - i), std::min(columns, wide - j), deep, packedA + i * deep,
+                                packedB + j * deep, o.c + (i0 + i) * o.cRow + j0 + j, o.cRow, p0 > 0);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ProductBlocks::ProductBlocks(const MatMulKernels& kernels, int64_t allRows, int64_t allColumns, int64_t allDepth)
+    : depth(evenShare(allDepth, mostDepth, 8)) {
+  rows = evenShare(allRows, mostFloats / depth / kernels.tileRows * kernels.tileRows, kernels.tileRows);
+  columns = evenShare(allColumns, mostFloats / depth / kernels.tileColumns * kernels.tileColumns, kernels.tileColumns);
+}
+
+void blockedProduct(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch) {
+  multiply(kernels, o, blocks, scratch, 1, [](int64_t count, auto task) {
+    for (int64_t index = 0; index < count; ++index) task(index);
+  });
+}
+
+void blockedProduct(ThreadPool& pool, const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks,
+                    float* scratch) {
+  multiply(kernels, o, blocks, scratch, tasksOfThread * pool.threads(), [&](int64_t count, auto task) {
+    pool.run(count, [&](int64_t index, int) { task(index); });
+  });
+}
+
+}  // namespace metastate
