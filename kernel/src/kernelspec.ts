@@ -1,9 +1,10 @@
 /** The kernelspec: how Jupyter finds and starts the kernel. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LIVE_FIGURES } from "./live-figures.js";
+import { makeFolder } from "./make-folder.js";
 import { canEncrypt } from "./protocol/connection.js";
 
 /** Name under which Jupyter knows the kernel. */
@@ -46,7 +47,7 @@ export function installKernelspec(options: InstallOptions): string {
   const folder = join(base, "kernels", name);
   const fresh = `${folder}.${process.pid}.new`;
   try {
-    mkdirSync(fresh, { recursive: true });
+    makeFolder(fresh);
     writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(options), undefined, 2)}\n`);
     const logos = join(PACKAGE_FOLDER, "resources");
     if (existsSync(logos)) cpSync(logos, fresh, { recursive: true });

@@ -4,7 +4,6 @@ import {
   appendFileSync,
   closeSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +14,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { makeFolder } from "../make-folder.js";
 import type { Json } from "../protocol/message.js";
 import { globMatcher } from "./glob.js";
 
@@ -144,7 +144,7 @@ export class History {
   #claimSession(): number {
     let session = 1;
     this.#try(() => {
-      mkdirSync(this.#folder, { recursive: true });
+      makeFolder(this.#folder);
       this.#startNewFile();
       session = this.#lastSession() + 1;
       for (; ; session++) {

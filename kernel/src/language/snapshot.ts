@@ -11,6 +11,7 @@ import { constants, homedir, setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cachedDataVersionTag } from "node:v8";
+import { makeFolder } from "../make-folder.js";
 import type { LanguageOptions } from "./language.js";
 
 /**
@@ -73,7 +74,7 @@ export class Snapshot {
     if (this.#path === "") return false;
     try {
       // What is in it is run: it is for this user alone.
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.#folder, { mode: 0o700 });
       if (!takeLock(this.#lock)) return false;
     } catch {
       return false;

@@ -1,8 +1,10 @@
 /** A folder of checkpoints: which there are, which is the last, which go. */
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
+import { makeFolder } from "../io/make-folder.js";
+import { message } from "../io/random-access.js";
 import { bestCheckpointName, checkpointName } from "../io/training-tensors.js";
 import { readRecord } from "./checkpoint-file.js";
 import type { ResumeOptions, TrainOptions } from "./training-options.js";
@@ -98,10 +100,14 @@ export class CheckpointFolder {
    * Prepares the folder.
    *
    * @param resumed the checkpoint's step that the training goes on from; 0 for a new training
-   * @throws ConfigurationError when the folder holds checkpoints that this training would overwrite
+   * @throws ConfigurationError when the folder holds checkpoints that this training would overwrite; ModelFileError when it
+   *   cannot be made
    */
   static async open({ folder, keep = 2 }: CheckpointOptions, resumed: number): Promise<CheckpointFolder> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder).catch((error: unknown) => {
+      const remedy = "Give checkpoint: {folder} a path at which a folder can be made.";
+      throw new ModelFileError(folder, null, `cannot be made a folder (${message(error)})`, remedy, { cause: error });
+    });
     const later = (await checkpoints(folder)).filter(({ step }) => step > resumed);
     if (later.length > 0) {
       const what = `${folder} has checkpoints of steps up to ${later.at(-1)!.step}`;

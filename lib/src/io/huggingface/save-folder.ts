@@ -2,12 +2,13 @@
  * A model's folder in the layout of Hugging Face and flash-linear-attention. Each file is written atomically, and the
  * order of steps makes the folder as a whole hold the old model or the new one at any moment.
  */
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ModelFileError } from "../../errors.js";
 import type { Model } from "../../model/model.js";
 import { writeAtomically } from "../atomic-write.js";
+import { makeFolder } from "../make-folder.js";
 import { transpose } from "../model-tensors.js";
 import { message, openFile } from "../random-access.js";
 import { indexName, readIndex } from "../safetensors/sharded.js";
@@ -33,7 +34,7 @@ export async function saveFolder(
   parameters: readonly TensorToWrite[],
   { metadata, dtype, maxShardBytes, ...writing }: SaveFolderOptions,
 ): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(path).catch((error: unknown) => {
     const remedy = "Give a path at which a folder can be made, or that ends in .safetensors or .pth.";
     throw new ModelFileError(path, null, `cannot be made a folder (${message(error)})`, remedy, { cause: error });
   });
