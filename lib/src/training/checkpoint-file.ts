@@ -29,6 +29,8 @@ export interface TrainingRecord {
   readonly step: number;
   /** batches taken up to then */
   readonly batches: number;
+  /** tokens in these; not in checkpoints of earlier versions */
+  readonly tokens?: number;
   /** updates the optimiser has made, of earlier trainings too */
   readonly optimizerSteps: number;
   /** steps averaged by the exponential moving average, where there is one */
@@ -234,6 +236,7 @@ function recordOf(file: TensorFile): TrainingRecord {
   };
   if (record.version !== 1) fail(`that it is of version ${JSON.stringify(record.version)}, which this library is not`);
   const counts: [string, unknown][] = ["step", "batches", "optimizerSteps"].map((name) => [name, record[name]]);
+  if (record.tokens !== undefined) counts.push(["tokens", record.tokens]);
   if (record.emaSteps !== undefined) counts.push(["emaSteps", record.emaSteps]);
   for (const [name, value] of counts) {
     if (!(Number.isSafeInteger(value) && (value as number) >= 0)) fail(`that ${name} is ${JSON.stringify(value)}`);

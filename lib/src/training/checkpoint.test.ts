@@ -291,6 +291,18 @@ test("what must not be gone on from is refused, saying what differs, and the mod
       metricsOf(model, short, { ...options, resume: true }),
       /made after 4 batches, and there are only 1/,
     );
+    const larger = ruleBatches(0, { batchSize: 8, length: 16 });
+    await assert.rejects(
+      metricsOf(model, larger, { ...options, resume: true }),
+      /made after 4 batches of \d+ tokens in all, and the first 4 of those given have 512: .*Give the same batches/,
+    );
+    await assert.rejects(
+      metricsOf(model, ruleBatches(), {
+        steps: 4,
+        checkpoint: { folder: join(folder, "step-00000004.safetensors", "x") },
+      }),
+      /cannot be made a folder \(.*Give checkpoint: \{folder\} a path/,
+    );
     // Cut short, damaged, of another kind.
     const whole = await readFile(join(folder, "step-00000004.safetensors"));
     const cut = join(folder, "cut.safetensors");

@@ -91,7 +91,7 @@ export class TrainingRun {
         expectSameOptions(saved, comparedOptions(options, run), found.allow);
       }
       if (options.checkpoint) run.folder = await CheckpointFolder.open(options.checkpoint, saved?.record.step ?? 0);
-      run.source = await BatchSource.open(batches, saved?.record.batches ?? 0, options.signal);
+      run.source = await BatchSource.open(batches, saved?.record, options.signal);
       // Only now, when nothing can refuse any more: a refused training leaves the model as it was.
       if (saved) run.restore(saved);
       return run;
@@ -287,7 +287,7 @@ export class TrainingRun {
     const record: TrainingRecord = {
       version: 1,
       step: this.steps,
-      batches: this.source.taken,
+      ...this.source.taken,
       optimizerSteps: optimizer.steps,
       ...(ema && { emaSteps: ema.steps }),
       ...(best.best && { best: best.best }),
