@@ -151,7 +151,7 @@ const programs = ["test-gpu", "build-native", "compile-cuda", "lib/cuda-toolkit"
 programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
 for (const name of programs) take(`scripts/${name}.mjs`);
 for (const name of ["gpu", "lib/gpu-measures", "lib/machine"]) take(`benchmarks/${name}.mjs`);
-for (const name of ["one_operator", "pytorch_gpu"]) take(`benchmarks/peers/${name}.py`);
+for (const name of ["one_operator", "pytorch_gpu", "timed_model"]) take(`benchmarks/peers/${name}.py`);
 take("tests/parity/reference.py");
 take("package.json");
 if (options.peers) takePeers();

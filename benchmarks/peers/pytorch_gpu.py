@@ -9,7 +9,6 @@ import time
 
 try:
     import torch
-    import torch.nn.functional as F
 except ImportError as error:
     print(f"PyTorch is left out: {error}", file=sys.stderr)
     sys.exit(2)
@@ -154,47 +153,20 @@ def model():
     if not chunk_rwkv7 or "configuration" not in asked:
         print(f"the model is left out: {without if not chunk_rwkv7 else 'ours did not run'}", file=sys.stderr)
         sys.exit(2)
-    import one_operator
+    from timed_model import TimedModel
 
-    single = asked["batchSize"], asked["length"]
-    reference = one_operator.use(lambda *given: (chunked if given[0].shape[1] > 1 else loop)(*given))
-    given = dict(asked["configuration"])
-    given["lowRank"] = tuple(given["lowRank"].items())
-    c = reference.Configuration(**given)
-    p = {name: 0.1 * torch.randn(shape) for name, shape in reference.parameter_shapes(c)}
-    for value in p.values():
-        value.requires_grad_()
-    count = sum(value.numel() for value in p.values())
-    optimizer = torch.optim.AdamW(p.values(), lr=1e-4, betas=(0.9, 0.99), eps=1e-10, weight_decay=0.1, fused=True)
-    batch, length = single
-    tokens = torch.randint(c.vocabSize, (batch, length + 1))
+    batch, length = asked["batchSize"], asked["length"]
 
-    def zeros(rows):
-        return [{part: torch.zeros(s) for part, s in reference.state_shapes(c, rows).items()} for _ in range(c.layers)]
+    def recurrence(*given):
+        return (chunked if given[0].shape[1] > 1 else loop)(*given)
 
-    held = {"state": zeros(1)}
-
-    @torch.no_grad()
-    def token():
-        logits, held["state"] = reference.forward(c, p, tokens[:1, :1], held["state"])
-        logits.cpu()
-
-    case = f"{count} parameters"
-    milliseconds = by_clock(token)
+    timed = TimedModel(recurrence, asked["configuration"], batch, length, fused=True)
+    case = f"{timed.parameters} parameters"
+    milliseconds = by_clock(timed.token)
     say(what="decoding, one token", case=case, milliseconds=milliseconds, tokensPerSecond=1000 / milliseconds)
-
-    def train():
-        logits, _ = reference.forward(c, p, tokens[:, :-1], zeros(batch))
-        loss = F.cross_entropy(logits.reshape(-1, c.vocabSize), tokens[:, 1:].reshape(-1))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
-        optimizer.step()
-        loss.item()
-
     for name, allowed in (("float32", False), ("tf32", True)):
         torch.backends.cuda.matmul.allow_tf32 = allowed
-        milliseconds = by_clock(train, 3)
+        milliseconds = by_clock(timed.train, 3)
         say(
             what=f"training step, {name}",
             case=case,

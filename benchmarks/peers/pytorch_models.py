@@ -12,8 +12,7 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-import one_operator
+from timed_model import TimedModel
 from torch.utils.cpp_extension import load
 
 operator = load(
@@ -36,45 +35,16 @@ class Recurrence(torch.autograd.Function):
         return tuple(operator.backward(*ctx.saved_tensors, dy.contiguous(), dlast.contiguous()))
 
 
-reference = one_operator.use(Recurrence.apply)
-
-
 def main():
     asked = json.loads(sys.argv[1])
     batch, length, threads = asked.pop("batchSize"), asked.pop("length"), asked.pop("threads")
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    asked["lowRank"] = tuple(asked["lowRank"].items())
-    c = reference.Configuration(**asked)
-    p = {name: 0.1 * torch.randn(shape) for name, shape in reference.parameter_shapes(c)}
-    for value in p.values():
-        value.requires_grad_()
-    optimizer = torch.optim.AdamW(p.values(), lr=1e-4, betas=(0.9, 0.99), eps=1e-10, weight_decay=0.1)
-    tokens = torch.randint(c.vocabSize, (batch, length + 1))
-
-    def zeros(rows):
-        return [{part: torch.zeros(s) for part, s in reference.state_shapes(c, rows).items()} for _ in range(c.layers)]
-
-    def train():
-        logits, _ = reference.forward(c, p, tokens[:, :-1], zeros(batch))
-        loss = F.cross_entropy(logits.reshape(-1, c.vocabSize), tokens[:, 1:].reshape(-1))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
-        optimizer.step()
-        loss.item()
-
-    held = {"state": zeros(1)}
-
-    @torch.no_grad()
-    def token():
-        logits, held["state"] = reference.forward(c, p, tokens[:1, :1], held["state"])
-        logits.sum().item()
-
-    count = sum(value.numel() for value in p.values())
-    print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "parameters": count}), flush=True)
+    model = TimedModel(Recurrence.apply, asked, batch, length)
+    about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "parameters": model.parameters}
+    print(json.dumps(about), flush=True)
     for line in sys.stdin:
-        run = {"train": train, "token": token}[line.strip()]
+        run = {"train": model.train, "token": model.token}[line.strip()]
         begin = time.perf_counter()
         run()
         print(1000 * (time.perf_counter() - begin), flush=True)
