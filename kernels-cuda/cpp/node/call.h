@@ -47,6 +47,25 @@ struct Cells {
   }
 };
 
+/// The typed array of a type of values.
+template <typename Cell>
+struct ArrayOf;
+template <>
+struct ArrayOf<float> {
+  static constexpr napi_typedarray_type type = napi_float32_array;
+  static constexpr const char* wanted = "a Float32Array";
+};
+template <>
+struct ArrayOf<int32_t> {
+  static constexpr napi_typedarray_type type = napi_int32_array;
+  static constexpr const char* wanted = "an Int32Array";
+};
+template <>
+struct ArrayOf<uint8_t> {
+  static constexpr napi_typedarray_type type = napi_uint8_array;
+  static constexpr const char* wanted = "a Uint8Array";
+};
+
 /// Sizes, numbers and names: what a call has whether its tensors are arrays or lie on a GPU.
 class Arguments {
  public:
@@ -93,10 +112,18 @@ class Arguments {
     return value.As<Napi::String>().Utf8Value();
   }
 
-  /// An Int32Array of any length, which it tells.
-  int32_t* anyIntegers(const char* name, int64_t& length) {
-    return static_cast<int32_t*>(array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", length));
+  /// The same, or `otherwise` where there is no argument.
+  std::string text(const char* name, const char* otherwise) {
+    return at_ >= info_.Length() || info_[at_].IsUndefined() ? otherwise : text(name);
   }
+
+  /// A typed array of any length, which it tells.
+  template <typename Cell>
+  Cell* any(const char* name, int64_t& length) {
+    return array<Cell>(next(name, ArrayOf<Cell>::wanted), name, ArrayOf<Cell>::wanted, length);
+  }
+
+  int32_t* anyIntegers(const char* name, int64_t& length) { return any<int32_t>(name, length); }
 
   /// An array of integers in [0, 2^31).
   std::vector<int64_t> sizes(const char* name) { return wholeNumbers(name, 0); }
@@ -136,15 +163,17 @@ class Arguments {
     return result;
   }
 
-  void* array(napi_value value, const char* name, napi_typedarray_type type, const char* wanted, int64_t& length) {
+  template <typename Cell>
+  Cell* array(napi_value value, const char* name, const char* wanted, int64_t& length) {
     napi_typedarray_type there;
     size_t count = 0;
     void* data = nullptr;
-    if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok || there != type) {
+    if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok ||
+        there != ArrayOf<Cell>::type) {
       throw Napi::TypeError::New(env(), std::string(name) + " must be " + wanted);
     }
     length = static_cast<int64_t>(count);
-    return data;
+    return static_cast<Cell*>(data);
   }
 
   void requireLength(const char* name, int64_t there, int64_t wanted) {
@@ -163,35 +192,31 @@ class Call : public Arguments {
  public:
   using Arguments::Arguments;
 
-  /// A Float32Array of exactly `length`.
-  float* floats(const char* name, int64_t length) { return floatsOf(next(name, "a Float32Array"), name, length); }
+  /// A typed array of exactly `length`.
+  template <typename Cell>
+  Cell* exactly(const char* name, int64_t length) {
+    return exactlyOf<Cell>(next(name, ArrayOf<Cell>::wanted), name, length);
+  }
 
-  /// The same, or null or undefined.
+  float* floats(const char* name, int64_t length) { return exactly<float>(name, length); }
+  int32_t* integers(const char* name, int64_t length) { return exactly<int32_t>(name, length); }
+  uint8_t* truths(const char* name, int64_t length) { return exactly<uint8_t>(name, length); }
+
+  /// A Float32Array of exactly `length`, or null or undefined.
   float* optionalFloats(const char* name, int64_t length) {
     const napi_value value = next(name, "a Float32Array or null");
     const Napi::Value given(env(), value);
-    return given.IsNull() || given.IsUndefined() ? nullptr : floatsOf(value, name, length);
+    return given.IsNull() || given.IsUndefined() ? nullptr : exactlyOf<float>(value, name, length);
   }
 
-  /// A Float32Array of any length, which it tells.
-  float* anyFloats(const char* name, int64_t& length) {
-    return static_cast<float*>(array(next(name, "a Float32Array"), name, napi_float32_array, "a Float32Array", length));
-  }
-
-  /// An Int32Array of exactly `length`.
-  int32_t* integers(const char* name, int64_t length) {
-    int64_t there;
-    void* data = array(next(name, "an Int32Array"), name, napi_int32_array, "an Int32Array", there);
-    requireLength(name, there, length);
-    return static_cast<int32_t*>(data);
-  }
+  float* anyFloats(const char* name, int64_t& length) { return any<float>(name, length); }
 
   /// An array of `count` Float32Arrays, each of exactly `length`.
   std::vector<float*> listOfFloats(const char* name, int64_t count, int64_t length) {
     const std::vector<napi_value> values = list(name);
     requireLength(name, static_cast<int64_t>(values.size()), count);
     std::vector<float*> result;
-    for (const napi_value value : values) result.push_back(floatsOf(value, name, length));
+    for (const napi_value value : values) result.push_back(exactlyOf<float>(value, name, length));
     return result;
   }
 
@@ -200,17 +225,9 @@ class Call : public Arguments {
     std::vector<float*> result;
     for (const napi_value value : list(name)) {
       lengths.push_back(0);
-      result.push_back(static_cast<float*>(array(value, name, napi_float32_array, "Float32Arrays", lengths.back())));
+      result.push_back(array<float>(value, name, "Float32Arrays", lengths.back()));
     }
     return result;
-  }
-
-  /// A Uint8Array of exactly `length`.
-  uint8_t* truths(const char* name, int64_t length) {
-    int64_t there;
-    void* data = array(next(name, "a Uint8Array"), name, napi_uint8_array, "a Uint8Array", there);
-    requireLength(name, there, length);
-    return static_cast<uint8_t*>(data);
   }
 
   /// An array of any length and of any type that tensors have.
@@ -236,11 +253,12 @@ class Call : public Arguments {
   }
 
  private:
-  float* floatsOf(napi_value value, const char* name, int64_t length) {
+  template <typename Cell>
+  Cell* exactlyOf(napi_value value, const char* name, int64_t length) {
     int64_t there;
-    void* data = array(value, name, napi_float32_array, "a Float32Array", there);
+    Cell* data = array<Cell>(value, name, ArrayOf<Cell>::wanted, there);
     requireLength(name, there, length);
-    return static_cast<float*>(data);
+    return data;
   }
 
   Cells cellsOf(napi_value value, const char* name) {

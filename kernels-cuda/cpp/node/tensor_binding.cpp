@@ -65,20 +65,22 @@ struct Broadcasting {
   }
 };
 
-/// binary(function, axes, aStrides, bStrides, a, b, y)
-Napi::Value binary(const Napi::CallbackInfo& info) {
+/// Arithmetic of two tensors of one type: kernel(function, axes, aStrides, bStrides, a, b, y), functions as Function has them.
+template <typename Cell, typename Function,
+          void (*TensorKernels::*kernel)(int, int64_t, const Cell*, int64_t, const Cell*, int64_t, Cell*)>
+Napi::Value arithmetic(const Napi::CallbackInfo& info) {
   Call call(info);
-  const int function = numbered(call, "function", static_cast<int64_t>(Binary::count));
+  const int function = numbered(call, "function", static_cast<int64_t>(Function::count));
   const Broadcasting broadcasting(call);
   int64_t aLength, bLength;
-  const float* a = call.anyFloats("a", aLength);
-  const float* b = call.anyFloats("b", bLength);
+  const Cell* a = call.any<Cell>("a", aLength);
+  const Cell* b = call.any<Cell>("b", bLength);
   const int64_t length = sizeOf(call, broadcasting.axes);
-  float* y = call.floats("y", length);
+  Cell* y = call.exactly<Cell>("y", length);
   broadcasting.require(call, aLength, bLength);
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
     broadcasting.each(pool, length, a, b, y, [&](int64_t count, auto... operands) {
-      path.tensors.binary(function, count, operands...);
+      (path.tensors.*kernel)(function, count, operands...);
     });
   });
 }
@@ -101,24 +103,6 @@ Napi::Value binaryFlat(const Napi::CallbackInfo& info) {
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
     Runs(length, 1).each(pool, [&](int64_t from, int64_t to, int64_t) {
       if (from < to) path.tensors.binary(function, to - from, a + from * aStep, aStep, b + from * bStep, bStep, y + from);
-    });
-  });
-}
-
-/// integerBinary(function, axes, aStrides, bStrides, a, b, y), of int32; overflow wraps.
-Napi::Value integerBinary(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const int function = numbered(call, "function", static_cast<int64_t>(IntegerBinary::count));
-  const Broadcasting broadcasting(call);
-  int64_t aLength, bLength;
-  const int32_t* a = call.anyIntegers("a", aLength);
-  const int32_t* b = call.anyIntegers("b", bLength);
-  const int64_t length = sizeOf(call, broadcasting.axes);
-  int32_t* y = call.integers("y", length);
-  broadcasting.require(call, aLength, bLength);
-  return run(call, [&](ThreadPool& pool, const SimdPath& path) {
-    broadcasting.each(pool, length, a, b, y, [&](int64_t count, auto... operands) {
-      path.tensors.integerBinary(function, count, operands...);
     });
   });
 }
@@ -312,9 +296,9 @@ Napi::Value topK(const Napi::CallbackInfo& info) {
 
 void defineTensors(Napi::Object& exports) {
   define<unary>(exports, "unary");
-  define<binary>(exports, "binary");
+  define<arithmetic<float, Binary, &TensorKernels::binary>>(exports, "binary");
   define<binaryFlat>(exports, "binaryFlat");
-  define<integerBinary>(exports, "integerBinary");
+  define<arithmetic<int32_t, IntegerBinary, &TensorKernels::integerBinary>>(exports, "integerBinary");
   define<compare>(exports, "compare");
   define<reduce>(exports, "reduce");
   define<extremumPlaces>(exports, "extremumPlaces");

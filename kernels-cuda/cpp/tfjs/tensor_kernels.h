@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "tfjs/comparison_names.h"
+
 namespace metastate {
 
 /// Numbers of the functions, as in src/kernels/elementwise.ts.
@@ -11,10 +13,7 @@ enum class Unary : int {
 };
 enum class Binary : int { add, sub, multiply, divide, maximum, minimum, squaredDifference, count };
 enum class Reduction : int { sum, max, min, count };
-enum class Comparison : int {
-  equal, notEqual, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, count
-};
-/// Of int32 tensors.
+/// Of int32 tensors; overflow wraps.
 enum class IntegerBinary : int { add, sub, multiply, maximum, minimum, count };
 
 /// One run of adjacent results, 0 or 1; steps as in `TensorKernels::binary`.

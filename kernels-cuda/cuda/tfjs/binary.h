@@ -5,6 +5,7 @@
 
 #include "runtime/api.h"
 #include "tfjs/axes.h"
+#include "tfjs/comparison_names.h"
 
 namespace metastate::cuda::tfjs {
 
@@ -24,11 +25,6 @@ enum class IntegerBinary : int {
 
 void launchIntegerBinary(IntegerBinary function, const Axes<2>& axes, const int32_t* a, const int32_t* b, int32_t* y,
                          cudaStream_t stream);
-
-/// In the order of `comparisonNames` there.
-enum class Comparison : int {
-  equal, notEqual, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, count
-};
 
 /// y = function(a, b), bool, of operands of `type`.
 void launchComparison(Comparison function, ElementType type, const Axes<2>& axes, const void* a, const void* b,

@@ -4,7 +4,8 @@
  * for a second copy of the model, and writes to what it has just read.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import { sizeOf, type NativeBody } from "./native-kernel.js";
+import { type NativeBody } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 export const adamWAll: NativeBody = (binding, backend, inputs, attributes) => {
   const numbers = attributes as Record<"beta1" | "beta2" | "epsilon" | "step" | "clip", number>;

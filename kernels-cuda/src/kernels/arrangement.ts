@@ -3,40 +3,11 @@ import { backend_util, slice_util, util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Cells, NativeBinding } from "../addon/binding.js";
 import { isCellType, type NativeBackend } from "../backend/native-backend.js";
-import { areCells, areFloats, sizeOf, type NativeBodies } from "./native-kernel.js";
+import { areCells, areFloats, type NativeBodies } from "./native-kernel.js";
+import { packed, sizeOf, stridesOf } from "./shapes.js";
 
 /** Adjacent values up to this many are copied by JavaScript before a call of the addon has begun. */
 const shortRun = 4096;
-
-/** How far apart the entries along each axis are. */
-function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    strides[axis] = stride;
-    stride *= shape[axis]!;
-  }
-  return strides;
-}
-
-/** The same entries with as few axes as tell them; at least one. */
-function packed(lengths: readonly number[], strides: readonly number[]): { axes: number[]; steps: number[] } {
-  const axes: number[] = [];
-  const steps: number[] = [];
-  lengths.forEach((length, axis) => {
-    const stride = strides[axis]!;
-    if (length === 1) return;
-    // Axes that go on where the one inside them ends are one axis.
-    if (axes.length > 0 && steps.at(-1) === stride * length) {
-      axes[axes.length - 1]! *= length;
-      steps[steps.length - 1] = stride;
-    } else {
-      axes.push(length);
-      steps.push(stride);
-    }
-  });
-  return axes.length > 0 ? { axes, steps } : { axes: [1], steps: [1] };
-}
 
 /** A tensor of `shape` whose entries are x's at `offset` and `strides` apart along `lengths`. */
 function copied(
@@ -51,7 +22,10 @@ function copied(
   if (!isCellType(x.dtype)) throw new TypeError(`tensors of ${x.dtype} are not moved by native kernels`);
   const y = backend.makeCells(shape, x.dtype);
   if (y.cells.length === 0) return y;
-  const { axes, steps } = packed(lengths, strides);
+  const {
+    axes,
+    strides: [steps],
+  } = packed(lengths, strides);
   const from = backend.cells(x);
   if (axes.length === 1 && steps[0] === 1 && y.cells.length <= shortRun) {
     y.cells.set(from.subarray(offset, offset + y.cells.length));
@@ -207,8 +181,8 @@ export const arrangementKernels: NativeBodies = {
     }
     const strides = stridesOf(shape);
     const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis]!, 0);
-    const { axes, steps } = packed(inner, strides);
-    binding.pad(axes, steps, offset, constantValue, backend.cells(x!), y.cells);
+    const packing = packed(inner, strides);
+    binding.pad(packing.axes, packing.strides[0], offset, constantValue, backend.cells(x!), y.cells);
     return y.info;
   },
 

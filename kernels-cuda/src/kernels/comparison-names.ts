@@ -1,4 +1,4 @@
-/** tfjs's comparisons, in the order of `Comparison` in `cpp/tfjs/tensor_kernels.h` and in `cuda/tfjs/binary.h`. */
+/** tfjs's comparisons, in the order of `Comparison` in `cpp/tfjs/comparison_names.h`. */
 export const comparisonNames = [
   "Equal",
   "NotEqual",

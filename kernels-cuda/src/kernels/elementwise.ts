@@ -3,7 +3,8 @@ import { broadcast_util, util, type DataType, type TensorInfo } from "@tensorflo
 import type { NativeBinding } from "../addon/binding.js";
 import { isCellType } from "../backend/native-backend.js";
 import { comparisonNames } from "./comparison-names.js";
-import { areCells, areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { areCells, areFloats, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
 const unaryNames = [

@@ -4,7 +4,8 @@
  * backend runs these bodies too, with addresses on the GPU for arrays.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import { sizeOf, type Inputs, type NativeBodies, type NativeBody, type KernelMemory } from "./native-kernel.js";
+import { type Inputs, type NativeBodies, type NativeBody, type KernelMemory } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** The named inputs' values, in the order of the names. */
 function values(backend: KernelMemory, inputs: Inputs, names: readonly string[]): Float32Array[] {

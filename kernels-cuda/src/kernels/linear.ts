@@ -3,7 +3,8 @@
  * W `[in, out]`; x `[…, in]`.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import { sizeOf, type NativeBodies } from "./native-kernel.js";
+import { type NativeBodies } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** Rows of x as a matrix, and both widths; throws on a weight that does not fit. */
 export function linearSizes(

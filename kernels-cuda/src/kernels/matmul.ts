@@ -3,7 +3,8 @@ import { broadcast_util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import type { NativeBackend } from "../backend/native-backend.js";
-import { areFloats, sizeOf, type Attributes, type Inputs, type NativeBodies } from "./native-kernel.js";
+import { areFloats, type Attributes, type Inputs, type NativeBodies } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** Activations that are computed with the product, by their number in the addon. */
 const activations: Readonly<Record<string, number>> = {

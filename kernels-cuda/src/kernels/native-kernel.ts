@@ -1,5 +1,5 @@
 /** What the kernels of the `native` backend share: how one is declared, and when tfjs's own runs instead. */
-import { getKernel, util } from "@tensorflow/tfjs-core";
+import { getKernel } from "@tensorflow/tfjs-core";
 import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import { nativeBackendName } from "../backend/name.js";
@@ -73,11 +73,6 @@ function told(inputs: Inputs): string {
   return Object.entries(inputs)
     .map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape.join(", ")}]`)
     .join(", ");
-}
-
-/** How many values a tensor of this shape has. */
-export function sizeOf(shape: readonly number[]): number {
-  return util.sizeFromShape(shape as number[]);
 }
 
 /** Whether all are float32. */

@@ -4,7 +4,8 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import type { NativeBackend } from "../backend/native-backend.js";
 import { permuted } from "./arrangement.js";
-import { areFloats, sizeOf, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { areFloats, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** In the order of `Reduction` in `cpp/tfjs/tensor_kernels.h`. */
 const functions = { Sum: 0, Mean: 0, Max: 1, Min: 2 } as const;

@@ -3,7 +3,8 @@ import { backend_util, util, type DataType, type TensorInfo } from "@tensorflow/
 import type { CudaBodies } from "../cuda-kernel.js";
 import type { CudaBackend, Made } from "../cuda-backend.js";
 import type { CudaBinding } from "../addon/binding.js";
-import { addressOf, bytesOf, filled, sizeOf, stridesOf, typeNumber } from "./device-tensors.js";
+import { addressOf, bytesOf, filled, typeNumber } from "./device-tensors.js";
+import { sizeOf, stridesOf } from "../../kernels/shapes.js";
 import { isDeviceType } from "../tensor-entry.js";
 
 /** The numbers that rows of indices `[count, depth]` have in a tensor of this shape, −1 where they have none. */

@@ -9,7 +9,8 @@ import type { CudaBodies } from "../cuda-kernel.js";
 import { linearSizes } from "../../kernels/linear.js";
 import type { Attributes, Inputs } from "../../kernels/native-kernel.js";
 import { precisionNumber } from "../precision.js";
-import { addressOf, areAll, broadcastStrides, filled, packedAxes, sizeOf } from "./device-tensors.js";
+import { addressOf, areAll, filled, packedAxes } from "./device-tensors.js";
+import { broadcastStrides, sizeOf } from "../../kernels/shapes.js";
 
 /** By the numbers of `Activation` in `cuda/products/product.h`. */
 const activations: Readonly<Record<string, number>> = {

@@ -4,7 +4,8 @@ import { permuted } from "./arrangement.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBinding } from "../addon/binding.js";
-import { addressOf, filled, sizeOf, typeNumber } from "./device-tensors.js";
+import { addressOf, filled, typeNumber } from "./device-tensors.js";
+import { sizeOf } from "../../kernels/shapes.js";
 import type { DeviceType } from "../tensor-entry.js";
 import { castTo } from "./unary.js";
 

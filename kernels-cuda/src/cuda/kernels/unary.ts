@@ -4,7 +4,8 @@ import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBinding } from "../addon/binding.js";
 import type { Attributes } from "../../kernels/native-kernel.js";
-import { addressOf, sizeOf, typeNumber } from "./device-tensors.js";
+import { addressOf, typeNumber } from "./device-tensors.js";
+import { sizeOf } from "../../kernels/shapes.js";
 import { isDeviceType, type DeviceType } from "../tensor-entry.js";
 
 /** In the order of `Unary` in `cuda/tfjs/unary.h`. */
