@@ -14,29 +14,36 @@
 //   dr = w p + (sa.dy) b + (v.dy) k      dv = G k + (r.k) dy      dsa = G b + (r.b) dy
 //   dk = G^T v + (v.dy) r                db = G^T sa + (sa.dy) r  dw_j = sum_i G_ij S_{t-1,ij} + r_j p_j
 //
-// S_{t-1} comes from the checkpoints: a chunk of `interval` steps is recomputed, for a slab of eight rows at a time, so
-// that what is kept fits the near caches, and then swept backward. (Stepping the state back instead, through the inverse
-// of the transition, would multiply its error by up to 1.83 each step.) A register holds several columns of one row; the
-// sums over columns are summed across lanes for four rows together.
+// S_{t-1} comes from the checkpoints: a chunk of `interval` steps is recomputed, for a slab of rows at a time, so that what
+// is kept fits the near caches, and then swept backward. (Stepping the state back instead, through the inverse of the
+// transition, would multiply its error by up to 1.83 each step.) A register holds several columns of one row; the sums
+// over columns are summed across lanes for eight of them together.
 
+/// Rows that share the loads and stores of a step's column sums.
 constexpr int64_t slab = 8;
+/// Of small heads twice as many: a step's sums over columns then wait while other rows are at work.
+constexpr int64_t largeSlab = 16, smallHead = 32;
 
 /// Operands of a chunk are copied to rows of a whole number of registers, the rest zero.
 struct BackwardScratch {
   int64_t columns;                // N, rounded up
-  int64_t rows;                   // rows of this share, rounded up
+  int64_t slabRows;               // rows of a slab
+  int64_t rows, rowStride;        // rows of this share, rounded up to slabs; and to registers
   float *r, *w, *rw, *k, *a, *b;  // [interval, columns]
   float *p, *dk, *dw, *da, *db;   // [interval, columns]
-  float *v, *dy, *sa;             // [interval, rows]
-  float* dv;                      // of the slab at hand [interval, slab]
+  float *v, *dy, *sa;             // [interval, rowStride]
+  float* dv;                      // of the slab at hand [interval, slabRows]
   float *rk, *rb;                 // r.k and r.b [interval]
   float* adjoint;                 // G [rows, columns]
-  float* states;                  // S_{t-1} of the chunk's steps, of the slab at hand [interval, slab, columns]
+  float* states;                  // S_{t-1} of the chunk's steps, of the slab at hand [interval, slabRows, columns]
   int64_t floats = 0;             // of scratch, in all
 
   /// With no scratch, only counts.
   BackwardScratch(float* scratch, int64_t interval, int64_t headSize, int64_t shareRows)
-      : columns(roundUp(headSize, lanes)), rows(roundUp(shareRows, slab)) {
+      : columns(roundUp(headSize, lanes)),
+        slabRows(headSize <= smallHead && shareRows > slab ? largeSlab : slab),
+        rows(roundUp(shareRows, slabRows)),
+        rowStride(roundUp(rows, 16)) {
     const auto take = [this, scratch](int64_t wanted) {
       float* taken = scratch == nullptr ? nullptr : scratch + floats;
       floats += roundUp(wanted, 16);
@@ -45,12 +52,12 @@ struct BackwardScratch {
     float** const alongColumns[] = {&r, &w, &rw, &k, &a, &b, &p, &dk, &dw, &da, &db};
     for (float** operand : alongColumns) *operand = take(interval * columns);
     float** const alongRows[] = {&v, &dy, &sa};
-    for (float** operand : alongRows) *operand = take(interval * rows);
-    dv = take(interval * slab);
+    for (float** operand : alongRows) *operand = take(interval * rowStride);
+    dv = take(interval * slabRows);
     rk = take(interval);
     rb = take(interval);
     adjoint = take(rows * columns);
-    states = take(interval * slab * columns);
+    states = take(interval * slabRows * columns);
   }
 };
 
@@ -60,84 +67,98 @@ int64_t backwardScratch(const Wkv7Shape& shape, int64_t rows) {
   return BackwardScratch(nullptr, shape.interval, shape.headSize, rows).floats + 16;
 }
 
-/// Copies rows of `count` floats into rows of `width`, the rest of each zero.
+/// Copies rows of `count` floats into rows of `width`, a whole number of registers, the rest of each zero.
 inline void copyPadded(const float* from, int64_t fromStride, int64_t rows, int64_t count, float* to, int64_t width) {
-  for (int64_t i = 0; i < rows; ++i) {
-    memcpy(to + i * width, from + i * fromStride, static_cast<size_t>(count) * sizeof(float));
-    for (int64_t j = count; j < width; ++j) to[i * width + j] = 0;
-  }
-}
-
-/// x.y and x.z of `count` floats, a multiple of 4. Always four lanes: rows are not padded to wide registers.
-inline void twoDots(const float* x, const float* y, const float* z, int64_t count, float& xy, float& xz) {
-  Vector4 ySum[2] = {}, zSum[2] = {};
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int u = 0; u < 2; ++u) {
-      const Vector4 xi = load4(x + i + 4 * u);
-      ySum[u] += xi * load4(y + i + 4 * u);
-      zSum[u] += xi * load4(z + i + 4 * u);
+  const int64_t whole = count / lanes * lanes;
+  for (int64_t i = 0; i < rows; ++i, from += fromStride, to += width) {
+    int64_t j = 0;
+    for (; j < whole; j += lanes) store(to + j, load(from + j));
+    if (j < count) {
+      store(to + j, Part{count - j}.load(from + j));
+      j += lanes;
     }
+    for (; j < width; j += lanes) store(to + j, broadcast(0));
   }
-  for (; i < count; i += 4) {
-    ySum[0] += load4(x + i) * load4(y + i);
-    zSum[0] += load4(x + i) * load4(z + i);
-  }
-  const Vector4 yTotal = ySum[0] + ySum[1], zTotal = zSum[0] + zSum[1];
-  xy = (yTotal[0] + yTotal[1]) + (yTotal[2] + yTotal[3]);
-  xz = (zTotal[0] + zTotal[1]) + (zTotal[2] + zTotal[3]);
 }
 
-/// sa of a chunk's first step, for four rows: S a.
+/// Copies a few floats, which lie anywhere.
+inline void copyFloats(const float* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) store4(to + i, load4(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+/// x.y and x.z of `count` floats, a whole number of registers.
+inline void twoDots(const float* x, const float* y, const float* z, int64_t count, float& xy, float& xz) {
+  Vector ySum = broadcast(0), zSum = ySum;
+  for (int64_t i = 0; i < count; i += lanes) {
+    const Vector xi = load(x + i);
+    ySum += xi * load(y + i);
+    zSum += xi * load(z + i);
+  }
+  xy = sumOf(ySum);
+  xz = sumOf(zSum);
+}
+
+/// The sums over the lanes of eight vectors, to adjacent places.
+inline void storeSums(const Vector (&x)[8], float* to) {
+  Vector4 first, second;
+  sums(x, first, second);
+  store4(to, first);
+  store4(to + 4, second);
+}
+
+/// sa of a chunk's first step, for eight rows: S a.
 template <int Columns>
 inline void firstRemoval(const float* state, const float* a, float* sa, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
-  Vector sum[4] = {};
+  Vector sum[8] = {};
   for (int64_t j = 0; j < columns; j += lanes) {
     const Vector aj = load(a + j);
-    for (int i = 0; i < 4; ++i) sum[i] += load(state + i * columns + j) * aj;
+    for (int i = 0; i < 8; ++i) sum[i] += load(state + i * columns + j) * aj;
   }
-  store4(sa, sums(sum[0], sum[1], sum[2], sum[3]));
+  storeSums(sum, sa);
 }
 
-/// One step forward for four rows: the next state, and the next step's sa.
+/// One step forward for eight rows: the next state, and the next step's sa.
 template <int Columns>
 inline void recomputeStep(const float* state, float* nextState, const float* w, const float* b, const float* k,
                           const float* nextA, const float* sa, const float* v, float* nextSa, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
-  Vector sum[4] = {};
-  Vector saRow[4], vRow[4];
-  for (int i = 0; i < 4; ++i) {
-    saRow[i] = broadcast(sa[i]);
-    vRow[i] = broadcast(v[i]);
-  }
+  Vector sum[8] = {};
   for (int64_t j = 0; j < columns; j += lanes) {
     const Vector wj = load(w + j), bj = load(b + j), kj = load(k + j), aj = load(nextA + j);
-    for (int i = 0; i < 4; ++i) {
-      const Vector s = load(state + i * columns + j) * wj + saRow[i] * bj + vRow[i] * kj;
+    for (int i = 0; i < 8; ++i) {
+      // S a comes last: it is what the step before has to be waited for.
+      Vector s = broadcast(v[i]) * kj;
+      s += load(state + i * columns + j) * wj;
+      s += broadcast(sa[i]) * bj;
       store(nextState + i * columns + j, s);
       sum[i] += s * aj;
     }
   }
-  store4(nextSa, sums(sum[0], sum[1], sum[2], sum[3]));
+  storeSums(sum, nextSa);
 }
 
-/// G b and G k for four rows.
+/// G b + (r.b) dy and G k + (r.k) dy for four rows.
 template <int Columns>
-inline void adjointProducts(const float* adjoint, const float* b, const float* k, Vector4& gb, Vector4& gk,
-                            int64_t runtimeColumns) {
+inline void adjointProducts(const float* adjoint, const float* b, const float* k, float rb, float rk, const float* dy,
+                            float* dsa, float* dv, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
-  Vector bSum[4] = {}, kSum[4] = {};
+  Vector sum[8] = {};  // of b, of k
   for (int64_t j = 0; j < columns; j += lanes) {
     const Vector bj = load(b + j), kj = load(k + j);
     for (int i = 0; i < 4; ++i) {
       const Vector g = load(adjoint + i * columns + j);
-      bSum[i] += g * bj;
-      kSum[i] += g * kj;
+      sum[i] += g * bj;
+      sum[4 + i] += g * kj;
     }
   }
-  gb = sums(bSum[0], bSum[1], bSum[2], bSum[3]);
-  gk = sums(kSum[0], kSum[1], kSum[2], kSum[3]);
+  Vector4 gb, gk;
+  sums(sum, gb, gk);
+  const Vector4 dyRows = load4(dy);
+  store4(dsa, gb + dyRows * Vector4{rb, rb, rb, rb});
+  store4(dv, gk + dyRows * Vector4{rk, rk, rk, rk});
 }
 
 /// Operands and sums of one step, from some column on.
@@ -149,7 +170,7 @@ struct StepColumns {
 };
 
 /// The sweep of a slab's G back over one step, at `vectors` registers of columns: adds to the sums over rows.
-template <int vectors>
+template <int Rows, int vectors>
 inline void sweepColumns(const float* state, float* adjoint, int64_t columns, const StepColumns& at, const float* dy,
                          const float* dsa, const float* v, const float* sa) {
   Vector p[vectors], dk[vectors], dw[vectors], da[vectors], db[vectors], w[vectors], rw[vectors], a[vectors];
@@ -163,7 +184,7 @@ inline void sweepColumns(const float* state, float* adjoint, int64_t columns, co
     rw[q] = load(at.rw + q * lanes);
     a[q] = load(at.a + q * lanes);
   }
-  for (int64_t i = 0; i < slab; ++i) {
+  for (int64_t i = 0; i < Rows; ++i) {
     const Vector dyRow = broadcast(dy[i]), dsaRow = broadcast(dsa[i]), vRow = broadcast(v[i]), saRow = broadcast(sa[i]);
     for (int q = 0; q < vectors; ++q) {
       const Vector s = load(state + i * columns + q * lanes);
@@ -186,48 +207,44 @@ inline void sweepColumns(const float* state, float* adjoint, int64_t columns, co
 }
 
 /// One chunk, of `steps` steps, of one slab whose first state is in place: recomputes the other states, then sweeps back.
-template <int Columns>
+template <int Columns, int Rows>
 void backwardSlab(const BackwardScratch& s, int64_t row, int64_t steps) {
   const int64_t columns = Columns != 0 ? Columns : s.columns;
-  for (int64_t group = 0; group < slab; group += 4) {
+  for (int64_t group = 0; group < Rows; group += 8) {
     firstRemoval<Columns>(s.states + group * columns, s.a, s.sa + row + group, columns);
   }
   for (int64_t t = 0; t + 1 < steps; ++t) {
-    const float* now = s.states + t * slab * columns;
-    float* next = s.states + (t + 1) * slab * columns;
-    for (int64_t group = 0; group < slab; group += 4) {
-      const int64_t at = t * s.rows + row + group;
+    const float* now = s.states + t * Rows * columns;
+    float* next = s.states + (t + 1) * Rows * columns;
+    for (int64_t group = 0; group < Rows; group += 8) {
+      const int64_t at = t * s.rowStride + row + group;
       recomputeStep<Columns>(now + group * columns, next + group * columns, s.w + t * columns, s.b + t * columns,
-                             s.k + t * columns, s.a + (t + 1) * columns, s.sa + at, s.v + at, s.sa + at + s.rows,
+                             s.k + t * columns, s.a + (t + 1) * columns, s.sa + at, s.v + at, s.sa + at + s.rowStride,
                              columns);
     }
   }
 
   float* adjoint = s.adjoint + row * columns;
   for (int64_t t = steps - 1; t >= 0; --t) {
-    const float* state = s.states + t * slab * columns;
-    const float* dy = s.dy + t * s.rows + row;
-    float dsa[slab];
-    for (int64_t group = 0; group < slab; group += 4) {
-      Vector4 gb, gk;
-      adjointProducts<Columns>(adjoint + group * columns, s.b + t * columns, s.k + t * columns, gb, gk, columns);
-      const Vector4 dyRows = load4(dy + group);
-      const Vector4 rb = {s.rb[t], s.rb[t], s.rb[t], s.rb[t]}, rk = {s.rk[t], s.rk[t], s.rk[t], s.rk[t]};
-      store4(dsa + group, gb + dyRows * rb);
-      store4(s.dv + t * slab + group, gk + dyRows * rk);
+    const float* state = s.states + t * Rows * columns;
+    const float* dy = s.dy + t * s.rowStride + row;
+    float dsa[Rows];
+    for (int64_t group = 0; group < Rows; group += 4) {
+      adjointProducts<Columns>(adjoint + group * columns, s.b + t * columns, s.k + t * columns, s.rb[t], s.rk[t],
+                               dy + group, dsa + group, s.dv + t * Rows + group, columns);
     }
-    const float* v = s.v + t * s.rows + row;
-    const float* sa = s.sa + t * s.rows + row;
+    const float* v = s.v + t * s.rowStride + row;
+    const float* sa = s.sa + t * s.rowStride + row;
     const StepColumns step{s.w + t * columns,  s.rw + t * columns, s.a + t * columns,  s.p + t * columns,
                            s.dk + t * columns, s.dw + t * columns, s.da + t * columns, s.db + t * columns};
     int64_t j = 0;
     // Two registers of columns share the broadcasts of a row, where there are registers enough.
     if (registers >= 32) {
       for (; j + 2 * lanes <= columns; j += 2 * lanes) {
-        sweepColumns<2>(state + j, adjoint + j, columns, step.at(j), dy, dsa, v, sa);
+        sweepColumns<Rows, 2>(state + j, adjoint + j, columns, step.at(j), dy, dsa, v, sa);
       }
     }
-    for (; j < columns; j += lanes) sweepColumns<1>(state + j, adjoint + j, columns, step.at(j), dy, dsa, v, sa);
+    for (; j < columns; j += lanes) sweepColumns<Rows, 1>(state + j, adjoint + j, columns, step.at(j), dy, dsa, v, sa);
   }
 }
 
@@ -267,6 +284,8 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
   const int64_t columns = s.columns;
   const int64_t stateAt = head * n * n + firstRow * n;
 
+  // What rows of registers have beyond rows is multiplied by zeros.
+  if (s.rowStride > s.rows) memset(s.sa, 0, static_cast<size_t>(interval * s.rowStride) * sizeof(float));
   const int64_t given = in.dFinalState == nullptr ? 0 : rows;
   if (given > 0) copyPadded(in.dFinalState + stateAt, n, rows, n, s.adjoint, columns);
   memset(s.adjoint + given * columns, 0, static_cast<size_t>((s.rows - given) * columns) * sizeof(float));
@@ -280,8 +299,8 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
     copyPadded(in.k + at, stepStride, steps, n, s.k, columns);
     copyPadded(in.a + at, stepStride, steps, n, s.a, columns);
     copyPadded(in.b + at, stepStride, steps, n, s.b, columns);
-    copyPadded(in.v + at + firstRow, stepStride, steps, rows, s.v, s.rows);
-    copyPadded(in.dy + at + firstRow, stepStride, steps, rows, s.dy, s.rows);
+    copyPadded(in.v + at + firstRow, stepStride, steps, rows, s.v, s.rowStride);
+    copyPadded(in.dy + at + firstRow, stepStride, steps, rows, s.dy, s.rowStride);
     for (int64_t i = 0; i < steps * columns; i += lanes) store(s.rw + i, load(s.r + i) * load(s.w + i));
     float* const columnSums[] = {s.p, s.dk, s.dw, s.da, s.db};
     for (float* sum : columnSums) memset(sum, 0, static_cast<size_t>(steps * columns) * sizeof(float));
@@ -291,20 +310,24 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
     }
 
     const float* checkpoint = in.checkpoints + (head * chunks + chunk) * n * n + firstRow * n;
-    for (int64_t row = 0; row < s.rows; row += slab) {
-      const int64_t slabRows = rows - row < slab ? rows - row : slab;
+    for (int64_t row = 0; row < s.rows; row += s.slabRows) {
+      const int64_t slabRows = rows - row < s.slabRows ? rows - row : s.slabRows;
       copyPadded(checkpoint + row * n, n, slabRows, n, s.states, columns);
-      memset(s.states + slabRows * columns, 0, static_cast<size_t>((slab - slabRows) * columns) * sizeof(float));
-      backwardSlab<Columns>(s, row, steps);
+      memset(s.states + slabRows * columns, 0, static_cast<size_t>((s.slabRows - slabRows) * columns) * sizeof(float));
+      if (s.slabRows == slab) {
+        backwardSlab<Columns, slab>(s, row, steps);
+      } else {
+        backwardSlab<Columns, largeSlab>(s, row, steps);
+      }
       for (int64_t t = 0; t < steps; ++t) {
-        memcpy(rowGradients.dv + at + t * stepStride + firstRow + row, s.dv + t * slab,
-               static_cast<size_t>(slabRows) * sizeof(float));
+        copyFloats(s.dv + t * s.slabRows, slabRows, rowGradients.dv + at + t * stepStride + firstRow + row);
       }
     }
 
     for (int64_t t = 0; t < steps; ++t) {
       float vdy, sady;
-      twoDots(s.dy + t * s.rows, s.v + t * s.rows, s.sa + t * s.rows, s.rows, vdy, sady);
+      const int64_t c = t * s.rowStride;
+      twoDots(s.dy + c, s.v + c, s.sa + c, s.rowStride, vdy, sady);
       finishColumns(s, t, n, vdy, sady, out, (first + t) * out.stride);
     }
   }

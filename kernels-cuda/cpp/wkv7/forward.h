@@ -89,7 +89,10 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
       const Vector rj = broadcast(r[j]), aj = broadcast(nextA[j]);
       for (int q = 0; q < vectors; ++q) {
         float* place = block + j * width + q * lanes;
-        const Vector s = load(place) * wj + sa[q] * bj + v[q] * kj;
+        // S a comes last: it is what the step before has to be waited for.
+        Vector s = v[q] * kj;
+        s += load(place) * wj;
+        s += sa[q] * bj;
         store(place, s);
         ySum[q] += s * rj;
         saSum[q] += s * aj;
