@@ -132,15 +132,15 @@ async function wkv7Forms(shape, tensors, tell) {
   const call = /** @type {Record<string, (...given: unknown[]) => void>} */ (/** @type {unknown} */ (binding));
   try {
     for (const form of ["recurrent", "chunked"]) {
-      const forward = () => call["wkv7"]?.(...shape, 16, form, ...transition, at("state"), ...made.slice(0, 3));
+      const forward = () => call["wkv7"]?.(...shape, 16, ...transition, at("state"), ...made.slice(0, 3), form);
       const backward = () =>
         call["wkv7Grad"]?.(
           ...shape,
           16,
-          form,
           ...transition,
           ...["checkpoints", "dy", "dFinalState"].map(at),
           ...made.slice(3),
+          form,
         );
       tell(`Wkv7 forward, ${form}`, await onGpu(forward));
       tell(`Wkv7 backward, ${form}`, await onGpu(backward));

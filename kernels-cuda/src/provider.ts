@@ -14,11 +14,11 @@ import { elementwiseKernels } from "./kernels/elementwise.js";
 import { libraryKernels } from "./kernels/library-ops.js";
 import { linearKernels } from "./kernels/linear.js";
 import { matMulKernels } from "./kernels/matmul.js";
-import { kernelConfigs } from "./kernels/native-kernel.js";
+import { kernelConfigs, kernelConfigsFor, type KernelMemory } from "./kernels/native-kernel.js";
 import { metaPassKernels } from "./kernels/meta-pass.js";
 import { reductionKernels } from "./kernels/reductions.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
-import { reachableBackends } from "./tensor-memory.js";
+import { reachableBackends, tensorMemory } from "./tensor-memory.js";
 import { tensorflowBackendName, tensorflowKernels } from "./tensorflow/kernels.js";
 
 /** Fast kernels that are added to a tfjs backend. */
@@ -58,10 +58,11 @@ function register(backend: string): Awaited<ReturnType<KernelProvider["register"
   if (backend === cudaBackendName) return { kernels: Object.keys(cudaKernels), detail: "CUDA" };
   const addon = loadAddon();
   if (!("binding" in addon)) return { kernels: [], reason: `${addon.reason}; ${addon.remedy}` };
-  if (!reachableBackends.includes(backend)) {
+  const reachable = [nativeBackendName, ...reachableBackends];
+  if (!reachable.includes(backend)) {
     return {
       kernels: [],
-      reason: `native kernels work on the backends ${reachableBackends.join(" and ")}, not on "${backend}"`,
+      reason: `native kernels work on the backends ${reachable.join(" and ")}, not on "${backend}"`,
     };
   }
   const { threads, simd } = addon.binding.info();
@@ -73,12 +74,10 @@ function register(backend: string): Awaited<ReturnType<KernelProvider["register"
 
 /** Registers every native kernel that there is for `backend`, in place of any of the same name; their names. */
 export function registerNativeKernels(backend: string, binding: NativeBinding): string[] {
-  const kernels = [
-    ...wkv7Kernels(backend, binding),
-    ...metaPassKernels(backend, binding),
-    ...(backend === nativeBackendName ? ownKernels(binding) : []),
-    ...(backend === tensorflowBackendName ? tensorflowKernels(binding) : []),
-  ];
+  const kernels =
+    backend === nativeBackendName
+      ? ownKernels(binding)
+      : [...recurrencesOn(backend, binding), ...(backend === tensorflowBackendName ? tensorflowKernels(binding) : [])];
   for (const kernel of kernels) {
     if (getKernel(kernel.kernelName, backend)) unregisterKernel(kernel.kernelName, backend);
     registerKernel(kernel);
@@ -86,10 +85,18 @@ export function registerNativeKernels(backend: string, binding: NativeBinding): 
   return kernels.map(({ kernelName }) => kernelName);
 }
 
+/** The recurrences on a backend of another package. */
+function recurrencesOn(backend: string, binding: NativeBinding): KernelConfig[] {
+  const memoryOf = (instance: unknown): KernelMemory => tensorMemory(backend, instance as object);
+  return kernelConfigsFor(backend, memoryOf, { ...wkv7Kernels, ...metaPassKernels }, binding);
+}
+
 /** The kernels of the `native` backend. */
 function ownKernels(binding: NativeBinding): KernelConfig[] {
   return kernelConfigs(
     {
+      ...wkv7Kernels,
+      ...metaPassKernels,
       ...matMulKernels,
       ...linearKernels,
       ...libraryKernels,

@@ -4,23 +4,15 @@
  */
 import { engine } from "@tensorflow/tfjs-core";
 import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
-import type { NativeBackend } from "./backend/native-backend.js";
-
-/** Reads inputs and makes outputs in the memory of one backend. */
-export interface TensorMemory {
-  /** A new float32 tensor, its values not set. */
-  make(shape: number[]): TensorInfo;
-  /** The values of float32 tensors, shared. In the `wasm` backend a view dies when its memory grows: make first. */
-  views<T extends Tensors<T>>(tensors: T): { [K in keyof T]: Float32Array };
-}
-
-/** Tensors by name; one that is optional may be left out. */
-type Tensors<T> = { readonly [K in keyof T]?: TensorInfo };
+import type { KernelMemory } from "./kernels/native-kernel.js";
 
 /** How one backend makes a float32 tensor, and where it keeps the values of one. */
 interface BackendMemory {
   readonly make: (shape: number[]) => TensorInfo;
+  /** In the `wasm` backend a view dies when its memory grows. */
   readonly view: (tensor: TensorInfo) => Float32Array;
+  /** The values of an int32 tensor. */
+  readonly integers: (tensor: TensorInfo) => ArrayLike<number>;
 }
 
 /** The part of tfjs-backend-wasm that is used. */
@@ -47,24 +39,21 @@ function size(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-function requireFloat32(tensor: TensorInfo): void {
-  if (tensor.dtype !== "float32") {
+function requireType(dtype: "float32" | "int32", tensor: TensorInfo): void {
+  if (tensor.dtype !== dtype) {
     throw new TypeError(
-      `a native kernel takes float32 tensors, not ${tensor.dtype} [${tensor.shape.join(", ")}]: cast it`,
+      `a native kernel takes ${dtype} tensors, not ${tensor.dtype} [${tensor.shape.join(", ")}]: cast it`,
     );
   }
 }
 
 const memories: Record<string, (backend: unknown) => BackendMemory> = {
-  native(backend) {
-    const native = backend as NativeBackend;
-    return { make: (shape) => native.makeFloats(shape).info, view: (tensor) => native.floats(tensor) };
-  },
   wasm(backend) {
     const wasm = backend as WasmBackend;
     return {
       make: (shape) => wasm.makeOutput(shape, "float32"),
       view: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
+      integers: (tensor) => wasm.typedArrayFromHeap(tensor),
     };
   },
   cpu(backend) {
@@ -75,6 +64,7 @@ const memories: Record<string, (backend: unknown) => BackendMemory> = {
         const { values } = cpu.data.get(tensor.dataId);
         return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
       },
+      integers: ({ dataId }) => cpu.data.get(dataId).values as ArrayLike<number>,
     };
   },
   tensorflow(backend) {
@@ -94,26 +84,38 @@ const memories: Record<string, (backend: unknown) => BackendMemory> = {
         const values = tensorflow.tensorMap.get(dataId).values ?? tensorflow.readSync(dataId);
         return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
       },
+      integers: ({ dataId }) => tensorflow.readSync(dataId) as ArrayLike<number>,
     };
   },
 };
 
-/** Names of the tfjs backends whose tensors native kernels can reach. */
+/** Names of the tfjs backends, beside `native`, whose tensors native kernels can reach. */
 export const reachableBackends: readonly string[] = Object.keys(memories);
 
+const known = new WeakMap<object, KernelMemory>();
+
 /** The memory of `backend`, an instance of the tfjs backend called `name`; throws on a name not in `reachableBackends`. */
-export function tensorMemory(name: string, backend: unknown): TensorMemory {
-  const open = memories[name];
-  if (!open) throw new RangeError(`no native access to tensors of the "${name}" backend`);
-  const { make, view } = open(backend);
-  return {
-    make,
-    views<T extends Tensors<T>>(tensors: T) {
-      const views = Object.entries<TensorInfo>(tensors as Record<string, TensorInfo>).map(([name, tensor]) => {
-        requireFloat32(tensor);
-        return [name, view(tensor)];
-      });
-      return Object.fromEntries(views) as { [K in keyof T]: Float32Array };
-    },
-  };
+export function tensorMemory(name: string, backend: object): KernelMemory {
+  let memory = known.get(backend);
+  if (!memory) {
+    const open = memories[name];
+    if (!open) throw new RangeError(`no native access to tensors of the "${name}" backend`);
+    const { make, view, integers } = open(backend);
+    memory = {
+      makeFloats(shape) {
+        const info = make([...shape]);
+        return { info, floats: view(info) };
+      },
+      floats(tensor) {
+        requireType("float32", tensor);
+        return view(tensor);
+      },
+      integers(tensor) {
+        requireType("int32", tensor);
+        return Int32Array.from(integers(tensor));
+      },
+    };
+    known.set(backend, memory);
+  }
+  return memory;
 }

@@ -11,64 +11,12 @@
 #include "node/engine.h"
 #include "matmul/blas.h"
 #include "matmul/onednn.h"
-#include "wkv7/wkv7.h"
 
 namespace metastate {
 namespace {
 
 /// Raised whenever a function here changes what it takes or gives, so that TypeScript refuses an addon of other sources.
-constexpr int interfaceVersion = 8;
-
-Wkv7Shape shapeArgument(const Napi::CallbackInfo& info, int64_t leastInterval) {
-  const Napi::Object shape = objectArgument(info, 0, "the shape");
-  return {sizeMember(shape, "batch", 1), sizeMember(shape, "time", 1), sizeMember(shape, "heads", 1),
-          sizeMember(shape, "headSize", 1), sizeMember(shape, "checkpointInterval", leastInterval)};
-}
-
-struct Lengths {
-  int64_t steps, state, checkpoints;  // of [B, T, H, N], [B, H, N, N] and [B, H, ceil(T / interval), N, N]
-
-  Lengths(Napi::Env env, const Wkv7Shape& s)
-      : steps(product(env, {s.batch, s.time, s.heads, s.headSize})),
-        state(product(env, {s.batch, s.heads, s.headSize, s.headSize})),
-        checkpoints(product(env, {s.batch, s.heads, checkpointCount(s), s.headSize, s.headSize})) {}
-};
-
-/// wkv7Forward(shape, inputs, outputs)
-Napi::Value forward(const Napi::CallbackInfo& info) {
-  const Wkv7Shape shape = shapeArgument(info, 0);
-  const Lengths lengths(info.Env(), shape);
-  const Napi::Object in = objectArgument(info, 1, "the inputs"), out = objectArgument(info, 2, "the outputs");
-  const Wkv7Inputs inputs{
-      floatsMember(in, "r", lengths.steps), floatsMember(in, "w", lengths.steps), floatsMember(in, "k", lengths.steps),
-      floatsMember(in, "v", lengths.steps), floatsMember(in, "a", lengths.steps), floatsMember(in, "b", lengths.steps),
-      floatsMember(in, "state", lengths.state)};
-  const Wkv7Outputs outputs{floatsMember(out, "y", lengths.steps), floatsMember(out, "finalState", lengths.state),
-                            shape.interval == 0 ? nullptr : floatsMember(out, "checkpoints", lengths.checkpoints)};
-  Engine::instance().use(
-      [&](ThreadPool& pool, const SimdPath& path) { wkv7Forward(pool, path, shape, inputs, outputs); });
-  return info.Env().Undefined();
-}
-
-/// wkv7Backward(shape, inputs, gradients)
-Napi::Value backward(const Napi::CallbackInfo& info) {
-  const Wkv7Shape shape = shapeArgument(info, 1);
-  const Lengths lengths(info.Env(), shape);
-  const Napi::Object in = objectArgument(info, 1, "the inputs"), out = objectArgument(info, 2, "the gradients");
-  const Wkv7GradInputs inputs{
-      floatsMember(in, "r", lengths.steps), floatsMember(in, "w", lengths.steps), floatsMember(in, "k", lengths.steps),
-      floatsMember(in, "v", lengths.steps), floatsMember(in, "a", lengths.steps), floatsMember(in, "b", lengths.steps),
-      floatsMember(in, "checkpoints", lengths.checkpoints), floatsMember(in, "dy", lengths.steps),
-      floatsMember(in, "dFinalState", lengths.state)};
-  const Wkv7RowGradients rows{floatsMember(out, "dv", lengths.steps), floatsMember(out, "dState", lengths.state)};
-  const Wkv7ColumnGradients columns{
-      floatsMember(out, "dr", lengths.steps), floatsMember(out, "dw", lengths.steps),
-      floatsMember(out, "dk", lengths.steps), floatsMember(out, "da", lengths.steps),
-      floatsMember(out, "db", lengths.steps), shape.heads * shape.headSize};
-  Engine::instance().use(
-      [&](ThreadPool& pool, const SimdPath& path) { wkv7Backward(pool, path, shape, inputs, rows, columns); });
-  return info.Env().Undefined();
-}
+constexpr int interfaceVersion = 9;
 
 Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
   Napi::Array array = Napi::Array::New(env, values.size());
@@ -113,14 +61,12 @@ Napi::Value configure(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env, Napi::Object exports) {
-  define<forward>(exports, "wkv7Forward");
-  define<backward>(exports, "wkv7Backward");
   define<describe>(exports, "info");
   define<configure>(exports, "configure");
   defineMeasurements(exports);
   defineMatMul(exports);
-  defineMeta(exports);
   defineOps(exports);
+  defineRecurrences(exports);
   defineMovement(exports);
   defineTensors(exports);
   exports.Set("interfaceVersion", interfaceVersion);

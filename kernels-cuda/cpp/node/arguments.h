@@ -47,18 +47,4 @@ inline int64_t product(Napi::Env env, std::initializer_list<int64_t> sizes) {
   return total;
 }
 
-/// The floats of a Float32Array of exactly `length`; throws Napi::TypeError or Napi::RangeError that names it.
-inline float* floatsMember(const Napi::Object& object, const char* name, int64_t length) {
-  const Napi::Value value = member(object, name, "a Float32Array");
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
-    throw Napi::TypeError::New(object.Env(), std::string(name) + " must be a Float32Array");
-  }
-  Napi::Float32Array array = value.As<Napi::Float32Array>();
-  if (static_cast<int64_t>(array.ElementLength()) != length) {
-    throw Napi::RangeError::New(object.Env(), std::string(name) + " has " + std::to_string(array.ElementLength()) +
-                                                  " values; the shape given wants " + std::to_string(length));
-  }
-  return array.Data();
-}
-
 }  // namespace metastate

@@ -7,9 +7,9 @@ namespace metastate {
 
 void defineMatMul(Napi::Object& exports);
 void defineMeasurements(Napi::Object& exports);
-void defineMeta(Napi::Object& exports);
 void defineMovement(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
+void defineRecurrences(Napi::Object& exports);
 void defineTensors(Napi::Object& exports);
 
 }  // namespace metastate

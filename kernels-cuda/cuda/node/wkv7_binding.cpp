@@ -5,9 +5,9 @@
 namespace metastate::cuda {
 namespace {
 
-/// "auto", or the form that is wanted.
+/// The form that is wanted, the last argument; "auto" without one.
 Wkv7Form formArgument(RecurrenceCall& call) {
-  const std::string form = call.text("form");
+  const std::string form = call.text("form", "auto");
   if (form == "auto") return wkv7Form(call.shape, call.multiprocessors());
   if (form == "recurrent") return Wkv7Form::recurrent;
   if (form != "chunked") {
@@ -20,10 +20,9 @@ Wkv7Form formArgument(RecurrenceCall& call) {
   return Wkv7Form::chunked;
 }
 
-/// wkv7(batch, time, heads, headSize, checkpointInterval, form, r, w, k, v, a, b, state, y, finalState, checkpoints)
+/// wkv7(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, state, y, finalState, checkpoints, form?)
 Napi::Value forward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 0);
-  const Wkv7Form form = formArgument(call);
   Wkv7Inputs in;
   call.readTransition(in);
   in.state = call.states("state");
@@ -31,16 +30,16 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
   out.y = call.steps("y");
   out.finalState = call.states("finalState");
   out.checkpoints = call.checkpoints("checkpoints");
+  const Wkv7Form form = formArgument(call);
   const Scratch scratch(call.device(), wkv7ForwardScratch(call.shape, form));
   wkv7Forward(call.shape, in, out, form, scratch.floats(), call.multiprocessors(), call.stream());
   return info.Env().Undefined();
 }
 
-/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, form, r, w, k, v, a, b, checkpoints, dy, dFinalState,
-///          dr, dw, dk, dv, da, db, dState)
+/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, checkpoints, dy, dFinalState,
+///          dr, dw, dk, dv, da, db, dState, form?)
 Napi::Value backward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
-  const Wkv7Form form = formArgument(call);
   Wkv7GradInputs in;
   call.readTransition(in);
   in.checkpoints = call.checkpoints("checkpoints");
@@ -49,6 +48,7 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   Wkv7Gradients out;
   call.readTransitionGradients(out);
   out.dState = call.states("dState");
+  const Wkv7Form form = formArgument(call);
   const Scratch scratch(call.device(), wkv7BackwardScratch(call.shape, form, call.multiprocessors()));
   wkv7Backward(call.shape, in, out, form, scratch.floats(), call.multiprocessors(), call.stream());
   return info.Env().Undefined();

@@ -3,71 +3,10 @@
  * arrays. It checks their sizes and throws; it never crashes the process on a wrong one.
  */
 import type { BaselineOps } from "./baseline-ops.js";
+import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 8;
-
-/** Sizes of a call of the WKV-7 recurrence. */
-export interface Wkv7Shape {
-  /** B, T, H, N: each at least 1. */
-  batch: number;
-  time: number;
-  heads: number;
-  headSize: number;
-  /** Steps from one checkpoint of the state to the next; 0 for none (forward only). */
-  checkpointInterval: number;
-}
-
-/** r, w, k, v, a, b `[B, T, H, N]`, of which w is the decay itself; `state` `[B, H, N, N]`. */
-export type Wkv7Inputs = Record<"r" | "w" | "k" | "v" | "a" | "b" | "state", Float32Array>;
-
-/** y `[B, T, H, N]`, finalState `[B, H, N, N]`, checkpoints `[B, H, ceil(T / interval), N, N]`. */
-export interface Wkv7Outputs {
-  y: Float32Array;
-  finalState: Float32Array;
-  /** Needed when the interval is not 0. */
-  checkpoints?: Float32Array;
-}
-
-export type Wkv7GradInputs = Record<
-  "r" | "w" | "k" | "v" | "a" | "b" | "checkpoints" | "dy" | "dFinalState",
-  Float32Array
->;
-
-export type Wkv7Gradients = Record<"dr" | "dw" | "dk" | "dv" | "da" | "db" | "dState", Float32Array>;
-
-/** Sizes of a call of the Meta-State pass, and what is added to its variances. */
-export interface MetaPassShape extends Wkv7Shape {
-  epsilon: number;
-}
-
-/** r, w, k, v, a, b, x, q `[B, T, H, N]`; readGain and memoryGain `[H, N]`. */
-type MetaPassOperand = "r" | "w" | "k" | "v" | "a" | "b" | "x" | "q" | "readGain" | "memoryGain";
-
-/** The operands, and both states before the first step, `[B, H, N, N]`. */
-export type MetaPassInputs = Record<MetaPassOperand | "wkv" | "meta", Float32Array>;
-
-/** added `[B, T, H, N]`, metaAfter `[B, H, N, N]`. */
-export interface MetaPassOutputs {
-  added: Float32Array;
-  metaAfter: Float32Array;
-  /** These four are needed when the interval is not 0: the reads `[B, T, H, N]`, and checkpoints as of the recurrence. */
-  u?: Float32Array;
-  o?: Float32Array;
-  wkvCheckpoints?: Float32Array;
-  metaCheckpoints?: Float32Array;
-}
-
-export type MetaPassGradInputs = Record<
-  MetaPassOperand | "u" | "o" | "wkvCheckpoints" | "metaCheckpoints" | "dAdded" | "dMetaAfter",
-  Float32Array
->;
-
-/** In the shapes of what they are the gradients of. */
-export type MetaPassGradients = Record<
-  "dr" | "dw" | "dk" | "dv" | "da" | "db" | "dx" | "dq" | "dReadGain" | "dMemoryGain" | "dWkv" | "dMeta",
-  Float32Array
->;
+export const interfaceVersion = 9;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -359,16 +298,8 @@ export interface TensorFunctions {
   topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
 }
 
-export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions {
+export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions, RecurrenceCalls<Float32Array> {
   readonly interfaceVersion: number;
-  /** Writes all of the outputs. Throws TypeError or RangeError naming the array that does not fit `shape`. */
-  wkv7Forward(shape: Wkv7Shape, inputs: Wkv7Inputs, outputs: Wkv7Outputs): void;
-  /** Writes all of the gradients; `shape.checkpointInterval` is at least 1. Throws as `wkv7Forward` does. */
-  wkv7Backward(shape: Wkv7Shape, inputs: Wkv7GradInputs, gradients: Wkv7Gradients): void;
-  /** Writes all of `outputs`. Throws TypeError or RangeError naming the array that does not fit. */
-  metaPassForward(shape: MetaPassShape, inputs: MetaPassInputs, outputs: MetaPassOutputs): void;
-  /** Writes all of `gradients`; the interval of the shape is at least 1. Throws as `metaPassForward` does. */
-  metaPassBackward(shape: MetaPassShape, inputs: MetaPassGradInputs, gradients: MetaPassGradients): void;
   /**
    * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix
    * of an operand each entry of the batch takes (broadcasting); without them, the one at its place.

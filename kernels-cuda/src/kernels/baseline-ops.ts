@@ -3,8 +3,8 @@
  * declares them. Their mathematics stands with the C++ in `cpp/ops/`, `cpp/attention/` and `cpp/wkv4/`. No body looks into an
  * array: `cuda` runs them too, with addresses.
  */
-import type { NativeBackend } from "../backend/native-backend.js";
-import { sizeOf, type Inputs, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { type Inputs, type KernelMemory, type NativeBodies, type NativeBody } from "./native-kernel.js";
+import { sizeOf } from "./shapes.js";
 
 /** Rows of a tensor's last axis, and its length. */
 function rowsAndWidth(x: { readonly shape: readonly number[] }): readonly [rows: number, width: number] {
@@ -13,7 +13,7 @@ function rowsAndWidth(x: { readonly shape: readonly number[] }): readonly [rows:
 }
 
 /** An activation of rows with a scale, and its gradient. */
-function activation(name: "l2Gelu" | "geluL2", kernelName: string): NativeBodies {
+function activation(name: "l2Gelu" | "geluL2", kernelName: string): NativeBodies<KernelMemory> {
   return {
     [kernelName](binding, backend, { x }, { scale }) {
       const y = backend.makeFloats(x!.shape);
@@ -29,7 +29,7 @@ function activation(name: "l2Gelu" | "geluL2", kernelName: string): NativeBodies
   };
 }
 
-const normalisation: NativeBodies = {
+const normalisation: NativeBodies<KernelMemory> = {
   RmsNorm(binding, backend, { x, weight }, { epsilon }) {
     const y = backend.makeFloats(x!.shape);
     binding.rmsNorm(...rowsAndWidth(x!), epsilon as number, backend.floats(x!), backend.floats(weight!), y.floats);
@@ -45,7 +45,7 @@ const normalisation: NativeBodies = {
   },
 };
 
-const elements: NativeBodies = {
+const elements: NativeBodies<KernelMemory> = {
   Rotary(binding, backend, { x, cosines, sines }, { direction }) {
     const [batch, time, heads, size] = x!.shape as [number, number, number, number];
     const y = backend.makeFloats(x!.shape);
@@ -78,11 +78,11 @@ const elements: NativeBodies = {
 const wkv4Names = ["w", "u", "k", "v", "numerator", "denominator", "exponent"] as const;
 type Wkv4Operands = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
 
-function wkv4Operands(backend: NativeBackend, inputs: Inputs): Wkv4Operands {
+function wkv4Operands(backend: KernelMemory, inputs: Inputs): Wkv4Operands {
   return wkv4Names.map((name) => backend.floats(inputs[name]!)) as Wkv4Operands;
 }
 
-const averages: NativeBodies = {
+const averages: NativeBodies<KernelMemory> = {
   Wkv4(binding, backend, inputs) {
     const shape = inputs["k"]!.shape as [number, number, number];
     const made = ["k", "numerator", "denominator", "exponent"].map((name) => backend.makeFloats(inputs[name]!.shape));
@@ -108,7 +108,7 @@ function attentionSizes({ q, k }: Inputs): readonly [number, number, number, num
   return [batch, time, k!.shape[1]!, heads, size];
 }
 
-const causalAttention: NativeBody = (binding, backend, inputs) => {
+const causalAttention: NativeBody<KernelMemory> = (binding, backend, inputs) => {
   const sizes = attentionSizes(inputs);
   const [batch, time, , heads] = sizes;
   const y = backend.makeFloats(inputs["q"]!.shape);
@@ -118,7 +118,7 @@ const causalAttention: NativeBody = (binding, backend, inputs) => {
   return [y.info, logSums.info];
 };
 
-const causalAttentionGrad: NativeBody = (binding, backend, inputs) => {
+const causalAttentionGrad: NativeBody<KernelMemory> = (binding, backend, inputs) => {
   const made = ["q", "k", "v"].map((name) => backend.makeFloats(inputs[name]!.shape));
   const [dq, dk, dv] = made.map(({ floats }) => floats) as [Float32Array, Float32Array, Float32Array];
   const [q, k, v, y, logSums, dy] = ["q", "k", "v", "y", "logSums", "dy"].map((name) =>
@@ -129,7 +129,7 @@ const causalAttentionGrad: NativeBody = (binding, backend, inputs) => {
   return made.map(({ info }) => info);
 };
 
-export const baselineKernels: NativeBodies = {
+export const baselineKernels: NativeBodies<KernelMemory> = {
   ...normalisation,
   ...elements,
   ...activation("l2Gelu", "L2Gelu"),

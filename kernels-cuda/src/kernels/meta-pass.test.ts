@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { MetaPassShape, NativeBinding } from "../addon/binding.js";
+import type { NativeBinding } from "../addon/binding.js";
 import {
   metaGradientNames,
   metaOperandNames,
@@ -8,10 +8,11 @@ import {
   metaReferenceForward,
   randomMetaCase,
   type MetaPassCase,
+  type MetaPassShape,
 } from "../testing/meta-pass-reference.js";
 import { native, needsNative } from "../testing/native.js";
 import { randomNumbers } from "../testing/wkv7-reference.js";
-import { checkpointLength, poisoned, relativeError } from "../testing/wkv7-runs.js";
+import { checkpointLength, poisoned, relativeError, sizesOf } from "../testing/wkv7-runs.js";
 
 const decays = { strong: [0.545, 0.546], none: [0.9999, 1], model: [0.545, 0.999] } as const;
 
@@ -31,12 +32,43 @@ function tolerance({ time, headSize }: MetaPassShape): number {
 
 const narrow = (values: Float64Array): Float32Array => Float32Array.from(values);
 
-function inputsOf(c: MetaPassCase): Record<keyof MetaPassCase, Float32Array> {
-  return Object.fromEntries(Object.entries(c).map(([name, values]) => [name, narrow(values)])) as Record<
-    keyof MetaPassCase,
-    Float32Array
-  >;
+function inputsOf(c: MetaPassCase): Inputs {
+  return Object.fromEntries(Object.entries(c).map(([name, values]) => [name, narrow(values)])) as Inputs;
 }
+
+type Inputs = Record<keyof MetaPassCase, Float32Array>;
+type Kept = Record<"u" | "o" | "wkvCheckpoints" | "metaCheckpoints", Float32Array>;
+type Outputs = Record<"added" | "metaAfter", Float32Array> & Kept;
+
+const sharedOf = ({ r, w, k, v, a, b, x, q, readGain, memoryGain }: Inputs) =>
+  [r, w, k, v, a, b, x, q, readGain, memoryGain] as const;
+
+/** The call with arrays by name; what is kept is left out without an interval. */
+function callForward(binding: NativeBinding, shape: MetaPassShape, inputs: Inputs, outputs: Outputs): void {
+  const { added, metaAfter, u, o, wkvCheckpoints, metaCheckpoints } = outputs;
+  const without = shape.checkpointInterval === 0;
+  const kept = (without ? [null, null, null, null] : [u, o, wkvCheckpoints, metaCheckpoints]) as Four;
+  const given = [...sharedOf(inputs), inputs.wkv, inputs.meta] as const;
+  binding.metaPass(...sizesOf(shape), shape.epsilon, ...given, added, metaAfter, ...kept);
+}
+
+/** The call with arrays by name. */
+function callBackward(
+  binding: NativeBinding,
+  shape: MetaPassShape,
+  inputs: Inputs & Kept,
+  g: Record<(typeof metaGradientNames)[number], Float32Array>,
+): void {
+  const { u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter } = inputs;
+  const given = [...sharedOf(inputs), u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter] as const;
+  const gradients = metaGradientNames.map((name) => g[name]) as Twelve;
+  binding.metaPassGrad(...sizesOf(shape), shape.epsilon, ...given, ...gradients);
+}
+
+type OrNone = Float32Array | null;
+type Four = [OrNone, OrNone, OrNone, OrNone];
+type Three = [Float32Array, Float32Array, Float32Array];
+type Twelve = [...Three, ...Three, ...Three, ...Three];
 
 function run(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase) {
   const inputs = inputsOf(c);
@@ -49,11 +81,11 @@ function run(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase) {
     wkvCheckpoints: checkpoints(),
     metaCheckpoints: checkpoints(),
   };
-  binding.metaPassForward(shape, inputs, outputs);
+  callForward(binding, shape, inputs, outputs);
   const gradients = Object.fromEntries(
     metaGradientNames.map((name, i) => [name, poisoned(c[metaOperandNames[i]!].length)]),
   ) as Record<(typeof metaGradientNames)[number], Float32Array>;
-  if (shape.checkpointInterval > 0) binding.metaPassBackward(shape, { ...inputs, ...outputs }, gradients);
+  if (shape.checkpointInterval > 0) callBackward(binding, shape, { ...inputs, ...outputs }, gradients);
   return { outputs, gradients };
 }
 
@@ -155,12 +187,21 @@ test("the Meta-State pass without checkpoints gives the same bits; so does every
 test("an array of a wrong length is refused by name before anything is written", needsNative, () => {
   const shape = shapeOf(1, 2, 2, 4);
   const inputs = inputsOf(randomMetaCase(shape, 1, decays.model));
-  const outputs = { added: poisoned(16), metaAfter: poisoned(32) };
+  const outputs = { added: poisoned(16), metaAfter: poisoned(32) } as Outputs;
   const inference = { ...shape, checkpointInterval: 0 };
   assert.throws(
-    () => native().metaPassForward(inference, { ...inputs, readGain: new Float32Array(4) }, outputs),
+    () => callForward(native(), inference, { ...inputs, readGain: new Float32Array(4) }, outputs),
     /readGain has 4 values; the shape given wants 8/,
   );
-  assert.throws(() => native().metaPassForward(shape, inputs, outputs), /u is missing: give a Float32Array/);
+  assert.throws(() => callForward(native(), shape, inputs, outputs), /u is missing: give a Float32Array/);
+  assert.throws(
+    () => callForward(native(), shape, inputs, { ...outputs, u: null } as unknown as Outputs),
+    /u must be a Float32Array/,
+  );
+  const given = [...sharedOf(inputs), inputs.wkv, inputs.meta, outputs.added, outputs.metaAfter] as const;
+  assert.throws(
+    () => native().metaPass(...sizesOf(inference), 1e-5, ...given, new Float32Array(16), null, null, null),
+    /u has 16 values; the shape given wants 0/,
+  );
   assert.ok(outputs.added.every(Number.isNaN));
 });

@@ -1,94 +1,74 @@
 /**
- * The tfjs kernels `MetaPass` and `MetaPassGrad` on the native addon: S and M side by side under one transition, S read and
- * the read normalised, M written with it and read. The equations stand in `cpp/meta/meta_kernels.h`.
+ * The tfjs kernels `MetaPass` and `MetaPassGrad`: S and M side by side under one transition, S read and the read normalised, M
+ * written with it and read. The equations stand in `cpp/meta/meta_kernels.h` and `cuda/meta/meta_pass.h`; where these bodies run
+ * is told in `wkv7.ts`.
  */
-import type { KernelConfig, NamedAttrMap, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs-core";
-import type { MetaPassGradInputs, MetaPassInputs, MetaPassShape, NativeBinding } from "../addon/binding.js";
-import { tensorMemory } from "../tensor-memory.js";
-import { checkpointsShape, shapeOf } from "./wkv7.js";
-
-/** Every kernel of this file for one tfjs backend. */
-export function metaPassKernels(backendName: string, binding: NativeBinding): KernelConfig[] {
-  return [
-    {
-      kernelName: "MetaPass",
-      backendName,
-      kernelFunc: ({ inputs, attrs, backend }) => forward(binding, backendName, backend, inputs, attrs),
-    },
-    {
-      kernelName: "MetaPassGrad",
-      backendName,
-      kernelFunc: ({ inputs, attrs, backend }) => backward(binding, backendName, backend, inputs, attrs),
-    },
-  ];
-}
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { KernelMemory, NativeBodies } from "./native-kernel.js";
+import { checkpointsShape, recurrenceSizes } from "./wkv7.js";
 
 type Infos<Names extends string> = Record<Names, TensorInfo>;
+type Shared = "r" | "w" | "k" | "v" | "a" | "b" | "x" | "q" | "readGain" | "memoryGain";
 
-/**
- * inputs r, w, k, v, a, b, x, q `[B, T, H, N]`, readGain, memoryGain `[H·N]`, wkv, meta `[B, H, N, N]`; attributes epsilon and
- * checkpointInterval; outputs added, metaAfter, and with an interval above 0 u, o, wkvCheckpoints, metaCheckpoints.
- */
-function forward(
-  binding: NativeBinding,
-  backendName: string,
-  backend: unknown,
-  inputs: NamedTensorInfoMap,
-  attrs: NamedAttrMap | undefined,
-): TensorInfo[] {
-  const memory = tensorMemory(backendName, backend);
-  const given = inputs as Infos<keyof MetaPassInputs>;
-  const shape = metaShape("MetaPass", given.r, attrs);
-  const added = memory.make(given.r.shape);
-  const metaAfter = memory.make(given.meta.shape);
-  if (shape.checkpointInterval === 0) {
-    binding.metaPassForward(shape, memory.views(given), memory.views({ added, metaAfter }));
-    return [added, metaAfter];
-  }
-  const [u, o] = [memory.make(given.r.shape), memory.make(given.r.shape)];
-  const [wkvCheckpoints, metaCheckpoints] = [
-    memory.make(checkpointsShape(shape)),
-    memory.make(checkpointsShape(shape)),
-  ];
-  const outputs = { added, metaAfter, u, o, wkvCheckpoints, metaCheckpoints };
-  binding.metaPassForward(shape, memory.views(given), memory.views(outputs));
-  return Object.values(outputs);
+/** The values of the operands that both ways have, in the addon's order. */
+function sharedOperands(memory: KernelMemory, inputs: Infos<Shared>) {
+  const of = (name: Shared): Float32Array => memory.floats(inputs[name]);
+  return [
+    ...([of("r"), of("w"), of("k"), of("v"), of("a"), of("b"), of("x"), of("q")] as const),
+    ...([of("readGain"), of("memoryGain")] as const),
+  ] as const;
 }
 
-/**
- * inputs those of `MetaPass` but for the states, its outputs u, o, wkvCheckpoints, metaCheckpoints, and dAdded, dMetaAfter; the
- * same attributes; outputs dr, dw, dk, dv, da, db, dx, dq, dReadGain, dMemoryGain, dWkv, dMeta.
- */
-function backward(
-  binding: NativeBinding,
-  backendName: string,
-  backend: unknown,
-  inputs: NamedTensorInfoMap,
-  attrs: NamedAttrMap | undefined,
-): TensorInfo[] {
-  const memory = tensorMemory(backendName, backend);
-  const given = inputs as Infos<keyof MetaPassGradInputs>;
-  const shape = metaShape("MetaPassGrad", given.r, attrs);
-  const make = (like: TensorInfo): TensorInfo => memory.make(like.shape);
-  const gradients = {
-    dr: make(given.r),
-    dw: make(given.w),
-    dk: make(given.k),
-    dv: make(given.v),
-    da: make(given.a),
-    db: make(given.b),
-    dx: make(given.x),
-    dq: make(given.q),
-    dReadGain: make(given.readGain),
-    dMemoryGain: make(given.memoryGain),
-    dWkv: make(given.dMetaAfter),
-    dMeta: make(given.dMetaAfter),
-  };
-  binding.metaPassBackward(shape, memory.views(given), memory.views(gradients));
-  return Object.values(gradients);
-}
+export const metaPassKernels: NativeBodies<KernelMemory> = {
+  /**
+   * inputs r, w, k, v, a, b, x, q `[B, T, H, N]`, readGain, memoryGain `[H·N]`, wkv, meta `[B, H, N, N]`; attributes epsilon and
+   * checkpointInterval; outputs added, metaAfter, and with an interval above 0 u, o, wkvCheckpoints, metaCheckpoints.
+   */
+  MetaPass(binding, memory, given, attributes) {
+    const inputs = given as Infos<Shared | "wkv" | "meta">;
+    const sizes = recurrenceSizes("MetaPass", inputs.r, attributes);
+    const { epsilon } = attributes as { epsilon: number };
+    const make = (shape: readonly number[]): TensorInfo => memory.makeFloats(shape).info;
+    const [added, metaAfter] = [make(inputs.r.shape), make(inputs.meta.shape)];
+    const { shape } = inputs.r;
+    const checkpoints = checkpointsShape(sizes);
+    const kept = sizes[4] > 0 ? [make(shape), make(shape), make(checkpoints), make(checkpoints)] : [];
+    const [u, o, wkvCheckpoints, metaCheckpoints] = kept;
+    const of = (tensor: TensorInfo): Float32Array => memory.floats(tensor);
+    const ofKept = (tensor: TensorInfo | undefined): Float32Array | null => (tensor ? of(tensor) : null);
+    binding.metaPass(
+      ...sizes,
+      epsilon,
+      ...sharedOperands(memory, inputs),
+      ...([of(inputs.wkv), of(inputs.meta), of(added), of(metaAfter)] as const),
+      ...([ofKept(u), ofKept(o), ofKept(wkvCheckpoints), ofKept(metaCheckpoints)] as const),
+    );
+    return [added, metaAfter, ...kept];
+  },
 
-function metaShape(kernel: string, r: TensorInfo, attrs: NamedAttrMap | undefined): MetaPassShape {
-  const { epsilon } = (attrs ?? {}) as { epsilon: number };
-  return { ...shapeOf(kernel, r, attrs), epsilon };
-}
+  /**
+   * inputs those of `MetaPass` but for the states, its outputs u, o, wkvCheckpoints, metaCheckpoints, and dAdded, dMetaAfter; the
+   * same attributes; outputs dr, dw, dk, dv, da, db, dx, dq, dReadGain, dMemoryGain, dWkv, dMeta.
+   */
+  MetaPassGrad(binding, memory, given, attributes) {
+    const inputs = given as Infos<Shared | "u" | "o" | "wkvCheckpoints" | "metaCheckpoints" | "dAdded" | "dMetaAfter">;
+    const sizes = recurrenceSizes("MetaPassGrad", inputs.r, attributes);
+    const { epsilon } = attributes as { epsilon: number };
+    const { u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter } = inputs;
+    const make = (like: TensorInfo): TensorInfo => memory.makeFloats(like.shape).info;
+    const step = (): TensorInfo => make(inputs.r);
+    const [dr, dw, dk, dv, da, db, dx, dq] = [step(), step(), step(), step(), step(), step(), step(), step()];
+    const [dReadGain, dMemoryGain] = [make(inputs.readGain), make(inputs.memoryGain)];
+    const [dWkv, dMeta] = [make(dMetaAfter), make(dMetaAfter)];
+    const of = (tensor: TensorInfo): Float32Array => memory.floats(tensor);
+    binding.metaPassGrad(
+      ...sizes,
+      epsilon,
+      ...sharedOperands(memory, inputs),
+      ...([of(u), of(o), of(wkvCheckpoints), of(metaCheckpoints), of(dAdded), of(dMetaAfter)] as const),
+      ...([of(dr), of(dw), of(dk), of(dv), of(da), of(db), of(dx), of(dq)] as const),
+      ...([of(dReadGain), of(dMemoryGain), of(dWkv), of(dMeta)] as const),
+    );
+    return [dr, dw, dk, dv, da, db, dx, dq, dReadGain, dMemoryGain, dWkv, dMeta];
+  },
+};

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { NativeBinding, Wkv7Shape } from "../addon/binding.js";
+import type { NativeBinding } from "../addon/binding.js";
 import { native, needsNative } from "../testing/native.js";
 import {
   gradientNames,
@@ -10,6 +10,7 @@ import {
   referenceForward,
   stepNames,
   type Wkv7Case,
+  type Wkv7Shape,
 } from "../testing/wkv7-reference.js";
 import { nativeBackward, nativeForward, relativeError } from "../testing/wkv7-runs.js";
 

@@ -5,8 +5,14 @@
  *     u_t = S_t q_t        m_t = x_t + readGain GN(u_t), written to M        o_t = M_t r_t
  *     added_t = readGain GN(u_t) + memoryGain GN(o_t)
  */
-import type { MetaPassShape } from "../addon/binding.js";
-import { randomCase, randomNumbers, referenceBackward, referenceForward, type Wkv7Case } from "./wkv7-reference.js";
+import {
+  randomCase,
+  randomNumbers,
+  referenceBackward,
+  referenceForward,
+  type Wkv7Case,
+  type Wkv7Shape,
+} from "./wkv7-reference.js";
 
 export const metaStepNames = ["r", "w", "k", "v", "a", "b", "x", "q"] as const;
 export const metaOperandNames = [...metaStepNames, "readGain", "memoryGain", "wkv", "meta"] as const;
@@ -14,6 +20,11 @@ export const metaGradientNames = [
   ...(["dr", "dw", "dk", "dv", "da", "db", "dx", "dq"] as const),
   ...(["dReadGain", "dMemoryGain", "dWkv", "dMeta"] as const),
 ] as const;
+
+/** Sizes of a call, and what is added to its variances. */
+export interface MetaPassShape extends Wkv7Shape {
+  epsilon: number;
+}
 
 /** Operands of the pass and adjoints of its results, float64; gains `[H, N]`. */
 export type MetaPassCase = Record<(typeof metaOperandNames)[number] | "dAdded" | "dMetaAfter", Float64Array>;

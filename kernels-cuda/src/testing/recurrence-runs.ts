@@ -4,10 +4,9 @@
  */
 import type { CudaBinding } from "../cuda/addon/binding.js";
 import type { RecurrenceForm } from "../cuda/addon/recurrence-binding.js";
-import type { MetaPassShape, Wkv7Shape } from "../addon/binding.js";
-import { metaGradientNames, metaOperandNames, type MetaPassCase } from "./meta-pass-reference.js";
-import { gradientNames, stepNames, type Wkv7Case } from "./wkv7-reference.js";
-import { checkpointLength } from "./wkv7-runs.js";
+import { metaGradientNames, metaOperandNames, type MetaPassCase, type MetaPassShape } from "./meta-pass-reference.js";
+import { gradientNames, stepNames, type Wkv7Case, type Wkv7Shape } from "./wkv7-reference.js";
+import { checkpointLength, sizesOf } from "./wkv7-runs.js";
 
 /** Tensors on the GPU until {@link DeviceTensors.end}. */
 class DeviceTensors {
@@ -51,9 +50,6 @@ function withTensors<T>(addon: CudaBinding, body: (tensors: DeviceTensors) => T)
   }
 }
 
-const sizesOf = ({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape) =>
-  [batch, time, heads, headSize, checkpointInterval] as const;
-
 /** y, finalState and checkpoints (empty without an interval). */
 export function cudaForward(addon: CudaBinding, shape: Wkv7Shape, c: Wkv7Case, form: RecurrenceForm) {
   return withTensors(addon, (tensors) => {
@@ -62,7 +58,7 @@ export function cudaForward(addon: CudaBinding, shape: Wkv7Shape, c: Wkv7Case, f
     const [y, finalState] = [tensors.make(c.r.length), tensors.make(c.state.length)];
     const checkpoints = kept > 0 ? tensors.make(kept) : null;
     const state = tensors.of(c.state);
-    addon.wkv7(...sizesOf(shape), form, r, w, k, v, a, b, state, y, finalState, checkpoints);
+    addon.wkv7(...sizesOf(shape), r, w, k, v, a, b, state, y, finalState, checkpoints, form);
     return {
       y: tensors.read(y, c.r.length),
       finalState: tensors.read(finalState, c.state.length),
@@ -88,7 +84,7 @@ export function cudaBackward(
     const lengths = gradientNames.map((name) => (name === "dState" ? c.state.length : c.r.length));
     const gradients = lengths.map((length) => tensors.make(length)) as Seven;
     const [kept, dy, dFinalState] = [tensors.of(checkpoints), tensors.of(c.dy), tensors.of(c.dFinalState)];
-    addon.wkv7Grad(...sizesOf(shape), form, r, w, k, v, a, b, kept, dy, dFinalState, ...gradients);
+    addon.wkv7Grad(...sizesOf(shape), r, w, k, v, a, b, kept, dy, dFinalState, ...gradients, form);
     return byName(gradientNames, (i) => tensors.read(gradients[i]!, lengths[i]!));
   });
 }

@@ -3,10 +3,18 @@
  *
  *     S_t = S_{t-1} diag(w_t) + sa_t b_t^T + v_t k_t^T,   sa_t = S_{t-1} a_t,   y_t = S_t r_t
  */
-import type { Wkv7Shape } from "../addon/binding.js";
 
 export const stepNames = ["r", "w", "k", "v", "a", "b"] as const;
 export const gradientNames = ["dr", "dw", "dk", "dv", "da", "db", "dState"] as const;
+
+/** Sizes of a call: B, T, H, N, each at least 1; an interval of 0 for no checkpoints. */
+export interface Wkv7Shape {
+  batch: number;
+  time: number;
+  heads: number;
+  headSize: number;
+  checkpointInterval: number;
+}
 
 /** Operands of the recurrence and adjoints of its results, float64. */
 export type Wkv7Case = Record<(typeof stepNames)[number] | "state" | "dy" | "dFinalState", Float64Array>;

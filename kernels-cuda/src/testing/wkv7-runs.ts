@@ -1,15 +1,20 @@
 /**
  * For tests: runs the addon on float64 cases, with outputs that hold NaN before, and compares with the reference.
  */
-import type { NativeBinding, Wkv7GradInputs, Wkv7Inputs, Wkv7Shape } from "../addon/binding.js";
-import type { Wkv7Case } from "./wkv7-reference.js";
+import type { NativeBinding } from "../addon/binding.js";
+import type { RecurrenceSizes } from "../addon/recurrence-calls.js";
+import { gradientNames, stepNames, type Wkv7Case, type Wkv7Shape } from "./wkv7-reference.js";
+
+type Arrays<Name extends string> = Record<Name, Float32Array>;
+type Steps = (typeof stepNames)[number];
+type Gradients = Arrays<(typeof gradientNames)[number]>;
 
 /** Floats that are all NaN: a kernel that leaves one unwritten is seen. */
 export const poisoned = (length: number) => new Float32Array(length).fill(NaN);
 
 const narrow = (values: Float64Array) => Float32Array.from(values);
 
-export function forwardInputs(c: Wkv7Case): Wkv7Inputs {
+export function forwardInputs(c: Wkv7Case): Arrays<Steps | "state"> {
   return {
     r: narrow(c.r),
     w: narrow(c.w),
@@ -21,7 +26,10 @@ export function forwardInputs(c: Wkv7Case): Wkv7Inputs {
   };
 }
 
-export function backwardInputs(c: Wkv7Case, checkpoints: Float32Array): Wkv7GradInputs {
+export function backwardInputs(
+  c: Wkv7Case,
+  checkpoints: Float32Array,
+): Arrays<Steps | "checkpoints" | "dy" | "dFinalState"> {
   const { state: _, ...inputs } = forwardInputs(c);
   return { ...inputs, checkpoints, dy: narrow(c.dy), dFinalState: narrow(c.dFinalState) };
 }
@@ -30,13 +38,40 @@ export function checkpointLength({ batch, time, heads, headSize, checkpointInter
   return checkpointInterval > 0 ? batch * heads * Math.ceil(time / checkpointInterval) * headSize ** 2 : 0;
 }
 
+/** As a call has them. */
+export function sizesOf({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape): RecurrenceSizes {
+  return [batch, time, heads, headSize, checkpointInterval];
+}
+
+/** The call with arrays by name. */
+export function callForward(
+  binding: NativeBinding,
+  shape: Wkv7Shape,
+  { r, w, k, v, a, b, state }: Arrays<Steps | "state">,
+  { y, finalState, checkpoints }: Arrays<"y" | "finalState" | "checkpoints">,
+): void {
+  const kept = shape.checkpointInterval === 0 ? null : checkpoints;
+  binding.wkv7(...sizesOf(shape), r, w, k, v, a, b, state, y, finalState, kept);
+}
+
+/** The call with arrays by name. */
+export function callBackward(
+  binding: NativeBinding,
+  shape: Wkv7Shape,
+  { r, w, k, v, a, b, checkpoints, dy, dFinalState }: Arrays<Steps | "checkpoints" | "dy" | "dFinalState">,
+  { dr, dw, dk, dv, da, db, dState }: Gradients,
+): void {
+  const given = [r, w, k, v, a, b, checkpoints, dy, dFinalState] as const;
+  binding.wkv7Grad(...sizesOf(shape), ...given, dr, dw, dk, dv, da, db, dState);
+}
+
 export function nativeForward(binding: NativeBinding, shape: Wkv7Shape, c: Wkv7Case) {
   const outputs = {
     y: poisoned(c.r.length),
     finalState: poisoned(c.state.length),
     checkpoints: poisoned(checkpointLength(shape)),
   };
-  binding.wkv7Forward(shape, forwardInputs(c), outputs);
+  callForward(binding, shape, forwardInputs(c), outputs);
   return outputs;
 }
 
@@ -51,7 +86,7 @@ export function nativeBackward(binding: NativeBinding, shape: Wkv7Shape, c: Wkv7
     db: of(c.b),
     dState: of(c.state),
   };
-  binding.wkv7Backward(shape, backwardInputs(c, checkpoints), gradients);
+  callBackward(binding, shape, backwardInputs(c, checkpoints), gradients);
   return gradients;
 }
 

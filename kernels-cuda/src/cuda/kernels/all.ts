@@ -5,16 +5,12 @@ import { binaryKernels } from "./binary.js";
 import { indexingKernels } from "./indexing.js";
 import { libraryKernels } from "./library-ops.js";
 import { matMulKernels } from "./matmul.js";
-import { metaPassKernels } from "./meta-pass.js";
 import { reductionKernels } from "./reductions.js";
 import { unaryKernels } from "./unary.js";
 import { viewKernels } from "./views.js";
-import { wkv7Kernels } from "./wkv7.js";
 
 export const cudaKernels: CudaBodies = {
   ...viewKernels,
-  ...wkv7Kernels,
-  ...metaPassKernels,
   ...libraryKernels,
   ...unaryKernels,
   ...binaryKernels,

@@ -4,9 +4,11 @@
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../../addon/binding.js";
-import type { NativeBackend } from "../../backend/native-backend.js";
 import { baselineKernels } from "../../kernels/baseline-ops.js";
 import { libraryKernels as forMetaState } from "../../kernels/library-ops.js";
+import { metaPassKernels } from "../../kernels/meta-pass.js";
+import type { Inputs, KernelMemory, NativeBodies } from "../../kernels/native-kernel.js";
+import { wkv7Kernels } from "../../kernels/wkv7.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
@@ -36,14 +38,24 @@ function memoryOf(backend: CudaBackend): AddressMemory {
   return memory;
 }
 
-const sharedKernels: CudaBodies = Object.fromEntries(
-  Object.entries({ ...forMetaState, ...baselineKernels }).map(([name, body]): [string, CudaBody] => [
-    name,
-    (binding, backend, inputs, attributes) =>
-      // Types say arrays; the bodies only hand them over, and both addons check what they get.
-      body(binding as unknown as NativeBinding, memoryOf(backend) as unknown as NativeBackend, inputs, attributes),
-  ]),
-);
+/** The CPU's bodies, for the cases that the GPU has code for. */
+function shared(bodies: NativeBodies<KernelMemory>, isForGpu: (inputs: Inputs) => boolean = () => true): CudaBodies {
+  return Object.fromEntries(
+    Object.entries(bodies).map(([name, body]): [string, CudaBody] => [
+      name,
+      (binding, backend, inputs, attributes) =>
+        isForGpu(inputs)
+          ? // Types say arrays; the bodies only hand them over, and both addons check what they get.
+            body(binding as unknown as NativeBinding, memoryOf(backend) as unknown as KernelMemory, inputs, attributes)
+          : undefined,
+    ]),
+  );
+}
+
+/** Whether the recurrences have a kernel for r's heads; a shape that is none is told by the body. */
+function hasRecurrence({ r }: Inputs): boolean {
+  return r?.shape.length !== 4 || [16, 32, 64, 128].includes(r.shape[3]!);
+}
 
 /** The library's optional kernel of a whole step; its inputs and attributes stand with the library's `adamWAllName`. */
 const AdamWAll: CudaBody = (binding, backend, inputs, attributes) => {
@@ -91,4 +103,8 @@ function successor(backend: CudaBackend, tensor: TensorInfo): TensorInfo {
     : backend.makeFloats(tensor.shape).info;
 }
 
-export const libraryKernels: CudaBodies = { ...sharedKernels, AdamWAll };
+export const libraryKernels: CudaBodies = {
+  ...shared({ ...forMetaState, ...baselineKernels }),
+  ...shared({ ...wkv7Kernels, ...metaPassKernels }, hasRecurrence),
+  AdamWAll,
+};

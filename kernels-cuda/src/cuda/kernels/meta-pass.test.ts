@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { MetaPassShape } from "../../addon/binding.js";
 import { cuda, needsCuda } from "../../testing/cuda.js";
 import {
   metaGradientNames,
@@ -9,6 +8,7 @@ import {
   metaReferenceForward,
   randomMetaCase,
   type MetaPassCase,
+  type MetaPassShape,
 } from "../../testing/meta-pass-reference.js";
 import { cudaMetaBackward, cudaMetaForward, metaOutputNames } from "../../testing/recurrence-runs.js";
 import { relativeError } from "../../testing/wkv7-runs.js";

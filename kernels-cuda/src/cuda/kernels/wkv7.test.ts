@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Wkv7Shape } from "../../addon/binding.js";
 import { cuda, needsCuda, useCuda } from "../../testing/cuda.js";
 import { cudaBackward, cudaForward } from "../../testing/recurrence-runs.js";
 import {
@@ -11,6 +10,7 @@ import {
   referenceForward,
   stepNames,
   type Wkv7Case,
+  type Wkv7Shape,
 } from "../../testing/wkv7-reference.js";
 import { relativeError } from "../../testing/wkv7-runs.js";
 

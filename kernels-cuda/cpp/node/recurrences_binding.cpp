@@ -1,0 +1,101 @@
+// The recurrence of RWKV-7 and the Meta-State pass for JavaScript.
+
+#include "meta/meta_pass.h"
+#include "node/bindings.h"
+#include "node/engine.h"
+#include "node/recurrence_operands.h"
+#include "wkv7/wkv7.h"
+
+namespace metastate {
+namespace {
+
+using RecurrenceCall = RecurrenceOperands<Call, Wkv7Shape>;
+
+/// wkv7(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, state, y, finalState, checkpoints)
+Napi::Value forward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 0);
+  Wkv7Inputs in;
+  call.readTransition(in);
+  in.state = call.states("state");
+  Wkv7Outputs out;
+  out.y = call.steps("y");
+  out.finalState = call.states("finalState");
+  out.checkpoints = call.checkpoints("checkpoints");
+  const Engine::InUse engine = Engine::instance().use();
+  wkv7Forward(engine.pool, engine.path, call.shape, in, out);
+  return info.Env().Undefined();
+}
+
+/// wkv7Grad(batch, time, heads, headSize, checkpointInterval, r, w, k, v, a, b, checkpoints, dy, dFinalState,
+///          dr, dw, dk, dv, da, db, dState)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 1);
+  Wkv7GradInputs in;
+  call.readTransition(in);
+  in.checkpoints = call.checkpoints("checkpoints");
+  in.dy = call.steps("dy");
+  in.dFinalState = call.states("dFinalState");
+  struct {
+    float *dr, *dw, *dk, *dv, *da, *db;
+  } out;
+  call.readTransitionGradients(out);
+  const Wkv7RowGradients rows{out.dv, call.states("dState")};
+  const Wkv7ColumnGradients columns{out.dr, out.dw, out.dk, out.da, out.db, call.shape.heads * call.shape.headSize};
+  const Engine::InUse engine = Engine::instance().use();
+  wkv7Backward(engine.pool, engine.path, call.shape, in, rows, columns);
+  return info.Env().Undefined();
+}
+
+/// metaPass(batch, time, heads, headSize, checkpointInterval, epsilon, r, w, k, v, a, b, x, q, readGain, memoryGain, wkv,
+///          meta, added, metaAfter, u, o, wkvCheckpoints, metaCheckpoints)
+Napi::Value metaForward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 0);
+  const MetaShape shape{call.shape, static_cast<float>(call.number("epsilon"))};
+  MetaInputs in;
+  call.readMetaOperands(in);
+  in.wkv = call.states("wkv");
+  in.meta = call.states("meta");
+  MetaOutputs out;
+  out.added = call.steps("added");
+  out.metaAfter = call.states("metaAfter");
+  out.u = call.keptSteps("u");
+  out.o = call.keptSteps("o");
+  out.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
+  out.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  const Engine::InUse engine = Engine::instance().use();
+  metaPassForward(engine.pool, engine.path, shape, in, out);
+  return info.Env().Undefined();
+}
+
+/// metaPassGrad(batch, time, heads, headSize, checkpointInterval, epsilon, r, w, k, v, a, b, x, q, readGain, memoryGain,
+///              u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter,
+///              dr, dw, dk, dv, da, db, dx, dq, dReadGain, dMemoryGain, dWkv, dMeta)
+Napi::Value metaBackward(const Napi::CallbackInfo& info) {
+  RecurrenceCall call(info, 1);
+  const MetaShape shape{call.shape, static_cast<float>(call.number("epsilon"))};
+  MetaInputs in{};
+  call.readMetaOperands(in);
+  MetaSaved saved;
+  saved.u = call.steps("u");
+  saved.o = call.steps("o");
+  saved.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
+  saved.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  saved.dAdded = call.steps("dAdded");
+  saved.dMetaAfter = call.states("dMetaAfter");
+  MetaGradients out;
+  call.readMetaGradients(out);
+  const Engine::InUse engine = Engine::instance().use();
+  metaPassBackward(engine.pool, engine.path, shape, in, saved, out);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void defineRecurrences(Napi::Object& exports) {
+  define<forward>(exports, "wkv7");
+  define<backward>(exports, "wkv7Grad");
+  define<metaForward>(exports, "metaPass");
+  define<metaBackward>(exports, "metaPassGrad");
+}
+
+}  // namespace metastate
