@@ -16,6 +16,7 @@ import {
   type Target,
 } from "./kernelspec.js";
 import { ConnectionFileError, readConnectionFile } from "./protocol/connection.js";
+import { writeAll } from "./write-all.js";
 
 interface PlaceFlags {
   readonly user?: boolean;
@@ -89,8 +90,9 @@ function knownPlaces(): Target[] {
   return places;
 }
 
+/** Not by `process.stderr`: where nobody reads any more that fails later, which would be told of by a further line. */
 function log(line: string): void {
-  console.error(`[metastate-kernel] ${line}`);
+  writeAll(process.stderr.fd, Buffer.from(`[metastate-kernel] ${line}\n`));
 }
 
 async function run(connectionFile: string, flags: { preload?: readonly string[] }): Promise<void> {

@@ -105,6 +105,20 @@ describe("a kernel", { timeout: 300_000 }, () => {
     });
   });
 
+  it("runs on when nobody reads its log any more", async () => {
+    const { argv } = bareKernel();
+    // The reader of its standard error has ended before the first line comes.
+    const spec = { argv: ["bash", "-c", 'exec "$@" 2> >(exit 0)', "bash", ...argv] };
+    await withKernel({ spec }, async (kernel) => {
+      for (let i = 0; i < 3; i++) {
+        // Each is a line in the log.
+        await kernel.connection.send("shell", "unheard_of_request", {});
+        assert.match(String((await kernel.execute(`process.exit(${i})`)).error?.evalue), /process\.exit/);
+      }
+      assert.equal(resultOf(await kernel.execute("1 + 1")), "2");
+    });
+  });
+
   it("shares its folder, and its history, with another", async () => {
     const cwd = newFolder("shared");
     const env = { XDG_DATA_HOME: newFolder("data") };
