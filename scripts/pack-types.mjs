@@ -2,8 +2,8 @@
 // @ts-check
 // Packs the declarations of TensorFlow.js into one file beside the preload module, where the kernel looks for them.
 //
-// TypeScript looks at every file of a program for each cell. tfjs-core brings five hundred; as one, a cell is checked in a
-// third of the time. The methods of tensors (`x.add(y)`), which tfjs-core declares in modules of their own, come with it.
+// TypeScript looks at every file of a program whenever it makes one. tfjs-core brings five hundred; as one, that takes a third
+// of the time. The methods of tensors (`x.add(y)`), which tfjs-core declares in modules of their own, come with it.
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

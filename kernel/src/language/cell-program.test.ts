@@ -69,6 +69,17 @@ test("a text that imports the same in the same way stays in the program", () => 
   assert.notEqual(programOf('import paths = require("node:path"); paths'), program);
 });
 
+test("the program that the next cell takes is made before that is asked for", () => {
+  assert.ok(language.compile('import * as late from "node:path"', "In [2]").ok);
+  const before = language.edit(";", (_service, _path, program) => program);
+  assert.ok(language.compile('import * as later from "node:fs"', "In [2]").ok);
+  language.prepare();
+  const prepared = programOf(";");
+  assert.notEqual(prepared, before);
+  assert.deepEqual(wrongWith("late.join('a'); later.absent"), [2339]);
+  assert.equal(programOf("late."), prepared);
+});
+
 test("what a global declaration of a cell says holds as long as its text", () => {
   assert.deepEqual(wrongWith("declare global { interface Number { halved: number } } (1).halved"), []);
   assert.deepEqual(wrongWith("(1).halved"), [2339]);

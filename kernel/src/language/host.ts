@@ -21,7 +21,7 @@ const TSLAB = fileURLToPath(new URL("../session/compat/tslab-display.d.ts", impo
 
 /**
  * Serves the virtual files of the cells, and files on disk from memory: the service asks for every file of the program
- * each time that a cell changes, and a program with a large library has a thousand.
+ * each time that it makes one, and a program with a large library has a thousand.
  */
 export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   #files: CellFiles;

@@ -313,6 +313,12 @@ export class Language {
     }
   }
 
+  /** Makes the program for the next text, should it take a new one: for when nobody waits. */
+  prepare(): void {
+    this.#heedConfig();
+    this.#open(";");
+  }
+
   /** The notebook's own files that a cell needs. What cells find without an import they find too. */
   #ownFiles(program: ts.Program, cell: ts.SourceFile): ts.SourceFile[] {
     const files = this.#own.needed(program, cell);

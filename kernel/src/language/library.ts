@@ -92,7 +92,7 @@ export function modificationTime(path: string): number | undefined {
 }
 
 /**
- * For each cell the service asks for all trees of the program anew. Those of declarations that are as they were are given
+ * For each program the service asks for all its trees anew. Those of declarations that are as they were are given
  * at once: TypeScript's own registry would find out much that it does not need first.
  */
 function createRegistry(jsDocParsingMode: ts.JSDocParsingMode): ts.DocumentRegistry {

@@ -1,6 +1,6 @@
 /**
  * The declarations of JavaScript, and those of Node, as one file each. They come as sixty files each, and TypeScript goes through
- * all files of a program for every cell, and joins what several of them declare globally: it takes half as long with two.
+ * all files of a program for every new one, and joins what several of them declare globally: it takes half as long with two.
  */
 import { dirname, join } from "node:path";
 import ts = require("typescript");

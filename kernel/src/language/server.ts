@@ -18,6 +18,9 @@ type Methods = {
   [M in keyof LanguageRequests]: (...args: LanguageRequests[M]["args"]) => LanguageRequests[M]["result"];
 };
 
+/** Questions after which cells see other names. */
+const DECLARING: ReadonlySet<LanguageRequest["method"]> = new Set(["compile", "declare", "reset", "lookAgain"]);
+
 /** Time without a question after which the documentation is read, in milliseconds. */
 const IDLE_MS = 1000;
 
@@ -34,9 +37,18 @@ export function serve(library: Library, prepared?: Language): void {
   }, IDLE_MS);
   const questions = new Socket({ fd: LANGUAGE_PIPE.questions, readable: true, writable: false });
   questions.on("data", (chunk: Buffer) => {
+    let declares = false;
     for (const line of reader.push(chunk)) {
-      const reply = answer(methods, JSON.parse(line) as LanguageRequest);
+      const request = JSON.parse(line) as LanguageRequest;
+      const reply = answer(methods, request);
       writeAll(LANGUAGE_PIPE.answers, Buffer.from(`${JSON.stringify(reply)}\n`));
+      declares ||= DECLARING.has(request.method);
+    }
+    // While the cell runs.
+    if (declares) {
+      setImmediate(() => {
+        methods.prepare();
+      });
     }
     documentation.refresh();
   });
@@ -52,7 +64,10 @@ function answer(methods: Methods, { id, method, args }: LanguageRequest): Langua
   }
 }
 
-function methodsWith(library: Library, prepared: Language | undefined): Methods & { readDocumentation(): void } {
+function methodsWith(
+  library: Library,
+  prepared: Language | undefined,
+): Methods & { readDocumentation(): void; prepare(): void } {
   let language: Language | undefined;
   let folder = "";
   const opened = (): Language => {
@@ -88,6 +103,13 @@ function methodsWith(library: Library, prepared: Language | undefined): Methods 
     },
     readDocumentation: () => {
       language?.readDocumentation();
+    },
+    prepare: () => {
+      try {
+        language?.prepare();
+      } catch {
+        // The next question comes to it too, and says so.
+      }
     },
   };
 }
