@@ -30,7 +30,8 @@ if (!existsSync(clientFile)) {
 }
 const { KernelClient } = await import(clientFile.href);
 
-const wanted = options.only?.split(",");
+// "ours, with the library" is one name.
+const wanted = options.only?.split(/,(?! )/);
 /** @type {Contender[]} */
 const contenders = [];
 for (const kernel of kernels()) {
