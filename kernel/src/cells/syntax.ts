@@ -2,6 +2,20 @@
 import type { CellTable } from "./table.js";
 
 export const syntax: CellTable = {
+  "the last expression of a cell with using is its value, and what was used is disposed of at the cell's end": [
+    {
+      code: "using res1 = { n: 1, [Symbol.dispose]() { console.log('disposed') } }; const own1 = 2; console.log('body'); [res1.n, own1]",
+      stdout: "body\ndisposed\n",
+      result: "[ 1, 2 ]",
+    },
+    {
+      code: "await using res2 = { async [Symbol.asyncDispose]() { console.log('async') } }; Promise.resolve(7)",
+      stdout: "async\n",
+      result: "7",
+    },
+    { code: "using res3 = { [Symbol.dispose]() {} }; const own3 = 5", result: null },
+    { code: "own3", result: "5" },
+  ],
   "getters and setters": [
     {
       code: "class Temp { #c = 0; get f() { return this.#c * 2 } set f(v) { this.#c = v / 2 } }\nconst temp = new Temp(); temp.f = 10; temp.f",

@@ -105,7 +105,21 @@ class CellTransform {
       ];
     }
     if (ts.isVariableStatement(statement)) return this.#variables(statement);
+    if (isLast && ts.isTryStatement(statement) && isMade(statement)) return [this.#withResult(this.#visit(statement))];
     return [this.#visit(statement)];
+  }
+
+  /** A cell with `using` is, to what disposes at its end, the block of a `try`: its last expression is in there. */
+  #withResult(statement: ts.TryStatement): ts.TryStatement {
+    const factory = this.#factory;
+    const { tryBlock, catchClause, finallyBlock } = statement;
+    const last = lastOfUser(tryBlock.statements);
+    // A declaration has become an assignment by now.
+    if (last === undefined || !ts.isExpressionStatement(last) || !ts.isExpressionStatement(ts.getOriginalNode(last)))
+      return statement;
+    const result = factory.updateExpressionStatement(last, this.#helper("result", [last.expression]));
+    const statements = tryBlock.statements.map((each) => (each === last ? result : each));
+    return factory.updateTryStatement(statement, factory.updateBlock(tryBlock, statements), catchClause, finallyBlock);
   }
 
   /** Top-level variables: `let`, unless a `var` repeats a name of this cell, which is then an assignment. */
@@ -267,6 +281,11 @@ function isDeno(node: ts.Identifier): boolean {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === original && parent.name.text === "jupyter";
   if (!ts.isVariableDeclaration(parent) || !ts.isObjectBindingPattern(parent.name)) return false;
   return parent.name.elements.some(({ name, propertyName = name }) => propertyName.getText() === "jupyter");
+}
+
+/** Whether TypeScript has made a statement, rather than the user written it. */
+function isMade(statement: ts.Statement): boolean {
+  return ts.getOriginalNode(statement).pos < 0;
 }
 
 function isStandIn(statement: ts.Statement): boolean {
