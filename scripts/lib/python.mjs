@@ -6,6 +6,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   realpathSync,
@@ -160,6 +161,7 @@ async function ownEnvironment(step) {
   if (!reusable) {
     const base = await findPython();
     step.report(`making .venv with ${base}`);
+    removeLink(venv);
     await run(base, ["-m", "venv", "--clear", venv], { tool: "python -m venv", step, log });
   }
   rmSync(stampFile, { force: true });
@@ -170,6 +172,15 @@ async function ownEnvironment(step) {
   shieldScripts();
   writeFileSync(stampFile, JSON.stringify(wanted));
   return environment;
+}
+
+/**
+ * Takes a link away, not what it points to: that is another checkout's environment, and `venv --clear` would empty it.
+ *
+ * @param {string} path
+ */
+export function removeLink(path) {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(path);
 }
 
 function stamp() {

@@ -1,10 +1,19 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { activePrefix, findPython, whatItLacks } from "./python.mjs";
+import { activePrefix, findPython, removeLink, whatItLacks } from "./python.mjs";
 
 /**
  * A program that answers as a Python would.
@@ -89,4 +98,15 @@ test("an active environment that belongs to somebody else is passed over", async
 
 test("an active environment that is gone is said to be", async () => {
   assert.deepEqual(await whatItLacks("/nowhere", false), ["a Python that runs (/nowhere/bin/python)"]);
+});
+
+test("a .venv that is a link to another environment is taken away, and that environment is left alone", (t) => {
+  const { prefix } = pretendPython(t, {});
+  const link = join(prefix, "link");
+  symlinkSync(join(prefix, "bin"), link);
+  removeLink(link);
+  assert.ok(!existsSync(link));
+  removeLink(join(prefix, "bin"));
+  removeLink(join(prefix, "nothing"));
+  assert.deepEqual(readdirSync(join(prefix, "bin")), ["python"]);
 });
