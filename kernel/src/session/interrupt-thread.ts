@@ -21,8 +21,8 @@ const GRACE_MS = 100;
  */
 const SIGNALS: readonly (readonly [at: number, NodeJS.Signals])[] = [
   [500, "SIGINT"],
-  [2500, "SIGTERM"],
-  [4000, "SIGKILL"],
+  [1500, "SIGTERM"],
+  [3000, "SIGKILL"],
 ];
 /** Time for what was heard to take effect: `finally` blocks may save something, but not for ever. */
 const EFFECT_MS = 3000;
