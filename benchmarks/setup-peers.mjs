@@ -88,7 +88,10 @@ function setUpPyTorch() {
   }
   const fromPyPI = options["with-cuda"] || process.platform !== "linux";
   const index = fromPyPI ? [] : ["--index-url", CPU_INDEX];
-  if (!fromPyPI && !ran(peerInterpreter, [...pip, "--dry-run", "--quiet", ...index, "--no-deps", PYTORCH])) {
+  if (
+    !fromPyPI &&
+    !ran(peerInterpreter, [...pip, "--dry-run", "--quiet", "--retries", "1", ...index, "--no-deps", PYTORCH])
+  ) {
     console.error(
       `PyTorch is left out: ${CPU_INDEX} does not give its build for CPUs (pip says above why). ` +
         "`npm run setup:peers -- --only pytorch --with-cuda` installs the build of PyPI: about 3 GB to download, 5 GB on disk. " +
