@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// `npm start`: sets everything up and opens JupyterLab on notebooks/. `npm start -- --help` tells the rest.
+// `npm start`: sets everything up and opens JupyterLab at notebooks/. `npm start -- --help` tells the rest.
 //
 // Only the version check is imported statically, so that an old Node.js reaches it and reads its advice, instead of
 // stopping at syntax it does not know.

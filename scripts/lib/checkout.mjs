@@ -19,8 +19,11 @@ export const logs = join(notes, "logs");
 /** The pinned Python packages. */
 export const requirements = join(root, "scripts", "requirements.txt");
 
-/** The folder JupyterLab opens on. */
+/** The folder JupyterLab opens at. */
 export const notebooks = join(root, "notebooks");
+
+/** What JupyterLab is configured with when `npm start` starts it: Markdown opens as a reader wants it. */
+export const jupyterConfig = join(root, "scripts", "jupyter");
 
 /**
  * A path a person typed, made absolute. npm moves to the root of the package before it runs a script and leaves the

@@ -1,8 +1,9 @@
 // @ts-check
-// JupyterLab, started on notebooks/, watched, and stopped cleanly.
+// JupyterLab, opened at notebooks/, watched, and stopped cleanly.
 
 import { spawn } from "node:child_process";
-import { notebooks } from "./checkout.mjs";
+import { delimiter, relative } from "node:path";
+import { jupyterConfig, notebooks, root } from "./checkout.mjs";
 import { Log } from "./command.mjs";
 import { jupyterSurroundings } from "./kernelspec.mjs";
 import { explain } from "./known-failures.mjs";
@@ -24,7 +25,9 @@ const WORTH_SHOWING = /^\[E /;
  */
 export async function openJupyterLab(progress, environment, { browser, port }) {
   const canShow = browser && hasDisplay(process.env);
-  const args = ["-m", "jupyterlab", `--ServerApp.root_dir=${notebooks}`];
+  // The root is the checkout, since tutorials link to docs/; what opens is the folder of the tutorials.
+  const opensAt = `/lab/tree/${relative(root, notebooks)}`;
+  const args = ["-m", "jupyterlab", `--ServerApp.root_dir=${root}`, `--LabApp.default_url=${opensAt}`];
   if (!canShow) args.push("--no-browser");
   // A port that was asked for is that port or nothing; otherwise the next free one will do.
   if (port !== undefined) args.push(`--port=${port}`, "--ServerApp.port_retries=0");
@@ -35,8 +38,8 @@ export async function openJupyterLab(progress, environment, { browser, port }) {
   log.append(`$ ${[environment.python, ...args].join(" ")}\n`);
   // In a process group of its own, so that Ctrl-C reaches it through us alone: once, and without its question.
   const child = spawn(environment.python, args, {
-    cwd: notebooks,
-    env: jupyterSurroundings(),
+    cwd: root,
+    env: withConfig(jupyterSurroundings()),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -104,6 +107,17 @@ export async function openJupyterLab(progress, environment, { browser, port }) {
     clearTimeout(force);
     for (const signal of signals) process.off(signal, stop);
   }
+}
+
+/**
+ * Surroundings in which JupyterLab has our defaults beside the user's own configuration; settings that the user has made stay.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+function withConfig(env) {
+  const folders = [env.JUPYTER_CONFIG_PATH, jupyterConfig].filter(Boolean);
+  return { ...env, JUPYTER_CONFIG_PATH: folders.join(delimiter) };
 }
 
 /**

@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "./failure.mjs";
 
-export const START_USAGE = `npm start                       sets everything up and opens JupyterLab on notebooks/
+export const START_USAGE = `npm start                       sets everything up and opens JupyterLab at notebooks/
 npm start -- --no-browser       prints JupyterLab's address instead of opening a browser
 npm start -- --port N           on port N (otherwise 8888, or the next one that is free)
 npm start -- --run NOTEBOOK     runs a notebook without a browser and writes its outputs into it

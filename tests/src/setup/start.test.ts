@@ -48,13 +48,18 @@ test(
       void ended.then(([code]) => reject(new Error(`it ended with status ${code}:\n${text}`)));
     });
     assert.equal(new URL(address).port, String(port));
-    const listing = await fetch(address.replace("/lab", "/api/contents"));
-    assert.equal(listing.status, 200);
-    const { content } = (await listing.json()) as { content: { name: string }[] };
-    assert.ok(
-      content.some(({ name }) => name === "01-first-light.ipynb"),
-      "it is opened on notebooks/",
-    );
+    assert.equal(new URL(address).pathname, "/lab/tree/notebooks", "it opens at the tutorials");
+    const asked = async (path: string): Promise<unknown> => {
+      const answer = await fetch(new URL(path + new URL(address).search, address));
+      assert.equal(answer.status, 200, path);
+      return answer.json();
+    };
+    // The guides that the tutorials link to are there too, and open as a reader wants them.
+    for (const file of ["notebooks/01-first-light.ipynb", "docs/model.md"]) await asked(`/api/contents/${file}`);
+    const { schema } = (await asked("/lab/api/settings/@jupyterlab/docmanager-extension:plugin")) as {
+      schema: { properties: { defaultViewers: { default: object } } };
+    };
+    assert.deepEqual(schema.properties.defaultViewers.default, { markdown: "Markdown Preview" });
 
     child.kill("SIGINT");
     const [code] = await ended;
