@@ -10,6 +10,7 @@ const options = {
   entryPoints: ["lib/src/index.ts"],
   tsconfig: "lib/tsconfig.json",
   out: "build/docs",
+  customCss: "scripts/docs/book.css",
   readme: "docs/README.md",
   projectDocuments: ["notebooks/README.md", "docs/!(README).md"],
   plugin: ["./scripts/docs/plugin.mjs"],

@@ -25,12 +25,15 @@ def main() -> int:
     # What a cell shows is named by what it is, not by the number that it happened to get.
     exporter.exclude_input_prompt = True
     exporter.exclude_output_prompt = True
+    # Pictures that a text shows lie beside the notebook, not beside its page.
+    exporter.embed_images = True
     pages = order["pages"]
     listed = [{"title": page["title"], "file": Path(page["target"]).name} for page in pages]
     for at, page in enumerate(pages):
-        notebook = nbformat.read(page["source"], as_version=4)
+        source = Path(page["source"])
+        notebook = nbformat.read(source, as_version=4)
         site = {"pages": listed, "at": at, "assets": order["assets"], "home": order.get("home")}
-        body, _ = exporter.from_notebook_node(notebook, {"site": site, "metadata": {"name": page["title"]}})
+        body, _ = exporter.from_notebook_node(notebook, {"site": site, "metadata": {"name": page["title"], "path": str(source.parent)}})
         target = Path(page["target"])
         temporary = target.with_name(f".{target.name}.tmp")
         temporary.write_text(body, encoding="utf-8")

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { brokenLinks } from "./links.mjs";
 
-test("links to files that are not there are found, others and addresses of other sites are not", (t) => {
+test("links to files and places that are not there are found, others and addresses of other sites are not", (t) => {
   const site = mkdtempSync(join(tmpdir(), "metastate-site-"));
   t.after(() => rmSync(site, { recursive: true }));
   mkdirSync(join(site, "guides"));
@@ -17,7 +17,8 @@ test("links to files that are not there are found, others and addresses of other
   );
   writeFileSync(
     join(site, "guides", "a b.html"),
-    '<img alt="" src="../none.png"><a class="x" href="#here">d</a><a href="../index.html">e</a>',
+    '<h1 id="x">A</h1><img alt="" src="../none.png"><a class="x" href="#x">d</a><a href="#y">f</a><a href="../index.html">e</a>',
   );
-  assert.deepEqual(brokenLinks(site), [`${join("guides", "a b.html")}: ../none.png`, "index.html: empty"]);
+  const page = join("guides", "a b.html");
+  assert.deepEqual(brokenLinks(site), [`${page}: #y`, `${page}: ../none.png`, "index.html: empty"]);
 });

@@ -33,6 +33,7 @@ export async function writePages(python, notebooks, folder, { home, link = (addr
     require.resolve("katex/dist/contrib/auto-render.min.js"),
     join(templates, "page.css"),
     join(templates, "page.js"),
+    join(templates, "theme.js"),
   ]) {
     copyFileSync(file, join(folder, ASSETS, /** @type {string} */ (file.split(/[\\/]/).at(-1))));
   }

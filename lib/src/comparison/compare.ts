@@ -51,6 +51,8 @@ export interface CompareOptions {
   };
   /** what models are compared by; default the loss on a text, the accuracy in a task */
   measure?: ComparedMeasure;
+  /** what losses are in, for table and plot; default `nats a token` */
+  unit?: string;
   /** of a task: the accuracy whose first step is told; default 0.9 */
   threshold?: number;
   /** parameter counts further apart, as a portion of the first model's, are pointed out; default 0.02 */
@@ -61,7 +63,9 @@ export interface CompareOptions {
   signal?: AbortSignal;
 }
 
-/** What a comparison says as it goes: after every step of every run, and once for a run that the cache had. */
+/**
+ * What a comparison says as it goes: after every step of every run, and once for a run that the cache had, or that diverged.
+ */
 export interface CompareProgress {
   /** the model that runs */
   readonly model: string;
@@ -70,7 +74,7 @@ export interface CompareProgress {
   readonly run: number;
   /** how many there will be */
   readonly runs: number;
-  /** the step's metrics; left out for a run that the cache had */
+  /** the step's metrics; left out for a run that the cache had, and for the end of one that diverged */
   readonly metrics?: TrainMetrics;
   /** the run, when it has just finished */
   readonly finished?: ComparedRun;
@@ -147,6 +151,7 @@ async function* compareAll(
     measure: options.measure ?? (task ? "accuracy" : "loss"),
     steps: plan.training.steps,
     ...(plan.threshold !== undefined && { threshold: plan.threshold }),
+    ...(options.unit !== undefined && { unit: options.unit }),
     ...(options.parameterTolerance !== undefined && { parameterTolerance: options.parameterTolerance }),
   };
   // All models of a seed before the next seed: what has finished can be compared at any time.
@@ -164,14 +169,18 @@ async function* compareAll(
       steps = known ? undefined : run(name, model, plan, seed, signal);
       // The cache does not know what the model is called today.
       let finished = known && { ...known, model: name };
+      // The last step is told of together with the run's end: as many are told of as there are steps.
+      let last: TrainMetrics | undefined;
       while (steps && !finished) {
         const next = await clock.time(steps);
         if (next.done) finished = next.value;
+        else if (next.value.step === settings.steps) last = next.value;
         else yield { ...place, metrics: next.value, ...clock.left(all.length - i, next.value.step), comparison };
       }
       if (!known) await cache?.set(key, finished!);
       comparison = new Comparison([...comparison.runs, finished!], settings);
-      yield { ...place, finished: finished!, ...clock.left(all.length - i - 1, 0), comparison };
+      const end = { ...(last && { metrics: last }), finished: finished! };
+      yield { ...place, ...end, ...clock.left(all.length - i - 1, 0), comparison };
     } finally {
       await steps?.return(undefined as never);
       model.dispose();

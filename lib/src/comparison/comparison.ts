@@ -45,6 +45,8 @@ export interface ComparisonSettings {
   readonly measure: ComparedMeasure;
   /** steps of each training */
   readonly steps: number;
+  /** what losses are in; default `nats a token` */
+  readonly unit?: string;
   /** the accuracy of {@link ComparedRun.reachedAt}; left out where there was none */
   readonly threshold?: number;
   /** how far parameter counts may be apart and still count as equal, as a portion; default 0.02 */
@@ -118,8 +120,12 @@ export class Comparison implements Displayable {
     options: Omit<SeedsPlotOptions, "metric"> = {},
   ): Figure {
     const label = { loss: "training loss", validationLoss: "held-out loss", accuracy: "accuracy" }[metric];
-    const unit = metric === "accuracy" ? "" : " (nats a token)";
+    const unit = metric === "accuracy" ? "" : ` (${this.unit})`;
     return seedsPlot(this.curves, { metric, label: `${label}${unit}`, ...options });
+  }
+
+  private get unit(): string {
+    return this.settings.unit ?? "nats a token";
   }
 
   private of(model: string): ComparedRun[] {
@@ -159,7 +165,8 @@ export class Comparison implements Displayable {
   /** The cells of the table; the first row is its head. */
   cells(): string[][] {
     const { measure, threshold, steps } = this.settings;
-    const head = ["model", "parameters", `${measureName[measure]}, mean ± sd`, "each seed"];
+    const measured = measure === "loss" ? `held-out loss (${this.unit})` : measure;
+    const head = ["model", "parameters", `${measured}, mean ± sd`, "each seed"];
     if (threshold !== undefined) head.push(`${percent(threshold)} at step`);
     const rows = this.rows;
     if (rows.length > 1) head.push(`against ${rows[0]!.model}`);
@@ -191,8 +198,6 @@ export class Comparison implements Displayable {
     };
   }
 }
-
-const measureName: Record<ComparedMeasure, string> = { loss: "held-out loss (nats a token)", accuracy: "accuracy" };
 
 function verdict(difference: PairedTest | undefined, measure: ComparedMeasure): string {
   if (!difference) return "no seed in common";

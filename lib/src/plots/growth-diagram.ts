@@ -57,7 +57,7 @@ export function growthDiagram(
     ...heads(row, isNew ? 0 : before.sseHeads, after.sseHeads, columns.sse, "SSE"),
     ...tokens(row, isNew ? 0 : before.parameterTokens, after.parameterTokens),
   ]);
-  const { series, text } = currentTheme();
+  const { series } = currentTheme();
   const added = parameterCount.after - parameterCount.before;
   const data = [
     area("was there", parameterCount.before, boxes, false, series[0]!),
@@ -87,7 +87,7 @@ export function growthDiagram(
   return new Figure(
     data,
     {
-      title: { text: `${title}<br><span style="font-size:12px;color:${text}">${changes.join(" · ")}</span>` },
+      title: { text: `${title}<br><span style="font-size:12px">${changes.join(" · ")}</span>` },
       xaxis: { ...hidden, range: [-21, 101] },
       yaxis: { ...hidden, range: [-0.1, rows.length + 0.55] },
       legend: { orientation: "h", x: 0.14, y: -0.02, yanchor: "top" },

@@ -112,9 +112,29 @@ export function heatmapGrid(
   return { data, layout: { ...layout, annotations } as Partial<Layout> };
 }
 
-/** A colour bar that says what its colours are. */
-export function colourBar(label: string): Partial<ColorBar> {
-  return { title: { text: label, side: "right" }, thickness: 14, outlinewidth: 0, len: 0.9 };
+/**
+ * A colour bar that says what its colours are.
+ *
+ * @param plotHeight of the plot beside it, pixels, where it is low: words that would reach beyond it get lines of their own
+ */
+export function colourBar(label: string, plotHeight = Infinity): Partial<ColorBar> {
+  const text = wrapped(label, (portionOfHeight * plotHeight) / titleCharacter);
+  return { title: { text, side: "right" }, thickness: 14, outlinewidth: 0, len: portionOfHeight };
+}
+
+/** Width of a character of a colour bar's title, pixels; and the bar's part of the plot's height. */
+const titleCharacter = 8;
+const portionOfHeight = 0.9;
+
+/** Lines of at most so many characters, broken between words. */
+function wrapped(text: string, most: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= most) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join("<br>");
 }
 
 function cellTitle(text: string, x: number, y: number) {

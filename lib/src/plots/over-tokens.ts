@@ -15,6 +15,8 @@ export interface OverTokensOptions {
   x?: ArrayLike<number>;
   /** what the horizontal axis is; default `token` */
   xLabel?: string;
+  /** distance of two ticks of a linear horizontal axis, for instance 15 for angles; default as plotly likes it */
+  xTick?: number;
   /** whether the horizontal axis is logarithmic, or has its values side by side at even steps: both name each value; default `linear` */
   xScale?: "linear" | "log" | "even";
   /** whether the vertical axis is logarithmic; default no */
@@ -38,6 +40,7 @@ export function overTokens(
     tokens,
     x,
     xLabel = "token",
+    xTick,
     xScale = "linear",
     log = false,
   }: OverTokensOptions = {},
@@ -74,6 +77,7 @@ export function overTokens(
       title: { text: title },
       xaxis: {
         title: { text: xLabel },
+        ...(xTick !== undefined && { dtick: xTick }),
         ...(xScale === "log" && { type: "log" as const, ...(x && { tickvals: Array.from(x) }) }),
         ...(xScale === "even" && { type: "category" as const }),
         ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: shown, tickangle: upright ? -90 : 0 }),

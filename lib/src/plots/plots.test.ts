@@ -32,13 +32,14 @@ interface Trace {
   y?: number[];
   z?: number[][];
   zmin?: number;
+  colorbar?: { title: { text: string } };
   text?: string[][];
 }
 interface PlotlyJson {
   data: Trace[];
   layout: {
     title: { text: string };
-    xaxis: { title: { text: string }; tickangle?: number; type?: string; tickvals?: number[] };
+    xaxis: { title: { text: string }; tickangle?: number; type?: string; tickvals?: number[]; dtick?: number };
     yaxis: { title: { text: string } };
     coloraxis?: { cmin: number; cmax: number };
     annotations?: { text: string }[];
@@ -296,6 +297,15 @@ test("a token strip breaks lines, marks spaces, and leaves what is missing witho
   ]);
   assert.equal(data[0]!.zmin, 0);
   assert.equal(stored(tokenStrip(["a", "b"], [-1, 3])).data[0]!.zmin, -3);
+  const bar = (label: string, lines: number) =>
+    stored(tokenStrip(Array<string>(lines).fill("a"), Array<number>(lines).fill(1), { label, perLine: 1 })).data[0]!
+      .colorbar!.title.text;
+  assert.equal(
+    bar("surprise (nats)", 1),
+    "surprise<br>(nats)",
+    "the name of the values is no longer than the colour bar",
+  );
+  assert.equal(bar("surprise (nats)", 20), "surprise (nats)");
   assert.throws(() => tokenStrip(["a"], [1, 2]), /1 tokens and 2 values/);
 });
 
@@ -328,6 +338,7 @@ test("paths, values over tokens and matrices keep their numbers", () => {
     [wide.data[0]!.x, wide.layout.xaxis.type, wide.layout.xaxis.tickvals],
     [[128, 512], "log", [128, 512]],
   );
+  assert.equal(stored(overTokens({ kept: [1, 2] }, { x: [0, 90], xTick: 15 })).layout.xaxis.dtick, 15);
   const even = stored(overTokens({ norm: [1, 2] }, { ...lengths, xScale: "even" }));
   assert.deepEqual([even.data[0]!.x, even.layout.xaxis.type], [["128", "512"], "category"]);
   assert.deepEqual(
@@ -404,15 +415,62 @@ test("a roofline says what portion of its limit an op reaches", () => {
   assert.throws(() => roofline([]), /there is no peak/);
 });
 
+/** What `make` gives in another look. */
+function inTheme<T>(name: "light" | "dark", make: () => T): T {
+  setTheme(name);
+  try {
+    return make();
+  } finally {
+    setTheme("auto");
+  }
+}
+
 test("a theme is the look of the figures that are made after it", () => {
   const colourOf = (figure: Figure) => figure.toJSON().layout.paper_bgcolor;
   const before = lossPlot([]);
-  setTheme("dark");
-  try {
-    assert.notEqual(colourOf(lossPlot([])), colourOf(before));
-  } finally {
-    setTheme("light");
-  }
+  assert.notEqual(colourOf(inTheme("dark", () => lossPlot([]))), colourOf(before));
   assert.equal(colourOf(lossPlot([])), colourOf(before));
+  assert.equal(colourOf(inTheme("light", () => lossPlot([]))), colourOf(before));
+  assert.equal("meta" in inTheme("light", () => lossPlot([])).layout, false);
   assert.throws(() => setTheme("blue" as "dark"), /"blue" is no theme/);
+});
+
+test("a figure says what each of its colours is on a dark page, and is then as the dark theme makes it", () => {
+  const model = createModel({ vocabSize: 8, width: 8, layers: 2, headSize: 4, sse: "sse" }, { seed: 1 });
+  const larger = createModel({ vocabSize: 8, width: 8, layers: 3, headSize: 4, sse: "sse" }, { seed: 1 });
+  const { state } = model.forward([[1, 2, 3]]);
+  const matrix = [
+    [1, -2],
+    [0, 3],
+  ];
+  const history = [
+    { step: 1, loss: 2, validationLoss: 2.1 },
+    { step: 2, loss: 1 },
+  ];
+  const kinds: Record<string, () => Figure> = {
+    loss: () => lossPlot({ a: history, b: history }),
+    seeds: () => seedsPlot({ a: [history, history] }, { metric: "loss" }),
+    state: () => stateHeatmap(state, { layer: "all", head: "all" }),
+    evolution: () => stateEvolution([{ label: "a", matrix }]),
+    strip: () => tokenStrip(["a", "b"], [1, -1]),
+    surprise: () => tokenStrip(["a", "b"], [1, 2]),
+    trajectory: () => trajectory({ points: matrix as [number, number][] }),
+    overTokens: () => overTokens({ a: [1, 2], b: [2, 3] }),
+    distribution: () => distribution({ a: [1, 2, 3] }),
+    matrix: () => matrixPlot(matrix),
+    portions: () => matrixPlot(matrix, { range: [0, 1] }),
+    spectrum: () => spectrum({ a: [3, 2, 1] }),
+    table: () => parameterTable(model),
+    growth: () => growthDiagram({ before: model, after: larger }),
+    roofline: () => roofline([{ name: "a", intensity: 1, gflops: 1 }], { gflops: 2, gigabytesPerSecond: 3 }),
+    schedule: () => schedulePlot({ cosine: "cosine" }, { steps: 10, learningRate: 1 }),
+  };
+  for (const [name, make] of Object.entries(kinds)) {
+    const { meta, ...layout } = make().toJSON().layout as { meta: { dark: Record<string, string> } };
+    const dark = JSON.stringify({ ...make().toJSON(), layout }).replace(
+      /#[\da-f]{6}/g,
+      (colour) => meta.dark[colour] ?? `${colour} is not told`,
+    );
+    assert.deepEqual(JSON.parse(dark), JSON.parse(JSON.stringify(inTheme("dark", make))), name);
+  }
 });

@@ -57,6 +57,6 @@ export const plots = {
   roofline,
   /** The time of a computation by op. */
   opTimes,
-  /** The look of the figures made from here on: `light` or `dark`. */
+  /** The look of the figures made from here on: `auto`, `light` or `dark`. */
   setTheme,
 };

@@ -43,6 +43,8 @@ export function tokenStrip(
   const longest = Math.max(...shown.map(({ length }) => length), 2);
   const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(860 / (longest * character))));
   const lines = Math.ceil(tokens.length / columns);
+  const margin = { l: 16, r: 24, t: 48, b: 16 };
+  const height = Math.max(150, lines * line + 64);
   const finite = Array.from(values).filter(Number.isFinite);
   const least = Math.min(0, ...finite);
   const largest = Math.max(...finite, 0) || 1;
@@ -68,7 +70,7 @@ export function tokenStrip(
     zmax: high,
     xgap: 1,
     ygap: 3,
-    colorbar: colourBar(label),
+    colorbar: colourBar(label, height - margin.t - margin.b),
     hovertemplate: `token %{customdata}: %{text}<br>${label} %{z}<extra></extra>`,
     hoverongaps: false,
   };
@@ -79,8 +81,8 @@ export function tokenStrip(
       title: { text: title },
       xaxis: { visible: false },
       yaxis: { visible: false, autorange: "reversed" },
-      margin: { l: 16, r: 24, t: 48, b: 16 },
-      height: Math.max(150, lines * line + 64),
+      margin,
+      height,
     },
     `${title}: ${tokens.length} tokens, ${label} ${rounded(mean, 3)} in the mean`,
   );

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import type { Page } from "playwright-core";
 import { python, results, root, surroundings } from "../environment.js";
 import { plots, readNotebook } from "../notebook/notebook-file.js";
 import { run } from "../program.js";
 import { skip, startChromium } from "./chromium.js";
+import { phone, tooWide } from "./fits.js";
 
 const name = "06-state-evolution-during-generation";
 const notebook = join(root, "notebooks", `${name}.ipynb`);
@@ -16,7 +19,24 @@ const folder = join(results, "pages");
 
 /** What the test asks of a page; it runs in the browser. */
 interface PageGlobals {
-  document: { querySelectorAll(selector: string): ArrayLike<{ textContent: string }> };
+  document: {
+    querySelectorAll(selector: string): Iterable<{ textContent: string; layout?: { paper_bgcolor: string } }> & {
+      length: number;
+    };
+    readonly body: object;
+  };
+  getComputedStyle(this: void, element: object): { backgroundColor: string };
+}
+
+/** What lies behind the text of a page, and behind each of its plots. */
+function backgrounds(page: Page): Promise<{ page: string; plots: (string | undefined)[] }> {
+  return page.evaluate(() => {
+    const { document, getComputedStyle } = globalThis as unknown as PageGlobals;
+    return {
+      page: getComputedStyle(document.body).backgroundColor,
+      plots: [...document.querySelectorAll(".js-plotly-plot")].map(({ layout }) => layout?.paper_bgcolor),
+    };
+  });
 }
 
 test(
@@ -35,6 +55,7 @@ test(
     const browser = await startChromium();
     t.after(() => browser.close());
     const page = await (await browser.newContext({ offline: true, viewport: { width: 1280, height: 900 } })).newPage();
+    page.setDefaultTimeout(120_000);
     const complaints: string[] = [];
     page.on("pageerror", ({ message }) => complaints.push(message));
     page.on("requestfailed", (request) => complaints.push(`not there: ${request.url()}`));
@@ -50,14 +71,46 @@ test(
     assert.equal(await page.locator(".figure .js-plotly-plot, .figure.js-plotly-plot").count(), figures);
     assert.equal(await page.locator(".figure .slider-container").count(), 1);
 
+    assert.deepEqual(await tooWide(page), []);
+
+    // A dark system: the page and all its plots are dark, and light again when it is.
+    const isLight = { page: "rgb(255, 255, 255)", plots: Array<string>(figures).fill("#ffffff") };
+    assert.deepEqual(await backgrounds(page), isLight);
+    await page.emulateMedia({ colorScheme: "dark" });
+    const isDark = { page: "rgb(22, 25, 29)", plots: Array<string>(figures).fill("#16191d") };
+    await until(async () => assert.deepEqual(await backgrounds(page), isDark));
+    await page.screenshot({ path: join(results, "page-06-dark.png"), fullPage: true });
+    assert.equal(await page.locator(".figure .slider-container").count(), 1);
+
+    // On a phone nothing but a plot, a table or code of its own scrolls sideways.
+    await page.setViewportSize(phone);
+    await until(async () => assert.deepEqual(await tooWide(page), []));
+    await page.screenshot({ path: join(results, "page-06-phone.png"), fullPage: true });
+    await page.emulateMedia({ colorScheme: "light" });
+    await until(async () => assert.deepEqual(await backgrounds(page), isLight));
+    await page.setViewportSize({ width: 1280, height: 900 });
+
     // The page before it, by its link; it has formulas.
     await page.getByRole("link", { name: "The WKV state, by hand" }).first().click();
     await page.locator("math").first().waitFor({ timeout: 60_000 });
     assert.equal(basename(page.url()), "02-the-wkv-state-by-hand.html");
     assert.ok((await page.locator("math").count()) > 20);
+    await page.setViewportSize(phone);
+    await until(async () => assert.deepEqual(await tooWide(page), []));
     assert.deepEqual(complaints, []);
   },
 );
+
+/** Waits until an assertion holds: plots are drawn anew in their own time. */
+async function until(holds: () => Promise<void>): Promise<void> {
+  for (const giveUp = Date.now() + 30_000; ; await sleep(100)) {
+    try {
+      return await holds();
+    } catch (error) {
+      if (Date.now() > giveUp) throw error;
+    }
+  }
+}
 
 test("nbconvert alone makes a page with a picture of each plot", { timeout: 300_000 }, async () => {
   mkdirSync(folder, { recursive: true });
