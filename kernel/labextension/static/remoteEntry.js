@@ -7,6 +7,9 @@
  * another. Here its renderers learn to: an update goes to plotly's own `react`, which redraws what has changed and keeps
  * the reader's zoom. Where the renderer is missing, or is made in another way, nothing is changed.
  *
+ * Dark pages: a figure may say in `layout.meta.dark` what each of its colours is on a dark page. It is drawn so while JupyterLab's
+ * theme is dark, and anew when the theme changes. What is saved with the notebook is the figure as it is.
+ *
  * Updates: JupyterLab finds what an update is for by the display ids of the cells that this page has run. They are not saved
  * with a notebook, so after a reload nothing is found. The kernel writes them into the metadata of what it will update, which
  * is saved, and here the updates are brought there.
@@ -87,33 +90,89 @@
   function live(renderer) {
     const drawFirst = renderer.renderModel.bind(renderer);
     const draw = renderer.createGraph?.bind(renderer);
-    if (draw !== undefined) {
-      renderer.createGraph = (model) => {
-        keepHeight(renderer, model.data[MIME].layout);
-        return draw(model);
-      };
-    }
+    let latest;
     let shown;
     let timer;
+    if (draw !== undefined) {
+      renderer.createGraph = async (model) => {
+        const figure = model.data[MIME];
+        keepHeight(renderer, figure.layout);
+        const seen = asSeen(figure);
+        if (seen === figure) return draw(model);
+        // The renderer saves a picture of what it has drawn: of a dark one nobody shall see it.
+        await draw({ data: { ...model.data, [MIME]: seen }, setData() {} });
+        if (model.data["image/png"] === undefined) saveSoon(model, figure);
+      };
+    }
     renderer.renderModel = async (model) => {
       const figure = model.data[MIME];
+      latest = model;
       if (figure === shown) return;
       const first = renderer.node.querySelector(".plot-container") === null;
       shown = figure;
+      // A picture that the file has is of a light page.
+      if (first && draw !== undefined && asSeen(figure) !== figure) return renderer.createGraph(model);
       if (first) return drawFirst(model);
-      const { Plotly } = renderer.constructor;
-      if (Plotly === undefined || Plotly === null) {
+      if (!renderer.constructor.Plotly) {
         renderer.node.querySelector(".plot-container").remove();
         return drawFirst(model);
       }
-      const { data, layout = {}, config } = figure;
+      await redraw(figure);
+      saveSoon(model, figure);
+    };
+    onThemeChange(renderer, async () => {
+      if (shown?.layout?.meta?.dark === undefined) return;
+      if (renderer.node.querySelector(".plot-container") !== null) await redraw(shown);
+      else if (draw !== undefined && isDark()) await renderer.createGraph(latest);
+    });
+    return renderer;
+
+    async function redraw(figure) {
+      const { data, layout = {}, config } = asSeen(figure);
       const { height = HEIGHT, uirevision = true } = layout;
       keepHeight(renderer, layout);
-      await Plotly.react(renderer.node, data, { ...layout, height, uirevision }, config);
+      await renderer.constructor.Plotly.react(renderer.node, data, { ...layout, height, uirevision }, config);
+    }
+
+    function saveSoon(model, figure) {
       clearTimeout(timer);
-      timer = setTimeout(() => void savePicture(Plotly, renderer, model, figure), QUIET_MS);
-    };
-    return renderer;
+      timer = setTimeout(() => void savePicture(renderer.constructor.Plotly, renderer, model, figure), QUIET_MS);
+    }
+  }
+
+  /** Whether JupyterLab's theme is dark. */
+  function isDark() {
+    return globalThis.document?.body.dataset.jpThemeLight === "false";
+  }
+
+  /** Calls back, for as long as a widget lives, when JupyterLab's theme has become light or dark. */
+  function onThemeChange(widget, callback) {
+    if (globalThis.MutationObserver === undefined) return;
+    let before = isDark();
+    const observer = new MutationObserver(() => {
+      if (isDark() === before) return;
+      before = !before;
+      void callback();
+    });
+    observer.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+    widget.disposed?.connect(() => observer.disconnect());
+  }
+
+  /** The figure as the page's theme has it. */
+  function asSeen(figure) {
+    const dark = figure.layout?.meta?.dark;
+    return dark === undefined || !isDark() ? figure : recoloured(figure, dark);
+  }
+
+  /** A copy with other colours, with the opacity they had: `#rrggbb`, or `#rrggbbaa`. */
+  function recoloured(value, colours) {
+    if (typeof value === "string") {
+      const [, colour, opacity = ""] = /^(#[\da-f]{6})([\da-f]{2})?$/.exec(value) ?? [];
+      return colour in colours ? colours[colour] + opacity : value;
+    }
+    if (Array.isArray(value)) return value.map((part) => recoloured(part, colours));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, recoloured(part, colours)]));
   }
 
   /**
@@ -128,7 +187,10 @@
   async function savePicture(Plotly, { node }, model, figure) {
     const { offsetWidth: width, offsetHeight: height } = node;
     if (width === 0 || height === 0 || model.data[MIME] !== figure) return;
-    const url = await Plotly.toImage(node, { format: "png", width, height });
+    const { data, layout } = figure;
+    // What the reader has zoomed into is in the place, not in the figure; only a dark page has another than the file.
+    const drawn = asSeen(figure) === figure ? node : recoloured({ data, layout }, {});
+    const url = await Plotly.toImage(drawn, { format: "png", width, height });
     if (model.data[MIME] === figure) model.setData({ data: { ...model.data, "image/png": url.split(",")[1] } });
   }
 })();

@@ -81,6 +81,14 @@ export class LiveNotebook {
     }, id);
   }
 
+  /** Gives the lab another theme. */
+  async theme(name: string): Promise<void> {
+    await this.page.evaluate(async (theme) => {
+      const { commands } = (globalThis as unknown as PageGlobals).jupyterapp;
+      await commands.execute("apputils:change-theme", { theme });
+    }, name);
+  }
+
   /** Adds a cell with this text at the end of the notebook, and gives what holds its input and output. */
   async write(source: string): Promise<Locator> {
     const index = await this.page.evaluate(async (text) => {

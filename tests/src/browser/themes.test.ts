@@ -1,0 +1,78 @@
+/** Plots in JupyterLab's dark theme: they follow it, and what is saved stays as it was. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Locator } from "playwright-core";
+import { results } from "../environment.js";
+import { skip } from "./chromium.js";
+import { LiveNotebook } from "./live-notebook.js";
+
+interface Plot {
+  readonly layout?: { readonly paper_bgcolor?: string };
+  readonly data?: readonly { readonly line?: { readonly color?: string } }[];
+}
+
+const cell = 'const chart = display(ms.plots.overTokens({ norm: [1, 3, 2] }, { title: "A line" }));';
+
+test(
+  "a plot follows JupyterLab's theme, and the notebook keeps it as it was",
+  { skip, timeout: 300_000 },
+  async (t) => {
+    const notebook = await LiveNotebook.open();
+    t.after(() => notebook.close());
+    notebook.page.setDefaultTimeout(120_000);
+    const output = await notebook.run(cell);
+    await looks(output, "#ffffff", "#0072b2");
+    await notebook.theme("JupyterLab Dark");
+    await looks(output, "#16191d", "#56b4e9");
+
+    // It changes in place as before.
+    await notebook.run('chart.update(ms.plots.overTokens({ norm: [1, 3, 2, 4] }, { title: "A longer line" }));');
+    await output.getByText("A longer line").waitFor();
+    await looks(output, "#16191d", "#56b4e9");
+
+    // One that is shown for the first time in the dark.
+    const dark = await notebook.run(cell.replace("chart", "other"));
+    await looks(dark, "#16191d", "#56b4e9");
+
+    // What the notebook keeps are the light figures.
+    await notebook.command("docmanager:save");
+    assert.deepEqual(keptPapers(join(results, "live", "live.ipynb")), ["#ffffff", "#ffffff"]);
+
+    // A kept plot is dark at once, and a light picture of it is not what is seen.
+    await notebook.reload();
+    const kept = notebook.page.locator(".jp-Notebook .jp-Cell", { hasText: "const chart" }).first();
+    await looks(kept, "#16191d", "#56b4e9");
+    await notebook.theme("JupyterLab Light");
+    await looks(kept, "#ffffff", "#0072b2");
+  },
+);
+
+/** Waits until the plot of a cell has this background, and its line this colour. */
+async function looks(cell: Locator, paper: string, line: string): Promise<void> {
+  const plot = cell.locator(".js-plotly-plot");
+  for (const giveUp = Date.now() + 60_000; ; await sleep(100)) {
+    const seen = await plot
+      .first()
+      .evaluate((element) => {
+        const { layout, data } = element as unknown as Plot;
+        return [layout?.paper_bgcolor, data?.[0]?.line?.color];
+      })
+      .catch(() => []);
+    if (seen[0] === paper && seen[1] === line) return;
+    assert.ok(Date.now() < giveUp, `the plot has ${seen.join(" and ")}, wanted ${paper} and ${line}`);
+  }
+}
+
+/** The backgrounds of the figures that a notebook file has. */
+function keptPapers(path: string): (string | undefined)[] {
+  const { cells } = JSON.parse(readFileSync(path, "utf8")) as {
+    cells: { outputs?: { data?: Record<string, unknown> }[] }[];
+  };
+  return cells
+    .flatMap(({ outputs = [] }) => outputs)
+    .flatMap(({ data = {} }) => data["application/vnd.plotly.v1+json"] ?? [])
+    .map((figure) => (figure as Plot).layout?.paper_bgcolor);
+}
