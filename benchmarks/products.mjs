@@ -3,7 +3,7 @@
 // npm run bench:products: float32 matrix products of the native backend against numpy and PyTorch, where a Python has them, and
 // against tfjs's WASM backend: square ones, and those that a training step of a model with 10 million parameters is made of.
 //
-//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--rounds 9] [--no-file]
+//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--squares] [--rounds 9] [--no-file]
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
