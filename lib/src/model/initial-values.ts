@@ -92,21 +92,64 @@ export function orthogonal(scale: number): Filler {
   };
 }
 
-/** `count` orthonormal vectors, uniformly distributed: Gram–Schmidt on normal ones, twice for accuracy. */
+/**
+ * `count` orthonormal vectors, uniformly distributed: Gram–Schmidt on normal ones. Four at a time, so that a vector is read
+ * once for all of them; again for a vector of which so little is left that its rounding errors would count.
+ */
 function orthonormal(random: Random, count: number, length: number): Float64Array[] {
   const vectors: Float64Array[] = [];
-  for (let i = 0; i < count; i++) {
-    const vector = Float64Array.from({ length }, () => random.normal());
-    for (let pass = 0; pass < 2; pass++) {
-      for (const other of vectors) {
-        let dot = 0;
-        for (let j = 0; j < length; j++) dot += vector[j]! * other[j]!;
-        for (let j = 0; j < length; j++) vector[j]! -= dot * other[j]!;
-      }
+  while (vectors.length < count) {
+    const block = Array.from({ length: Math.min(4, count - vectors.length) }, () => normals(random, length));
+    const norms = block.map(norm);
+    const [a, b, c, d] = block;
+    if (a && b && c && d) removeAll(vectors, a, b, c, d);
+    else for (const vector of block) for (const other of vectors) remove(other, vector);
+    const before = vectors.length;
+    for (const [i, vector] of block.entries()) {
+      for (const other of vectors.slice(before)) remove(other, vector);
+      if (norm(vector) < 0.5 * norms[i]!) for (const other of vectors) remove(other, vector);
+      const gain = norm(vector);
+      for (let j = 0; j < length; j++) vector[j]! /= gain;
+      vectors.push(vector);
     }
-    const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
-    for (let j = 0; j < length; j++) vector[j]! /= norm;
-    vectors.push(vector);
   }
   return vectors;
+}
+
+function normals(random: Random, length: number): Float64Array {
+  const vector = new Float64Array(length);
+  for (let j = 0; j < length; j++) vector[j] = random.normal();
+  return vector;
+}
+
+function norm(vector: Float64Array): number {
+  let sum = 0;
+  for (let j = 0; j < vector.length; j++) sum += vector[j]! * vector[j]!;
+  return Math.sqrt(sum);
+}
+
+/** Takes what points along `unit` out of `vector`. */
+function remove(unit: Float64Array, vector: Float64Array): void {
+  let dot = 0;
+  for (let j = 0; j < unit.length; j++) dot += vector[j]! * unit[j]!;
+  for (let j = 0; j < unit.length; j++) vector[j]! -= dot * unit[j]!;
+}
+
+/** {@link remove} of each of `units` in turn from four vectors. While one is taken out, what points along the next is summed. */
+function removeAll(units: Float64Array[], a: Float64Array, b: Float64Array, c: Float64Array, d: Float64Array): void {
+  const nothing = new Float64Array(a.length);
+  let unit: Float64Array = nothing;
+  let [dotA, dotB, dotC, dotD] = [0, 0, 0, 0];
+  for (const next of [...units, nothing]) {
+    const [alongA, alongB, alongC, alongD] = [dotA, dotB, dotC, dotD];
+    dotA = dotB = dotC = dotD = 0;
+    for (let j = 0; j < a.length; j++) {
+      const [x, y] = [unit[j]!, next[j]!];
+      dotA += (a[j]! -= alongA * x) * y;
+      dotB += (b[j]! -= alongB * x) * y;
+      dotC += (c[j]! -= alongC * x) * y;
+      dotD += (d[j]! -= alongD * x) * y;
+    }
+    unit = next;
+  }
 }
