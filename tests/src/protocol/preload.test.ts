@@ -34,6 +34,8 @@ describe("the first cell", { timeout: 120_000 }, () => {
   });
 
   it("completes and inspects while a cell runs", async () => {
+    // An interrupt before the preload is done would give it up.
+    assert.equal(await error("0"), undefined);
     let ended = false;
     const running = kernel.execute("await new Promise((r) => setTimeout(r, 60_000))").finally(() => (ended = true));
     assert.ok((await completions("ms.gene")).includes("generate"));
