@@ -38,6 +38,70 @@ class RecurrenceOperands : public Call {
   /// [H N]
   float* gains(const char* name) { return this->floats(name, gains_); }
 
+  /// All of wkv7.
+  template <typename Inputs, typename Outputs>
+  void readWkv7(Inputs& in, Outputs& out) {
+    readTransition(in);
+    in.state = states("state");
+    out.y = steps("y");
+    out.finalState = states("finalState");
+    out.checkpoints = checkpoints("checkpoints");
+  }
+
+  /// What wkv7Grad takes; the gradients follow.
+  template <typename Inputs>
+  void readWkv7GradInputs(Inputs& in) {
+    readTransition(in);
+    in.checkpoints = checkpoints("checkpoints");
+    in.dy = steps("dy");
+    in.dFinalState = states("dFinalState");
+  }
+
+  /// Where the gradients of r, w, k, v, a, b go.
+  template <typename Gradients>
+  void readTransitionGradients(Gradients& out) {
+    out.dr = steps("dr");
+    out.dw = steps("dw");
+    out.dk = steps("dk");
+    out.dv = steps("dv");
+    out.da = steps("da");
+    out.db = steps("db");
+  }
+
+  /// All of metaPass after epsilon.
+  template <typename Inputs, typename Outputs>
+  void readMetaPass(Inputs& in, Outputs& out) {
+    readMetaOperands(in);
+    in.wkv = states("wkv");
+    in.meta = states("meta");
+    out.added = steps("added");
+    out.metaAfter = states("metaAfter");
+    out.u = keptSteps("u");
+    out.o = keptSteps("o");
+    out.wkvCheckpoints = checkpoints("wkvCheckpoints");
+    out.metaCheckpoints = checkpoints("metaCheckpoints");
+  }
+
+  /// All of metaPassGrad after epsilon; `saved` may be `in`.
+  template <typename Inputs, typename Saved, typename Gradients>
+  void readMetaPassGrad(Inputs& in, Saved& saved, Gradients& out) {
+    readMetaOperands(in);
+    saved.u = steps("u");
+    saved.o = steps("o");
+    saved.wkvCheckpoints = checkpoints("wkvCheckpoints");
+    saved.metaCheckpoints = checkpoints("metaCheckpoints");
+    saved.dAdded = steps("dAdded");
+    saved.dMetaAfter = states("dMetaAfter");
+    readTransitionGradients(out);
+    out.dx = steps("dx");
+    out.dq = steps("dq");
+    out.dReadGain = gains("dReadGain");
+    out.dMemoryGain = gains("dMemoryGain");
+    out.dWkv = states("dWkv");
+    out.dMeta = states("dMeta");
+  }
+
+ private:
   /// r, a read of the state, and w, k, v, a, b, of which a step is made: in the order of all calls.
   template <typename Inputs>
   void readTransition(Inputs& in) {
@@ -59,30 +123,6 @@ class RecurrenceOperands : public Call {
     in.memoryGain = gains("memoryGain");
   }
 
-  /// Where the gradients of r, w, k, v, a, b go.
-  template <typename Gradients>
-  void readTransitionGradients(Gradients& out) {
-    out.dr = steps("dr");
-    out.dw = steps("dw");
-    out.dk = steps("dk");
-    out.dv = steps("dv");
-    out.da = steps("da");
-    out.db = steps("db");
-  }
-
-  /// Where the gradients of the Meta-State pass go.
-  template <typename Gradients>
-  void readMetaGradients(Gradients& out) {
-    readTransitionGradients(out);
-    out.dx = steps("dx");
-    out.dq = steps("dq");
-    out.dReadGain = gains("dReadGain");
-    out.dMemoryGain = gains("dMemoryGain");
-    out.dWkv = states("dWkv");
-    out.dMeta = states("dMeta");
-  }
-
- private:
   float* noTensor(const char* name) {
     if (this->optionalFloats(name, 0) == nullptr) return nullptr;
     throw Napi::RangeError::New(this->env(),

@@ -15,12 +15,8 @@ using RecurrenceCall = RecurrenceOperands<Call, Wkv7Shape>;
 Napi::Value forward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 0);
   Wkv7Inputs in;
-  call.readTransition(in);
-  in.state = call.states("state");
   Wkv7Outputs out;
-  out.y = call.steps("y");
-  out.finalState = call.states("finalState");
-  out.checkpoints = call.checkpoints("checkpoints");
+  call.readWkv7(in, out);
   const Engine::InUse engine = Engine::instance().use();
   wkv7Forward(engine.pool, engine.path, call.shape, in, out);
   return info.Env().Undefined();
@@ -31,10 +27,7 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
 Napi::Value backward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
   Wkv7GradInputs in;
-  call.readTransition(in);
-  in.checkpoints = call.checkpoints("checkpoints");
-  in.dy = call.steps("dy");
-  in.dFinalState = call.states("dFinalState");
+  call.readWkv7GradInputs(in);
   struct {
     float *dr, *dw, *dk, *dv, *da, *db;
   } out;
@@ -52,16 +45,8 @@ Napi::Value metaForward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 0);
   const MetaShape shape{call.shape, static_cast<float>(call.number("epsilon"))};
   MetaInputs in;
-  call.readMetaOperands(in);
-  in.wkv = call.states("wkv");
-  in.meta = call.states("meta");
   MetaOutputs out;
-  out.added = call.steps("added");
-  out.metaAfter = call.states("metaAfter");
-  out.u = call.keptSteps("u");
-  out.o = call.keptSteps("o");
-  out.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
-  out.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  call.readMetaPass(in, out);
   const Engine::InUse engine = Engine::instance().use();
   metaPassForward(engine.pool, engine.path, shape, in, out);
   return info.Env().Undefined();
@@ -74,16 +59,9 @@ Napi::Value metaBackward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
   const MetaShape shape{call.shape, static_cast<float>(call.number("epsilon"))};
   MetaInputs in{};
-  call.readMetaOperands(in);
   MetaSaved saved;
-  saved.u = call.steps("u");
-  saved.o = call.steps("o");
-  saved.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
-  saved.metaCheckpoints = call.checkpoints("metaCheckpoints");
-  saved.dAdded = call.steps("dAdded");
-  saved.dMetaAfter = call.states("dMetaAfter");
   MetaGradients out;
-  call.readMetaGradients(out);
+  call.readMetaPassGrad(in, saved, out);
   const Engine::InUse engine = Engine::instance().use();
   metaPassBackward(engine.pool, engine.path, shape, in, saved, out);
   return info.Env().Undefined();

@@ -12,16 +12,8 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 0);
   const float epsilon = static_cast<float>(call.number("epsilon"));
   MetaPassInputs in;
-  call.readMetaOperands(in);
-  in.wkv = call.states("wkv");
-  in.meta = call.states("meta");
   MetaPassOutputs out;
-  out.added = call.steps("added");
-  out.metaAfter = call.states("metaAfter");
-  out.u = call.keptSteps("u");
-  out.o = call.keptSteps("o");
-  out.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
-  out.metaCheckpoints = call.checkpoints("metaCheckpoints");
+  call.readMetaPass(in, out);
   metaPass(call.shape, epsilon, in, out, call.stream());
   return info.Env().Undefined();
 }
@@ -33,15 +25,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
   const float epsilon = static_cast<float>(call.number("epsilon"));
   MetaPassGradInputs in;
-  call.readMetaOperands(in);
-  in.u = call.steps("u");
-  in.o = call.steps("o");
-  in.wkvCheckpoints = call.checkpoints("wkvCheckpoints");
-  in.metaCheckpoints = call.checkpoints("metaCheckpoints");
-  in.dAdded = call.steps("dAdded");
-  in.dMetaAfter = call.states("dMetaAfter");
   MetaPassGradients out;
-  call.readMetaGradients(out);
+  call.readMetaPassGrad(in, in, out);
   const Scratch scratch(call.device(), metaPassGradScratch(call.shape));
   metaPassGrad(call.shape, epsilon, in, out, scratch.floats(), call.stream());
   return info.Env().Undefined();

@@ -24,12 +24,8 @@ Wkv7Form formArgument(RecurrenceCall& call) {
 Napi::Value forward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 0);
   Wkv7Inputs in;
-  call.readTransition(in);
-  in.state = call.states("state");
   Wkv7Outputs out;
-  out.y = call.steps("y");
-  out.finalState = call.states("finalState");
-  out.checkpoints = call.checkpoints("checkpoints");
+  call.readWkv7(in, out);
   const Wkv7Form form = formArgument(call);
   const Scratch scratch(call.device(), wkv7ForwardScratch(call.shape, form));
   wkv7Forward(call.shape, in, out, form, scratch.floats(), call.multiprocessors(), call.stream());
@@ -41,10 +37,7 @@ Napi::Value forward(const Napi::CallbackInfo& info) {
 Napi::Value backward(const Napi::CallbackInfo& info) {
   RecurrenceCall call(info, 1);
   Wkv7GradInputs in;
-  call.readTransition(in);
-  in.checkpoints = call.checkpoints("checkpoints");
-  in.dy = call.steps("dy");
-  in.dFinalState = call.states("dFinalState");
+  call.readWkv7GradInputs(in);
   Wkv7Gradients out;
   call.readTransitionGradients(out);
   out.dState = call.states("dState");
