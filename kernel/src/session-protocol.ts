@@ -243,6 +243,8 @@ function encodeWithBuffers({ buffers, ...message }: CommCommand | CommFrame | Pu
 export interface InterruptRequest {
   readonly type: "interrupt";
   readonly ids: readonly number[];
+  /** Whether a preload module that is being loaded is given up; it is spared where not. */
+  readonly givesUpPreload: boolean;
 }
 
 /** Calls a method of V8's inspector; answered by a {@link DebugMessage} of this id. Goes by the pipe of interrupts, as its answers do. */

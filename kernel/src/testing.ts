@@ -45,11 +45,12 @@ export class TestNotebook {
   readonly #outputs = new Map<string, Published[]>();
   #count = 0;
 
-  constructor() {
+  /** @param preloads paths of preload modules */
+  constructor(preloads: readonly string[] = []) {
     const cellApi = fileURLToPath(new URL("./cell-api/index.js", import.meta.url));
-    this.#language = new LanguageClient({ folder: this.folder, globals: [cellApi] });
+    this.#language = new LanguageClient({ folder: this.folder, globals: [cellApi, ...preloads] });
     this.#execution = new Execution({
-      session: { folder: this.folder, preloads: [] },
+      session: { folder: this.folder, preloads },
       language: this.#language,
       publish: (type, content, parent, more) => {
         this.#outputs.get(parent.msg_id)?.push({ type, content, ...more });

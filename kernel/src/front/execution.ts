@@ -25,6 +25,7 @@ import { Input, type Client, type SendQuestion } from "./input.js";
 import { Outputs, type Publish, type PublishOptions } from "./outputs.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
+import { Startup } from "./startup.js";
 
 export interface ExecutionOptions {
   readonly session: SessionOptions;
@@ -78,8 +79,11 @@ interface ClientMessage {
 
 /** Cells, and comm messages, whose late output still finds its way. */
 const MOST_PARENTS = 1000;
-/** Time for what an interrupt stops, or a preload module that a cell waits for, to end before the session is ended. */
+/** Time for what an interrupt stops to end, and for a preload module that is given up. */
 const INTERRUPT_MS = 5000;
+const DEAF =
+  "Native code does not react to the interrupt. The cell goes on until that code ends; another interrupt ends the session, and " +
+  "its variables are lost.\n";
 /** Time for an interrupt to reach a cell that waits because clients are slow, in milliseconds. */
 const LET_THROUGH_MS = 1000;
 /** Sessions that died before they were ready; after so many in a row the next cell starts one, not the front itself. */
@@ -88,13 +92,15 @@ const MOST_FAILED_STARTS = 2;
 export class Execution {
   readonly #options: ExecutionOptions;
   #session: SessionProcess | undefined;
-  #ready = false;
+  #startup = new Startup(false);
   #failedStarts = 0;
   #killed: KillReason | undefined;
   /** By id; at most one of each shell. */
   readonly #running = new Map<number, RunningCell>();
   /** The cells that are on their way to the session, and whether an interrupt has come meanwhile. */
   readonly #starting = new Set<{ interrupted: boolean }>();
+  /** What has not reacted to an interrupt, which was said. */
+  readonly #deaf = new Set<number>();
   /** The numbers of cells and of comm messages are from one row. */
   #lastId = 0;
   #lastCell = 0;
@@ -192,12 +198,12 @@ export class Execution {
     const armed = this.#options.beforeRun?.(cellUrl(id), cell, modules);
     if (armed !== undefined) await armed;
     const session = this.#session ?? this.#start();
+    this.#starting.delete(starting);
+    if (starting.interrupted) return { outcome: { status: "error", ...this.#startup.report() } };
     const outcome = await new Promise<Outcome>((finish) => {
       this.#running.set(id, { id, request, finish, take });
-      this.#starting.delete(starting);
       session.send({ type: "run", cell, modules, silent: silent && take === undefined, subshell });
       request.given?.();
-      if (starting.interrupted) this.interrupt();
     });
     this.#running.delete(id);
     this.#outputs.flush();
@@ -242,20 +248,61 @@ export class Execution {
     return [...this.#running.keys(), ...handled];
   }
 
-  /** Stops what runs; variables are kept unless native code does not react for 5 seconds. */
+  /**
+   * Stops what runs; variables are kept. Where native code does not react for 5 seconds, that is said, and the next interrupt
+   * ends the session. While preload modules are loaded, see {@link Startup}.
+   */
   interrupt(): void {
     for (const starting of this.#starting) starting.interrupted = true;
+    const session = this.#session;
+    if (session === undefined) return;
+    if (this.#startup.isDone) this.#stop(session);
+    else this.#interruptStart(session);
+  }
+
+  #stop(session: SessionProcess): void {
     const ids = this.#interruptible();
     if (ids.length === 0) return;
-    const session = this.#session;
-    session?.interrupt(ids);
+    if (ids.some((id) => this.#deaf.has(id))) {
+      this.#kill(session, "interrupt-ignored");
+      return;
+    }
+    session.interrupt(ids);
     this.input.interrupt(ids);
     this.#outputs.letThrough(LET_THROUGH_MS);
     setTimeout(() => {
-      if (this.#session !== session || !this.#interruptible().some((id) => ids.includes(id))) return;
-      this.#killed = this.#ready ? "interrupt-ignored" : "interrupted-at-start";
-      session?.kill();
+      if (this.#session === session) this.#noteDeaf(ids);
     }, INTERRUPT_MS).unref();
+  }
+
+  /** Native code may end by itself, and the variables are worth more than the time: whether they go is for the user to say. */
+  #noteDeaf(ids: readonly number[]): void {
+    for (const id of this.#interruptible()) {
+      if (!ids.includes(id) || this.#deaf.has(id)) continue;
+      this.#deaf.add(id);
+      const { parent } = this.#parents.get(id) ?? this.#messages.get(id) ?? {};
+      if (parent !== undefined) this.#outputs.stream(parent, "stderr", DEAF);
+    }
+  }
+
+  #interruptStart(session: SessionProcess): void {
+    const waits = this.#running.size + this.#starting.size > 0;
+    const givesUpPreload = this.#startup.interrupt(waits);
+    session.interrupt([...this.#running.keys()], { givesUpPreload });
+    if (!givesUpPreload) {
+      const report = this.#startup.report();
+      for (const { finish } of this.#running.values()) finish({ status: "error", ...report });
+      return;
+    }
+    // The session ends the cell, when it has told what it lacks.
+    setTimeout(() => {
+      if (this.#session === session && !this.#startup.isDone) this.#kill(session, "interrupted-at-start");
+    }, INTERRUPT_MS).unref();
+  }
+
+  #kill(session: SessionProcess, reason: KillReason): void {
+    this.#killed = reason;
+    session.kill();
   }
 
   /** `%reset`: the cell runs in a fresh session. */
@@ -282,7 +329,8 @@ export class Execution {
   #start(): SessionProcess {
     const session = new SessionProcess(this.#options.session);
     this.#session = session;
-    this.#ready = false;
+    this.#startup = new Startup(this.#options.session.preloads.length > 0);
+    this.#deaf.clear();
     this.#killed = undefined;
     this.#options.debugPort?.use(session);
     session.on("frame", (frame) => {
@@ -300,7 +348,7 @@ export class Execution {
   #onFrame(frame: Frame, session: SessionProcess): void {
     switch (frame.type) {
       case "ready":
-        this.#ready = true;
+        this.#startup.isDone = true;
         this.#failedStarts = 0;
         break;
       case "preload-failed":
@@ -357,7 +405,7 @@ export class Execution {
     this.#options.log(`session ${session.pid ?? "?"} ended: ${report.evalue}`);
     this.#session = undefined;
     this.input.forget();
-    if (!this.#ready) this.#failedStarts++;
+    if (!this.#startup.isDone) this.#failedStarts++;
     // The new session knows nothing of the old one's variables, and so must the type checker.
     this.#options.language.ask("reset").catch((error: unknown) => {
       this.#options.log(String(error));

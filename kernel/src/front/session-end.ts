@@ -6,22 +6,26 @@ import type { SessionEnd } from "./session-process.js";
 /** Why the front itself has ended the session, where it has. */
 export type KillReason = "interrupt-ignored" | "interrupted-at-start";
 
+/** An error as a cell shows it that has no place in the cell's text. */
+export function plainReport(ename: string, evalue: string): ErrorReport {
+  return { ename, evalue, traceback: [`${ansi.red}${ansi.bold}${ename}${ansi.reset}: ${evalue}`] };
+}
+
 /** The error of the cell that was running when the session ended. */
 export function endReport(end: SessionEnd, killed: KillReason | undefined): ErrorReport {
-  const ename = "SessionEnded";
   const begun = end.code !== null || end.signal !== null;
   const evalue = begun
     ? `${cause(end, killed)} A fresh session has been started; variables are lost: run the cells you need again.`
     : `The session could not be started: ${end.lastWords.trim()}. The next cell tries again.`;
-  return { ename, evalue, traceback: [`${ansi.red}${ansi.bold}${ename}${ansi.reset}: ${evalue}`] };
+  return plainReport("SessionEnded", evalue);
 }
 
 function cause({ code, signal, exited, lastWords, cutOff }: SessionEnd, killed: KillReason | undefined): string {
   if (killed === "interrupt-ignored") {
-    return "Native code did not react to the interrupt for 5 seconds, so the session was ended.";
+    return "Native code did not react to interrupts, so the session was ended.";
   }
   if (killed === "interrupted-at-start") {
-    return "The session was interrupted while it still loaded its preload modules.";
+    return "A preload module did not react to interrupts while it was loaded, so the session was ended.";
   }
   if (cutOff) {
     return "The session closed its pipes to the kernel (file descriptors 3 to 5), so it was ended.";

@@ -60,8 +60,17 @@ const CUT_OFF_MS = 500;
 const GROUPS = process.platform !== "win32";
 const LAST_WORDS = 4000;
 
-/** What Node says as it exits, since the interrupt thread is connected to the inspector; to a user it means nothing. */
-const DEBUGGER_NOTE = "Waiting for the debugger to disconnect...\n";
+/**
+ * Where Node's inspector would listen when SIGUSR1 starts it: an address for documentation (RFC 5737), on which nobody can.
+ * That signal is how the session ends a wait in native code (`session/native-waits.ts`), and is not to open a port.
+ */
+const NO_INSPECTOR = "192.0.2.1:1024";
+/**
+ * What Node says to a user to whom it means nothing: that an inspector cannot listen there, and, as it exits, that the interrupt
+ * thread is connected to the inspector.
+ */
+const DEBUGGER_NOTES =
+  /Waiting for the debugger to disconnect\.\.\.\n|Starting inspector on 192\.0\.2\.1:1024 failed.*\n/g;
 
 export class SessionProcess extends EventEmitter<SessionEvents> {
   readonly #child: ChildProcess;
@@ -87,6 +96,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     // What is experimental in Node is the kernel's concern, not the reader's of a notebook.
     // For the other flag see session/async-context.ts.
     const flags = ["--disable-warning=ExperimentalWarning", "--no-force-async-hooks-checks"];
+    // Who wants to debug the session with other tools is not hindered.
+    if (!process.env["NODE_OPTIONS"]?.includes("--inspect")) flags.push(`--inspect-port=${NO_INSPECTOR}`);
     this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
       cwd: options.folder,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
@@ -156,8 +167,8 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
   }
 
   /** Interrupts the cells, and the handling of comm messages, of these ids. */
-  interrupt(ids: readonly number[]): void {
-    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", ids }));
+  interrupt(ids: readonly number[], { givesUpPreload = false } = {}): void {
+    (this.#pipe(PIPE.interrupts) as Writable).write(encodePacket({ type: "interrupt", ids, givesUpPreload }));
   }
 
   /** Calls a method of V8's inspector. */
@@ -199,7 +210,7 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     const decoder = new TextDecoder();
     pipe.on("data", (chunk: Buffer) => {
       this.#rawBytes += chunk.length;
-      const text = decoder.decode(chunk, { stream: true }).replace(DEBUGGER_NOTE, "");
+      const text = decoder.decode(chunk, { stream: true }).replace(DEBUGGER_NOTES, "");
       if (text === "") return;
       if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
       this.emit("raw", name, text);

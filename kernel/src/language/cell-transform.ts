@@ -55,6 +55,7 @@ class CellTransform {
     const hoisted = [...this.#hoisted].filter((name) => !this.#declared.has(name));
     const script = [
       this.#factory.createExpressionStatement(this.#factory.createStringLiteral("use strict")),
+      this.#afterInspector(),
       ...(this.#commands?.start() ?? []),
       ...(hoisted.length > 0 ? [this.#let(hoisted.map((name) => this.#factory.createVariableDeclaration(name)))] : []),
       ...imports,
@@ -62,6 +63,14 @@ class CellTransform {
       ...body,
     ];
     return this.#factory.updateSourceFile(file, this.#factory.createNodeArray(script));
+  }
+
+  /**
+   * What the cell does, it does when the inspector has returned: it would end the process where a termination strikes it as
+   * it takes what the script gives.
+   */
+  #afterInspector(): ts.Statement {
+    return this.#factory.createExpressionStatement(this.#factory.createAwaitExpression(this.#factory.createVoidZero()));
   }
 
   /** A statement after the commands that stand before it; one that is timed, or that holds values for the shell, is wrapped. */

@@ -2,13 +2,14 @@
  * The interrupt thread: hears interrupts while a cell blocks the main thread, and terminates what runs there when the
  * main thread does not hear them itself. It also ends the process when the front is gone.
  */
-import { readFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { encodePacket, PacketReader, PIPE, type DebugRequest, type InterruptRequest } from "../session-protocol.js";
 import type { DebugRelay } from "./debug-relay.js";
 import type { HearInterrupt, InterruptThreadData, TaskEnded } from "./interrupts.js";
+import { endWait } from "./native-waits.js";
+import { STAGE } from "./stage.js";
 
 /**
  * Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds: long enough for a step
@@ -16,8 +17,8 @@ import type { HearInterrupt, InterruptThreadData, TaskEnded } from "./interrupts
  */
 const GRACE_MS = 100;
 /**
- * What is sent to the child that the main thread waits for, and when: a termination stops JavaScript, but not native code such
- * as the wait of `execSync`. The first is what Ctrl-C sends; the last comes before the front ends the session.
+ * When a wait in native code, which a termination does not stop, is ended, and by what where it is for a child: the first is
+ * what Ctrl-C sends.
  */
 const SIGNALS: readonly (readonly [at: number, NodeJS.Signals])[] = [
   [500, "SIGINT"],
@@ -27,7 +28,7 @@ const SIGNALS: readonly (readonly [at: number, NodeJS.Signals])[] = [
 /** Time for what was heard to take effect: `finally` blocks may save something, but not for ever. */
 const EFFECT_MS = 3000;
 
-const { heard } = workerData as InterruptThreadData;
+const { heard, stage } = workerData as InterruptThreadData;
 const reader = new PacketReader<InterruptRequest | DebugRequest>();
 let serial = 0;
 
@@ -38,7 +39,7 @@ inspector.connectToMainThread();
 const pipe = new Socket({ fd: PIPE.interrupts, readable: true, writable: true });
 pipe.on("data", (chunk) => {
   for (const request of reader.push(chunk)) {
-    if (request.type === "interrupt") interrupt(request.ids);
+    if (request.type === "interrupt") interrupt(request);
     else void debug(request);
   }
 });
@@ -64,10 +65,10 @@ parentPort?.on("message", (ended: TaskEnded) => {
   unfinished.delete(ended);
 });
 
-function interrupt(ids: readonly number[]): void {
+function interrupt({ ids, givesUpPreload }: InterruptRequest): void {
   const mine = ++serial;
   const say = (): void => {
-    parentPort?.postMessage({ serial: mine, ids } satisfies HearInterrupt);
+    parentPort?.postMessage({ serial: mine, ids, givesUpPreload } satisfies HearInterrupt);
   };
   const terminate = (): void => {
     inspector.post("Runtime.terminateExecution");
@@ -77,50 +78,30 @@ function interrupt(ids: readonly number[]): void {
       debugged.terminate();
     });
   };
-  const ignored = (): boolean => Atomics.load(heard, 0) < mine;
+  const mayForce = (): boolean => {
+    const now = Atomics.load(stage, 0);
+    return now === STAGE.ready || (now === STAGE.preloading && givesUpPreload);
+  };
+  const ignored = (): boolean => Atomics.load(heard, 0) < mine && mayForce();
   for (const id of ids) unfinished.add(id);
   say();
   setTimeout(() => {
     if (ignored()) terminate();
   }, GRACE_MS);
   setTimeout(() => {
-    if (ids.some((id) => unfinished.has(id))) terminate();
+    if (ids.some((id) => unfinished.has(id)) && mayForce()) terminate();
   }, EFFECT_MS);
   for (const [at, signal] of SIGNALS) {
     setTimeout(() => {
-      if (ignored()) signalAwaitedChild(signal);
+      if (ignored()) tryToEndWait(signal);
     }, at);
   }
 }
 
-/**
- * Ends what the main thread waits for. One that hears nothing is most likely in `execSync` or its like; it then waits for the
- * child that it has started last, and that for its own.
- */
-function signalAwaitedChild(signal: NodeJS.Signals): void {
-  const last = childrenOf(process.pid).at(-1);
-  if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) send(signal, pid);
-}
-
-function send(signal: NodeJS.Signals, pid: number): void {
+function tryToEndWait(signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, signal);
+    endWait(signal);
   } catch {
-    // It has just ended.
-  }
-}
-
-function descendantsOf(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-/** What the main thread of a process has started and still runs, the youngest last. */
-function childrenOf(pid: number): number[] {
-  try {
-    // Linux has this list; elsewhere such a wait ends with the session.
-    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return pids === "" ? [] : pids.split(" ").map(Number);
-  } catch {
-    return [];
+    // It has ended by itself, or /proc is not all there.
   }
 }

@@ -8,6 +8,7 @@
 import { Worker } from "node:worker_threads";
 import { afterTermination } from "./async-context.js";
 import { currentTask } from "./current-cell.js";
+import { STAGE } from "./stage.js";
 
 /** What an interrupted cell ends with. */
 export class KeyboardInterrupt extends Error {
@@ -43,18 +44,32 @@ const stopped = new Set<number>();
 /** Gives up the preload module that is being loaded, if one is. */
 let giveUpLoading: (() => void) | undefined;
 
-/** What loads a preload module, before there is a cell to run: an interrupt gives it up. */
-export async function interruptibleLoad<T>(load: Promise<T>): Promise<T> {
+/** How far the start of the session is: the interrupt thread terminates nothing that could not be made good. */
+const stage = new Int32Array(new SharedArrayBuffer(4));
+
+/** From here on cells run, and interrupts may terminate what runs. */
+export function startIsDone(): void {
+  Atomics.store(stage, 0, STAGE.ready);
+}
+
+/** What loads a preload module, before there is a cell to run: an interrupt that says so gives it up. */
+export async function interruptibleLoad<T>(load: () => Promise<T>): Promise<T> {
   // A module whose body was terminated never settles, and a process that waits for nothing ends.
   const alive = setInterval(() => undefined, 2 ** 30);
   const interrupted = new Promise<never>((_, reject) => {
     giveUpLoading = () => {
-      reject(new Error("its loading was interrupted"));
+      reject(
+        new Error(
+          "its loading was interrupted: what it brings is not there. %reset on the first line of a cell, or a restart, loads it again",
+        ),
+      );
     };
   });
+  Atomics.store(stage, 0, STAGE.preloading);
   try {
-    return await Promise.race([load, interrupted]);
+    return await Promise.race([load(), interrupted]);
   } finally {
+    Atomics.store(stage, 0, STAGE.starting);
     giveUpLoading = undefined;
     clearInterval(alive);
   }
@@ -145,14 +160,18 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && typeof value === "object" && typeof (value as { then?: unknown }).then === "function";
 }
 
-/** What the interrupt thread and the main thread share: the number of the last interrupt that was heard. */
+/** What the interrupt thread and the main thread share. */
 export interface InterruptThreadData {
+  /** The number of the last interrupt that was heard. */
   readonly heard: Int32Array<SharedArrayBuffer>;
+  /** A value of {@link STAGE}. */
+  readonly stage: Int32Array<SharedArrayBuffer>;
 }
 
 export interface HearInterrupt {
   readonly serial: number;
   readonly ids: readonly number[];
+  readonly givesUpPreload: boolean;
 }
 
 /** Says to the interrupt thread that the task of this id is over. */
@@ -167,12 +186,13 @@ export type TaskEnded = number;
 export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): (ended: TaskEnded) => void {
   const heard = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
-    workerData: { heard } satisfies InterruptThreadData,
+    workerData: { heard, stage } satisfies InterruptThreadData,
     // Nothing of the session's own flags (heap size, say) is for this thread.
     execArgv: [],
   });
-  thread.on("message", ({ serial, ids }: HearInterrupt) => {
+  thread.on("message", ({ serial, ids, givesUpPreload }: HearInterrupt) => {
     afterTermination();
+    if (givesUpPreload) giveUpLoading?.();
     for (const id of ids) interrupt(id);
     afterwards(ids);
     // Not before: a termination that strikes here, on a busy machine, has the thread say it again.
@@ -186,7 +206,6 @@ export function listenForInterrupts(afterwards: (ids: readonly number[]) => void
 
 /** Interrupts a task, or goes on with that. */
 function interrupt(id: number): void {
-  giveUpLoading?.();
   const task = running.get(id);
   if (task === undefined) early.add(id);
   if (task === undefined || task.told === true) return;

@@ -13,7 +13,7 @@ import { sendFrame } from "./frames.js";
 import { takeImport } from "./computed-imports.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
-import { interruptibleLoad, listenForInterrupts, wasInterrupted } from "./interrupts.js";
+import { interruptibleLoad, listenForInterrupts, startIsDone, wasInterrupted } from "./interrupts.js";
 import { Runner } from "./runner.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
@@ -43,7 +43,7 @@ const helpers = CellHelpers.install(process.cwd(), preloads, Deno);
 const hooks: SessionHooks[] = [];
 for (const path of preloads) {
   try {
-    const loaded = await interruptibleLoad(import(pathToFileURL(path).href) as Promise<Record<string, unknown>>);
+    const loaded = await interruptibleLoad(() => import(pathToFileURL(path).href) as Promise<Record<string, unknown>>);
     const { sessionHooks, ...exports } = loaded;
     if (sessionHooks !== undefined) hooks.push(sessionHooks as SessionHooks);
     Object.assign(globalThis, exports);
@@ -92,4 +92,5 @@ commands.on("data", (chunk) => {
   inbox.push(reader.push(chunk));
 });
 commands.on("close", () => process.exit(0));
+startIsDone();
 sendFrame({ type: "ready" });

@@ -34,7 +34,7 @@ describe("the first cell", { timeout: 120_000 }, () => {
   });
 
   it("completes and inspects while a cell runs", async () => {
-    // An interrupt before the preload is done would give it up.
+    // An interrupt before the preload is done would end the cell before it begins.
     assert.equal(await error("0"), undefined);
     let ended = false;
     const running = kernel.execute("await new Promise((r) => setTimeout(r, 60_000))").finally(() => (ended = true));

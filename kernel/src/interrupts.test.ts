@@ -1,0 +1,105 @@
+/** Interrupts that find more than a cell that computes: a session that still starts, and waits in native code. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { after, before, describe } from "node:test";
+import { ending, TestNotebook, type Ran } from "./testing.js";
+
+const folder = mkdtempSync(join(tmpdir(), "metastate-interrupts-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Longer than a double click. */
+const NEXT_WISH_MS = 700;
+
+let preloads = 0;
+
+/** A notebook whose preload module blocks until it may go on. */
+function startingNotebook(): { notebook: TestNotebook; goOn: () => void } {
+  const path = join(folder, `preload-${++preloads}.mjs`);
+  const gate = `${path}.gate`;
+  writeFileSync(
+    path,
+    `import { existsSync } from "node:fs"; while (!existsSync(${JSON.stringify(gate)})); export const given = 42;`,
+  );
+  writeFileSync(path.replace(/\.mjs$/, ".d.mts"), "export declare const given: number;");
+  return {
+    notebook: new TestNotebook([path]),
+    goOn: () => {
+      writeFileSync(gate, "");
+    },
+  };
+}
+
+describe("an interrupt while a preload module is loaded", () => {
+  async function interrupted(notebook: TestNotebook, times = 1): Promise<Ran> {
+    const running = notebook.run("given");
+    await sleep(NEXT_WISH_MS);
+    for (let i = 0; i < times; i++) notebook.interrupt();
+    return running;
+  }
+
+  test("ends the cell that waits, and the loading goes on; a double click is one interrupt", async () => {
+    const { notebook, goOn } = startingNotebook();
+    try {
+      // No cell waits yet.
+      notebook.interrupt();
+      const ran = await interrupted(notebook, 2);
+      assert.match(ending(ran), /^KeyboardInterrupt: .*before it began.*still being loaded/);
+      assert.equal(ran.result, undefined);
+      const next = notebook.run("given");
+      goOn();
+      assert.equal((await next).result, "42");
+    } finally {
+      await notebook.close();
+    }
+  });
+
+  test("for the second time gives it up and names the remedy, which works", async () => {
+    const { notebook, goOn } = startingNotebook();
+    try {
+      await interrupted(notebook);
+      const ran = await interrupted(notebook);
+      assert.match(ending(ran), /^KeyboardInterrupt: /);
+      assert.match(ran.stderr, /The preload module could not be loaded[^]*what it brings is not there.*%reset/);
+      assert.match(ending(await notebook.run("given")), /^ReferenceError/);
+      goOn();
+      assert.equal((await notebook.run("%reset\ngiven")).result, "42");
+    } finally {
+      await notebook.close();
+    }
+  });
+});
+
+describe("an interrupt of a wait in native code", { skip: process.platform !== "linux" && "known on Linux" }, () => {
+  const pipes = ["unwritten", "unread", "silent"].map((name) => join(folder, name));
+  const [unwritten, unread, silent] = pipes.map((path) => JSON.stringify(path));
+  const waits: Readonly<Record<string, string>> = {
+    "the opening of a pipe that nobody writes to": `fs.readFileSync(${unwritten}, "utf8")`,
+    "the opening of a pipe that nobody reads": `fs.writeFileSync(${unread}, "text")`,
+    "a read of a pipe into which nothing comes": `fs.readSync(fs.openSync(${silent}, "r+"), Buffer.alloc(1))`,
+    "a wait for another thread": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+    "a wait for a child": `require("node:child_process").execSync("sleep 600")`,
+  };
+  let notebook: TestNotebook;
+  before(async () => {
+    execFileSync("mkfifo", pipes);
+    notebook = new TestNotebook();
+    await notebook.run('import * as fs from "node:fs"; let precious = 42');
+  });
+  after(() => notebook.close());
+
+  for (const [name, code] of Object.entries(waits)) {
+    test(`ends ${name}, and variables are kept`, async () => {
+      const running = notebook.run(code);
+      await sleep(300);
+      notebook.interrupt();
+      const ran = await running;
+      assert.match(ending(ran), /^KeyboardInterrupt: /);
+      assert.equal(ran.stderr, "");
+      assert.equal((await notebook.run("precious")).result, "42");
+    });
+  }
+});

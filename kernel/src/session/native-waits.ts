@@ -1,0 +1,123 @@
+/**
+ * What the session's main thread waits for in a system call, and how such a wait is ended: a termination stops JavaScript, but
+ * not native code. Runs on the interrupt thread. Linux tells what a thread waits for; elsewhere little is known, and little
+ * is done.
+ */
+import { closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+
+/** Numbers of system calls, which differ by architecture. */
+interface CallNumbers {
+  readonly open: readonly number[];
+  /** The wait of an event loop: that of the session's own hears interrupts, so this is the one of `execSync` or its like. */
+  readonly poll: readonly number[];
+  /** A wait for another thread, most likely one that computes. No signal ends it. */
+  readonly futex: number;
+}
+
+const CALLS: Readonly<Partial<Record<NodeJS.Architecture, CallNumbers>>> = {
+  x64: { open: [2, 257], poll: [232, 281, 441], futex: 202 },
+  arm64: { open: [56], poll: [22, 441], futex: 98 },
+};
+
+/** Time for a writer to write, in milliseconds: where nobody reads, that is an error. */
+const WRITES_MS = 1000;
+/** The longest path that Linux knows, in bytes. */
+const LONGEST_PATH = 4096;
+
+/**
+ * Has the main thread come back from a system call in which it waits, so that the termination which waits for it takes effect.
+ *
+ * @param signal for the child that it waits for, where it does
+ */
+export function endWait(signal: NodeJS.Signals): void {
+  const numbers = CALLS[process.arch];
+  const call = systemCall();
+  if (numbers === undefined || call === undefined) signalAwaitedChild(signal);
+  else if (call === "none" || call.number === numbers.futex) return;
+  else if (numbers.poll.includes(call.number)) signalAwaitedChild(signal);
+  else if (numbers.open.includes(call.number)) openOtherEnd(openedBy(call, numbers));
+  else interruptCall();
+}
+
+interface SystemCall {
+  readonly number: number;
+  readonly args: readonly number[];
+}
+
+/** The system call that the main thread is in: none where it computes, undefined where that cannot be known. */
+function systemCall(): SystemCall | "none" | undefined {
+  try {
+    const text = readFileSync(`/proc/self/task/${process.pid}/syscall`, "utf8");
+    const [number = NaN, ...args] = text.split(" ").map(Number);
+    return Number.isNaN(number) || number < 0 ? "none" : { number, args };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path that a call is to open, in the memory of this process, and whether for reading. */
+function openedBy({ number, args }: SystemCall, { open }: CallNumbers): { path: string; reads: boolean } {
+  // `open` has the path first, `openat` second.
+  const [address = 0, flags = 0] = args.slice(open.length > 1 && number === open[0] ? 0 : 1);
+  const memory = openSync("/proc/self/mem", "r");
+  try {
+    const bytes = Buffer.alloc(LONGEST_PATH);
+    const size = readSync(memory, bytes, 0, LONGEST_PATH, address);
+    const end = bytes.subarray(0, size).indexOf(0);
+    return { path: bytes.toString("utf8", 0, Math.max(0, end)), reads: (flags & 3) === constants.O_RDONLY };
+  } finally {
+    closeSync(memory);
+  }
+}
+
+/**
+ * Who opens a pipe with a name waits until somebody opens its other end, and libuv lets no signal end that wait. A reader then
+ * finds the pipe empty and closed; a writer can write a little.
+ */
+function openOtherEnd({ path, reads }: { path: string; reads: boolean }): void {
+  if (!statSync(path).isFIFO()) return;
+  const end = openSync(path, constants.O_NONBLOCK | (reads ? constants.O_WRONLY : constants.O_RDONLY));
+  if (reads) closeSync(end);
+  else setTimeout(closeSync, WRITES_MS, end);
+}
+
+/**
+ * Ends a call, a read of a pipe or of a terminal say, with the error EINTR. Of the signals for which Node has a handler, only that of
+ * SIGUSR1 does not ask the system to begin the call anew. It is there to start the inspector, which finds an address on which it
+ * cannot listen (`front/session-process.ts`).
+ */
+function interruptCall(): void {
+  const [, caught = "0"] = /^SigCgt:\s*([\da-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  const SIGUSR1 = 10n;
+  // Where nobody catches it, it ends the process.
+  if ((BigInt(`0x${caught}`) >> (SIGUSR1 - 1n)) & 1n) process.kill(process.pid, "SIGUSR1");
+}
+
+/** Signals the child that `execSync` or its like waits for, the one that was started last, and what that has started. */
+function signalAwaitedChild(signal: NodeJS.Signals): void {
+  const last = childrenOf(process.pid).at(-1);
+  if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) send(signal, pid);
+}
+
+function send(signal: NodeJS.Signals, pid: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended.
+  }
+}
+
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** What the main thread of a process has started and still runs, the youngest last. */
+function childrenOf(pid: number): number[] {
+  try {
+    // Linux has this list; elsewhere such a wait ends when the child does.
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    return pids === "" ? [] : pids.split(" ").map(Number);
+  } catch {
+    return [];
+  }
+}
