@@ -14,6 +14,12 @@ export const modules: CellTable = {
     { code: "export const ag = 'two'" },
     { code: "let ag = [3]; ag", result: "[ 3 ]" },
   ],
+  "export = is an expression, and its value is shown": [
+    { code: "const ax = 5; export = ax", result: "5" },
+    { code: "export = { ax }; ", result: "{ ax: 5 }" },
+    { code: "export = class { v = 1 }", result: "[class (anonymous)]" },
+    { code: "let ax = 'again'; ax", result: "'again'" },
+  ],
   "export default of a function, a class, and of either without a name": [
     { code: "export default function named1() { return 1 }" },
     { code: "named1()", result: "1" },

@@ -92,7 +92,7 @@ class CellTransform {
   #statement(statement: ts.Statement, isLast: boolean): ts.Statement[] {
     const factory = this.#factory;
     if (ts.isExpressionStatement(statement)) {
-      const expression = this.#visit(statement.expression);
+      const expression = this.#visit(exportedBy(statement) ?? statement.expression);
       if (!isLast) return [factory.updateExpressionStatement(statement, expression)];
       return [factory.updateExpressionStatement(statement, this.#helper("result", [expression]))];
     }
@@ -295,6 +295,14 @@ function isDeno(node: ts.Identifier): boolean {
 /** Whether TypeScript has made a statement, rather than the user written it. */
 function isMade(statement: ts.Statement): boolean {
   return ts.getOriginalNode(statement).pos < 0;
+}
+
+/** What `export = …` exports, which TypeScript has made an assignment to `module.exports`: there is no such thing here. */
+function exportedBy(statement: ts.ExpressionStatement): ts.Expression | undefined {
+  const { expression } = statement;
+  return ts.isExportAssignment(ts.getOriginalNode(statement)) && ts.isBinaryExpression(expression)
+    ? expression.right
+    : undefined;
 }
 
 function isStandIn(statement: ts.Statement): boolean {

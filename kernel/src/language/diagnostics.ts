@@ -21,6 +21,9 @@ export const MISSING_MODULE: ReadonlySet<number> = new Set([2307, 2792, 2882]);
 /** Errors that say that JSX is not set up. */
 const NEEDS_JSX: ReadonlySet<number> = new Set([6142, 17004]);
 
+/** Error that says that a text has too many statements for TypeScript to follow what each changes. */
+const TOO_LARGE = 2563;
+
 /** What to do about JSX in a notebook that has no setting for it. */
 const JSX_REMEDY =
   'For JSX, a tsconfig.json beside the notebook says how it is compiled: { "compilerOptions": { "jsx": "react-jsx" } }';
@@ -100,6 +103,8 @@ function remedy(diagnostic: ts.Diagnostic, text: string): string | undefined {
     return `Has the cell that declares ${name} been run in this session?`;
   }
   if (NEEDS_JSX.has(diagnostic.code)) return JSX_REMEDY;
+  if (diagnostic.code === TOO_LARGE)
+    return "%notype on the first line runs the cell without type checking; or put parts of it into functions.";
   return undefined;
 }
 

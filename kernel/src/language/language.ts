@@ -12,6 +12,7 @@ import { CellProgram, semanticDiagnostics } from "./cell-program.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
 import { Library } from "./library.js";
+import { shortenFlow } from "./long-cells.js";
 import { IGNORED_ERRORS } from "./options.js";
 import { asObjectLiteral, OPEN_LENGTH, withoutOpening } from "./object-literal.js";
 import { OwnModules } from "./own-modules.js";
@@ -378,6 +379,7 @@ export class Language {
       (inner as { parent: ts.Node }).parent = outer;
       inner = outer;
     }
+    shortenFlow(program, file);
     return { program, file };
   }
 

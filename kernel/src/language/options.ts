@@ -27,6 +27,7 @@ export const CELL_OPTIONS: ts.CompilerOptions = {
 /**
  * Errors that are none between cells:
  * 1378, 1375, 1432 top-level await (V8's REPL mode has it); 7016 a package without types (it is `any`);
+ * 2309 `export =` beside the export of the cell's names (exports mean nothing between cells);
  * 2695 is kept; 6133 and its kin are hints and not asked for.
  */
-export const IGNORED_ERRORS: ReadonlySet<number> = new Set([1375, 1378, 1432, 7016]);
+export const IGNORED_ERRORS: ReadonlySet<number> = new Set([1375, 1378, 1432, 2309, 7016]);
