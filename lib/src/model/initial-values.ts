@@ -3,6 +3,7 @@
  * writes a parameter's values in row-major order.
  */
 import type { Random } from "../random.js";
+import { orthonormal } from "./orthonormal.js";
 
 /** Writes a parameter's values. `shape` is known from the specification; matrices need their row length. */
 export type Filler = (random: Random, values: Float32Array, shape: readonly number[]) => void;
@@ -82,74 +83,20 @@ export function orthogonal(scale: number): Filler {
   return (random, values, [rows = 1, columns = 1]) => {
     const count = Math.min(rows, columns);
     const length = Math.max(rows, columns);
-    const vectors = orthonormal(random, count, length);
+    const { values: vectors, stride } = orthonormal(random, count, length);
     const gain = scale * Math.sqrt(Math.max(1, rows / columns));
-    for (let i = 0; i < rows; i++) {
+    if (rows <= columns) {
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) values[i * columns + j] = gain * vectors[i * stride + j]!;
+      }
+      return;
+    }
+    // Eight rows at a time: a vector's values for them share a cache line.
+    for (let block = 0; block < rows; block += 8) {
+      const end = Math.min(rows, block + 8);
       for (let j = 0; j < columns; j++) {
-        values[i * columns + j] = gain * (rows > columns ? vectors[j]![i]! : vectors[i]![j]!);
+        for (let i = block; i < end; i++) values[i * columns + j] = gain * vectors[j * stride + i]!;
       }
     }
   };
-}
-
-/**
- * `count` orthonormal vectors, uniformly distributed: Gram–Schmidt on normal ones. Four at a time, so that a vector is read
- * once for all of them; again for a vector of which so little is left that its rounding errors would count.
- */
-function orthonormal(random: Random, count: number, length: number): Float64Array[] {
-  const vectors: Float64Array[] = [];
-  while (vectors.length < count) {
-    const block = Array.from({ length: Math.min(4, count - vectors.length) }, () => normals(random, length));
-    const norms = block.map(norm);
-    const [a, b, c, d] = block;
-    if (a && b && c && d) removeAll(vectors, a, b, c, d);
-    else for (const vector of block) for (const other of vectors) remove(other, vector);
-    const before = vectors.length;
-    for (const [i, vector] of block.entries()) {
-      for (const other of vectors.slice(before)) remove(other, vector);
-      if (norm(vector) < 0.5 * norms[i]!) for (const other of vectors) remove(other, vector);
-      const gain = norm(vector);
-      for (let j = 0; j < length; j++) vector[j]! /= gain;
-      vectors.push(vector);
-    }
-  }
-  return vectors;
-}
-
-function normals(random: Random, length: number): Float64Array {
-  const vector = new Float64Array(length);
-  for (let j = 0; j < length; j++) vector[j] = random.normal();
-  return vector;
-}
-
-function norm(vector: Float64Array): number {
-  let sum = 0;
-  for (let j = 0; j < vector.length; j++) sum += vector[j]! * vector[j]!;
-  return Math.sqrt(sum);
-}
-
-/** Takes what points along `unit` out of `vector`. */
-function remove(unit: Float64Array, vector: Float64Array): void {
-  let dot = 0;
-  for (let j = 0; j < unit.length; j++) dot += vector[j]! * unit[j]!;
-  for (let j = 0; j < unit.length; j++) vector[j]! -= dot * unit[j]!;
-}
-
-/** {@link remove} of each of `units` in turn from four vectors. While one is taken out, what points along the next is summed. */
-function removeAll(units: Float64Array[], a: Float64Array, b: Float64Array, c: Float64Array, d: Float64Array): void {
-  const nothing = new Float64Array(a.length);
-  let unit: Float64Array = nothing;
-  let [dotA, dotB, dotC, dotD] = [0, 0, 0, 0];
-  for (const next of [...units, nothing]) {
-    const [alongA, alongB, alongC, alongD] = [dotA, dotB, dotC, dotD];
-    dotA = dotB = dotC = dotD = 0;
-    for (let j = 0; j < a.length; j++) {
-      const [x, y] = [unit[j]!, next[j]!];
-      dotA += (a[j]! -= alongA * x) * y;
-      dotB += (b[j]! -= alongB * x) * y;
-      dotC += (c[j]! -= alongC * x) * y;
-      dotD += (d[j]! -= alongD * x) * y;
-    }
-    unit = next;
-  }
 }
