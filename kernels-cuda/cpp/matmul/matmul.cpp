@@ -13,8 +13,10 @@ namespace {
 /// Below this many multiply-adds a second thread costs more than it does.
 constexpr int64_t leastForThreads = 1 << 17;
 constexpr int64_t leastForThreadsOfVector = 1 << 15;
-/// Weights that a task of a product with one row reads at least.
+/// Weights that a task of a product with one row reads at least, and of how many tasks a thread has its share: enough that
+/// none waits long for the last, few enough that each reads a long run of memory.
 constexpr int64_t weightsOfTask = 1 << 14;
+constexpr int64_t rowTasksOfThread = 6;
 /// Below this, rounding the operands and calling oneDNN costs more than its kernel gains.
 constexpr int64_t leastForBfloat16 = 1 << 18;
 /// Below this the library's own preparation costs more than its kernel gains.
@@ -30,22 +32,6 @@ float* packingSpace(int64_t floats) {
     space = AlignedBuffer(static_cast<size_t>(floats));
   }
   return space.data();
-}
-
-/// The columns of c in parts that are whole cache lines and lie far enough apart.
-void sharedRowProduct(ThreadPool& pool, const SimdPath& path, const ProductOperands& o) {
-  const int64_t most = std::max<int64_t>(1, o.columns * o.depth / weightsOfTask);
-  // Rows of b that lie one after the other are read in one run by one thread; of rows beside each other each thread takes a part.
-  const int64_t parts = std::min(most, (o.bRow == 1 ? 4 : 1) * int64_t{pool.threads()});
-  const int64_t wide = ((o.columns + parts - 1) / parts + 15) / 16 * 16;
-  pool.run((o.columns + wide - 1) / wide, [&](int64_t index, int) {
-    const int64_t j = index * wide;
-    ProductOperands part = o;
-    part.columns = std::min(wide, o.columns - j);
-    part.b += j * o.bColumn;
-    part.c += j;
-    path.matMul.rowProduct(part);
-  });
 }
 
 void blasProduct(const MatMul& o, const ProductOperands& p) {
@@ -160,7 +146,7 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
   } else {
     for (int64_t g = 0; g < batch; ++g) {
       if (vector) {
-        sharedRowProduct(pool, path, operands(g));
+        rowProducts(pool, path, {operands(g)});
       } else if (blas) {
         sharedBlasProduct(pool, o, operands(g));
       } else {
@@ -168,6 +154,30 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
       }
     }
   }
+}
+
+void rowProducts(ThreadPool& pool, const SimdPath& path, const std::vector<ProductOperands>& products) {
+  int64_t weights = 0;
+  for (const ProductOperands& o : products) weights += o.columns * o.depth;
+  if (pool.threads() == 1 || weights < leastForThreadsOfVector) {
+    for (const ProductOperands& o : products) path.matMul.rowProduct(o);
+    return;
+  }
+  const int64_t each = std::max(weightsOfTask, weights / (rowTasksOfThread * pool.threads()));
+  std::vector<ProductOperands> parts;
+  for (const ProductOperands& o : products) {
+    // Whole cache lines of c: which columns go together changes no bit of any.
+    const int64_t wide = (std::max<int64_t>(1, each / o.depth) + 15) / 16 * 16;
+    for (int64_t j = 0; j < o.columns; j += wide) {
+      ProductOperands part = o;
+      part.columns = std::min(wide, o.columns - j);
+      part.b += j * o.bColumn;
+      part.c += j;
+      parts.push_back(part);
+    }
+  }
+  pool.run(static_cast<int64_t>(parts.size()),
+           [&](int64_t index, int) { path.matMul.rowProduct(parts[static_cast<size_t>(index)]); });
 }
 
 }  // namespace metastate

@@ -29,4 +29,8 @@ struct MatMul {
 
 void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& operands);
 
+/// Products of one row each (rows is 1), none of which needs another's result, all in one loop over the threads: to start
+/// that costs as much as a small product, and one that is nearly done leaves threads to the next.
+void rowProducts(ThreadPool& pool, const SimdPath& path, const std::vector<ProductOperands>& products);
+
 }  // namespace metastate

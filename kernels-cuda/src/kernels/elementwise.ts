@@ -7,7 +7,7 @@ import { areCells, areFloats, type Attributes, type NativeBodies, type NativeBod
 import { sizeOf } from "./shapes.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
-const unaryNames = [
+export const unaryNames = [
   "Exp",
   "Log",
   "Sigmoid",
@@ -26,7 +26,7 @@ const unaryNames = [
 ];
 
 /** In the order of `Binary` there. */
-const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
+export const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
 
 /** In the order of `IntegerBinary` there. */
 const integerNames = ["Add", "Sub", "Multiply", "Maximum", "Minimum"];

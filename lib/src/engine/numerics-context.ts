@@ -20,6 +20,11 @@ export function keepNames(on: boolean): void {
   names = on ? (names ?? new WeakMap()) : undefined;
 }
 
+/** Whether names are kept: each op then runs by itself, so that an error tells which one it was. */
+export function keepsNames(): boolean {
+  return names !== undefined;
+}
+
 /** Notes what a tensor is called; views of it are called so too. */
 export function nameTensor({ dataId }: TensorInfo, kind: TensorName["kind"], prefix: string, name: string): void {
   names?.set(dataId, { name: prefix + name, kind });

@@ -73,5 +73,5 @@ export function layerNorm(parameter: (name: string) => Tensor, name: string, x: 
 
 function lastRow(x: Tensor3D): Tensor2D {
   const [batch, time, width] = x.shape;
-  return tf.reshape(tf.slice(x, [0, time - 1, 0], [batch, 1, width]), [batch, width]);
+  return tf.reshape(time === 1 ? x : tf.slice(x, [0, time - 1, 0], [batch, 1, width]), [batch, width]);
 }

@@ -14,6 +14,7 @@ import { wkv7 } from "../ops/wkv7/wkv7.js";
 import type { TimeMixCoefficients } from "../sse/context.js";
 import { attentionWidth, type ModelConfiguration } from "./configuration.js";
 import type { LayerRun } from "./tap.js";
+import { timeMixingOfToken } from "./time-mixing-token.js";
 
 /** What time mixing gives: its output, the states after the last token, and what the Meta-State layer reuses. */
 export interface TimeMixing {
@@ -41,6 +42,8 @@ export function timeMixing(
   wkv: Tensor4D,
   firstValue?: Tensor3D,
 ): TimeMixing {
+  const atOnce = timeMixingOfToken(configuration, run, x, shift, wkv, firstValue);
+  if (atOnce) return atOnce;
   const { heads, headSize, aScale } = configuration;
   const [batch, time] = x.shape;
   const p = (name: string): Tensor => run.parameter(`att.${name}`);
@@ -76,11 +79,15 @@ export function timeMixing(
   };
   const { y, state } = runWkv7(coefficients, wkv);
   const read = flat(run.tap("att.wkv", y));
-  // Published epsilon 64e-5 is for heads of 64: it follows the head size.
-  const epsilon = headSize * 1e-5;
-  const normalised = run.tap("att.ln_x", groupNorm(read, p("ln_x.weight"), p("ln_x.bias"), { groups: heads, epsilon }));
+  const norm = { groups: heads, epsilon: readEpsilon(configuration) };
+  const normalised = run.tap("att.ln_x", groupNorm(read, p("ln_x.weight"), p("ln_x.bias"), norm));
   const output = run.tap("att.out", linear(bonusGate(normalised, r, k, v, gate, p("r_k")), p("output.weight")));
   return { output, wkv: state, coefficients, firstValue: firstValue ?? v };
+}
+
+/** Of the normalisation of the read. Published 64e-5 is for heads of 64: it follows the head size. */
+export function readEpsilon({ headSize }: ModelConfiguration): number {
+  return headSize * 1e-5;
 }
 
 /** Shows κ̂ = −α; α and β = κ̂ ⊙ a follow it when a tap replaces it, and stay what they are, bit for bit, when none does. */

@@ -126,6 +126,15 @@ const flopsOf = new Map<string, Count>([
   ["Wkv7", recurrence(9)],
   // The states again from the checkpoints (7), and their adjoint: its sums with each operand, and its own step back.
   ["Wkv7Grad", recurrence(26)],
+  // A token's product with each of the layer's matrices, and a step of the recurrence: the rest is small beside them.
+  [
+    "TimeMixingToken",
+    (call) => {
+      const { shift: _, r_k: __, ...others } = call.inputs;
+      const matrices = inputsOf({ ...call, inputs: others }).filter(({ shape }) => shape.length === 2);
+      return 2 * input(call, "x").shape[0]! * total(matrices, size) + 9 * size(input(call, "wkv"));
+    },
+  ],
   // The same recurrence for S and for M.
   ["MetaPass", recurrence(18)],
   ["MetaPassGrad", recurrence(52)],
