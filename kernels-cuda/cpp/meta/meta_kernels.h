@@ -26,22 +26,26 @@ struct MetaOutputs {
   float *added, *metaAfter, *u, *o, *wkvCheckpoints, *metaCheckpoints;
 };
 
+/// Heads [firstHead, firstHead + heads) count batch entries and heads together. `row` is scratch of N floats.
 struct MetaKernels {
-  /// Floats of scratch that forwardHead needs.
-  int64_t (*forwardScratch)(int64_t headSize);
-  /// All of one head, `head` counting batch entries and heads together. With few heads the parts below share it out.
-  void (*forwardHead)(const MetaShape&, const MetaInputs&, const MetaOutputs&, int64_t head, float* scratch);
+  /// Floats of scratch that forwardHeads needs.
+  int64_t (*forwardScratch)(int64_t headSize, int64_t heads);
+  /// All of these heads. Where there are few the parts below share them out.
+  void (*forwardHeads)(const MetaShape&, const MetaInputs&, const MetaOutputs&, int64_t firstHead, int64_t heads,
+                       float* scratch);
 
-  // The parts between the recurrences, for all steps of one head. `row` is scratch of N floats.
+  // The parts between the recurrences, for all steps of these heads.
 
   /// added = readGain GN(u), m = x + added. m may be where u is. added may be null.
-  void (*write)(const MetaShape&, const float* gain, const float* u, const float* x, int64_t head, float* added, float* m,
-                float* row);
+  void (*write)(const MetaShape&, const float* gain, const float* u, const float* x, int64_t firstHead, int64_t heads,
+                float* added, float* m, float* row);
   /// added += memoryGain GN(o).
-  void (*remember)(const MetaShape&, const float* gain, const float* o, int64_t head, float* added, float* row);
-  /// The gradient of gain GN(read) for dy + also (which may be null): dread is written, dgain [N] of this head too.
+  void (*remember)(const MetaShape&, const float* gain, const float* o, int64_t firstHead, int64_t heads, float* added,
+                   float* row);
+  /// The gradient of gain GN(read) for dy + also (which may be null): dread is written, and dgain [N] of each head,
+  /// dgainStride floats from one to the next.
   void (*readGrad)(const MetaShape&, const float* gain, const float* read, const float* dy, const float* also,
-                   int64_t head, float* dread, float* dgain, float* row);
+                   int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride, float* row);
 };
 
 }  // namespace metastate

@@ -19,16 +19,26 @@ inline float normaliseRead(const float* read, int64_t size, float epsilon, float
   return m.inverse;
 }
 
-/// Where a head's first step lies in [B, T, H, N], and from one step to the next.
-struct HeadSteps {
-  int64_t first, stride, gain;
+/// visit(head, place in [B, T, H, N], place in [H, N]) for steps [first, last) of each of these heads.
+template <typename Visit>
+inline void eachStep(const MetaShape& shape, int64_t firstHead, int64_t heads, int64_t first, int64_t last,
+                     Visit visit) {
+  const Wkv7Shape& states = shape.states;
+  const int64_t stride = states.heads * states.headSize;
+  for (int64_t head = firstHead; head < firstHead + heads; ++head) {
+    const int64_t begin = firstStep(states, head), gain = head % states.heads * states.headSize;
+    for (int64_t t = first; t < last; ++t) visit(head, begin + t * stride, gain);
+  }
+}
 
-  HeadSteps(const MetaShape& shape, int64_t head)
-      : first((head / shape.states.heads * shape.states.time * shape.states.heads + head % shape.states.heads) *
-              shape.states.headSize),
-        stride(shape.states.heads * shape.states.headSize),
-        gain(head % shape.states.heads * shape.states.headSize) {}
-};
+/// The same for all steps, a tile of each head in turn: neighbours lie side by side.
+template <typename Visit>
+inline void eachStep(const MetaShape& shape, int64_t firstHead, int64_t heads, Visit visit) {
+  const int64_t time = shape.states.time;
+  for (int64_t first = 0; first < time; first += forwardTile) {
+    eachStep(shape, firstHead, heads, first, first + forwardTile < time ? first + forwardTile : time, visit);
+  }
+}
 
 inline void writeStep(int64_t size, float epsilon, const float* gain, const float* u, const float* x, float* added,
                       float* m, float* n) {
@@ -47,22 +57,19 @@ inline void rememberStep(int64_t size, float epsilon, const float* gain, const f
   });
 }
 
-void metaWrite(const MetaShape& shape, const float* gain, const float* u, const float* x, int64_t head, float* added,
-               float* m, float* row) {
-  const HeadSteps steps(shape, head);
-  for (int64_t t = 0; t < shape.states.time; ++t) {
-    const int64_t at = steps.first + t * steps.stride;
-    writeStep(shape.states.headSize, shape.epsilon, gain + steps.gain, u + at, x + at,
+void metaWrite(const MetaShape& shape, const float* gain, const float* u, const float* x, int64_t firstHead,
+               int64_t heads, float* added, float* m, float* row) {
+  eachStep(shape, firstHead, heads, [&](int64_t, int64_t at, int64_t gainAt) {
+    writeStep(shape.states.headSize, shape.epsilon, gain + gainAt, u + at, x + at,
               added == nullptr ? nullptr : added + at, m + at, row);
-  }
+  });
 }
 
-void metaRemember(const MetaShape& shape, const float* gain, const float* o, int64_t head, float* added, float* row) {
-  const HeadSteps steps(shape, head);
-  for (int64_t t = 0; t < shape.states.time; ++t) {
-    const int64_t at = steps.first + t * steps.stride;
-    rememberStep(shape.states.headSize, shape.epsilon, gain + steps.gain, o + at, added + at, row);
-  }
+void metaRemember(const MetaShape& shape, const float* gain, const float* o, int64_t firstHead, int64_t heads,
+                  float* added, float* row) {
+  eachStep(shape, firstHead, heads, [&](int64_t, int64_t at, int64_t gainAt) {
+    rememberStep(shape.states.headSize, shape.epsilon, gain + gainAt, o + at, added + at, row);
+  });
 }
 
 /// One step in float64, for heads of few values: what is left there when everything cancels is small.
@@ -86,35 +93,35 @@ inline void readGradOfFew(int64_t size, float epsilon, const float* gain, const 
   }
 }
 
-void metaReadGrad(const MetaShape& shape, const float* allGains, const float* read, const float* dy, const float* also,
-                  int64_t head, float* dread, float* dgain, float* n) {
-  const HeadSteps steps(shape, head);
+/// One step's share of metaReadGrad; dgain is added to.
+inline void readGradStep(int64_t size, float epsilon, const float* gain, const float* read, const float* dy,
+                         const float* also, float* dread, float* dgain, float* n) {
+  if (size < fewElements) return readGradOfFew(size, epsilon, gain, read, dy, also, dread, dgain);
+  const float inverse = normaliseRead(read, size, epsilon, n);
+  Vector sum = broadcast(0), along = sum;
+  eachVector(size, [&](int64_t j, auto at) {
+    Vector d = at.load(dy + j);
+    if (also != nullptr) d += at.load(also + j);
+    const Vector normal = at.load(n + j), dn = d * at.load(gain + j);
+    at.store(dgain + j, at.load(dgain + j) + d * normal);
+    at.store(dread + j, dn);
+    sum += dn;
+    along += dn * normal;
+  });
+  const Vector mean = broadcast(sumOf(sum) / static_cast<float>(size));
+  const Vector slope = broadcast(sumOf(along) / static_cast<float>(size));
+  eachVector(size, [&](int64_t j, auto at) {
+    const Vector dn = at.load(dread + j);
+    at.store(dread + j, (dn - mean - at.load(n + j) * slope) * broadcast(inverse));
+  });
+}
+
+void metaReadGrad(const MetaShape& shape, const float* gain, const float* read, const float* dy, const float* also,
+                  int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride, float* row) {
   const int64_t size = shape.states.headSize;
-  const float* gain = allGains + steps.gain;
-  memset(dgain, 0, static_cast<size_t>(size) * sizeof(float));
-  for (int64_t t = 0; t < shape.states.time; ++t) {
-    const int64_t step = steps.first + t * steps.stride;
-    const float* second = also == nullptr ? nullptr : also + step;
-    if (size < fewElements) {
-      readGradOfFew(size, shape.epsilon, gain, read + step, dy + step, second, dread + step, dgain);
-      continue;
-    }
-    const float inverse = normaliseRead(read + step, size, shape.epsilon, n);
-    Vector sum = broadcast(0), along = sum;
-    eachVector(size, [&](int64_t j, auto at) {
-      Vector d = at.load(dy + step + j);
-      if (second != nullptr) d += at.load(second + j);
-      const Vector normal = at.load(n + j), dn = d * at.load(gain + j);
-      at.store(dgain + j, at.load(dgain + j) + d * normal);
-      at.store(dread + step + j, dn);
-      sum += dn;
-      along += dn * normal;
-    });
-    const Vector mean = broadcast(sumOf(sum) / static_cast<float>(size));
-    const Vector slope = broadcast(sumOf(along) / static_cast<float>(size));
-    eachVector(size, [&](int64_t j, auto at) {
-      const Vector dn = at.load(dread + step + j);
-      at.store(dread + step + j, (dn - mean - at.load(n + j) * slope) * broadcast(inverse));
-    });
-  }
+  for (int64_t i = 0; i < heads; ++i) memset(dgain + i * dgainStride, 0, static_cast<size_t>(size) * sizeof(float));
+  eachStep(shape, firstHead, heads, [&](int64_t head, int64_t at, int64_t gainAt) {
+    readGradStep(size, shape.epsilon, gain + gainAt, read + at, dy + at, also == nullptr ? nullptr : also + at,
+                 dread + at, dgain + (head - firstHead) * dgainStride, row);
+  });
 }

@@ -33,7 +33,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   } out;
   call.readTransitionGradients(out);
   const Wkv7RowGradients rows{out.dv, call.states("dState")};
-  const Wkv7ColumnGradients columns{out.dr, out.dw, out.dk, out.da, out.db, call.shape.heads * call.shape.headSize};
+  const int64_t n = call.shape.headSize, stride = call.shape.heads * n;
+  const Wkv7ColumnGradients columns{out.dr, out.dw, out.dk, out.da, out.db, call.shape.time * stride, n, stride};
   const Engine::InUse engine = Engine::instance().use();
   wkv7Backward(engine.pool, engine.path, call.shape, in, rows, columns);
   return info.Env().Undefined();

@@ -44,6 +44,7 @@ namespace {
 #include "tfjs/tensor_functions.h"
 #include "tfjs/comparisons.h"
 #include "wkv7/forward.h"
+#include "wkv7/backward_chunk.h"
 #include "wkv7/backward.h"
 #include "meta/normalised_read.h"
 #include "meta/forward.h"
@@ -55,7 +56,7 @@ const SimdPath METASTATE_PATH{
     METASTATE_PATH_NAME,
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
-    MetaKernels{metaForwardScratch, metaForwardHead, metaWrite, metaRemember, metaReadGrad},
+    MetaKernels{metaForwardScratch, metaForwardHeads, metaWrite, metaRemember, metaReadGrad},
     MatMulKernels{tileRows, tileColumns, pack<tileRows>, pack<tileColumns>, packedProduct, rowProduct, toBfloat16,
                   roundToBfloat16},
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,

@@ -1,8 +1,8 @@
 // Included by hot_code.h only, in an unnamed namespace.
 //
-// Wkv7 forward, for some rows of one head.
+// Wkv7 forward, for some rows of some heads.
 //
-// Rows of the state never meet, so a block of rows goes through time alone, its state in L1. The block is held
+// Rows of the state never meet, so a block of rows goes through a tile of time alone, its state in L1. The block is held
 // transposed: a register holds the same column of several rows, so that both sums over columns (S a and S r) are plain
 // additions of registers and nothing is ever summed across lanes. One sweep over the columns does everything for a step:
 // it updates S_t, sums S_t r_t, and sums S_t a_{t+1} for the next step.
@@ -17,15 +17,19 @@ int64_t forwardBlockRows(int64_t headSize) {
   return vectors * lanes;
 }
 
-/// Steps that all blocks of a share take before any goes on, so that a step's operands are read from far memory once.
+/// Steps that all blocks of a share take, and then its other heads, before any goes on: a step's operands are read from
+/// far memory once, with those that lie beside them.
 constexpr int64_t forwardTile = 16;
 
 /// Floats of a block of rows: its state [N, width], and S a for its next step [width].
 inline int64_t blockFloats(int64_t headSize, int64_t width) { return (headSize + 1) * width; }
 
-int64_t forwardScratch(int64_t headSize, int64_t rows) {
-  return blockFloats(headSize, roundUp(rows, forwardMaximumVectors * lanes)) + 16;
+/// Of all the blocks of a head's rows.
+inline int64_t headFloats(int64_t headSize, int64_t rows) {
+  return roundUp(blockFloats(headSize, roundUp(rows, forwardMaximumVectors * lanes)), 16);
 }
+
+int64_t forwardScratch(int64_t headSize, int64_t heads, int64_t rows) { return heads * headFloats(headSize, rows) + 16; }
 
 /// Puts the initial state of a block in place, and S a for the first step.
 template <int vectors, int Size>
@@ -44,11 +48,16 @@ void startBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, int64_t stateAt, i
   for (int q = 0; q < vectors; ++q) store(block + n * width + q * lanes, sa[q]);
 }
 
+/// Steps between asking for a step's operands and using them: in memory those of the other heads lie between, and no
+/// processor looks that far ahead by itself.
+constexpr int64_t fetchAhead = 8;
+
 /// Steps [first, last) of a block of `vectors` registers of rows, at row `firstRow` of a head. Size is the head size, or 0
-/// when it is known only at run time. `rows` may be fewer than the registers hold: the rest are zero.
+/// when it is known only at run time. `rows` may be fewer than the registers hold: the rest are zero. The block that
+/// `leads` asks for what all rows of the head read.
 template <int vectors, int Size>
 void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
-                  int64_t rows, int64_t first, int64_t last, float* block) {
+                  int64_t rows, int64_t first, int64_t last, bool leads, float* block) {
   constexpr int64_t width = vectors * lanes;
   // With one register of rows there are too few independent sums to keep the FMA units busy: even and odd columns are
   // summed apart.
@@ -57,20 +66,53 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
   const int64_t stepStride = shape.heads * n;
   int64_t at = ((head / shape.heads) * shape.time + first) * stepStride + (head % shape.heads) * n;
   const bool whole = rows == width;
+  // The next checkpoint; until it is due its lines are asked for, a part a step.
+  int64_t nextKept = shape.time, part = 0;
+  float *kept = nullptr, *soon = nullptr, *soonEnd = nullptr;
+  if (shape.interval != 0) {
+    const int64_t index = (first + shape.interval - 1) / shape.interval, count = checkpointCount(shape);
+    if (index < count) {
+      nextKept = index * shape.interval;
+      kept = out.checkpoints + ((head * count + index) * n + firstRow) * n;
+      part = roundUp((rows * n + shape.interval - 1) / shape.interval, 16);
+      soon = kept + (shape.interval - (nextKept - first)) * part;
+      soonEnd = kept + rows * n;
+    }
+  }
   Vector sa[vectors];
   for (int q = 0; q < vectors; ++q) sa[q] = load(block + n * width + q * lanes);
 
   for (int64_t t = first; t < last; ++t, at += stepStride) {
-    if (shape.interval != 0 && t % shape.interval == 0) {
-      const int64_t checkpoint = (head * checkpointCount(shape) + t / shape.interval) * n * n + firstRow * n;
-      transpose(block, width, n, rows, out.checkpoints + checkpoint, n);
+    if (t == nextKept) {
+      transpose(block, width, n, rows, kept, n);
+      nextKept += shape.interval;
+      kept += n * n;
+      soon = kept;
+      soonEnd = nextKept < shape.time ? kept + rows * n : soon;
     }
+    for (const float* end = soon + part; soon < end && soon < soonEnd; soon += 16) __builtin_prefetch(soon, 1);
     const float* r = in.r + at;
     const float* w = in.w + at;
     const float* k = in.k + at;
     const float* b = in.b + at;
     // After the last step there is no a to prepare for: the sum is taken with any and not used.
     const float* nextA = in.a + (t + 1 < shape.time ? at + stepStride : at);
+    if (shape.heads > 1) {
+      const int64_t ahead = t + fetchAhead < shape.time ? fetchAhead * stepStride : 0;
+      if (leads) {
+        for (int64_t j = 0; j < n; j += 16) {
+          __builtin_prefetch(r + ahead + j);
+          __builtin_prefetch(w + ahead + j);
+          __builtin_prefetch(k + ahead + j);
+          __builtin_prefetch(b + ahead + j);
+          __builtin_prefetch(in.a + at + ahead + j);
+        }
+      }
+      for (int64_t i = 0; i < width; i += 16) {
+        __builtin_prefetch(in.v + at + firstRow + ahead + i);
+        __builtin_prefetch(out.y + at + firstRow + ahead + i, 1);
+      }
+    }
 
     float rowsOfV[width];
     if (!whole) {
@@ -145,35 +187,73 @@ inline void eachBlock(int64_t headSize, int64_t rows, float* scratch, Visit visi
   }
 }
 
-template <int Size>
-void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head,
-                       int64_t firstRow, int64_t rows, float* scratch) {
-  const int64_t n = shape.headSize;
-  const int64_t stepAt = (head / shape.heads) * shape.time * shape.heads * n + (head % shape.heads) * n;
-  const int64_t stateAt = head * n * n + firstRow * n;
-  float* blocks = alignedTo64(scratch);
-  eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
-    startBlock<decltype(vectors)::value, Size>(shape, in, stateAt + row * n, stepAt, count, block);
-  });
-  for (int64_t first = 0; first < shape.time; first += forwardTile) {
-    const int64_t last = first + forwardTile < shape.time ? first + forwardTile : shape.time;
-    eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
-      advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, firstRow + row, count, first, last, block);
+/// Heads `first` to `first + heads`, each with its blocks: calls visit(Vectors<...>, head, first row, rows, scratch).
+template <typename Visit>
+inline void eachBlockOfHeads(int64_t headSize, int64_t firstHead, int64_t heads, int64_t firstRow, int64_t rows,
+                             float* scratch, Visit visit) {
+  const int64_t own = headFloats(headSize, rows);
+  for (int64_t i = 0; i < heads; ++i) {
+    eachBlock(headSize, rows, scratch + i * own, [&](auto vectors, int64_t row, int64_t count, float* block) {
+      visit(vectors, firstHead + i, firstRow + row, count, block);
     });
   }
-  if (out.finalState == nullptr) return;
-  eachBlock(n, rows, blocks, [&](auto vectors, int64_t row, int64_t count, float* block) {
-    transpose(block, decltype(vectors)::value * lanes, n, count, out.finalState + stateAt + row * n, n);
-  });
 }
 
-void forwardRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
-                 int64_t rows, float* scratch) {
+/// Where a head's first step lies in [B, T, H, N].
+inline int64_t firstStep(const Wkv7Shape& shape, int64_t head) {
+  return ((head / shape.heads) * shape.time * shape.heads + head % shape.heads) * shape.headSize;
+}
+
+/// Puts the initial states of these rows of these heads in place.
+template <int Size>
+void startHeads(const Wkv7Shape& shape, const Wkv7Inputs& in, int64_t firstHead, int64_t heads, int64_t firstRow,
+                int64_t rows, float* blocks) {
+  const int64_t n = shape.headSize;
+  const auto start = [&](auto vectors, int64_t head, int64_t row, int64_t count, float* block) {
+    startBlock<decltype(vectors)::value, Size>(shape, in, (head * n + row) * n, firstStep(shape, head), count, block);
+  };
+  eachBlockOfHeads(n, firstHead, heads, firstRow, rows, blocks, start);
+}
+
+/// Their steps [first, last).
+template <int Size>
+void advanceHeads(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead, int64_t heads,
+                  int64_t firstRow, int64_t rows, int64_t first, int64_t last, float* blocks) {
+  const auto advance = [&](auto vectors, int64_t head, int64_t row, int64_t count, float* block) {
+    advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, row, count, first, last, row == firstRow, block);
+  };
+  eachBlockOfHeads(shape.headSize, firstHead, heads, firstRow, rows, blocks, advance);
+}
+
+/// Puts the states they have come to where they belong.
+inline void endHeads(const Wkv7Shape& shape, float* states, int64_t firstHead, int64_t heads, int64_t firstRow,
+                     int64_t rows, float* blocks) {
+  const int64_t n = shape.headSize;
+  const auto end = [&](auto vectors, int64_t head, int64_t row, int64_t count, float* block) {
+    transpose(block, decltype(vectors)::value * lanes, n, count, states + (head * n + row) * n, n);
+  };
+  eachBlockOfHeads(n, firstHead, heads, firstRow, rows, blocks, end);
+}
+
+template <int Size>
+void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead,
+                       int64_t heads, int64_t firstRow, int64_t rows, float* scratch) {
+  float* const blocks = alignedTo64(scratch);
+  startHeads<Size>(shape, in, firstHead, heads, firstRow, rows, blocks);
+  for (int64_t first = 0; first < shape.time; first += forwardTile) {
+    const int64_t last = first + forwardTile < shape.time ? first + forwardTile : shape.time;
+    advanceHeads<Size>(shape, in, out, firstHead, heads, firstRow, rows, first, last, blocks);
+  }
+  if (out.finalState != nullptr) endHeads(shape, out.finalState, firstHead, heads, firstRow, rows, blocks);
+}
+
+void forwardRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead, int64_t heads,
+                 int64_t firstRow, int64_t rows, float* scratch) {
   switch (shape.headSize) {
-    case 16: return forwardRowsOfSize<16>(shape, in, out, head, firstRow, rows, scratch);
-    case 32: return forwardRowsOfSize<32>(shape, in, out, head, firstRow, rows, scratch);
-    case 64: return forwardRowsOfSize<64>(shape, in, out, head, firstRow, rows, scratch);
-    case 128: return forwardRowsOfSize<128>(shape, in, out, head, firstRow, rows, scratch);
-    default: return forwardRowsOfSize<0>(shape, in, out, head, firstRow, rows, scratch);
+    case 16: return forwardRowsOfSize<16>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
+    case 32: return forwardRowsOfSize<32>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
+    case 64: return forwardRowsOfSize<64>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
+    case 128: return forwardRowsOfSize<128>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
+    default: return forwardRowsOfSize<0>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
   }
 }

@@ -1,10 +1,10 @@
 #include "wkv7/wkv7.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "simd/aligned_buffer.h"
 #include "simd/flush_denormals.h"
+#include "wkv7/head_groups.h"
 
 namespace metastate {
 namespace {
@@ -13,6 +13,7 @@ int64_t divideUp(int64_t x, int64_t by) { return (x + by - 1) / by; }
 
 /// Below about 20 microseconds of one core's work, waking other threads costs more than they do.
 constexpr double worthThreads = 5e5;  // floating point operations
+constexpr int64_t worthThreadsToAdd = 50000;  // floats
 
 /// How the rows of a head are shared out: `shares` shares of `rows` rows, the last perhaps fewer.
 struct Sharing {
@@ -39,6 +40,11 @@ Sharing shareRows(int64_t heads, int64_t headSize, int64_t block, int threads) {
   }
   const int64_t rows = divideUp(most, best) * block;
   return {divideUp(headSize, rows), rows};
+}
+
+/// Heads go in groups where their rows are not shared out, else one by one.
+HeadGroups groupsOf(int64_t heads, int64_t headSize, const Sharing& sharing, int threads) {
+  return HeadGroups(heads, headSize * headSize, sharing.shares == 1 ? threads : heads);
 }
 
 /// One scratch buffer for each thread of a loop, on cache lines of its own.
@@ -73,13 +79,14 @@ void wkv7Forward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape,
   int64_t block = path.wkv7.forwardBlock(n);
   while (block > path.lanes && heads * divideUp(n, block) < threads) block /= 2;
   const Sharing sharing = shareRows(heads, n, block, threads);
-  const Scratch scratch(threads, path.wkv7.forwardScratch(n, sharing.rows));
+  const HeadGroups groups = groupsOf(heads, n, sharing, threads);
+  const Scratch scratch(threads, path.wkv7.forwardScratch(n, groups.largest(), sharing.rows));
 
-  loop(pool, threaded, heads * sharing.shares, [&](int64_t index, int slot) {
+  loop(pool, threaded, groups.count() * sharing.shares, [&](int64_t index, int slot) {
     const FlushDenormals flush;
-    const int64_t first = (index % sharing.shares) * sharing.rows;
-    path.wkv7.forwardRows(shape, in, out, index / sharing.shares, first, std::min(sharing.rows, n - first),
-                          scratch.of(slot));
+    const int64_t group = index / sharing.shares, first = (index % sharing.shares) * sharing.rows;
+    path.wkv7.forwardRows(shape, in, out, groups.first(group), groups.size(group), first,
+                          std::min(sharing.rows, n - first), scratch.of(slot));
   });
 }
 
@@ -90,41 +97,35 @@ void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape
   const bool threaded = pool.threads() > 1 && operations >= worthThreads;
   const int threads = threaded ? pool.threads() : 1;
   const Sharing sharing = shareRows(heads, n, path.wkv7.backwardBlock(n), threads);
-  const Scratch scratch(threads, path.wkv7.backwardScratch(shape, sharing.rows));
-
-  const auto headColumns = [&](int64_t head) {
-    const int64_t at = (head / shape.heads) * shape.time * columns.stride + (head % shape.heads) * n;
-    return Wkv7ColumnGradients{columns.dr + at, columns.dw + at, columns.dk + at, columns.da + at,
-                               columns.db + at, columns.stride,  columns.add};
-  };
+  const HeadGroups groups = groupsOf(heads, n, sharing, threads);
+  const Scratch scratch(threads, path.wkv7.backwardScratch(shape, groups.largest(), sharing.rows));
 
   // The first share of a head writes its column sums where they belong; the others beside, [share - 1, head, 5, T, N].
-  const int64_t sumsOfOne = shape.time * n, sumsOfHead = 5 * sumsOfOne;
-  const AlignedBuffer partial(static_cast<size_t>((sharing.shares - 1) * heads * sumsOfHead));
-  const auto partialSums = [&](int64_t head, int64_t share) {
-    return partial.data() + ((share - 1) * heads + head) * sumsOfHead;
+  const int64_t sumsOfOne = shape.time * n, sumsOfHead = 5 * sumsOfOne, sumsOfShare = heads * sumsOfHead;
+  const AlignedBuffer partial(static_cast<size_t>((sharing.shares - 1) * sumsOfShare));
+  const auto columnsOf = [&](int64_t share) {
+    if (share == 0) return columns;
+    float* const dr = partial.data() + (share - 1) * sumsOfShare;
+    float *const dw = dr + sumsOfOne, *const dk = dw + sumsOfOne, *const da = dk + sumsOfOne, *const db = da + sumsOfOne;
+    return Wkv7ColumnGradients{dr, dw, dk, da, db, shape.heads * sumsOfHead, sumsOfHead, n};
   };
 
-  loop(pool, threaded, heads * sharing.shares, [&](int64_t index, int slot) {
+  loop(pool, threaded, groups.count() * sharing.shares, [&](int64_t index, int slot) {
     const FlushDenormals flush;
-    const int64_t head = index / sharing.shares, share = index % sharing.shares, first = share * sharing.rows;
-    Wkv7ColumnGradients to = headColumns(head);
-    if (share > 0) {
-      float* sums = partialSums(head, share);
-      to = {sums, sums + sumsOfOne, sums + 2 * sumsOfOne, sums + 3 * sumsOfOne, sums + 4 * sumsOfOne, n};
-    }
-    path.wkv7.backwardRows(shape, in, rows, to, head, first, std::min(sharing.rows, n - first), scratch.of(slot));
+    const int64_t group = index / sharing.shares, share = index % sharing.shares, first = share * sharing.rows;
+    path.wkv7.backwardRows(shape, in, rows, columnsOf(share), groups.first(group), groups.size(group), first,
+                           std::min(sharing.rows, n - first), scratch.of(slot));
   });
 
   if (sharing.shares == 1) return;
-  loop(pool, threaded, heads * 5, [&](int64_t index, int) {
+  loop(pool, threaded && (sharing.shares - 1) * sumsOfShare >= worthThreadsToAdd, heads * 5, [&](int64_t index, int) {
     const int64_t head = index / 5, which = index % 5;
-    const Wkv7ColumnGradients all = headColumns(head);
-    float* const to[] = {all.dr, all.dw, all.dk, all.da, all.db};
+    float* const all[] = {columns.dr, columns.dw, columns.dk, columns.da, columns.db};
+    float* const to = all[which] + head / shape.heads * columns.entryStride + head % shape.heads * columns.headStride;
     for (int64_t share = 1; share < sharing.shares; ++share) {
-      const float* sums = partialSums(head, share) + which * sumsOfOne;
+      const float* sums = partial.data() + (share - 1) * sumsOfShare + index * sumsOfOne;
       for (int64_t t = 0; t < shape.time; ++t) {
-        for (int64_t j = 0; j < n; ++j) to[which][t * all.stride + j] += sums[t * n + j];
+        for (int64_t j = 0; j < n; ++j) to[t * columns.stride + j] += sums[t * n + j];
       }
     }
   });

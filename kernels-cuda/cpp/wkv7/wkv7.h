@@ -12,8 +12,7 @@ namespace metastate {
 void wkv7Forward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape, const Wkv7Inputs& in,
                  const Wkv7Outputs& out);
 
-/// The same, of the gradients; shape.interval is at least 1. `columns` points to the first step of the first head, and
-/// its stride is H * N.
+/// The same, of the gradients; shape.interval is at least 1.
 void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape, const Wkv7GradInputs& in,
                   const Wkv7RowGradients& rows, const Wkv7ColumnGradients& columns);
 

@@ -40,11 +40,11 @@ struct Wkv7GradInputs {
   const float *r, *w, *k, *v, *a, *b, *checkpoints, *dy, *dFinalState;
 };
 
-/// Where the gradients go that are sums over the rows of a head: pointers to the head's first step.
+/// Where the gradients go that are sums over the rows of a head.
 struct Wkv7ColumnGradients {
   float *dr, *dw, *dk, *da, *db;
-  /// Floats from one step to the next.
-  int64_t stride;
+  /// Floats from one batch entry, head and step to the next.
+  int64_t entryStride, headStride, stride;
   /// Whether dw, dk, da and db are added to, because another recurrence has the same operands. dr is written.
   bool add = false;
 };
@@ -54,22 +54,21 @@ struct Wkv7RowGradients {
   float *dv, *dState;
 };
 
-/// `head` counts batch entries and heads together: b * H + h. `scratch` may be at any address of a float.
+/// Heads count batch entries and heads together: b * H + h. `scratch` may be at any address of a float.
 struct Wkv7Kernels {
   /// Rows that one call of forwardRows takes at once, for this head size: a share of the work is best a multiple.
   int64_t (*forwardBlock)(int64_t headSize);
-  /// Floats of scratch that forwardRows needs for so many rows.
-  int64_t (*forwardScratch)(int64_t headSize, int64_t rows);
-  /// All steps of rows [firstRow, firstRow + rows) of one head.
-  void (*forwardRows)(const Wkv7Shape&, const Wkv7Inputs&, const Wkv7Outputs&, int64_t head, int64_t firstRow,
-                      int64_t rows, float* scratch);
+  /// Floats of scratch that forwardRows needs for so many rows of so many heads.
+  int64_t (*forwardScratch)(int64_t headSize, int64_t heads, int64_t rows);
+  /// All steps of rows [firstRow, firstRow + rows) of heads [firstHead, firstHead + heads).
+  void (*forwardRows)(const Wkv7Shape&, const Wkv7Inputs&, const Wkv7Outputs&, int64_t firstHead, int64_t heads,
+                      int64_t firstRow, int64_t rows, float* scratch);
 
   int64_t (*backwardBlock)(int64_t headSize);
-  int64_t (*backwardScratch)(const Wkv7Shape&, int64_t rows);
-  /// All steps of rows [firstRow, firstRow + rows) of one head: their row gradients, and their share of the column
-  /// gradients, which are written, not added.
+  int64_t (*backwardScratch)(const Wkv7Shape&, int64_t heads, int64_t rows);
+  /// All steps of these rows: their row gradients, and their share of the column gradients, which are written, not added.
   void (*backwardRows)(const Wkv7Shape&, const Wkv7GradInputs&, const Wkv7RowGradients&, const Wkv7ColumnGradients&,
-                       int64_t head, int64_t firstRow, int64_t rows, float* scratch);
+                       int64_t firstHead, int64_t heads, int64_t firstRow, int64_t rows, float* scratch);
 };
 
 }  // namespace metastate

@@ -166,7 +166,13 @@ for (const simd of needsNative.skip ? [] : native().info().simdAvailable) {
 
 for (const threads of [1, 2, 5]) {
   test(`the Meta-State pass on ${threads} threads, heads whole or shared between them`, needsNative, () => {
-    for (const shape of [shapeOf(1, 64, 1, 64), shapeOf(1, 40, 2, 128), shapeOf(3, 50, 5, 40), shapeOf(5, 33, 2, 32)]) {
+    for (const shape of [
+      shapeOf(1, 64, 1, 64),
+      shapeOf(1, 40, 2, 128),
+      shapeOf(3, 50, 5, 40),
+      shapeOf(5, 33, 2, 32),
+      shapeOf(2, 37, 7, 16),
+    ]) {
       configured({ threads }, (binding) =>
         compare(binding, shape, randomMetaCase(shape, threads, decays.model), `${threads} threads`),
       );
