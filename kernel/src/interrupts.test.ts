@@ -73,6 +73,25 @@ describe("an interrupt while a preload module is loaded", () => {
   });
 });
 
+test("an interrupt while output waits for a slow reader leaves what is written whole", async () => {
+  const notebook = new TestNotebook();
+  try {
+    await notebook.run("let precious = 42");
+    let readOn: () => void = () => undefined;
+    notebook.reader = new Promise((resolve) => (readOn = resolve));
+    const running = notebook.run("for (;;) console.log('x'.repeat(3_000_000))");
+    await sleep(300);
+    notebook.interrupt();
+    // Longer than the first signals take to come.
+    await sleep(2000);
+    readOn();
+    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.equal((await notebook.run("precious")).result, "42");
+  } finally {
+    await notebook.close();
+  }
+});
+
 describe("an interrupt of a wait in native code", { skip: process.platform !== "linux" && "known on Linux" }, () => {
   const pipes = ["unwritten", "unread", "silent"].map((name) => join(folder, name));
   const [unwritten, unread, silent] = pipes.map((path) => JSON.stringify(path));

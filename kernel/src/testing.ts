@@ -36,6 +36,8 @@ export function ending({ outcome }: Ran): string {
 export class TestNotebook {
   readonly folder = mkdtempSync(join(tmpdir(), "metastate-kernel-test-"));
   readonly log: string[] = [];
+  /** What is published from now on is taken when this settles: a client that is slow. */
+  reader: Promise<void> | undefined;
   /** The `input_request`s of cells, oldest first. */
   readonly questions: { readonly id: string; readonly content: Json }[] = [];
   /** What is answered to them at once; null for a client that has no stdin socket. A question beyond these waits. */
@@ -54,6 +56,7 @@ export class TestNotebook {
       language: this.#language,
       publish: (type, content, parent, more) => {
         this.#outputs.get(parent.msg_id)?.push({ type, content, ...more });
+        return this.reader;
       },
       ask: (content) => this.#ask(content),
       log: (line) => this.log.push(line),

@@ -93,7 +93,9 @@ function interrupt({ ids, givesUpPreload }: InterruptRequest): void {
   }, EFFECT_MS);
   for (const [at, signal] of SIGNALS) {
     setTimeout(() => {
-      if (ignored()) tryToEndWait(signal);
+      if (!ignored()) return;
+      terminate();
+      tryToEndWait(signal);
     }, at);
   }
 }

@@ -10,13 +10,16 @@ interface CallNumbers {
   readonly open: readonly number[];
   /** The wait of an event loop: that of the session's own hears interrupts, so this is the one of `execSync` or its like. */
   readonly poll: readonly number[];
-  /** A wait for another thread, most likely one that computes. No signal ends it. */
-  readonly futex: number;
+  /**
+   * Waits that no signal is to end: that for another thread, which most likely computes, begins again; a write, of a frame to the
+   * front say, would end in its middle.
+   */
+  readonly spared: readonly number[];
 }
 
 const CALLS: Readonly<Partial<Record<NodeJS.Architecture, CallNumbers>>> = {
-  x64: { open: [2, 257], poll: [232, 281, 441], futex: 202 },
-  arm64: { open: [56], poll: [22, 441], futex: 98 },
+  x64: { open: [2, 257], poll: [232, 281, 441], spared: [202, 1, 18, 20, 296] },
+  arm64: { open: [56], poll: [22, 441], spared: [98, 64, 66, 68, 70] },
 };
 
 /** Time for a writer to write, in milliseconds: where nobody reads, that is an error. */
@@ -33,7 +36,7 @@ export function endWait(signal: NodeJS.Signals): void {
   const numbers = CALLS[process.arch];
   const call = systemCall();
   if (numbers === undefined || call === undefined) signalAwaitedChild(signal);
-  else if (call === "none" || call.number === numbers.futex) return;
+  else if (call === "none" || numbers.spared.includes(call.number)) return;
   else if (numbers.poll.includes(call.number)) signalAwaitedChild(signal);
   else if (numbers.open.includes(call.number)) openOtherEnd(openedBy(call, numbers));
   else interruptCall();
