@@ -6,7 +6,7 @@ import { ConfigurationError } from "../errors.js";
  * rest is literal: `blocks.*.att.{r,k}`.
  */
 export function namePattern(patterns: string | readonly string[]): (name: string) => boolean {
-  const expressions = listOf(patterns).map(expressionOf);
+  const expressions = listOf(patterns).map((pattern) => expressionOf(pattern));
   return (name) => expressions.some((expression) => expression.test(name));
 }
 
@@ -49,10 +49,15 @@ function listOf(patterns: string | readonly string[]): readonly string[] {
   return typeof patterns === "string" ? [patterns] : patterns;
 }
 
-function expressionOf(pattern: string): RegExp {
+/**
+ * A pattern as an expression of the whole name.
+ *
+ * @param star what one `*` stands for, as an expression: by default anything without a dot
+ */
+export function expressionOf(pattern: string, star = "[^.]*"): RegExp {
   const source = pattern.replace(/\*\*|\*|\{[^{}]*\}|[\\^$.|?+()[\]{}]/g, (found) => {
     if (found === "**") return ".*";
-    if (found === "*") return "[^.]*";
+    if (found === "*") return star;
     if (found.length > 1) return `(?:${found.slice(1, -1).split(",").map(escaped).join("|")})`;
     return escaped(found);
   });

@@ -86,6 +86,10 @@ test("only trainable parameters move, by name, pattern or test; the others have 
     names.filter((name) => /^blocks\.\d\.att\./.test(name) && !name.endsWith(".w0")),
   );
   assert.deepEqual(
+    trainableNames(model.parameters, "blocks.*.ffn.{key,value}.weight"),
+    names.filter((name) => /^blocks\.\d\.ffn\.(key|value)\.weight$/.test(name)),
+  );
+  assert.deepEqual(
     trainableNames(model.parameters, "!emb.*"),
     names.filter((name) => name !== "emb.weight"),
   );

@@ -1,10 +1,12 @@
 /** Which parameters a training changes. */
 import { ConfigurationError } from "../errors.js";
+import { expressionOf } from "../inspection/name-patterns.js";
 import type { Parameters } from "../model/parameters.js";
 
 /**
  * Parameters to train: a name, a pattern, a list of these, or a test of the name. In a pattern `*` stands for any
- * characters, dots too (`blocks.*.att.*`), and a `!` in front takes away what the ones before gave (`["*", "!emb.*"]`).
+ * characters, dots too (`blocks.*.att.*`), `{a,b}` for a or b, and a `!` in front takes away what the ones before gave
+ * (`["*", "!emb.*"]`).
  */
 export type Trainable = string | readonly string[] | ((name: string) => boolean);
 
@@ -26,7 +28,7 @@ function select(names: readonly string[], patterns: string | readonly string[]):
   const chosen = new Set<string>(list[0]?.startsWith("!") ? names : []);
   for (const pattern of list) {
     const takesAway = pattern.startsWith("!");
-    const expression = patternExpression(takesAway ? pattern.slice(1) : pattern);
+    const expression = expressionOf(takesAway ? pattern.slice(1) : pattern, ".*");
     const fitting = names.filter((name) => expression.test(name));
     if (fitting.length === 0) {
       throw new ConfigurationError(
@@ -40,9 +42,4 @@ function select(names: readonly string[], patterns: string | readonly string[]):
     }
   }
   return names.filter((name) => chosen.has(name));
-}
-
-function patternExpression(pattern: string): RegExp {
-  const parts = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`);
 }
