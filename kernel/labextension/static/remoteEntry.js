@@ -91,6 +91,7 @@
     const drawFirst = renderer.renderModel.bind(renderer);
     const draw = renderer.createGraph?.bind(renderer);
     let latest;
+    /** The figure that is drawn. JupyterLab hands out another copy of it whenever it is asked: what is told apart are values. */
     let shown;
     let timer;
     if (draw !== undefined) {
@@ -101,13 +102,14 @@
         if (seen === figure) return draw(model);
         // The renderer saves a picture of what it has drawn: of a dark one nobody shall see it.
         await draw({ data: { ...model.data, [MIME]: seen }, setData() {} });
-        if (model.data["image/png"] === undefined) saveSoon(model, figure);
+        if (model.data["image/png"] === undefined) saveSoon();
       };
     }
     renderer.renderModel = async (model) => {
       const figure = model.data[MIME];
       latest = model;
-      if (figure === shown) return;
+      // A picture has been added to what is shown, or taken from it.
+      if (alike(figure, shown)) return model.data["image/png"] === undefined ? saveSoon() : undefined;
       const first = renderer.node.querySelector(".plot-container") === null;
       shown = figure;
       // A picture that the file has is of a light page.
@@ -118,7 +120,7 @@
         return drawFirst(model);
       }
       await redraw(figure);
-      saveSoon(model, figure);
+      saveSoon();
     };
     onThemeChange(renderer, async () => {
       if (shown?.layout?.meta?.dark === undefined) return;
@@ -128,15 +130,28 @@
     return renderer;
 
     async function redraw(figure) {
-      const { data, layout = {}, config } = asSeen(figure);
+      const { layout = {}, ...rest } = asSeen(figure);
       const { height = HEIGHT, uirevision = true } = layout;
       keepHeight(renderer, layout);
-      await renderer.constructor.Plotly.react(renderer.node, data, { ...layout, height, uirevision }, config);
+      await renderer.constructor.Plotly.react(renderer.node, { ...rest, layout: { ...layout, height, uirevision } });
     }
 
-    function saveSoon(model, figure) {
+    function saveSoon() {
       clearTimeout(timer);
-      timer = setTimeout(() => void savePicture(renderer.constructor.Plotly, renderer, model, figure), QUIET_MS);
+      timer = setTimeout(() => void savePicture(), QUIET_MS);
+    }
+
+    /** Adds the figure's picture to the output, as the renderer does for its first: exports of the notebook show it. */
+    async function savePicture() {
+      const [model, figure] = [latest, shown];
+      const { node } = renderer;
+      const { offsetWidth: width, offsetHeight: height } = node;
+      if (width === 0 || height === 0 || node.querySelector(".plot-container") === null) return;
+      const { data, layout } = figure;
+      // What the reader has zoomed into is in the place, not in the figure; only a dark page has another than the file.
+      const drawn = asSeen(figure) === figure ? node : recoloured({ data, layout }, {});
+      const url = await renderer.constructor.Plotly.toImage(drawn, { format: "png", width, height });
+      if (shown === figure) model.setData({ data: { ...model.data, "image/png": url.split(",")[1] } });
     }
   }
 
@@ -183,14 +198,10 @@
     node.style.height = `${height}px`;
   }
 
-  /** Adds the figure's picture to the output, as the renderer does for its first: exports of the notebook show it. */
-  async function savePicture(Plotly, { node }, model, figure) {
-    const { offsetWidth: width, offsetHeight: height } = node;
-    if (width === 0 || height === 0 || model.data[MIME] !== figure) return;
-    const { data, layout } = figure;
-    // What the reader has zoomed into is in the place, not in the figure; only a dark page has another than the file.
-    const drawn = asSeen(figure) === figure ? node : recoloured({ data, layout }, {});
-    const url = await Plotly.toImage(drawn, { format: "png", width, height });
-    if (model.data[MIME] === figure) model.setData({ data: { ...model.data, "image/png": url.split(",")[1] } });
+  /** Whether two figures, or parts of them, have the same values. */
+  function alike(a, b) {
+    if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
+    const names = Object.keys(a);
+    return names.length === Object.keys(b).length && names.every((name) => alike(a[name], b[name]));
   }
 })();

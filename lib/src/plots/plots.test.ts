@@ -473,4 +473,7 @@ test("a figure says what each of its colours is on a dark page, and is then as t
     );
     assert.deepEqual(JSON.parse(dark), JSON.parse(JSON.stringify(inTheme("dark", make))), name);
   }
+  // What is not said has plotly's own colour, which is made for light pages.
+  const { sliders, updatemenus } = kinds["evolution"]!().toJSON().layout;
+  for (const control of [...sliders!, ...updatemenus!]) assert.ok(control.bgcolor && control.bordercolor);
 });

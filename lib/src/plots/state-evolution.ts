@@ -61,7 +61,8 @@ function controls(
   milliseconds: number,
   layout: Partial<Layout>,
 ): Partial<Layout> {
-  const { text, faint, paper } = currentTheme();
+  const { text, faint, paper, axis } = currentTheme();
+  const grid = String(axis.gridcolor);
   const at = (duration: number) => ({
     mode: "immediate",
     frame: { duration, redraw: true },
@@ -81,6 +82,9 @@ function controls(
         pad: { t: 62, b: 0 },
         currentvalue: { prefix: "after token ", font: { color: text } },
         font: { color: faint },
+        bgcolor: grid,
+        bordercolor: faint,
+        activebgcolor: faint,
         // Many labels would lie over each other; the one that is shown is named above the slider.
         ticklen: 0,
         minorticklen: 0,
@@ -102,7 +106,9 @@ function controls(
         pad: { t: 84, r: 8 },
         showactive: false,
         bgcolor: paper,
-        font: { color: text },
+        bordercolor: faint,
+        // Plotly makes a button nearly white under the mouse, on a dark page too: this can be seen on both.
+        font: { color: faint },
         buttons: [button("▶", [null, { ...at(milliseconds), fromcurrent: true }]), button("❚❚", [[null], at(0)])],
       },
     ],

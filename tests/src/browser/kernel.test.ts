@@ -190,7 +190,8 @@ test("a figure that is updated changes in place, as often as it is updated", opt
       "  constructor(readonly n: number) {}\n" +
       '  [Symbol.for("Jupyter.display")]() {\n' +
       "    const layout = { height: 200, title: { text: `step ${this.n}` } };\n" +
-      '    return { "application/vnd.plotly.v1+json": { data: [{ y: [0, this.n, 1] }], layout } };\n' +
+      '    const frames = [{ name: "only", data: [{ y: [this.n] }] }];\n' +
+      '    return { "application/vnd.plotly.v1+json": { data: [{ y: [0, this.n, 1] }], layout, frames } };\n' +
       "  }\n" +
       "}\n" +
       "const live = display(new Curve(0));\n" +
@@ -210,6 +211,12 @@ test("a figure that is updated changes in place, as often as it is updated", opt
     await plot.evaluate((element) => (element as unknown as { marked?: boolean }).marked),
     "the figure was drawn anew",
   );
+  // What its animation shows is of the last figure too.
+  const frames = await plot.evaluate((element) => {
+    const { _transitionData } = element as unknown as { _transitionData: { _frames: { data: { y: number[] }[] }[] } };
+    return _transitionData._frames.map(({ data }) => data[0]?.y);
+  });
+  assert.deepEqual(frames, [[39]]);
 });
 
 test("a figure that is a cell's value keeps its height however often the window changes", options, async () => {
