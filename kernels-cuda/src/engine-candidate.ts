@@ -30,7 +30,7 @@ export const nativeEngine: EngineCandidate = {
 export function useNativeEngine(): Awaited<ReturnType<EngineCandidate["start"]>> {
   const addon = loadAddon();
   if (!("binding" in addon)) return { ready: false, reason: `${addon.reason}; ${addon.remedy}` };
-  registerNativeBackend();
+  registerNativeBackend(addon.binding);
   registerNativeKernels(nativeBackendName, addon.binding);
   const { threads, simd } = addon.binding.info();
   return {

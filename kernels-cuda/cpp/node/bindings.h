@@ -7,6 +7,7 @@ namespace metastate {
 
 void defineMatMul(Napi::Object& exports);
 void defineMeasurements(Napi::Object& exports);
+void defineMemory(Napi::Object& exports);
 void defineMovement(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
 void defineRecurrences(Napi::Object& exports);

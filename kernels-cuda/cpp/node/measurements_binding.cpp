@@ -8,10 +8,10 @@
 #include <numeric>
 #include <vector>
 
+#include "memory/large_memory.h"
 #include "node/bindings.h"
 #include "node/call.h"
 #include "node/engine.h"
-#include "simd/aligned_buffer.h"
 
 namespace metastate {
 namespace {
@@ -65,7 +65,7 @@ Napi::Value measureBandwidth(const Napi::CallbackInfo& info) {
   const Clock::duration allowed = durationArgument(info);
   const double rate = Engine::instance().use([&](ThreadPool& pool, const SimdPath& path) {
     const int64_t threads = pool.threads(), length = streamLength(pool.threads()), share = length / threads;
-    const AlignedBuffer buffer(static_cast<size_t>(3 * length));
+    const LargeMemory buffer(static_cast<size_t>(3 * length) * sizeof(float));  // as large tensors lie
     float *x = buffer.data(), *y = x + length, *z = y + length;
     std::vector<float> sinks(static_cast<size_t>(16 * threads));
     const auto sum = [&](int64_t index, int) {

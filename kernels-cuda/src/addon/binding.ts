@@ -6,7 +6,7 @@ import type { BaselineOps } from "./baseline-ops.js";
 import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 10;
+export const interfaceVersion = 11;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -349,6 +349,10 @@ export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions,
     b: Float32Array,
     c: Float32Array,
   ): void;
+  /** Zeros in pages of 2 MiB where the system has them. Its memory goes when the event loop turns after the array was collected. */
+  largeArray(length: number): Float32Array;
+  /** Gives the memory of such an array back now, which then holds zeros; false, and nothing, for any other. */
+  dropArray(array: Float32Array): boolean;
   info(): NativeInfo;
   /** Threads 1 to 1024; an instruction set of `info().simdAvailable`. Throws on others. */
   configure(options: { threads?: number; simd?: string }): void;

@@ -3,6 +3,13 @@
  * of all of it; a training step asks for the same few hundred lengths again and again.
  */
 import { totalmem } from "node:os";
+import type { NativeBinding } from "../addon/binding.js";
+
+/** From so many floats on an array lies in the addon's memory: 2 MiB, a large page. */
+export const leastLarge = 2 ** 19;
+
+/** Where large arrays come from: the addon, or nowhere. */
+export type LargeArrays = Pick<NativeBinding, "largeArray" | "dropArray">;
 
 /** Arrays shorter than this are made as quickly as they are found. */
 const shortest = 64;
@@ -12,8 +19,14 @@ export class BufferPool {
   readonly #free = new Map<number, Float32Array[]>();
   #bytes = 0;
 
-  /** @param limit bytes that may wait at most; default: an eighth of the machine's memory, 1 GiB at most */
-  constructor(readonly limit = Math.min(2 ** 30, totalmem() / 8)) {}
+  /**
+   * @param large makes large arrays; without it they are JavaScript's own
+   * @param limit bytes that may wait at most; default: an eighth of the machine's memory, 4 GiB at most
+   */
+  constructor(
+    private readonly large?: LargeArrays,
+    readonly limit = Math.min(2 ** 32, totalmem() / 8),
+  ) {}
 
   /** Bytes that wait. */
   get bytes(): number {
@@ -23,7 +36,7 @@ export class BufferPool {
   /** An array of `length` floats, whose values are whatever they were. */
   take(length: number): Float32Array {
     const array = length < shortest ? undefined : this.#free.get(length)?.pop();
-    if (!array) return new Float32Array(length);
+    if (!array) return this.large && length >= leastLarge ? this.large.largeArray(length) : new Float32Array(length);
     this.#bytes -= array.byteLength;
     return array;
   }
@@ -46,6 +59,8 @@ export class BufferPool {
       if (!arrays.length) this.#free.delete(length);
       if (!dropped) continue;
       this.#bytes -= dropped.byteLength;
+      // At once: a loop that never lets the event loop turn would collect such arrays and keep their memory.
+      if (dropped.length >= leastLarge) this.large?.dropArray(dropped);
       return;
     }
   }

@@ -16,7 +16,7 @@ import type {
   TypedArray,
 } from "@tensorflow/tfjs-core";
 import type { Cells } from "../addon/binding.js";
-import { BufferPool } from "./buffer-pool.js";
+import { BufferPool, leastLarge, type LargeArrays } from "./buffer-pool.js";
 import { TensorData, TensorTable } from "./tensor-data.js";
 
 type BackendValues = backend_util.BackendValues;
@@ -36,12 +36,28 @@ export function isCellType(dtype: DataType): dtype is CellType {
 export class NativeBackend extends KernelBackend {
   /** Block of the fallback's matrix product. */
   readonly blockSize = 48;
-  readonly pool = new BufferPool();
+  readonly pool: BufferPool;
   readonly data = new TensorTable((dataId) => moveHere(this, dataId));
 
+  /** @param large where large arrays come from; JavaScript's own otherwise */
+  constructor(private readonly large?: LargeArrays) {
+    super();
+    this.pool = new BufferPool(large);
+  }
+
+  /** Large matrices are copied into memory that is read faster: they are most often weights, which each token reads. */
   override write(values: BackendValues, _shape: number[], dtype: DataType): DataId {
+    if (!this.large || dtype !== "float32" || !(values instanceof Float32Array) || values.length < leastLarge) {
+      return this.#hold(new TensorData(values, dtype));
+    }
+    const floats = this.pool.take(values.length);
+    floats.set(values);
+    return this.#hold(new TensorData(floats, dtype, { ours: true }));
+  }
+
+  #hold(data: TensorData): DataId {
     const dataId = {};
-    this.data.set(dataId, new TensorData(values, dtype));
+    this.data.set(dataId, data);
     return dataId;
   }
 
@@ -55,7 +71,7 @@ export class NativeBackend extends KernelBackend {
       dtype === "string" && typeof values?.[0] === "string"
         ? (values as string[]).map((text) => util.encodeString(text))
         : (values as BackendValues);
-    return { dataId: this.write(encoded, shape, dtype), shape, dtype };
+    return { dataId: this.#hold(new TensorData(encoded, dtype)), shape, dtype };
   }
 
   /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
