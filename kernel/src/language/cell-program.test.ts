@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import ts = require("typescript");
 import { semanticDiagnostics } from "./cell-program.js";
 import { complete } from "./completion.js";
+import { changedInternals, internalsChanged } from "./internals.js";
 import { inspect } from "./inspection.js";
 import { Language } from "./language.js";
 import { Library } from "./library.js";
@@ -191,4 +192,53 @@ test("a language is not moved to a notebook that has options of its own", () => 
   writeFileSync(join(path, "tsconfig.json"), '{ "compilerOptions": { "strict": false } }');
   const own = new Language({ globals: [cellApi], nodeTypes, folder: "/.no-notebook" }, library);
   assert.equal(own.moveTo(path), false);
+});
+
+test("the TypeScript that is installed is inside as the program of the cells takes it to be", () => {
+  const changed = language.edit("1", (_service, path, program) => {
+    const file = program.getSourceFile(path);
+    assert.ok(file);
+    return changedInternals(program, file);
+  });
+  assert.deepEqual(changed, [], internalsChanged(changed ?? []));
+});
+
+test("what has changed inside of TypeScript is named", () => {
+  const program = programOf("1");
+  const [file] = program.getSourceFiles();
+  assert.ok(file);
+  const another = { ...program, getFilesByNameMap: undefined, getSourceFiles: () => [...program.getSourceFiles()] };
+  const changed = changedInternals(another, file);
+  assert.ok(
+    changed.includes("program.getFilesByNameMap") && changed.includes("program.getSourceFiles"),
+    String(changed),
+  );
+  assert.match(internalsChanged(changed), /Install the version that the kernel's package.json names/);
+});
+
+test("cells compile with a TypeScript of another inside, by new programs, and that is told once", (t) => {
+  const { PossiblyContainsDynamicImport } = ts.NodeFlags as unknown as { PossiblyContainsDynamicImport: number };
+  Object.assign(ts.NodeFlags, { PossiblyContainsDynamicImport: 1 });
+  t.after(() => Object.assign(ts.NodeFlags, { PossiblyContainsDynamicImport }));
+  const other = new Language({ folder, globals: [cellApi], nodeTypes }, library);
+  const first = other.compile("let other = 1", "In [1]");
+  assert.ok(first.ok);
+  assert.match(
+    first.warning ?? "",
+    /does not know the inside of TypeScript .*\(NodeFlags\.PossiblyContainsDynamicImport\)/,
+  );
+  const second = other.compile("const twice = other * 2; twice", "In [2]");
+  assert.ok(second.ok);
+  assert.equal(second.warning, undefined);
+  assert.equal(other.moveTo(folder), false);
+});
+
+test("a program into which nothing can be put is replaced", () => {
+  const program = programOf("1") as ts.Program & { getFilesByNameMap: () => unknown };
+  const { getFilesByNameMap } = program;
+  program.getFilesByNameMap = () => {
+    program.getFilesByNameMap = getFilesByNameMap;
+    throw new Error("it is another");
+  };
+  assert.deepEqual(wrongWith("let replaced: string = 1"), [2322]);
 });

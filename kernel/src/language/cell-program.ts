@@ -9,6 +9,7 @@
 import ts = require("typescript");
 import type { CellFiles } from "./files.js";
 import type { CellHost } from "./host.js";
+import { changedInternals, internalsChanged } from "./internals.js";
 import { WholeText } from "./library.js";
 
 /** Texts that one program takes, and their length in all: the checker forgets nothing of those that were replaced. */
@@ -70,6 +71,9 @@ export class CellProgram {
   #program: ts.Program | undefined;
   /** By the paths of the virtual files. */
   readonly #places = new Map<string, Place>();
+  /** What of TypeScript's inside is not as it is taken to be; nothing is put into programs then. Undefined until it was looked. */
+  #changed: readonly string[] | undefined;
+  #isTold = false;
   #texts = 0;
   #length = 0;
 
@@ -83,9 +87,30 @@ export class CellProgram {
   get(): ts.Program {
     const { length } = this.#files.get(this.#files.cellPath)?.text ?? "";
     if (this.#program !== undefined && this.#texts < MOST_TEXTS && this.#length + length < MOST_LENGTH) {
-      if (!this.#host.hasChanged(this.#program) && this.#updateAll()) return this.#program;
+      if (this.knowsInside && this.#updated(this.#program)) return this.#program;
     }
     return this.#make();
+  }
+
+  /** Whether TypeScript is inside as it is taken to be: nothing is put into its programs where it is not. */
+  get knowsInside(): boolean {
+    return this.#changed?.length === 0;
+  }
+
+  /** What there is to be told of that, once. */
+  takeWarning(): string | undefined {
+    if (this.#isTold || this.#changed === undefined || this.#changed.length === 0) return undefined;
+    this.#isTold = true;
+    return internalsChanged(this.#changed);
+  }
+
+  /** Where putting texts into the program fails, a new one is made, or fails in its own words. */
+  #updated(program: ts.Program): boolean {
+    try {
+      return !this.#host.hasChanged(program) && this.#updateAll();
+    } catch {
+      return false;
+    }
   }
 
   /** Whether texts were put into the program after it was made. */
@@ -157,6 +182,10 @@ export class CellProgram {
     this.#host.outdate();
     const program = this.#service.getProgram();
     if (program === undefined) throw new Error("TypeScript made no program");
+    const cell = program.getSourceFile(this.#files.cellPath);
+    if (cell === undefined) throw new Error("TypeScript has lost the cell");
+    this.#changed ??= changedInternals(program, cell);
+    if (!this.knowsInside) return (this.#program = program);
     const files = insides(program).getSourceFiles();
     for (const path of this.#files.paths) {
       const made = program.getSourceFile(path) as SourceFile | undefined;

@@ -96,7 +96,8 @@ export class Language {
     const config = new NotebookConfig(folder);
     const files = new CellFiles(folder);
     const isPlain = config.isDefault && this.#config.isDefault && !folder.includes("/node_modules");
-    if (!isPlain || files.paths.length !== this.#files.paths.length || this.#programs.lacksModules()) return false;
+    if (!isPlain || !this.#programs.knowsInside) return false;
+    if (files.paths.length !== this.#files.paths.length || this.#programs.lacksModules()) return false;
     files.set(files.preludePath, this.#files.get(this.#files.preludePath)?.text ?? "");
     // While the files that it knows are there.
     this.#programs.get();
@@ -118,9 +119,14 @@ export class Language {
     const { reset = false } = cell;
     if (reset) this.reset();
     const result = { ...this.#compileOrRenew(source, cell, label), reset };
-    if (problems.length === 0) return result;
-    const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
-    return { ...result, warning: `${traceback.join("\n")}\nThe options of before are used.\n` };
+    const warnings: string[] = [];
+    if (problems.length > 0) {
+      const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
+      warnings.push(...traceback, "The options of before are used.");
+    }
+    const ofTypeScript = this.#programs.takeWarning();
+    if (ofTypeScript !== undefined) warnings.push(ofTypeScript);
+    return warnings.length === 0 ? result : { ...result, warning: `${warnings.join("\n")}\n` };
   }
 
   #compileOrRenew(source: string, cell: Stage, label: string): CompileResult {
@@ -379,7 +385,7 @@ export class Language {
       (inner as { parent: ts.Node }).parent = outer;
       inner = outer;
     }
-    shortenFlow(program, file);
+    if (this.#programs.knowsInside) shortenFlow(program, file);
     return { program, file };
   }
 
