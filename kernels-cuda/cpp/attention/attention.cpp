@@ -21,16 +21,17 @@ constexpr int64_t leastForBlas = 1 << 15;
 
 int64_t roundUp16(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-/// A product on the calling thread, by the library when it is large. `scratch` is as `productFloats` says.
+/// A product on the calling thread, by the library when it is large and a would have to be packed. `scratch` is as `productFloats` says.
 void multiply(const SimdPath& path, const ProductOperands& o, float* scratch) {
+  const ProductBlocks blocks(path.matMul, o);
   if (o.rows == 1) {
     path.matMul.rowProduct(o);
-  } else if (Blas::there() && o.depth > 1 && o.rows * o.columns * o.depth >= leastForBlas) {
+  } else if (Blas::there() && blocks.packsA && o.depth > 1 && o.rows * o.columns * o.depth >= leastForBlas) {
     const bool transposeA = o.aColumn != 1, transposeB = o.bColumn != 1;
     Blas::product(transposeA, transposeB, o.rows, o.columns, o.depth, o.a, transposeA ? o.aColumn : o.aRow, o.b,
                   transposeB ? o.bColumn : o.bRow, o.c, o.cRow);
   } else {
-    blockedProduct(path.matMul, o, {path.matMul, o.rows, o.columns, o.depth}, scratch);
+    blockedProduct(path.matMul, o, blocks, scratch);
   }
 }
 
@@ -47,11 +48,11 @@ struct Head {
   }
 };
 
-/// The largest scratch that the products of a block need.
+/// Scratch for the products of any block.
 int64_t productFloats(const SimdPath& path, const Attention& o) {
   const int64_t rows = std::min(blockRows, o.time);
   const auto floats = [&](int64_t high, int64_t wide, int64_t deep) {
-    return ProductBlocks(path.matMul, high, wide, deep).floats();
+    return ProductBlocks::mostFloats(path.matMul, high, wide, deep);
   };
   return roundUp16(std::max({floats(rows, o.keys, o.size), floats(rows, o.size, o.keys), floats(o.keys, o.size, rows)}));
 }

@@ -5,17 +5,21 @@
 namespace metastate {
 namespace {
 
-/// As deep as a panel of a and one of b may be and fit the nearest cache together.
-constexpr int64_t mostDepth = 320;
+/// Floats of a panel of b: it is in the nearest cache, or comes from the second one as fast as it is used.
+constexpr int64_t mostOfPanel = 1 << 13;
+constexpr int64_t mostDepth = 512;
+/// Up to so many columns, rows of a that lie along the depth are read where they are: to copy them would cost more than it gains.
+constexpr int64_t mostDirectColumns = 512;
 /// Floats of a packed block of one operand.
-constexpr int64_t mostFloats = 1 << 19;
-/// Rows of packed a that one task reads again for each panel of b: they fit the second cache.
-constexpr int64_t taskRows = 120;
-/// A task has at least so many columns to multiply those rows with.
-constexpr int64_t leastTaskColumns = 64;
+constexpr int64_t mostOfBlock = 1 << 19;
+/// Floats of a that one task reads again for each panel of b: they fit the second cache.
+constexpr int64_t taskFloats = 1 << 16;
+/// A task has at least so many rows, that a panel of b is used often enough when it is near, and so many columns.
+constexpr int64_t leastTaskRows = 48;
+constexpr int64_t leastTaskColumns = 32;
 /// Enough tasks for each thread that one which is late leaves its share to the others.
 constexpr int64_t tasksOfThread = 8;
-/// Floats that a task packs.
+/// Floats that a task packs, at least.
 constexpr int64_t packedAtOnce = 1 << 13;
 
 int64_t parts(int64_t length, int64_t each) { return (length + each - 1) / each; }
@@ -28,6 +32,9 @@ int64_t share(int64_t length, int64_t count, int64_t multiple) { return roundUp(
 int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
   return share(length, parts(length, std::max(most, multiple)), multiple);
 }
+
+/// The deepest block, of a product that is deep enough.
+int64_t mostDepthOf(const MatMulKernels& kernels) { return std::min(mostDepth, mostOfPanel / kernels.tileColumns); }
 
 /// run(count, task) calls task(index) for each index below count.
 template <typename Run>
@@ -42,9 +49,9 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
       for (int64_t i0 = 0; i0 < o.rows; i0 += blocks.rows) {
         const int64_t high = std::min(blocks.rows, o.rows - i0);
 
-        const int64_t aRows = share(high, parts(high * deep, packedAtOnce), kernels.tileRows);
-        const int64_t bColumns = share(wide, parts(wide * deep, packedAtOnce), kernels.tileColumns);
-        const int64_t aTasks = parts(high, aRows), bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
+        const int64_t aRows = share(high, std::min(wantedTasks, parts(high * deep, packedAtOnce)), kernels.tileRows);
+        const int64_t bColumns = share(wide, std::min(wantedTasks, parts(wide * deep, packedAtOnce)), kernels.tileColumns);
+        const int64_t aTasks = blocks.packsA ? parts(high, aRows) : 0, bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
         run(aTasks + bTasks, [&](int64_t index) {
           if (index < aTasks) {
             const int64_t i = index * aRows;
@@ -57,14 +64,18 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
           }
         });
 
-        const int64_t rows = evenShare(high, taskRows, kernels.tileRows), rowTasks = parts(high, rows);
-        const int64_t most = std::max<int64_t>(1, wide / leastTaskColumns);
-        const int64_t columns = share(wide, std::min(most, parts(wantedTasks, rowTasks)), kernels.tileColumns);
-        const int64_t columnTasks = parts(wide, columns);
+        int64_t rowParts = parts(high * deep, taskFloats);
+        const int64_t columnParts = std::min(std::max<int64_t>(1, wide / leastTaskColumns), parts(wantedTasks, rowParts));
+        rowParts = std::max(rowParts, std::min(high / leastTaskRows, parts(wantedTasks, columnParts)));
+        const int64_t rows = share(high, rowParts, kernels.tileRows), rowTasks = parts(high, rows);
+        const int64_t columns = share(wide, columnParts, kernels.tileColumns), columnTasks = parts(wide, columns);
         run(rowTasks * columnTasks, [&](int64_t index) {
           const int64_t i = index / columnTasks * rows, j = index % columnTasks * columns;
-          kernels.packedProduct(std::min(rows, high - i), std::min(columns, wide - j), deep, packedA + i * deep,
-                                packedB + j * deep, o.c + (i0 + i) * o.cRow + j0 + j, o.cRow, p0 > 0);
+          const RowPanels a = blocks.packsA ? RowPanels{packedA + i * deep, kernels.tileRows * deep, 1, kernels.tileRows}
+                                            : RowPanels{o.a + (i0 + i) * o.aRow + p0 * o.aColumn, kernels.tileRows * o.aRow,
+                                                        o.aRow, o.aColumn};
+          kernels.packedProduct(std::min(rows, high - i), std::min(columns, wide - j), deep, a, packedB + j * deep,
+                                o.c + (i0 + i) * o.cRow + j0 + j, o.cRow, p0 > 0);
         });
       }
     }
@@ -73,10 +84,17 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
 
 }  // namespace
 
-ProductBlocks::ProductBlocks(const MatMulKernels& kernels, int64_t allRows, int64_t allColumns, int64_t allDepth)
-    : depth(evenShare(allDepth, mostDepth, 8)) {
-  rows = evenShare(allRows, mostFloats / depth / kernels.tileRows * kernels.tileRows, kernels.tileRows);
-  columns = evenShare(allColumns, mostFloats / depth / kernels.tileColumns * kernels.tileColumns, kernels.tileColumns);
+ProductBlocks::ProductBlocks(const MatMulKernels& kernels, const ProductOperands& o)
+    : packsA(o.aColumn != 1 || o.columns > mostDirectColumns),
+      depth(evenShare(o.depth, mostDepthOf(kernels), 8)) {
+  rows = packsA ? evenShare(o.rows, mostOfBlock / depth / kernels.tileRows * kernels.tileRows, kernels.tileRows) : o.rows;
+  columns = evenShare(o.columns, mostOfBlock / depth / kernels.tileColumns * kernels.tileColumns, kernels.tileColumns);
+}
+
+int64_t ProductBlocks::mostFloats(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth) {
+  const int64_t deep = std::min(roundUp(depth, 8), mostDepthOf(kernels));
+  const auto floats = [&](int64_t length, int64_t tile) { return std::min(roundUp(length, tile) * deep, mostOfBlock); };
+  return roundUp(floats(rows, kernels.tileRows), 16) + floats(columns, kernels.tileColumns);
 }
 
 void blockedProduct(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch) {

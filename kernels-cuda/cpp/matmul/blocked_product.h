@@ -10,14 +10,18 @@ namespace metastate {
 
 /// The blocks of a product: parts of a and b that stay in the last cache they share while they are multiplied.
 struct ProductBlocks {
-  int64_t rows, columns, depth;  ///< of a block; whole tiles
+  bool packsA;                   ///< or a is read where it lies
+  int64_t rows, columns, depth;  ///< of a block; rows and columns are whole tiles, or of an a that is not packed all
 
-  /// They depend on the shape alone, so that the sums are the same bits for any number of threads.
-  ProductBlocks(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth);
+  /// They depend on the operands' shapes alone, so that the sums are the same bits for any number of threads.
+  ProductBlocks(const MatMulKernels& kernels, const ProductOperands& o);
 
   /// Floats of a packed block of a, to where one of b begins on a cache line, and of both.
-  int64_t floatsOfA() const { return (rows * depth + 15) / 16 * 16; }
+  int64_t floatsOfA() const { return packsA ? (rows * depth + 15) / 16 * 16 : 0; }
   int64_t floats() const { return floatsOfA() + columns * depth; }
+
+  /// At least the floats of any product of these sizes or smaller ones; the blocks of a smaller one can be deeper.
+  static int64_t mostFloats(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth);
 };
 
 /// c = a b on the calling thread; `scratch`, on a cache line, has room for the blocks' floats.

@@ -21,7 +21,8 @@ constexpr int64_t rowTasksOfThread = 6;
 constexpr int64_t leastForBfloat16 = 1 << 18;
 /// Below this the library's own preparation costs more than its kernel gains.
 constexpr int64_t leastForBlas = 1 << 15;
-/// From here on blocks that all threads pack together gain more than the library's kernel, which each thread calls for itself.
+/// From here on blocks that all threads pack together gain more than the library's kernel, which each thread calls for itself;
+/// below, the library only gains where the addon would have to pack a.
 constexpr int64_t mostForBlas = 1 << 26;
 
 /// Room for packed blocks, kept from one product to the next: fresh memory would be slower.
@@ -124,8 +125,9 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
     return p;
   };
   const bool vector = o.m == 1 || o.n == 1;
-  const bool blas = Blas::there() && !vector && work >= leastForBlas && (work < mostForBlas || pool.threads() == 1);
-  const ProductBlocks blocks(path.matMul, o.m, o.n, o.k);
+  const ProductBlocks blocks(path.matMul, operands(0));
+  const bool blas = Blas::there() && !vector && blocks.packsA && work >= leastForBlas &&
+                    (work < mostForBlas || pool.threads() == 1);
 
   const auto alone = [&](int64_t g, float* scratch) {
     const ProductOperands p = operands(g);

@@ -19,14 +19,20 @@ struct ProductOperands {
 /// What is done to each element of a product: c = activation(c + bias[j]).
 enum class Activation : int { none = 0, relu = 1, relu6 = 2, elu = 3, leakyRelu = 4, sigmoid = 5 };
 
+/// Rows of a as the inner loops read them: packed in panels of tileRows rows, or where they lie.
+struct RowPanels {
+  const float* values;
+  int64_t panel, row, step;  ///< strides in floats: from panel to panel, from row to row in one, and along the depth
+};
+
 struct MatMulKernels {
   int64_t tileRows, tileColumns;  ///< of the part of c that is kept in registers
   /// A `count` x `depth` part of an operand as panels of tileRows (a) or tileColumns (b), each column of a panel adjacent and
   /// what is missing from the last one 0. `stride` leads from row to row, `step` along the depth.
   void (*packRows)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
   void (*packColumns)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
-  /// c of packed a and b; `add` to what c holds, or replace it.
-  void (*packedProduct)(int64_t rows, int64_t columns, int64_t depth, const float* a, const float* b, float* c,
+  /// c of a and packed b; `add` to what c holds, or replace it.
+  void (*packedProduct)(int64_t rows, int64_t columns, int64_t depth, const RowPanels& a, const float* b, float* c,
                         int64_t cRow, bool add);
   /// The product where a has one row: no packing, b is read once.
   void (*rowProduct)(const ProductOperands&);

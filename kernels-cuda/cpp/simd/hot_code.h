@@ -26,6 +26,7 @@ namespace {
 #include "simd/multiply_add.h"
 #include "simd/memory_streams.h"
 #include "simd/functions.h"
+#include "matmul/packing.h"
 #include "matmul/packed_product.h"
 #include "matmul/row_product.h"
 #include "matmul/bfloat16_rounding.h"

@@ -58,6 +58,7 @@ const cases: readonly (readonly [name: string, sizes: Sizes, starts: readonly nu
   ["three blocks of queries", { batch: 1, time: 150, keys: 150, heads: 2, size: 16 }, [0]],
   ["a cache and padding", { batch: 3, time: 70, keys: 103, heads: 1, size: 32 }, [0, 33, 7]],
   ["one token with a long cache", { batch: 2, time: 1, keys: 300, heads: 3, size: 64 }, [0, 240]],
+  ["fewer keys that one product takes at once, then more", { batch: 1, time: 328, keys: 328, heads: 1, size: 64 }, [0]],
   ["one channel a head", { batch: 1, time: 66, keys: 66, heads: 1, size: 1 }, [0]],
 ];
 

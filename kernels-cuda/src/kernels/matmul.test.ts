@@ -24,10 +24,21 @@ const shapes: readonly Shape[] = [
   [121, 130, 33],
   [240, 128, 64],
   [49, 515, 40],
+  // Each number of rows that may be left over after tiles of 6, and most of those after 12, beside whole and ragged tiles of
+  // columns; a step alone.
+  [8, 32, 5],
+  [9, 40, 1],
+  [10, 16, 6],
+  [17, 48, 2],
+  [22, 64, 1],
   // Deeper than one block, and by one.
-  [33, 40, 320],
-  [33, 40, 321],
+  [33, 40, 512],
+  [33, 40, 513],
   [64, 48, 700],
+  [7, 16, 1030],
+  // As many columns as are multiplied with rows of a where they lie, and some more.
+  [50, 512, 24],
+  [50, 530, 24],
   // More rows, then more columns, than a block packs.
   [1700, 9, 330],
   [9, 1700, 330],
