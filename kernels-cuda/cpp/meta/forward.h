@@ -26,12 +26,12 @@ void metaForwardOfSize(const MetaShape& shape, const MetaInputs& in, const MetaO
   for (int64_t from = 0; from < states.time; from += forwardTile) {
     const int64_t to = from + forwardTile < states.time ? from + forwardTile : states.time;
     advanceHeads<Size>(states, wkv, wkvOut, firstHead, heads, 0, n, from, to, wkvBlocks);
-    eachStep(shape, firstHead, heads, from, to, [&](int64_t, int64_t at, int64_t gain) {
-      writeStep(n, shape.epsilon, in.readGain + gain, out.u + at, in.x + at, out.added + at, out.o + at, row);
+    eachFewSteps(shape, firstHead, heads, from, to, [&](int64_t, const FewSteps& steps) {
+      writeSteps(shape, steps, in.readGain, out.u, in.x, out.added, out.o, row);
     });
     advanceHeads<Size>(states, meta, metaOut, firstHead, heads, 0, n, from, to, metaBlocks);
-    eachStep(shape, firstHead, heads, from, to, [&](int64_t, int64_t at, int64_t gain) {
-      rememberStep(n, shape.epsilon, in.memoryGain + gain, out.o + at, out.added + at, row);
+    eachFewSteps(shape, firstHead, heads, from, to, [&](int64_t, const FewSteps& steps) {
+      rememberSteps(shape, steps, in.memoryGain, out.o, out.added, row);
     });
   }
   endHeads(states, out.metaAfter, firstHead, heads, 0, n, metaBlocks);

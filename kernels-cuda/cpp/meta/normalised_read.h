@@ -19,56 +19,121 @@ inline float normaliseRead(const float* read, int64_t size, float epsilon, float
   return m.inverse;
 }
 
-/// visit(head, place in [B, T, H, N], place in [H, N]) for steps [first, last) of each of these heads.
+/// Up to four steps of one head: where they lie in [B, T, H, N], and the head's gains in [H, N].
+struct FewSteps {
+  int64_t count, first, stride, gain;
+
+  /// Where a step lies; of the last when there are fewer.
+  int64_t at(int64_t u) const { return first + (u < count ? u : count - 1) * stride; }
+};
+
+/// visit(head, FewSteps) for steps [first, last) of each of these heads.
 template <typename Visit>
-inline void eachStep(const MetaShape& shape, int64_t firstHead, int64_t heads, int64_t first, int64_t last,
-                     Visit visit) {
+inline void eachFewSteps(const MetaShape& shape, int64_t firstHead, int64_t heads, int64_t first, int64_t last,
+                         Visit visit) {
   const Wkv7Shape& states = shape.states;
   const int64_t stride = states.heads * states.headSize;
   for (int64_t head = firstHead; head < firstHead + heads; ++head) {
     const int64_t begin = firstStep(states, head), gain = head % states.heads * states.headSize;
-    for (int64_t t = first; t < last; ++t) visit(head, begin + t * stride, gain);
+    for (int64_t t = first; t < last; t += 4) {
+      visit(head, FewSteps{last - t < 4 ? last - t : 4, begin + t * stride, stride, gain});
+    }
   }
 }
 
 /// The same for all steps, a tile of each head in turn: neighbours lie side by side.
 template <typename Visit>
-inline void eachStep(const MetaShape& shape, int64_t firstHead, int64_t heads, Visit visit) {
+inline void eachFewSteps(const MetaShape& shape, int64_t firstHead, int64_t heads, Visit visit) {
   const int64_t time = shape.states.time;
   for (int64_t first = 0; first < time; first += forwardTile) {
-    eachStep(shape, firstHead, heads, first, first + forwardTile < time ? first + forwardTile : time, visit);
+    eachFewSteps(shape, firstHead, heads, first, first + forwardTile < time ? first + forwardTile : time, visit);
   }
 }
 
-inline void writeStep(int64_t size, float epsilon, const float* gain, const float* u, const float* x, float* added,
-                      float* m, float* n) {
-  normaliseRead(u, size, epsilon, n);
-  eachVector(size, [&](int64_t j, auto at) {
-    const Vector seen = at.load(n + j) * at.load(gain + j);
-    if (added != nullptr) at.store(added + j, seen);
-    at.store(m + j, at.load(x + j) + seen);
-  });
+/// Whether steps are normalised four at a time: heads are whole registers.
+inline bool normalisedByFour(int64_t size) { return size >= fewElements && size % lanes == 0; }
+
+/// Mean and 1 / sqrt(variance + epsilon) of four steps: they share the sums across lanes, and none waits for the root and
+/// the division of the one before.
+struct FourMoments {
+  float mean[4], inverse[4];
+
+  METASTATE_INLINE FourMoments(const float* read, const FewSteps& steps, int64_t size, float epsilon) {
+    const float scale = 1.0f / static_cast<float>(size);
+    Vector sum[4] = {}, squares[4] = {};
+    for (int64_t j = 0; j < size; j += lanes) {
+      for (int u = 0; u < 4; ++u) sum[u] += load(read + steps.at(u) + j);
+    }
+    const Vector4 means = sums(sum[0], sum[1], sum[2], sum[3]) * Vector4{scale, scale, scale, scale};
+    store4(mean, means);
+    for (int64_t j = 0; j < size; j += lanes) {
+      for (int u = 0; u < 4; ++u) {
+        const Vector centred = load(read + steps.at(u) + j) - broadcast(mean[u]);
+        squares[u] += centred * centred;
+      }
+    }
+    store4(inverse, sums(squares[0], squares[1], squares[2], squares[3]) * Vector4{scale, scale, scale, scale});
+    for (int u = 0; u < 4; ++u) inverse[u] = 1.0f / __builtin_sqrtf(inverse[u] + epsilon);
+  }
+
+  Vector normal(int u, Vector read) const { return (read - broadcast(mean[u])) * broadcast(inverse[u]); }
+};
+
+inline void writeSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* u, const float* x,
+                       float* added, float* m, float* n) {
+  const int64_t size = shape.states.headSize;
+  const float* const gain = gains + steps.gain;
+  const auto put = [&](int64_t at, int64_t j, auto access, Vector normal) {
+    const Vector seen = normal * access.load(gain + j);
+    if (added != nullptr) access.store(added + at + j, seen);
+    access.store(m + at + j, access.load(x + at + j) + seen);
+  };
+  if (normalisedByFour(size)) {
+    const FourMoments moments(u, steps, size, shape.epsilon);
+    for (int64_t j = 0; j < size; j += lanes) {
+      for (int i = 0; i < steps.count; ++i) put(steps.at(i), j, Whole{}, moments.normal(i, load(u + steps.at(i) + j)));
+    }
+    return;
+  }
+  for (int64_t i = 0; i < steps.count; ++i) {
+    normaliseRead(u + steps.at(i), size, shape.epsilon, n);
+    eachVector(size, [&](int64_t j, auto access) { put(steps.at(i), j, access, access.load(n + j)); });
+  }
 }
 
-inline void rememberStep(int64_t size, float epsilon, const float* gain, const float* o, float* added, float* n) {
-  normaliseRead(o, size, epsilon, n);
-  eachVector(size, [&](int64_t j, auto at) {
-    at.store(added + j, at.load(added + j) + at.load(n + j) * at.load(gain + j));
-  });
+inline void rememberSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* o,
+                          float* added, float* n) {
+  const int64_t size = shape.states.headSize;
+  const float* const gain = gains + steps.gain;
+  const auto put = [&](float* to, int64_t j, auto access, Vector normal) {
+    access.store(to, access.load(to) + normal * access.load(gain + j));
+  };
+  if (normalisedByFour(size)) {
+    const FourMoments moments(o, steps, size, shape.epsilon);
+    for (int64_t j = 0; j < size; j += lanes) {
+      for (int i = 0; i < steps.count; ++i) {
+        put(added + steps.at(i) + j, j, Whole{}, moments.normal(i, load(o + steps.at(i) + j)));
+      }
+    }
+    return;
+  }
+  for (int64_t i = 0; i < steps.count; ++i) {
+    normaliseRead(o + steps.at(i), size, shape.epsilon, n);
+    eachVector(size, [&](int64_t j, auto access) { put(added + steps.at(i) + j, j, access, access.load(n + j)); });
+  }
 }
 
 void metaWrite(const MetaShape& shape, const float* gain, const float* u, const float* x, int64_t firstHead,
                int64_t heads, float* added, float* m, float* row) {
-  eachStep(shape, firstHead, heads, [&](int64_t, int64_t at, int64_t gainAt) {
-    writeStep(shape.states.headSize, shape.epsilon, gain + gainAt, u + at, x + at,
-              added == nullptr ? nullptr : added + at, m + at, row);
+  eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
+    writeSteps(shape, steps, gain, u, x, added, m, row);
   });
 }
 
 void metaRemember(const MetaShape& shape, const float* gain, const float* o, int64_t firstHead, int64_t heads,
                   float* added, float* row) {
-  eachStep(shape, firstHead, heads, [&](int64_t, int64_t at, int64_t gainAt) {
-    rememberStep(shape.states.headSize, shape.epsilon, gain + gainAt, o + at, added + at, row);
+  eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
+    rememberSteps(shape, steps, gain, o, added, row);
   });
 }
 
@@ -93,10 +158,9 @@ inline void readGradOfFew(int64_t size, float epsilon, const float* gain, const 
   }
 }
 
-/// One step's share of metaReadGrad; dgain is added to.
+/// One step's share of metaReadGrad, where it is not for readGradOfFew; dgain is added to.
 inline void readGradStep(int64_t size, float epsilon, const float* gain, const float* read, const float* dy,
                          const float* also, float* dread, float* dgain, float* n) {
-  if (size < fewElements) return readGradOfFew(size, epsilon, gain, read, dy, also, dread, dgain);
   const float inverse = normaliseRead(read, size, epsilon, n);
   Vector sum = broadcast(0), along = sum;
   eachVector(size, [&](int64_t j, auto at) {
@@ -116,12 +180,57 @@ inline void readGradStep(int64_t size, float epsilon, const float* gain, const f
   });
 }
 
-void metaReadGrad(const MetaShape& shape, const float* gain, const float* read, const float* dy, const float* also,
+/// The same of up to four steps of a head of whole registers.
+inline void readGradByFour(int64_t size, float epsilon, const FewSteps& steps, const float* gain, const float* read,
+                           const float* dy, const float* also, float* dread, float* dgain) {
+  const FourMoments moments(read, steps, size, epsilon);
+  Vector sum[8] = {};  // of dn, of dn n
+  for (int64_t j = 0; j < size; j += lanes) {
+    const Vector gainHere = load(gain + j);
+    Vector dgainHere = load(dgain + j);
+    for (int u = 0; u < steps.count; ++u) {
+      const int64_t at = steps.at(u) + j;
+      Vector d = load(dy + at);
+      if (also != nullptr) d += load(also + at);
+      const Vector normal = moments.normal(u, load(read + at)), dn = d * gainHere;
+      dgainHere += d * normal;
+      store(dread + at, dn);
+      sum[u] += dn;
+      sum[4 + u] += dn * normal;
+    }
+    store(dgain + j, dgainHere);
+  }
+  Vector4 means, slopes;
+  sums(sum, means, slopes);
+  const float scale = 1.0f / static_cast<float>(size);
+  for (int u = 0; u < steps.count; ++u) {
+    const Vector mean = broadcast(means[u] * scale), slope = broadcast(slopes[u] * scale);
+    for (int64_t j = 0; j < size; j += lanes) {
+      const int64_t at = steps.at(u) + j;
+      const Vector normal = moments.normal(u, load(read + at));
+      store(dread + at, (load(dread + at) - mean - normal * slope) * broadcast(moments.inverse[u]));
+    }
+  }
+}
+
+void metaReadGrad(const MetaShape& shape, const float* gains, const float* read, const float* dy, const float* also,
                   int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride, float* row) {
   const int64_t size = shape.states.headSize;
   for (int64_t i = 0; i < heads; ++i) memset(dgain + i * dgainStride, 0, static_cast<size_t>(size) * sizeof(float));
-  eachStep(shape, firstHead, heads, [&](int64_t head, int64_t at, int64_t gainAt) {
-    readGradStep(size, shape.epsilon, gain + gainAt, read + at, dy + at, also == nullptr ? nullptr : also + at,
-                 dread + at, dgain + (head - firstHead) * dgainStride, row);
+  eachFewSteps(shape, firstHead, heads, [&](int64_t head, const FewSteps& steps) {
+    float* const dgainOfHead = dgain + (head - firstHead) * dgainStride;
+    const float* const gain = gains + steps.gain;
+    if (normalisedByFour(size)) {
+      return readGradByFour(size, shape.epsilon, steps, gain, read, dy, also, dread, dgainOfHead);
+    }
+    for (int64_t u = 0; u < steps.count; ++u) {
+      const int64_t at = steps.at(u);
+      const float* const second = also == nullptr ? nullptr : also + at;
+      if (size < fewElements) {
+        readGradOfFew(size, shape.epsilon, gain, read + at, dy + at, second, dread + at, dgainOfHead);
+      } else {
+        readGradStep(size, shape.epsilon, gain, read + at, dy + at, second, dread + at, dgainOfHead, row);
+      }
+    }
   });
 }

@@ -12,6 +12,10 @@ typedef float Vector4 __attribute__((vector_size(16)));
 typedef float VectorAnywhere __attribute__((vector_size(4 * METASTATE_LANES), aligned(4), may_alias));
 typedef float Vector4Anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 
+// What takes or gives registers of a hot loop: a call would put them all through memory, and compilers stop inlining what
+// many call.
+#define METASTATE_INLINE inline __attribute__((always_inline))
+
 inline Vector load(const float* from) { return *reinterpret_cast<const VectorAnywhere*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<VectorAnywhere*>(to) = value; }
 inline Vector4 load4(const float* from) { return *reinterpret_cast<const Vector4Anywhere*>(from); }
@@ -79,7 +83,7 @@ inline Vector4 fold(Vector x) {
 }
 
 /// The sums over the lanes of four vectors.
-inline Vector4 sums(Vector a, Vector b, Vector c, Vector d) {
+METASTATE_INLINE Vector4 sums(Vector a, Vector b, Vector c, Vector d) {
   const Vector4 x = fold(a), y = fold(b), z = fold(c), u = fold(d);
   const Vector4 xy = METASTATE_SHUFFLE4(x, y, 0, 4, 1, 5) + METASTATE_SHUFFLE4(x, y, 2, 6, 3, 7);
   const Vector4 zu = METASTATE_SHUFFLE4(z, u, 0, 4, 1, 5) + METASTATE_SHUFFLE4(z, u, 2, 6, 3, 7);
@@ -87,7 +91,7 @@ inline Vector4 sums(Vector a, Vector b, Vector c, Vector d) {
 }
 
 /// The sums over the lanes of eight vectors, four and four: fewer shuffles than twice four.
-inline void sums(const Vector (&x)[8], Vector4& first, Vector4& second) {
+METASTATE_INLINE void sums(const Vector (&x)[8], Vector4& first, Vector4& second) {
 #if METASTATE_LANES == 4
   first = sums(x[0], x[1], x[2], x[3]);
   second = sums(x[4], x[5], x[6], x[7]);

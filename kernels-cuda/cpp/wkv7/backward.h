@@ -26,7 +26,7 @@ int64_t backwardScratch(const Wkv7Shape& shape, int64_t heads, int64_t rows) {
 }
 
 /// The sums over the lanes of eight vectors, to adjacent places.
-inline void storeSums(const Vector (&x)[8], float* to) {
+METASTATE_INLINE void storeSums(const Vector (&x)[8], float* to) {
   Vector4 first, second;
   sums(x, first, second);
   store4(to, first);
@@ -47,8 +47,9 @@ inline void firstRemoval(const float* state, const float* a, float* sa, int64_t 
 
 /// One step forward for eight rows: the next state, and the next step's sa.
 template <int Columns>
-inline void recomputeStep(const float* state, float* nextState, const float* w, const float* b, const float* k,
-                          const float* nextA, const float* sa, const float* v, float* nextSa, int64_t runtimeColumns) {
+METASTATE_INLINE void recomputeStep(const float* state, float* nextState, const float* w, const float* b,
+                                    const float* k, const float* nextA, const float* sa, const float* v,
+                                    float* nextSa, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
   Vector sum[8] = {};
   for (int64_t j = 0; j < columns; j += lanes) {
@@ -67,8 +68,8 @@ inline void recomputeStep(const float* state, float* nextState, const float* w, 
 
 /// G b + (r.b) dy and G k + (r.k) dy for four rows.
 template <int Columns>
-inline void adjointProducts(const float* adjoint, const float* b, const float* k, float rb, float rk, const float* dy,
-                            float* dsa, float* dv, int64_t runtimeColumns) {
+METASTATE_INLINE void adjointProducts(const float* adjoint, const float* b, const float* k, float rb, float rk,
+                                      const float* dy, float* dsa, float* dv, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
   Vector sum[8] = {};  // of b, of k
   for (int64_t j = 0; j < columns; j += lanes) {
@@ -89,8 +90,8 @@ inline void adjointProducts(const float* adjoint, const float* b, const float* k
 /// Adds the terms of rank one to the column sums of a step at one register of columns, and writes them to their place:
 /// `access` is the register, or the part of it that there is.
 template <typename Access>
-inline void finishColumns(const StepColumns& s, int64_t j, Access access, Vector p, Vector dk, Vector dw, Vector da,
-                          Vector db) {
+METASTATE_INLINE void finishColumns(const StepColumns& s, int64_t j, Access access, Vector p, Vector dk, Vector dw,
+                                    Vector da, Vector db) {
   const Vector vdy = broadcast(s.vdy), sady = broadcast(s.sady), r = load(s.r + j);
   const Wkv7ColumnGradients& out = *s.out;
   const int64_t at = s.outAt + j;
@@ -113,8 +114,8 @@ inline void finishColumns(const StepColumns& s, int64_t j, Access access, Vector
 /// The sweep of a slab's G back over one step, at `vectors` registers of columns, from j: adds to the sums over rows, or
 /// writes them to their place when the slab is `Alone`.
 template <int Rows, int vectors, bool Alone>
-inline void sweepColumns(const float* state, float* adjoint, int64_t columns, const StepColumns& at, int64_t j,
-                         const float* dy, const float* dsa, const float* v, const float* sa) {
+METASTATE_INLINE void sweepColumns(const float* state, float* adjoint, int64_t columns, const StepColumns& at,
+                                   int64_t j, const float* dy, const float* dsa, const float* v, const float* sa) {
   Vector p[vectors], dk[vectors], dw[vectors], da[vectors], db[vectors], w[vectors], rw[vectors], a[vectors];
   for (int q = 0; q < vectors; ++q) {
     const int64_t c = j + q * lanes;

@@ -53,7 +53,7 @@ struct BackwardScratch {
     states = take(interval * slabRows * columns);
   }
 
-  StepColumns columnsOf(int64_t t, const Wkv7ColumnGradients& out, int64_t outAt) const {
+  METASTATE_INLINE StepColumns columnsOf(int64_t t, const Wkv7ColumnGradients& out, int64_t outAt) const {
     const int64_t c = t * columns;
     return {r + c,  w + c,  rw + c, k + c,  a + c,  b + c,   p + c, dk + c,
             dw + c, da + c, db + c, vdy[t], sady[t], &out, outAt};
