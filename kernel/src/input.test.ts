@@ -114,3 +114,15 @@ test("a session that ends while it asks is replaced", async () => {
   notebook.reply("too late", id);
   assert.equal((await answered("await input()", "in time")).result, "'in time'");
 });
+
+test("a cell that waits for a line of process.stdin is told what asks instead", async () => {
+  const ran = await notebook.run(
+    `import { createInterface } from "node:readline/promises";
+     const lines = createInterface({ input: process.stdin, output: process.stdout });
+     const ended = new Promise((resolve) => process.stdin.once("end", () => resolve("never asked")));
+     await Promise.race([lines.question("name? "), ended])`,
+  );
+  assert.equal(ran.result, "'never asked'");
+  assert.match(ran.stderr, /process\.stdin has nothing to read.*await input/);
+  assert.equal(ran.stdout, "name? ");
+});

@@ -2,6 +2,17 @@
 import type { CellTable } from "./table.js";
 
 export const globals: CellTable = {
+  "WebAssembly has its types, though there is no page": [
+    {
+      code: "const { module, instance } = await WebAssembly.instantiate(Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));\n[module, instance.exports]",
+      result: "[ Module [WebAssembly.Module] {}, [Object: null prototype] {} ]",
+    },
+    {
+      code: "const memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1 }); memory.buffer.byteLength",
+      result: "65536",
+    },
+    { code: "const wrong: string = memory", ends: /Type 'Memory' is not assignable to type 'string'/ },
+  ],
   "an imported setTimeout is for cells, and the session keeps its own": [
     { code: 'import { setTimeout } from "node:timers/promises";\nawait setTimeout(5, "slept")', result: "'slept'" },
     {

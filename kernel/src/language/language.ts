@@ -19,6 +19,7 @@ import { OwnModules } from "./own-modules.js";
 import { shadowedGlobals } from "./shadowed-globals.js";
 import { parseCell, parseErrors } from "./parse.js";
 import { NotebookConfig } from "./tsconfig.js";
+import { webAssembly } from "./web-assembly.js";
 
 /** JavaScript of a cell, or why there is none. */
 export type CompileResult = {
@@ -415,15 +416,15 @@ export class Language {
       const wanted = names.filter((name) => name !== "default" && name !== SESSION_HOOKS);
       return `import { ${wanted.join(", ")} } from ${JSON.stringify(path)};\nexport { ${wanted.join(", ")} };\n`;
     });
-    return `${imports.join("")}${this.#captured(modules)}export {};\n`;
+    return `${imports.join("")}${this.#captured(modules)}${webAssembly(this.#config.options)}export {};\n`;
   }
 }
 
 /** The export of the kernel's own globals that tells what `const x = !ls` gives. */
 const SHELL_LINES = "ShellLines";
 
-/** Options that say where modules are found. */
-const RESOLUTION = ["baseUrl", "paths", "rootDirs", "customConditions"];
+/** Options that say where modules are found, and what is declared without them. */
+const RESOLUTION = ["baseUrl", "paths", "rootDirs", "customConditions", "lib"];
 
 /** An export of a preload module that is for the kernel, not for cells (`SessionHooks` in index.ts). */
 const SESSION_HOOKS = "sessionHooks";

@@ -15,6 +15,7 @@ import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
 import { interruptibleLoad, listenForInterrupts, startIsDone, wasInterrupted } from "./interrupts.js";
 import { Runner } from "./runner.js";
+import { explainStdin } from "./stdin.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
 import { reportLateError, reportUncaughtErrors } from "./uncaught-errors.js";
@@ -28,6 +29,7 @@ const interruptedEnded = listenForInterrupts((ids) => {
   endInterrupted(ids);
 });
 captureConsole();
+explainStdin();
 mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
 process.on("SIGINT", () => undefined);
