@@ -14,6 +14,8 @@ constexpr int64_t mostDirectColumns = 512;
 constexpr int64_t mostOfBlock = 1 << 19;
 /// Floats of a that one task reads again for each panel of b: they fit the second cache.
 constexpr int64_t taskFloats = 1 << 16;
+/// A task that packs the columns of b which it multiplies has at least so many rows to multiply them with.
+constexpr int64_t leastStripeRows = 256;
 /// A task has at least so many rows, that a panel of b is used often enough when it is near, and so many columns.
 constexpr int64_t leastTaskRows = 48;
 constexpr int64_t leastTaskColumns = 32;
@@ -36,9 +38,29 @@ int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
 /// The deepest block, of a product that is deep enough.
 int64_t mostDepthOf(const MatMulKernels& kernels) { return std::min(mostDepth, mostOfPanel / kernels.tileColumns); }
 
+/// Columns of a stripe of b, where b alone is packed.
+int64_t stripeColumns(const MatMulKernels& kernels, int64_t columns, int64_t wantedTasks) {
+  return share(columns, std::min(wantedTasks, parts(columns, kernels.tileColumns)), kernels.tileColumns);
+}
+
+/// Rows [i, i + high) of the columns [j, j + wide) of c, with a where it lies; b is packed into `scratch`.
+void multiplyStripe(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, int64_t i,
+                    int64_t high, int64_t j, int64_t wide, float* scratch) {
+  for (int64_t p0 = 0; p0 < o.depth; p0 += blocks.depth) {
+    const int64_t deep = std::min(blocks.depth, o.depth - p0);
+    kernels.packColumns(o.b + p0 * o.bRow + j * o.bColumn, o.bColumn, o.bRow, wide, deep, scratch);
+    const int64_t rows = evenShare(high, taskFloats / deep, kernels.tileRows);
+    for (int64_t first = i; first < i + high; first += rows) {
+      const RowPanels a{o.a + first * o.aRow + p0 * o.aColumn, kernels.tileRows * o.aRow, o.aRow, o.aColumn};
+      kernels.packedProduct(std::min(rows, i + high - first), wide, deep, a, scratch, o.c + first * o.cRow + j, o.cRow,
+                            p0 > 0);
+    }
+  }
+}
+
 /// run(count, task) calls task(index) for each index below count.
 template <typename Run>
-void multiply(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
+void multiplyBlocks(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
               int64_t wantedTasks, Run run) {
   float* const packedA = scratch;
   float* const packedB = scratch + blocks.floatsOfA();
@@ -51,7 +73,7 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
 
         const int64_t aRows = share(high, std::min(wantedTasks, parts(high * deep, packedAtOnce)), kernels.tileRows);
         const int64_t bColumns = share(wide, std::min(wantedTasks, parts(wide * deep, packedAtOnce)), kernels.tileColumns);
-        const int64_t aTasks = blocks.packsA ? parts(high, aRows) : 0, bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
+        const int64_t aTasks = parts(high, aRows), bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
         run(aTasks + bTasks, [&](int64_t index) {
           if (index < aTasks) {
             const int64_t i = index * aRows;
@@ -71,9 +93,7 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
         const int64_t columns = share(wide, columnParts, kernels.tileColumns), columnTasks = parts(wide, columns);
         run(rowTasks * columnTasks, [&](int64_t index) {
           const int64_t i = index / columnTasks * rows, j = index % columnTasks * columns;
-          const RowPanels a = blocks.packsA ? RowPanels{packedA + i * deep, kernels.tileRows * deep, 1, kernels.tileRows}
-                                            : RowPanels{o.a + (i0 + i) * o.aRow + p0 * o.aColumn, kernels.tileRows * o.aRow,
-                                                        o.aRow, o.aColumn};
+          const RowPanels a{packedA + i * deep, kernels.tileRows * deep, 1, kernels.tileRows};
           kernels.packedProduct(std::min(rows, high - i), std::min(columns, wide - j), deep, a, packedB + j * deep,
                                 o.c + (i0 + i) * o.cRow + j0 + j, o.cRow, p0 > 0);
         });
@@ -91,6 +111,10 @@ ProductBlocks::ProductBlocks(const MatMulKernels& kernels, const ProductOperands
   columns = evenShare(o.columns, mostOfBlock / depth / kernels.tileColumns * kernels.tileColumns, kernels.tileColumns);
 }
 
+int64_t ProductBlocks::floats(const MatMulKernels& kernels, int64_t threads) const {
+  return packsA ? floats() : threads * stripeColumns(kernels, columns, tasksOfThread * threads) * depth;
+}
+
 int64_t ProductBlocks::mostFloats(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth) {
   const int64_t deep = std::min(roundUp(depth, 8), mostDepthOf(kernels));
   const auto floats = [&](int64_t length, int64_t tile) { return std::min(roundUp(length, tile) * deep, mostOfBlock); };
@@ -98,15 +122,27 @@ int64_t ProductBlocks::mostFloats(const MatMulKernels& kernels, int64_t rows, in
 }
 
 void blockedProduct(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch) {
-  multiply(kernels, o, blocks, scratch, 1, [](int64_t count, auto task) {
+  if (!blocks.packsA) return multiplyStripe(kernels, o, blocks, 0, o.rows, 0, o.columns, scratch);
+  multiplyBlocks(kernels, o, blocks, scratch, 1, [](int64_t count, auto task) {
     for (int64_t index = 0; index < count; ++index) task(index);
   });
 }
 
 void blockedProduct(ThreadPool& pool, const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks,
                     float* scratch) {
-  multiply(kernels, o, blocks, scratch, tasksOfThread * pool.threads(), [&](int64_t count, auto task) {
-    pool.run(count, [&](int64_t index, int) { task(index); });
+  const int64_t wantedTasks = tasksOfThread * pool.threads();
+  if (blocks.packsA) {
+    return multiplyBlocks(kernels, o, blocks, scratch, wantedTasks, [&](int64_t count, auto task) {
+      pool.run(count, [&](int64_t index, int) { task(index); });
+    });
+  }
+  const int64_t wide = stripeColumns(kernels, blocks.columns, wantedTasks), stripes = parts(o.columns, wide);
+  const int64_t rowParts = std::max<int64_t>(1, std::min(o.rows / leastStripeRows, parts(wantedTasks, stripes)));
+  const int64_t high = share(o.rows, rowParts, kernels.tileRows);
+  pool.run(stripes * parts(o.rows, high), [&](int64_t index, int slot) {
+    const int64_t j = index % stripes * wide, i = index / stripes * high;
+    multiplyStripe(kernels, o, blocks, i, std::min(high, o.rows - i), j, std::min(wide, o.columns - j),
+                   scratch + slot * wide * blocks.depth);
   });
 }
 

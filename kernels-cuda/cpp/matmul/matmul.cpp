@@ -152,7 +152,7 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
       } else if (blas) {
         sharedBlasProduct(pool, o, operands(g));
       } else {
-        blockedProduct(pool, path.matMul, operands(g), blocks, packingSpace(floats));
+        blockedProduct(pool, path.matMul, operands(g), blocks, packingSpace(blocks.floats(path.matMul, threads)));
       }
     }
   }
