@@ -12,25 +12,34 @@ export interface Inspection {
 /** Overloads of a call that are shown. */
 const MOST_OVERLOADS = 5;
 
+/** A text that is one name: of a type perhaps, as in `User?`. */
+const LONE_NAME = /^\s*[\p{ID_Start}$_][\p{ID_Continue}$.]*\s*$/u;
+const AS_TYPE = "type _ = ";
+
 /** The name under, or just before, `cursor`; or the call whose arguments the cursor stands in. */
 export function inspect(language: Language, text: string, cursor: number): Inspection | undefined {
   language.readDocumentation();
-  const query = (service: ts.LanguageService, path: string): Inspection | undefined => {
-    const at = (offset: number): Inspection | undefined => {
-      if (offset < 0) return undefined;
-      const info = service.getQuickInfoAtPosition(path, offset);
-      // Of a name that means nothing TypeScript says that it is `any`, without saying what kind of thing it is.
-      if (info === undefined || info.kind === ts.ScriptElementKind.unknown) return undefined;
-      return {
-        signature: ts.displayPartsToString(info.displayParts),
-        documentation: documentation(info.documentation ?? [], info.tags ?? []),
-      };
-    };
-    // Between a call's parentheses the call is what the question is about.
-    if (/[(,]\s*$/.test(text.slice(0, cursor))) return call(service, path, cursor) ?? at(cursor);
-    return at(cursor) ?? at(cursor - 1) ?? call(service, path, cursor);
+  const found = language.edit(text, (service, path) => query(service, path, text, cursor), { fresh: true });
+  if (found !== undefined || !LONE_NAME.test(text)) return found;
+  return language.edit(AS_TYPE + text, (service, path) => {
+    return query(service, path, AS_TYPE + text, AS_TYPE.length + cursor);
+  });
+}
+
+function query(service: ts.LanguageService, path: string, text: string, cursor: number): Inspection | undefined {
+  const at = (offset: number): Inspection | undefined => {
+    if (offset < 0) return undefined;
+    const info = service.getQuickInfoAtPosition(path, offset);
+    // Of a name that means nothing TypeScript says that it is `any`, without saying what kind of thing it is.
+    if (info === undefined || info.kind === ts.ScriptElementKind.unknown) return undefined;
+    const signature = ts.displayPartsToString(info.displayParts);
+    // A keyword that is all there is of a declaration, and a type that there is not.
+    if (/\(Missing\)|\/\*unresolved\*\//.test(signature)) return undefined;
+    return { signature, documentation: documentation(info.documentation ?? [], info.tags ?? []) };
   };
-  return language.edit(text, query, { fresh: true });
+  // Between a call's parentheses the call is what the question is about.
+  if (/[(,]\s*$/.test(text.slice(0, cursor))) return call(service, path, cursor) ?? at(cursor);
+  return at(cursor) ?? at(cursor - 1) ?? call(service, path, cursor);
 }
 
 /** A call, with the parameter that the cursor stands at. */

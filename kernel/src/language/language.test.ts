@@ -104,6 +104,13 @@ test("inspection at the end of a name, in a call's parentheses, and nowhere", ()
   assert.equal(inspect(language, "", 0), undefined);
 });
 
+test("inspection of a name alone that is a type's", () => {
+  language.compile("/** Somebody. */\ninterface Visitor { name: string }\ntype Guest = Visitor | undefined", "In [1]");
+  assert.deepEqual(inspect(language, "Visitor", 7), { signature: "interface Visitor", documentation: "Somebody." });
+  assert.match(inspect(language, "Guest", 2)?.signature ?? "", /^type Guest = /);
+  for (const none of ["noSuchName", "await", "function"]) assert.equal(inspect(language, none, none.length), undefined);
+});
+
 test("inspection in a call names the parameter that comes, with what is said of it", () => {
   assert.match(
     inspect(language, "addition(", 9)?.documentation ?? "",
