@@ -3,7 +3,8 @@
 // npm run bench:products: float32 matrix products of the native backend against numpy and PyTorch, where a Python has them, and
 // against tfjs's WASM backend: square ones, and those that a training step of a model with 10 million parameters is made of.
 //
-//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--squares] [--rounds 9] [--no-file]
+//   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--only "low rank"] [--rounds 9]
+//                               [--no-file]
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -17,7 +18,7 @@ const { values: options } = parseArgs({
     python: { type: "string", default: peerPython() },
     sizes: { type: "string", default: "256,512,1024,2048" },
     rounds: { type: "string", default: "9" },
-    squares: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
     "no-file": { type: "boolean", default: false },
   },
 });
@@ -48,8 +49,8 @@ const models = [
 ];
 const shapes = [
   ...options.sizes.split(",").map((size) => shape("square", Number(size), Number(size), Number(size))),
-  ...(options.squares ? [] : models),
-];
+  ...models,
+].filter(({ what }) => what.includes(options.only));
 
 const tf = await import("@tensorflow/tfjs-core");
 const ms = await import("metastate");
