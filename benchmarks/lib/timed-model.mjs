@@ -1,6 +1,6 @@
 // @ts-check
 // A model whose values are of no matter, only its shapes: to make a hundred million parameters as `createModel` does, orthogonal
-// ones among them, takes over half a minute.
+// ones among them, takes several seconds.
 
 import * as tf from "@tensorflow/tfjs-core";
 import { Model } from "metastate";
