@@ -148,6 +148,13 @@ test("patterns are those of SQLite's GLOB", () => {
   }
 });
 
+test("a pattern of many stars is answered as soon as any other", () => {
+  const text = "let a = 1;".repeat(1000);
+  assert.equal(globMatcher(`${"*".repeat(100)}z`)(text), false);
+  assert.equal(globMatcher(`${"*a".repeat(100)}*z`)(text), false);
+  assert.equal(globMatcher(`${"*a".repeat(100)}*;`)(text), true);
+});
+
 test("a search matches whole inputs by glob, newest last, each once when asked", () => {
   const history = kernel("/a", "let a = 1", "a + 1", "let a = 1", "(a)");
   const inputs = (request: object): unknown[] =>
