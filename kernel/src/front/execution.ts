@@ -111,8 +111,8 @@ export class Execution {
   readonly comms: Comms;
   /** The questions of cells that wait for an answer. */
   readonly input = new Input();
-  /** What a preload wrote to stderr before there was a cell to show it. */
-  #early = "";
+  /** What preload modules wrote before there was a cell: the first one that is not silent shows it. */
+  readonly #early: (readonly [StreamName, string])[] = [];
   #closed = false;
 
   constructor(options: ExecutionOptions) {
@@ -192,8 +192,7 @@ export class Execution {
     const { javascript, sourceMap, imports, modules } = compiled;
     const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
     this.#remember(id, request);
-    if (this.#early !== "") this.#stream(id, "stderr", this.#early);
-    this.#early = "";
+    if (!silent) for (const [name, text] of this.#early.splice(0)) this.#stream(id, name, text);
     // Where nobody debugs there is nothing to wait for: a cell's start is a matter of microseconds.
     const armed = this.#options.beforeRun?.(cellUrl(id), cell, modules);
     if (armed !== undefined) await armed;
@@ -468,7 +467,8 @@ export class Execution {
 
   #stream(cell: number, name: StreamName, text: string): void {
     const request = this.#requestOf(cell);
-    if (request === undefined) this.#beforeFirstCell(name, text);
+    const shown = request !== undefined && (!request.silent || this.#parents.has(cell));
+    if (!shown) this.#early.push([name, text]);
     else if (!request.silent) this.#outputs.stream(request.parent, name, text);
   }
 
@@ -480,12 +480,6 @@ export class Execution {
   #requestOf(cell: number): ExecutionRequest | undefined {
     const [first] = this.#running.values();
     return this.#parents.get(cell) ?? first?.request;
-  }
-
-  /** Warnings wait for the first cell; the rest is for the server's log. */
-  #beforeFirstCell(name: StreamName, text: string): void {
-    if (name === "stderr") this.#early += text;
-    else this.#options.log(text.trimEnd());
   }
 
   #remember(id: number, request: ExecutionRequest): void {
