@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { stripVTControlCharacters as plain } from "node:util";
 import { ending, TestNotebook, type Ran } from "./testing.js";
 
 let notebook: TestNotebook;
@@ -21,12 +22,6 @@ async function run(...cells: string[]): Promise<Ran> {
   }
   assert.ok(ran);
   return ran;
-}
-
-/** Text without colours. */
-function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[\d*m/g, "");
 }
 
 function traceback({ outcome }: Ran): string {
