@@ -1,5 +1,6 @@
 #include "emulator/runtime_api.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -176,15 +177,12 @@ class Stream {
   void comeTo(uint64_t place) {
     goOn();
     if (place > last_) place = last_;
-    size_t kept = 0;
-    for (Download& late : downloads_) {
-      if (late.place <= place) {
-        std::memcpy(late.to, late.values.data(), late.values.size());
-      } else {
-        downloads_[kept++] = std::move(late);
-      }
-    }
-    downloads_.resize(kept);
+    const auto arrives = [place](const Download& late) {
+      if (late.place > place) return false;
+      std::memcpy(late.to, late.values.data(), late.values.size());
+      return true;
+    };
+    downloads_.erase(std::remove_if(downloads_.begin(), downloads_.end(), arrives), downloads_.end());
     if (place > seen_) seen_ = place;
   }
 

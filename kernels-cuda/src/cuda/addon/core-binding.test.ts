@@ -48,6 +48,18 @@ test("several readings at once each give their own values", needsCuda, async () 
   }
 });
 
+test("a reading is whole though something before it is waited for meanwhile", needsCuda, async () => {
+  const [sent, x] = [onDevice(Float32Array.of(1)), onDevice(Float32Array.of(2, 3))];
+  for (let i = 0; i < 100; i++) {
+    cuda().upload(sent, Float32Array.of(i));
+    const reading = cuda().read(x);
+    // Asks first whether the copy above has arrived.
+    cuda().upload(sent, Float32Array.of(-i));
+    assert.deepEqual(new Float32Array(await reading), Float32Array.of(2, 3));
+  }
+  for (const address of [sent, x]) cuda().free(address);
+});
+
 test("parts are copied, within both tensors only", needsCuda, () => {
   const from = onDevice(Float32Array.from([1, 2, 3, 4]));
   const to = onDevice(Float32Array.from([5, 6, 7]));
