@@ -3,6 +3,7 @@
  * there is: another version of TypeScript may have changed it. Cells then take a new program each, which needs none of it.
  */
 import ts = require("typescript");
+import { BEHIND_CALL, BEHIND_PUSH } from "./long-cells.js";
 
 /** What is looked at, by what is wrong where it does not hold. */
 type Assumptions = Readonly<Record<string, (program: Inside, file: InsideFile) => boolean>>;
@@ -19,8 +20,8 @@ const ASSUMPTIONS: Assumptions = {
   "ts.bindSourceFile": () => isFunction((ts as unknown as Record<string, unknown>)["bindSourceFile"]),
   "ts.createLanguageServiceSourceFile": () => isFunction(ts.createLanguageServiceSourceFile),
   "NodeFlags.PossiblyContainsDynamicImport": () => flags["PossiblyContainsDynamicImport"] === 1 << 22,
-  "FlowFlags.Call": () => flow["Call"] === 1 << 9,
-  "FlowFlags.ArrayMutation": () => flow["ArrayMutation"] === 1 << 8,
+  "FlowFlags.Call": () => flow["Call"] === BEHIND_CALL,
+  "FlowFlags.ArrayMutation": () => flow["ArrayMutation"] === BEHIND_PUSH,
   "program.getFilesByNameMap": ({ getFilesByNameMap: get }, file) => {
     const map = isFunction(get) ? get() : undefined;
     return isMap(map) && map === (get as () => unknown)() && map.get(file["path"]) === file;

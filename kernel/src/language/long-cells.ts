@@ -17,8 +17,8 @@ interface FlowNode {
 }
 
 /** Internal to TypeScript: the flags of a point behind a call that is a statement, and behind a `push` into an array. */
-const BEHIND_CALL = 1 << 9;
-const BEHIND_PUSH = 1 << 8;
+export const BEHIND_CALL = 1 << 9;
+export const BEHIND_PUSH = 1 << 8;
 
 /** Shortens the way back through the calls at the top level of a long cell, whose names can be looked up by now. */
 export function shortenFlow(program: ts.Program, file: ts.SourceFile): void {

@@ -61,7 +61,7 @@ void multiplyStripe(const MatMulKernels& kernels, const ProductOperands& o, cons
 /// run(count, task) calls task(index) for each index below count.
 template <typename Run>
 void multiplyBlocks(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
-              int64_t wantedTasks, Run run) {
+                    int64_t wantedTasks, Run run) {
   float* const packedA = scratch;
   float* const packedB = scratch + blocks.floatsOfA();
   for (int64_t j0 = 0; j0 < o.columns; j0 += blocks.columns) {

@@ -46,9 +46,7 @@ LargeMemory::LargeMemory(size_t bytes) : bytes_(bytes) {
 #endif
 }
 
-LargeMemory::~LargeMemory() {
-  if (data_) munmap(data_, mappedBytes(bytes_));
-}
+LargeMemory::~LargeMemory() { munmap(data_, mappedBytes(bytes_)); }
 
 void LargeMemory::drop() { madvise(data_, mappedBytes(bytes_), MADV_DONTNEED); }
 

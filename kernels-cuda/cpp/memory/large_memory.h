@@ -12,12 +12,10 @@ class LargeMemory {
   /// Zeros, from the beginning of a large page on. Throws std::bad_alloc.
   explicit LargeMemory(size_t bytes);
   ~LargeMemory();
-  LargeMemory(LargeMemory&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; }
   LargeMemory(const LargeMemory&) = delete;
   LargeMemory& operator=(const LargeMemory&) = delete;
 
   float* data() const { return static_cast<float*>(data_); }
-  size_t bytes() const { return bytes_; }
 
   /// Gives the pages back to the system; what reads them then finds zeros.
   void drop();

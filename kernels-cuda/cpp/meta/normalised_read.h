@@ -79,48 +79,41 @@ struct FourMoments {
   Vector normal(int u, Vector read) const { return (read - broadcast(mean[u])) * broadcast(inverse[u]); }
 };
 
-inline void writeSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* u, const float* x,
-                       float* added, float* m, float* n) {
+/// put(step's place, j, access, GN(read) there) for these steps, at each register of a head or the part of one that there is.
+/// `row` is scratch of N floats. A read is taken before what is put at its place.
+template <typename Put>
+METASTATE_INLINE void eachNormal(const MetaShape& shape, const FewSteps& steps, const float* read, float* row, Put put) {
   const int64_t size = shape.states.headSize;
-  const float* const gain = gains + steps.gain;
-  const auto put = [&](int64_t at, int64_t j, auto access, Vector normal) {
-    const Vector seen = normal * access.load(gain + j);
-    if (added != nullptr) access.store(added + at + j, seen);
-    access.store(m + at + j, access.load(x + at + j) + seen);
-  };
   if (normalisedByFour(size)) {
-    const FourMoments moments(u, steps, size, shape.epsilon);
+    const FourMoments moments(read, steps, size, shape.epsilon);
     for (int64_t j = 0; j < size; j += lanes) {
-      for (int i = 0; i < steps.count; ++i) put(steps.at(i), j, Whole{}, moments.normal(i, load(u + steps.at(i) + j)));
+      for (int i = 0; i < steps.count; ++i) put(steps.at(i), j, Whole{}, moments.normal(i, load(read + steps.at(i) + j)));
     }
     return;
   }
   for (int64_t i = 0; i < steps.count; ++i) {
-    normaliseRead(u + steps.at(i), size, shape.epsilon, n);
-    eachVector(size, [&](int64_t j, auto access) { put(steps.at(i), j, access, access.load(n + j)); });
+    normaliseRead(read + steps.at(i), size, shape.epsilon, row);
+    eachVector(size, [&](int64_t j, auto access) { put(steps.at(i), j, access, access.load(row + j)); });
   }
 }
 
-inline void rememberSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* o,
-                          float* added, float* n) {
-  const int64_t size = shape.states.headSize;
+inline void writeSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* u, const float* x,
+                       float* added, float* m, float* row) {
   const float* const gain = gains + steps.gain;
-  const auto put = [&](float* to, int64_t j, auto access, Vector normal) {
+  eachNormal(shape, steps, u, row, [&](int64_t at, int64_t j, auto access, Vector normal) {
+    const Vector seen = normal * access.load(gain + j);
+    if (added != nullptr) access.store(added + at + j, seen);
+    access.store(m + at + j, access.load(x + at + j) + seen);
+  });
+}
+
+inline void rememberSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* o,
+                          float* added, float* row) {
+  const float* const gain = gains + steps.gain;
+  eachNormal(shape, steps, o, row, [&](int64_t at, int64_t j, auto access, Vector normal) {
+    float* const to = added + at + j;
     access.store(to, access.load(to) + normal * access.load(gain + j));
-  };
-  if (normalisedByFour(size)) {
-    const FourMoments moments(o, steps, size, shape.epsilon);
-    for (int64_t j = 0; j < size; j += lanes) {
-      for (int i = 0; i < steps.count; ++i) {
-        put(added + steps.at(i) + j, j, Whole{}, moments.normal(i, load(o + steps.at(i) + j)));
-      }
-    }
-    return;
-  }
-  for (int64_t i = 0; i < steps.count; ++i) {
-    normaliseRead(o + steps.at(i), size, shape.epsilon, n);
-    eachVector(size, [&](int64_t j, auto access) { put(added + steps.at(i) + j, j, access, access.load(n + j)); });
-  }
+  });
 }
 
 void metaWrite(const MetaShape& shape, const float* gain, const float* u, const float* x, int64_t firstHead,

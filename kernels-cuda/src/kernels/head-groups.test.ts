@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { NativeBinding } from "../addon/binding.js";
-import { native, needsNative } from "../testing/native.js";
+import { configured, native, needsNative } from "../testing/native.js";
 import {
   gradientNames,
   randomCase,
@@ -17,18 +17,6 @@ const decays = [0.545, 0.999] as const;
 
 /** As in wkv7.test.ts: 4 × 2^-24 √(4 T N). */
 const tolerance = ({ time, headSize }: Wkv7Shape): number => 4 * 2 ** -24 * Math.sqrt(4 * time * headSize);
-
-/** Runs body with threads and instruction set set, and sets them back. */
-function configured<T>(options: { threads?: number; simd?: string }, body: (binding: NativeBinding) => T): T {
-  const binding = native();
-  const { threads, simd } = binding.info();
-  binding.configure(options);
-  try {
-    return body(binding);
-  } finally {
-    binding.configure({ threads, simd });
-  }
-}
 
 function run(binding: NativeBinding, shape: Wkv7Shape, c: Wkv7Case): Record<string, Float32Array> {
   const forward = nativeForward(binding, shape, c);

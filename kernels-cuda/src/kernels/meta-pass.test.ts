@@ -10,7 +10,7 @@ import {
   type MetaPassCase,
   type MetaPassShape,
 } from "../testing/meta-pass-reference.js";
-import { native, needsNative } from "../testing/native.js";
+import { configured, native, needsNative } from "../testing/native.js";
 import { randomNumbers } from "../testing/wkv7-reference.js";
 import { checkpointLength, poisoned, relativeError, sizesOf } from "../testing/wkv7-runs.js";
 
@@ -103,17 +103,6 @@ function compare(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase, 
   for (const [name, values] of Object.entries(expected)) check(name, outputs[name as keyof typeof outputs], values);
   const expectedGradients = metaReferenceBackward(shape, c);
   for (const name of metaGradientNames) check(name, gradients[name], expectedGradients[name]);
-}
-
-function configured(options: { threads?: number; simd?: string }, body: (binding: NativeBinding) => void): void {
-  const binding = native();
-  const { threads, simd } = binding.info();
-  binding.configure(options);
-  try {
-    body(binding);
-  } finally {
-    binding.configure({ threads, simd });
-  }
 }
 
 test("the float64 gradients of the Meta-State pass agree with finite differences", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { NativeBinding } from "../addon/binding.js";
-import { native, needsNative } from "../testing/native.js";
+import { configured, native, needsNative } from "../testing/native.js";
 import {
   gradientNames,
   randomCase,
@@ -42,18 +42,6 @@ function compare(binding: NativeBinding, shape: Wkv7Shape, c: Wkv7Case, told: st
   const expectedGradients = referenceBackward(shape, c);
   const gradients = nativeBackward(binding, shape, c, actual.checkpoints);
   for (const name of gradientNames) check(name, gradients[name], expectedGradients[name]);
-}
-
-/** Runs body with threads and instruction set set, and sets them back. */
-function configured(options: { threads?: number; simd?: string }, body: (binding: NativeBinding) => void): void {
-  const binding = native();
-  const { threads, simd } = binding.info();
-  binding.configure(options);
-  try {
-    body(binding);
-  } finally {
-    binding.configure({ threads, simd });
-  }
 }
 
 const lengths = [1, 15, 16, 17, 33];

@@ -20,3 +20,15 @@ export function native(): NativeBinding {
   if ("binding" in addon) return addon.binding;
   throw new Error(`${addon.reason}; ${addon.remedy}`);
 }
+
+/** Runs body with threads and instruction set set, and sets them back. */
+export function configured<T>(options: { threads?: number; simd?: string }, body: (binding: NativeBinding) => T): T {
+  const binding = native();
+  const { threads, simd } = binding.info();
+  binding.configure(options);
+  try {
+    return body(binding);
+  } finally {
+    binding.configure({ threads, simd });
+  }
+}
