@@ -75,12 +75,23 @@ function register<I extends string, A extends NamedAttrMap>(
 }
 
 /**
+ * The first outputs of a kernel, which may be differentiated. The others, which it made for its gradient alone, are freed (the
+ * tape has handles of its own) and leave the tape's node: for each output that nothing depends on tfjs makes zeros on the way back.
+ *
+ * @param outputs as {@link Kernel.run} gave them: the very array that the tape holds
+ */
+export function differentiable(outputs: Tensor[], count: number): Tensor[] {
+  tf.dispose(outputs.splice(count));
+  return outputs;
+}
+
+/**
  * Registers the gradient of a kernel.
  *
  * @param kernel the kernel whose gradient it is
  * @param save inputs needed again, in the order in which `gradient` gets them
  * @param saveOutputs which outputs are needed again; they follow the inputs
- * @param gradient the gradients by input name; all are computed at once
+ * @param gradient the gradients by input name, of those of its {@link differentiable} outputs; all are computed at once
  */
 export function declareGradient<I extends string, A extends NamedAttrMap>(
   kernel: Kernel<I, A>,

@@ -5,7 +5,7 @@
 import type { Tensor, Tensor1D, Tensor4D } from "@tensorflow/tfjs-core";
 
 import { ShapeError } from "../../errors.js";
-import { declareGradient } from "../kernel.js";
+import { declareGradient, differentiable } from "../kernel.js";
 import { describeTensor, expectRank, expectShape } from "../shape.js";
 import { attentionKernel, type AttentionInput } from "./forward.js";
 import { attentionGradKernel } from "./gradient.js";
@@ -45,5 +45,5 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor1
   expectShape("causalAttention", "k", k, [batch, keys, heads, size], "[B, S, H, N]");
   expectShape("causalAttention", "v", v, [batch, keys, heads, size], "[B, S, H, N]");
   expectShape("causalAttention", "starts", starts, [batch], "[B]", "int32");
-  return attentionKernel.run({ q, k, v, starts }, {})[0] as Tensor4D;
+  return differentiable(attentionKernel.run({ q, k, v, starts }, {}), 1)[0] as Tensor4D;
 }

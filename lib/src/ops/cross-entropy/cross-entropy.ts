@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
-import { declareGradient, declareKernel } from "../kernel.js";
+import { declareGradient, declareKernel, differentiable } from "../kernel.js";
 import { oneHot } from "../one-hot.js";
 import { expectRank, expectShape, sizeOf } from "../shape.js";
 
@@ -96,8 +96,5 @@ declareGradient<"logits" | "targets", Attributes>(
 export function crossEntropy(logits: Tensor, targets: Tensor): Scalar {
   expectRank("crossEntropy", "logits", logits, 3, "[B, T, V]");
   expectShape("crossEntropy", "targets", targets, logits.shape.slice(0, -1), "[B, T]", "int32");
-  const [loss, probabilities] = crossEntropyKernel.run({ logits, targets }, {});
-  // The tape holds its own handle of the probabilities.
-  probabilities!.dispose();
-  return loss as Scalar;
+  return differentiable(crossEntropyKernel.run({ logits, targets }, {}), 1)[0] as Scalar;
 }

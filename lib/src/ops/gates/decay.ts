@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 
-import { declareGradient, declareKernel } from "../kernel.js";
+import { declareGradient, declareKernel, differentiable } from "../kernel.js";
 import { expectLastAxis, sizeOf } from "../shape.js";
 
 type Attributes = Record<string, never>;
@@ -84,8 +84,5 @@ declareGradient<"x" | "bias", Attributes>(
  */
 export function decay<T extends Tensor>(x: T, bias: Tensor): T {
   expectLastAxis("decay", "x", x, sizeOf(bias.shape), "[…, A]");
-  const [w, sigmoid] = decayKernel.run({ x, bias }, {});
-  // The tape holds its own handle.
-  sigmoid!.dispose();
-  return w as T;
+  return differentiable(decayKernel.run({ x, bias }, {}), 1)[0] as T;
 }

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor4D } from "@tensorflow/tfjs-core";
 
-import { declareGradient } from "../kernel.js";
+import { declareGradient, differentiable } from "../kernel.js";
 import { expectRank, expectShape } from "../shape.js";
 import { checkpointInterval } from "../wkv7/wkv7.js";
 import { metaPassKernel, type MetaPassAttributes, type MetaPassInput } from "./forward.js";
@@ -85,9 +85,10 @@ export function metaPass(operands: MetaPassOperands): { added: Tensor4D; meta: T
   expectShape("metaPass", "readGain", readGain, [heads * size], "[H·N]");
   expectShape("metaPass", "memoryGain", memoryGain, [heads * size], "[H·N]");
   // As in wkv7: only a run that is recorded for a gradient keeps what the gradient needs.
-  const [added, after] = metaPassKernel.run(
+  const outputs = metaPassKernel.run(
     { r, w, k, v, a, b, x, q, readGain, memoryGain, wkv, meta },
     { epsilon: size * 1e-5, checkpointInterval: tf.engine().isTapeOn() ? checkpointInterval : 0 },
   );
+  const [added, after] = differentiable(outputs, 2);
   return { added: added as Tensor4D, meta: after as Tensor4D };
 }

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor4D } from "@tensorflow/tfjs-core";
 
-import { declareGradient } from "../kernel.js";
+import { declareGradient, differentiable } from "../kernel.js";
 import { expectRank, expectShape } from "../shape.js";
 import { wkv7Kernel, type Wkv7Attributes, type Wkv7Input } from "./forward.js";
 import { wkv7GradKernel } from "./gradient.js";
@@ -62,5 +62,6 @@ export function wkv7(
   const interval = tf.engine().isTapeOn() ? checkpointInterval : 0;
   const outputs = wkv7Kernel.run({ r, w, k, v, a, b, state: initial }, { checkpointInterval: interval });
   if (!state) initial.dispose();
-  return { y: outputs[0] as Tensor4D, state: outputs[1] as Tensor4D };
+  const [y, after] = differentiable(outputs, 2);
+  return { y: y as Tensor4D, state: after as Tensor4D };
 }
