@@ -127,6 +127,40 @@ make("node_modules/with-parts", { "package.json": '{"name":"with-parts","type":"
     { code: 'import inc from "cjs-fn"; [inc(1), inc.extra]', result: "[ 2, 'e' ]" },
     { code: 'import inc2 = require("cjs-fn"); inc2(2)', result: "3" },
   ],
+  "what Node does not see of a CommonJS package is imported all the same": [
+    {
+      code: `make("node_modules/cjs-late", { "package.json": '{"name":"cjs-late","main":"i.js"}', "i.js": "const all = {}; all.one = () => 1; all.two = () => 2; module.exports = all;" })
+make("node_modules/cjs-literal", { "package.json": '{"name":"cjs-literal","main":"i.js"}', "i.js": "module.exports = { a: 1, b() { return 2; } };" })
+make("node_modules/cjs-main", { "package.json": '{"name":"cjs-main","main":"i.js","types":"i.d.ts"}', "i.js": "module.exports = Object.assign(function main() { return 'main'; }, { part: () => 'part' });", "i.d.ts": "declare function main(): string; declare namespace main { function part(): string } export = main;" })`,
+    },
+    { code: 'import { one, two } from "cjs-late"; [one(), two()]', result: "[ 1, 2 ]" },
+    { code: 'import { b as literalB } from "cjs-literal"; literalB()', result: "2" },
+    { code: 'import wholeM, { part as partM } from "cjs-main"; [wholeM(), partM()]', result: "[ 'main', 'part' ]" },
+    { code: 'import * as spaceM from "cjs-main"; spaceM.part()', result: "'part'" },
+    { code: 'const { two: two2 } = await import("cjs-late"); two2()', result: "2" },
+    { code: '(await import("cjs-late")) === (await import("cjs-late"))', result: "true" },
+    { code: 'import { v as vOfJson } from "with-json/data.json"; vOfJson', result: "[ 1, 2 ]" },
+    {
+      code: 'make(".", { "uses-cjs.ts": \'import { part } from "cjs-main"; export const used = part();\' })',
+    },
+    { code: 'import { used } from "./uses-cjs.ts"; used', result: "'part'" },
+  ],
+  "the default of a CommonJS package that was an ES module is what its types say": [
+    {
+      code: `make("node_modules/transpiled", { "package.json": '{"name":"transpiled","main":"i.js","types":"i.d.ts"}', "i.js": "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = () => 'hi'; exports.other = 1;", "i.d.ts": "export default function hi(): string; export declare const other: number;" })`,
+    },
+    { code: 'import hi, { other as otherT } from "transpiled"; [hi(), otherT]', result: "[ 'hi', 1 ]" },
+    { code: '(await import("transpiled")).default()', result: "'hi'" },
+  ],
+  "a name that a package without types does not have": [
+    {
+      code: 'import { anything as there, nothing } from "untyped"',
+      ends: "SyntaxError: The module 'untyped' has no export named 'nothing'. Its names are anything.",
+    },
+    { code: 'import none from "untyped"', ends: /^SyntaxError: The module 'untyped' has no default export\./ },
+    { code: '%notype\nimport { Stats, joinn } from "node:fs"', ends: /has no export named 'joinn'\. It has a default/ },
+    { code: '%notype\nimport { Stats, statSync } from "node:fs"; typeof statSync', result: "'function'" },
+  ],
   "a package without types is any": [
     { code: 'import { anything } from "untyped"; anything.goes[0].whatever', result: null },
   ],

@@ -170,25 +170,26 @@ class CellTransform {
 
   #import(statement: ts.ImportDeclaration): ts.Statement {
     const factory = this.#factory;
-    const options = statement.attributes === undefined ? [] : [importOptions(factory, statement.attributes)];
-    const module = factory.createAwaitExpression(this.#helper("import", [statement.moduleSpecifier, ...options]));
     const clause = statement.importClause;
-    if (clause === undefined) return ts.setTextRange(factory.createExpressionStatement(module), statement);
-    const declarations: ts.VariableDeclaration[] = [];
-    const bindings = clause.namedBindings;
+    const bindings = clause?.namedBindings;
+    const names: string[] = [];
     const elements: ts.BindingElement[] = [];
     const bind = (from: string, to: ts.Identifier): void => {
+      names.push(from);
       elements.push(factory.createBindingElement(undefined, factory.createStringLiteral(from), to));
       this.#declared.add(to.text);
     };
-    if (clause.name !== undefined) bind("default", clause.name);
+    if (clause?.name !== undefined) bind("default", clause.name);
+    if (bindings !== undefined && ts.isNamedImports(bindings)) {
+      for (const element of bindings.elements) bind((element.propertyName ?? element.name).text, element.name);
+    }
+    const module = this.#imported(statement, names);
+    const declarations: ts.VariableDeclaration[] = [];
     let source: ts.Expression = module;
     if (bindings !== undefined && ts.isNamespaceImport(bindings)) {
       this.#declared.add(bindings.name.text);
       declarations.push(factory.createVariableDeclaration(bindings.name, undefined, undefined, module));
       source = bindings.name;
-    } else if (bindings !== undefined) {
-      for (const element of bindings.elements) bind((element.propertyName ?? element.name).text, element.name);
     }
     if (elements.length > 0) {
       const pattern = factory.createObjectBindingPattern(elements);
@@ -196,6 +197,15 @@ class CellTransform {
     }
     if (declarations.length === 0) return ts.setTextRange(factory.createExpressionStatement(module), statement);
     return ts.setTextRange(this.#let(declarations), statement);
+  }
+
+  /** The module of an import declaration, from which it takes the names. */
+  #imported({ moduleSpecifier, attributes }: ts.ImportDeclaration, names: readonly string[]): ts.Expression {
+    const factory = this.#factory;
+    const options = attributes === undefined ? factory.createVoidZero() : importOptions(factory, attributes);
+    const wanted = factory.createArrayLiteralExpression(names.map((name) => factory.createStringLiteral(name)));
+    const rest = names.length > 0 ? [options, wanted] : attributes === undefined ? [] : [options];
+    return factory.createAwaitExpression(this.#helper("import", [moduleSpecifier, ...rest]));
   }
 
   #let(declarations: readonly ts.VariableDeclaration[]): ts.VariableStatement {

@@ -8,6 +8,7 @@ import { HELPERS } from "../language/helpers-name.js";
 import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
 import { currentCell } from "./current-cell.js";
+import { completeExports, expectExports } from "./exports.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
 import { mimeBundle } from "./mime-bundle.js";
@@ -31,6 +32,11 @@ function importFrom(filename: string): Import {
 
 /** A package that is not found from the notebook's folder may be one that a preload module brings. */
 function importWithFallback(places: readonly string[]): Import {
+  const find = findWithFallback(places);
+  return async (asked, options) => completeExports(await find(asked, options), asked);
+}
+
+function findWithFallback(places: readonly string[]): Import {
   const [first, ...others] = places.map(importFrom);
   return async (asked, options) => {
     const specifier = nodeSpecifier(asked);
@@ -85,8 +91,8 @@ export class CellHelpers {
   readonly interruptibleIterable = interruptibleIterable;
   /** Stands for `import.meta`. */
   readonly meta: Readonly<{ url: string; dirname: string; filename: string }>;
-  /** Stands for `import()`: V8's REPL mode has none. */
-  readonly import: Import;
+  /** Stands for `import()`: V8's REPL mode has none. An import declaration says which names it wants. */
+  readonly import: (specifier: string, options?: ImportCallOptions, names?: readonly string[]) => Promise<unknown>;
   /** The same where the specifier is not written in the cell, but computed. */
   readonly importComputed: Import;
   readonly #modules: ModuleLoader;
@@ -110,9 +116,13 @@ export class CellHelpers {
     this.#modules = new ModuleLoader(withFallback);
     const outside = withFallback(filename);
     this.importComputed = (specifier, options) => this.#modules.importComputed(specifier, folder, outside, options);
-    this.import = (specifier, options) => {
+    this.import = async (specifier, options, names = []) => {
       const own = this.#own.get(specifier);
-      return own === undefined ? outside(specifier, options) : this.#modules.import(own);
+      // TypeScript has looked for the names in the notebook's own files.
+      if (own !== undefined) return this.#modules.import(own);
+      const module = await outside(specifier, options);
+      expectExports(module, specifier, names);
+      return module;
     };
   }
 
