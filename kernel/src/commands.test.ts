@@ -103,9 +103,19 @@ test("an unknown command names the nearest one, at its place", async () => {
   assert.equal(ending(ran), "CommandError: There is no command %tiem. Did you mean %time? %help lists all of them.");
   assert.match(traceback(ran), /In \[\d+\]:2:1 - error:[^]*2 %tiem u1\n {2}~~~~~/);
   assert.match(ending(await run("%%tim\n1")), /There is no command %%tim. Did you mean %%time\?/);
-  assert.match(ending(await run("%matplotlib inline")), /There is no command %matplotlib. %help lists/);
+  assert.match(ending(await run("%matplotlob inline")), /There is no command %matplotlob. %help lists/);
   assert.match(ending(await run("1\n%%time")), /%%time is about a whole cell: it stands on the first line/);
   assert.match(ending(await run("%time")), /%time needs something to time/);
+});
+
+test("a command of IPython's is told what does the same", async () => {
+  assert.equal(
+    ending(await run("%matplotlib inline")),
+    "CommandError: There is no command %matplotlib. Nothing has to be switched on: display.plotly and display.vega " +
+      "show charts. %help lists all of them.",
+  );
+  assert.match(ending(await run("%%html\n<b>x</b>")), /There is no command %%html. display.html/);
+  assert.match(ending(await run("%pip install x")), /Packages of cells come from npm: %npm install/);
 });
 
 test("%who shows names with their types and values", async () => {
@@ -120,6 +130,13 @@ test("%who shows names with their types and values", async () => {
   );
   assert.match(shown(ran, "text/html"), /<table>.*whoNumber/s);
   assert.match(shown(await run("%who no such thing"), "text/plain"), /No name and no type has "no such thing" in it/);
+});
+
+test("%who cuts a type that is long", async () => {
+  const ran = await run("const whoLong = { a1: 1, b2: 2, c3: 3, d4: 4, e5: 5, f6: 6, g7: 7, h8: 8, i9: 9, j10: 10, k11: 11 }\nlet whoBrief = 1", "%who who");
+  const [brief = "", long = ""] = shown(ran, "text/plain").split("\n").filter((line) => /whoBrief|whoLong/.test(line));
+  assert.match(long, /^whoLong +\{ a1: number; b2: number; .*…  \{/);
+  assert.ok(brief.length < 120, brief);
 });
 
 test("%help shows every command", async () => {

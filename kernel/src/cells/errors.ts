@@ -280,6 +280,30 @@ export const errors: CellTable = {
     { code: "document.title", ends: /Cannot find name 'document'/, traceback: /there is no page: display\.html/ },
     { code: 'Deno.readTextFileSync("a")', ends: /does not exist/, traceback: /of Deno there is Deno\.jupyter/ },
   ],
+  "what Python has under another name": [
+    { code: "print(1)", ends: /^TypeScriptError: Cannot find name 'print'/, traceback: /console\.log\(x\) prints/ },
+    { code: "const flag = True", ends: /Cannot find name 'True'/, traceback: /It is true in TypeScript/ },
+    { code: "_", ends: /Cannot find name '_'/, traceback: /kept only where it has a name/ },
+    { code: "import numpy as np", ends: /^SyntaxError/, traceback: /import \* as all from "package"/ },
+    { code: "from math import sqrt", ends: /^SyntaxError/, traceback: /An import is: / },
+    { code: "def f(x):\n  return x", ends: /^SyntaxError/, traceback: /A function is: function f/ },
+    { code: "for i in range(3):\n  print(i)", ends: /^SyntaxError/, traceback: /A loop is: for \(const x of/ },
+    { code: "if 1 > 2:\n  1", ends: /^SyntaxError/, traceback: /Conditions stand in parentheses/ },
+    { code: "# a comment", ends: /^SyntaxError/, traceback: /A comment begins with \/\// },
+    { code: 'const text9 = f"{1}"', ends: /^SyntaxError/, traceback: /Values within a text/ },
+    { code: 'console.log("this and that"', ends: /^SyntaxError/, traceback: /^(?![^]*&& for and)/ },
+  ],
+  "a value for a name that was not declared": [
+    { code: "undeclared9 = 5", ends: /Cannot find name/, traceback: /declared: let undeclared9 = …/ },
+    { code: "undeclared9 == 5", ends: /Cannot find name/, traceback: /Has the cell that declares undeclared9/ },
+  ],
+  "the same of each element of an array is said once": [
+    {
+      code: "const rows9: readonly (readonly number[])[] = [1, 2, 3]",
+      ends: "TypeScriptError: Type 'number' is not assignable to type 'readonly number[]'. (and 2 more)",
+      traceback: /put brackets around them, \[ \]\.\n\n1 .*\n.*~\n… and 2 more of the same in this line\n*$/,
+    },
+  ],
   "what is no HTML, no text and no table": [
     { code: "display.html(undefined as any)", ends: /^TypeError: undefined is no HTML: a string, or an element/ },
     { code: "display.markdown(5 as any)", ends: /^TypeError: 5 is no text: a string/ },
@@ -297,6 +321,8 @@ export const errors: CellTable = {
   "what is no code and no JSON is not imported": [
     { code: 'import "./style.css"', ends: /^TypeScriptError/, traceback: /display\.html with a <style>/ },
     { code: 'import data from "./data.csv"', ends: /^TypeScriptError/, traceback: /readFile of node:fs\/promises/ },
+    { code: 'import data from "./data.parquet"', ends: /^TypeScriptError/, traceback: /Only code and JSON/ },
+    { code: 'import { add } from "./add.wasm"', ends: /^TypeScriptError/, traceback: /WebAssembly\.instantiate/ },
   ],
   "lines that end in other ways are lines": [
     { code: "\uFEFF%time 5", result: "5" },

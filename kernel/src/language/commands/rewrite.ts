@@ -6,6 +6,7 @@
  * cell is compiled (`calls.ts`).
  */
 import { interpolations } from "./interpolation.js";
+import { remedyOfIPython } from "./of-ipython.js";
 import { endingOf, isWhole } from "./statement-end.js";
 import { isCellCommand, isLineCommand, nearestCommand, type LineCommand } from "./table.js";
 
@@ -262,8 +263,9 @@ class Rewriter {
 
   #unknown(at: number, text: string): void {
     const [, mark = "%", name = ""] = /^(%%?)([\w-]*)/.exec(text) ?? [];
-    const near = nearestCommand(mark as "%" | "%%", name);
-    const hint = near === undefined ? "" : ` Did you mean ${near}?`;
+    const elsewhere = remedyOfIPython(name);
+    const near = elsewhere === undefined ? nearestCommand(mark as "%" | "%%", name) : undefined;
+    const hint = elsewhere !== undefined ? ` ${elsewhere}` : near === undefined ? "" : ` Did you mean ${near}?`;
     this.#wrong(at, mark.length + name.length, `There is no command ${mark}${name}.${hint} %help lists all of them.`);
   }
 

@@ -12,6 +12,7 @@ export interface Declared {
 }
 
 const LONGEST_VALUE = 60;
+const LONGEST_TYPE = 60;
 
 /** Shows a table of the names and types; with a text, of those that have it in them. */
 export function who(declared: readonly Declared[], text: string): void {
@@ -26,7 +27,7 @@ export function who(declared: readonly Declared[], text: string): void {
   }
   const rows = shown.map(({ name, type, read }) => [
     name,
-    type.replace(/\s+/g, " "),
+    cut(type.replace(/\s+/g, " "), LONGEST_TYPE),
     read === undefined ? "" : preview(read),
   ]);
   const row = (tag: "td" | "th", cells: readonly string[]): string =>
@@ -53,6 +54,9 @@ function preview(read: () => unknown): string {
   } catch {
     return "";
   }
-  const line = text.replace(/\s+/g, " ");
-  return line.length > LONGEST_VALUE ? `${line.slice(0, LONGEST_VALUE)}…` : line;
+  return cut(text.replace(/\s+/g, " "), LONGEST_VALUE);
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
