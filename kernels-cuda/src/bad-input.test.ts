@@ -78,6 +78,36 @@ for (const { name, needs } of engines) {
 }
 
 test(
+  "on native: rows of different lengths, and a tensor that is too large, are told of where they are made",
+  needsNative,
+  async () => {
+    useNativeEngine();
+    await tf.setBackend("native");
+    const ragged: [tf.TensorLike, RegExp][] = [
+      [[[1, 2], [3]], /a tensor of shape \[2, 2\] has 4 values, and 3 were given: all rows .* must be of one length/],
+      [[[1], [2, 3]], /a tensor of shape \[2, 1\] has 2 values, and 3 were given/],
+    ];
+    for (const [values, message] of ragged) assert.throws(() => tf.tensor(values), { name: "RangeError", message });
+    assert.throws(
+      () => tf.fill([50_000, 50_000], 1),
+      /a tensor of 2,500,000,000 values is too large: 2,147,483,647 are the/,
+    );
+    const { real, complex, whole } = {
+      real: tf.tensor([["a"], ["b"]]),
+      complex: tf.complex([[1, 2]], [[3, 4]]),
+      whole: tf.tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+    };
+    assert.deepEqual([...whole.dataSync()], [1, 2, 3, 4]);
+    assert.deepEqual([...complex.dataSync()], [1, 3, 2, 4]);
+    assert.deepEqual([...real.dataSync<"string">()], ["a", "b"]);
+    tf.dispose([real, complex, whole]);
+  },
+);
+
+test(
   "a library that is no addon of this Node is refused with the command that builds one",
   { skip: notLinux() },
   (t) => {

@@ -15,6 +15,31 @@ export interface Displayable {
   [jupyterDisplay](): MimeBundle;
 }
 
+/** The well-known symbol of Node's `util.inspect`, and so of `console.log`. */
+const inspectText: unique symbol = Symbol.for("nodejs.util.inspect.custom") as never;
+
+/** What shows itself in a notebook, and by the same text where it is printed, or stands in an array or a text. */
+export abstract class Shown implements Displayable {
+  abstract [jupyterDisplay](): MimeBundle;
+
+  /** The text of the notebook form. */
+  toString(): string {
+    return String(this[jupyterDisplay]()["text/plain"]);
+  }
+
+  /** What `console.log` prints, of all that the object holds. */
+  [inspectText](depth: number): string {
+    const { name } = this.constructor;
+    if (depth < 0) return `[${name}]`;
+    try {
+      return this.toString();
+    } catch (error) {
+      // Of a state that was disposed of, say.
+      return `[${name}: ${error instanceof Error ? error.message : String(error)}]`;
+    }
+  }
+}
+
 /** The text with HTML's special characters escaped. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

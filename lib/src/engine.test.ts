@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import * as tf from "@tensorflow/tfjs-core";
+
 import { jupyterDisplay } from "./display.js";
 import { engine, registerEngine, registerKernels, setPrecision, startEngine } from "./engine.js";
 
@@ -66,6 +68,10 @@ test("the choice of an engine: the best that can run, what was asked for, and wh
       "metastate runs on wasm: WebAssembly, one thread, with fast ops (for wasm)",
       "not in use: cuda (no NVIDIA driver); broken (it broke); slow ops (not built)",
     ]);
+    assert.doesNotMatch(String(info), /in use now/);
+    await tf.setBackend("cpu");
+    assert.match(String(info), /in use now +cpu, by tf.setBackend; tf.setBackend\("wasm"\) goes back to the engine/);
+    await tf.setBackend("wasm");
     const bundle = info[jupyterDisplay]();
     const html = bundle["text/html"] as string;
     assert.match(html, /<td[^>]*>wasm<\/td>/);

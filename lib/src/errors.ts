@@ -3,6 +3,14 @@
  * to do; the classes exist so that code can tell them apart.
  */
 
+/**
+ * Takes what an error carries out of sight: the message has all of it, and whoever shows an error, as Node and notebooks do,
+ * would show it once more.
+ */
+export function outOfSight(error: Error): void {
+  for (const name of Object.keys(error)) Object.defineProperty(error, name, { enumerable: false });
+}
+
 /** A tensor, or an array that should become one, has the wrong shape or dtype. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
@@ -20,6 +28,7 @@ export class ShapeError extends Error {
     readonly wanted: string,
   ) {
     super(`${op}: ${argument} is ${given}, wanted ${wanted}`);
+    outOfSight(this);
   }
 }
 
@@ -48,6 +57,7 @@ export class DataError extends Error {
     options?: ErrorOptions,
   ) {
     super(`${file}${line === null ? "" : `, line ${line}`}: ${detail}`, options);
+    outOfSight(this);
   }
 }
 
@@ -91,6 +101,7 @@ export class DivergenceError extends Error {
     );
     this.checkpoint = checkpoint ?? null;
     this.lastStep = lastStep;
+    outOfSight(this);
   }
 }
 
@@ -115,6 +126,7 @@ export class ModelFileError extends Error {
     options?: ErrorOptions,
   ) {
     super(`${path}: ${tensor === null ? "" : `tensor ${quoted(tensor)} `}${problem}. ${remedy}`, options);
+    outOfSight(this);
   }
 }
 
@@ -181,5 +193,6 @@ export class NumericsError extends Error {
             `${before.length > 1 ? "they come" : "it comes"} from (a checkpoint, data, a constant)`
           : `All of them are finite: look at their range (a logarithm or root of too little, an overflow), or lower learningRate`),
     );
+    outOfSight(this);
   }
 }

@@ -310,4 +310,15 @@ export const basics: CellTable = {
       result: "3",
     },
   ],
+  "a generator that was only called says how it runs": [
+    {
+      code: "async function* counting() { yield 1 }\ncounting()",
+      result: "Object [AsyncGenerator] {}\nIt runs as it is iterated over: for await (const x of …) { … }",
+    },
+    {
+      code: "[1].values()",
+      result: "Object [Array Iterator] {}\nIt runs as it is iterated over: for (const x of …) { … }",
+    },
+    { code: "({ next() { return 1 } })", result: "{ next: [Function: next] }" },
+  ],
 };

@@ -30,7 +30,19 @@ export function mimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
 }
 
 function textBundle(value: unknown): MimeBundle {
-  return { "text/plain": plainText(value) };
+  return { "text/plain": plainText(value) + howToRun(value) };
+}
+
+/** What an iterator does is done when it is asked: a generator that was only called has not begun. */
+function howToRun(value: unknown): string {
+  if (value === null || typeof value !== "object" || types.isProxy(value)) return "";
+  if (typeof property(value, "next") !== "function") return "";
+  const [loop, method] =
+    property(value, Symbol.asyncIterator) === undefined
+      ? ["for", Symbol.iterator]
+      : ["for await", Symbol.asyncIterator];
+  if (typeof property(value, method) !== "function") return "";
+  return `\nIt runs as it is iterated over: ${loop} (const x of …) { … }`;
 }
 
 function checked(value: object, data: unknown): MimeBundle {

@@ -11,6 +11,9 @@ export const leastLarge = 2 ** 19;
 /** Where large arrays come from: the addon, or nowhere. */
 export type LargeArrays = Pick<NativeBinding, "largeArray" | "dropArray">;
 
+/** Native kernels count by 32 bits. */
+const mostFloats = 2 ** 31 - 1;
+
 /** Arrays shorter than this are made as quickly as they are found. */
 const shortest = 64;
 
@@ -33,8 +36,17 @@ export class BufferPool {
     return this.#bytes;
   }
 
-  /** An array of `length` floats, whose values are whatever they were. */
+  /**
+   * An array of `length` floats, whose values are whatever they were.
+   *
+   * @throws RangeError for more than native kernels count
+   */
   take(length: number): Float32Array {
+    if (length > mostFloats) {
+      throw new RangeError(
+        `a tensor of ${length.toLocaleString("en")} values is too large: 2,147,483,647 are the most`,
+      );
+    }
     const array = length < shortest ? undefined : this.#free.get(length)?.pop();
     if (!array) return this.large && length >= leastLarge ? this.large.largeArray(length) : new Float32Array(length);
     this.#bytes -= array.byteLength;

@@ -17,6 +17,7 @@ import type {
 } from "@tensorflow/tfjs-core";
 import type { Cells } from "../addon/binding.js";
 import { BufferPool, leastLarge, type LargeArrays } from "./buffer-pool.js";
+import { expectAll } from "./expect-all.js";
 import { TensorData, TensorTable } from "./tensor-data.js";
 
 type BackendValues = backend_util.BackendValues;
@@ -46,7 +47,8 @@ export class NativeBackend extends KernelBackend {
   }
 
   /** Large matrices are copied into memory that is read faster: they are most often weights, which each token reads. */
-  override write(values: BackendValues, _shape: number[], dtype: DataType): DataId {
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    expectAll(values, shape, dtype);
     if (!this.large || dtype !== "float32" || !(values instanceof Float32Array) || values.length < leastLarge) {
       return this.#hold(new TensorData(values, dtype));
     }

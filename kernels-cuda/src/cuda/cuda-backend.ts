@@ -13,6 +13,7 @@ import type {
   TensorInfo,
   TypedArray,
 } from "@tensorflow/tfjs-core";
+import { expectAll } from "../backend/expect-all.js";
 import { TensorTable } from "../backend/tensor-data.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { Address } from "./addon/core-binding.js";
@@ -57,6 +58,7 @@ export class CudaBackend extends KernelBackend {
   }
 
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    expectAll(values, shape, dtype);
     const dataId = {};
     this.move(dataId, values, shape, dtype, 1);
     return dataId;

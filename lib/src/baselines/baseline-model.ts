@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ActivationNames, type ActivationDescription } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
@@ -26,12 +26,14 @@ import { norms } from "./norms.js";
 import { mixer } from "./registry.js";
 
 /** A baseline. Make one with {@link createBaseline}. */
-export class BaselineModel implements LanguageModel<BaselineState>, Displayable {
+export class BaselineModel extends Shown implements LanguageModel<BaselineState> {
   /** @param parameters all parameters of the configuration, by name; the model owns them from here on */
   constructor(
     readonly configuration: BaselineConfiguration,
     readonly parameters: Parameters,
-  ) {}
+  ) {
+    super();
+  }
 
   /** The number of parameters, elements of all variables. */
   get parameterCount(): number {

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { SequenceState } from "../model/language-model.js";
 import { expectShape } from "../ops/shape.js";
@@ -18,7 +18,7 @@ import { mixer } from "./registry.js";
 export type BaselineLayerState = Readonly<Record<string, Tensor>>;
 
 /** The state of all layers. Holds tensors: dispose of it when it is no longer needed (or work inside `tf.tidy`). */
-export class BaselineState implements SequenceState, Displayable {
+export class BaselineState extends Shown implements SequenceState {
   /**
    * @param layers each with the same parts
    * @param positions how many tokens each row has seen
@@ -28,7 +28,9 @@ export class BaselineState implements SequenceState, Displayable {
     readonly layers: readonly BaselineLayerState[],
     readonly positions: readonly number[],
     readonly growing: ReadonlySet<string>,
-  ) {}
+  ) {
+    super();
+  }
 
   /** B: rows in the batch. */
   get batchSize(): number {

@@ -1,5 +1,5 @@
 /** What a comparison found: runs, and the table that is made of them. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { Figure } from "../plots/figure.js";
 import { seedsPlot, type SeedsPlotOptions } from "../plots/training-curves.js";
 import { mean, pairedTest, sampleDeviation, type PairedTest } from "./statistics.js";
@@ -77,11 +77,13 @@ export interface ComparisonRow {
 const significance = 0.05;
 
 /** Models side by side, over the same seeds and the same tokens. Displays itself as a table. */
-export class Comparison implements Displayable {
+export class Comparison extends Shown {
   constructor(
     readonly runs: readonly ComparedRun[],
     readonly settings: ComparisonSettings,
-  ) {}
+  ) {
+    super();
+  }
 
   /** A line a model, in the order in which they first ran. */
   get rows(): ComparisonRow[] {
@@ -184,7 +186,7 @@ export class Comparison implements Displayable {
     return [head, ...cells];
   }
 
-  toString(): string {
+  override toString(): string {
     if (this.runs.length === 0) return "no run has finished yet";
     return [textTable(this.cells()), ...this.notes].join("\n");
   }

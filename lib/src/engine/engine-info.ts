@@ -1,7 +1,7 @@
 /** What runs: the engine that was chosen, what it can be asked, and why the others were not chosen. */
 import * as tf from "@tensorflow/tfjs-core";
 
-import { escapeHtml, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { escapeHtml, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import { libraryVersion } from "../version.js";
 import type { EngineControls, EngineMemory, EnginePeak, Precision } from "./controls.js";
@@ -15,7 +15,7 @@ export interface ProvidedKernels {
 }
 
 /** What runs. Memory and precision are those of the moment at which they are asked for. */
-export class EngineInfo implements Displayable {
+export class EngineInfo extends Shown {
   readonly #controls: EngineControls;
   readonly #peaks = new Map<Precision, Promise<EnginePeak>>();
 
@@ -33,6 +33,7 @@ export class EngineInfo implements Displayable {
     readonly unavailable: readonly { readonly name: string; readonly reason: string }[],
     controls: EngineControls = {},
   ) {
+    super();
     this.#controls = controls;
   }
 
@@ -109,9 +110,19 @@ export class EngineInfo implements Displayable {
 
   #rows(): Row[] {
     const { threads, precisions } = this;
+    const inUse = tf.getBackend() as string | undefined;
+    const left = inUse !== this.backend && tf.findBackendFactory(this.backend) !== undefined;
     return [
       ["engine", this.name],
       ["backend", this.backend],
+      ...(left
+        ? [
+            [
+              "in use now",
+              `${inUse}, by tf.setBackend; tf.setBackend("${this.backend}") goes back to the engine`,
+            ] as const,
+          ]
+        : []),
       ["device", this.device],
       ...(threads === undefined ? [] : [["threads", `${threads}`] as const]),
       ["memory", memoryInWords(this.memory())],
@@ -130,7 +141,7 @@ export class EngineInfo implements Displayable {
   }
 
   /** A table; of the kernels, their number and the first few. */
-  toString(): string {
+  override toString(): string {
     return textTable(
       this.#rows().map(([head, text, names = []]) => [head, `${text}${names.length > 0 ? `: ${few(names)}` : ""}`]),
     );

@@ -1,5 +1,5 @@
 /** What growth added, and how far the larger model is from the smaller one: data that shows itself as tables. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { Difference } from "../model/state-distance.js";
 import type { ModelSizes } from "./model-sizes.js";
 
@@ -45,7 +45,7 @@ export interface GrowthFindings {
 }
 
 /** The result of `ms.growthReport`. */
-export class GrowthReport implements GrowthFindings, Displayable {
+export class GrowthReport extends Shown implements GrowthFindings {
   readonly verdict: GrowthVerdict;
   readonly changes: readonly ParameterChange[];
   readonly measurements: readonly GrowthMeasurement[];
@@ -54,6 +54,7 @@ export class GrowthReport implements GrowthFindings, Displayable {
   readonly tolerance: number;
 
   constructor({ verdict, changes, measurements, parameterCount, sizes, tolerance }: GrowthFindings) {
+    super();
     this.verdict = verdict;
     this.changes = changes;
     this.measurements = measurements;

@@ -1,5 +1,5 @@
 /** An activation as plain data: numbers with named axes. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 
 /**
  * What an axis counts: texts of the batch, tokens, heads, channels; of a state's matrix the rows are value channels, the
@@ -11,7 +11,7 @@ export type AxisName = "row" | "position" | "head" | "channel" | "value" | "key"
 export type AxisChoice = Partial<Record<AxisName, number>>;
 
 /** The values of one activation, float32, row-major. */
-export class ActivationValues implements Displayable {
+export class ActivationValues extends Shown {
   /**
    * @param name e.g. `blocks.0.att.wkv`
    * @param axes what each axis of the shape counts
@@ -24,7 +24,9 @@ export class ActivationValues implements Displayable {
     readonly shape: readonly number[],
     readonly data: Float32Array,
     readonly positions: readonly number[] = [],
-  ) {}
+  ) {
+    super();
+  }
 
   /**
    * The part at one index of some axes, e.g. `select({ row: 0, head: 2 })`; these axes are gone from it.

@@ -1,5 +1,5 @@
 /** What a state did from token to token, as data for plots. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { GenerationEnd } from "../generation/generated-row.js";
 import type { TokenLogProbability } from "../generation/log-probabilities.js";
@@ -61,9 +61,11 @@ export interface EvolutionPath {
 }
 
 /** Records put together; the methods give what the plots take. Shows itself as a table of its last tokens. */
-export class RecordedEvolution implements Displayable {
+export class RecordedEvolution extends Shown {
   /** @param records in the order of the text */
-  constructor(readonly records: readonly EvolutionRecord[]) {}
+  constructor(readonly records: readonly EvolutionRecord[]) {
+    super();
+  }
 
   /** The whole text. */
   get text(): string {

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationNames } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel, SequenceState, Tap } from "../model/language-model.js";
@@ -18,7 +18,7 @@ import { matchingNames } from "./name-patterns.js";
  * A model that runs with edits; see {@link intervene}. Its parameters and states are the model's: it trains, generates, is
  * evaluated and traced as the model is, and there is nothing of its own to free.
  */
-export class IntervenedModel<S extends SequenceState = SequenceState> implements LanguageModel<S>, Displayable {
+export class IntervenedModel<S extends SequenceState = SequenceState> extends Shown implements LanguageModel<S> {
   private readonly checked: readonly CheckedEdit[];
 
   /** @param edits in the order in which they are made */
@@ -26,6 +26,7 @@ export class IntervenedModel<S extends SequenceState = SequenceState> implements
     readonly model: LanguageModel<S>,
     readonly edits: readonly Edit[],
   ) {
+    super();
     const shapes = activationShapes("intervene", model);
     rememberShapes(this, shapes);
     this.checked = edits.map((edit, i) => checkEdit(`intervene: edits[${i}]`, edit, shapes));

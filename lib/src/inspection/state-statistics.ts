@@ -1,5 +1,5 @@
 /** The statistics of every head's state, in a table. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import { ModelState } from "../model/state.js";
 import { ActivationValues } from "./activation-values.js";
@@ -27,9 +27,11 @@ export interface HeadStatistics {
 }
 
 /** Statistics of several heads. Shows itself as a table. */
-export class StateStatistics implements Iterable<HeadStatistics>, Displayable {
+export class StateStatistics extends Shown implements Iterable<HeadStatistics> {
   /** @param all in the order of name, row, position, head */
-  constructor(readonly all: readonly HeadStatistics[]) {}
+  constructor(readonly all: readonly HeadStatistics[]) {
+    super();
+  }
 
   /** Those that agree with what is given: `of({ name: "blocks.0.state.wkv", head: 1 })`. */
   of(place: Partial<Pick<HeadStatistics, "name" | "row" | "position" | "head">>): HeadStatistics[] {

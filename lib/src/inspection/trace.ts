@@ -1,6 +1,6 @@
 /** What happens inside a model while it reads: its named activations and states as plain data. */
 import { ConfigurationError } from "../errors.js";
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { ActivationValues, activationHead, activationRow, joinPositions } from "./activation-values.js";
@@ -8,7 +8,7 @@ import { nearest, namePattern } from "./name-patterns.js";
 import { tracePieces, type TraceOptions, type TracePiece, type TraceTokens } from "./trace-pieces.js";
 
 /** The activations of a traced text, by name. Shows itself as a table. */
-export class Trace implements Iterable<ActivationValues>, Displayable {
+export class Trace extends Shown implements Iterable<ActivationValues> {
   /**
    * @param tokens what was read, `[B, T]`
    * @param activations in the order of a pass
@@ -16,7 +16,9 @@ export class Trace implements Iterable<ActivationValues>, Displayable {
   constructor(
     readonly tokens: TokenMatrix,
     private readonly activations: ReadonlyMap<string, ActivationValues>,
-  ) {}
+  ) {
+    super();
+  }
 
   /** What was traced. */
   get names(): string[] {

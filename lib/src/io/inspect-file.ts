@@ -1,6 +1,6 @@
 /** What a file of tensors holds, without loading it. */
 import { baselineTitles, type BaselineConfiguration } from "../baselines/configuration.js";
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { message } from "./random-access.js";
 import type { ModelConfiguration } from "../model/configuration.js";
 import type { HuggingFaceConfig } from "./huggingface/config.js";
@@ -15,7 +15,7 @@ import { modelPart } from "./training-tensors.js";
 const mostRows = 2000;
 
 /** A file's content. Displays itself as a table. */
-export class FileInspection implements Displayable {
+export class FileInspection extends Shown {
   constructor(
     readonly path: string,
     /** the kind of file */
@@ -29,7 +29,9 @@ export class FileInspection implements Displayable {
       | { readonly configuration: ModelConfiguration; readonly naming: Naming }
       | { readonly baseline: BaselineConfiguration }
       | { readonly reason: string },
-  ) {}
+  ) {
+    super();
+  }
 
   /** Bytes of all tensors. */
   get bytes(): number {
@@ -63,7 +65,7 @@ export class FileInspection implements Displayable {
     return [["tensor", "dtype", "shape"], ...rows, ...(more > 0 ? [[`… and ${more} more`, "", ""]] : [])];
   }
 
-  toString(): string {
+  override toString(): string {
     return `${textTable(this.summary())}\n\n${textTable(this.rows())}`;
   }
 

@@ -1,5 +1,5 @@
 /** The names of what a forward pass shows to a tap: one scheme for traces, interventions and plots. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { variantOf } from "../sse/registry.js";
 import type { ModelConfiguration } from "./configuration.js";
 
@@ -14,9 +14,11 @@ export interface ActivationDescription {
 }
 
 /** All activations of a model, in the order in which a pass makes them. Shows itself as a table. */
-export class ActivationNames implements Iterable<ActivationDescription>, Displayable {
+export class ActivationNames extends Shown implements Iterable<ActivationDescription> {
   /** @param all in the order in which a pass makes them */
-  constructor(readonly all: readonly ActivationDescription[]) {}
+  constructor(readonly all: readonly ActivationDescription[]) {
+    super();
+  }
 
   /** The names alone. */
   get names(): string[] {

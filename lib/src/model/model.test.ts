@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { inspect } from "node:util";
 
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -348,4 +349,44 @@ test("what does not fit is refused with what would", async () => {
   const tensor = tf.tensor2d([1, 2], [1, 2], "int32");
   const fromTensor = model.forward(tensor).logits.dataSync();
   assert.deepEqual(fromTensor, model.forward([[1, 2]]).logits.dataSync());
+});
+
+test("a model, and what is made with it, prints the text that a notebook shows, alone and in what holds it", async () => {
+  await useBackend("wasm");
+  const model = createModel(tiny);
+  const text = model[jupyterDisplay]()["text/plain"] as string;
+  assert.equal(inspect(model), text);
+  assert.equal(String(model), text);
+  assert.match(inspect([model]), /^\[\n {2}Meta-State \(sse\).*\n {2}SSE .*[^]*\n\]$/);
+  assert.match(inspect({ a: { b: { model } } }), /model: \[Model\]/);
+  assert.match(inspect(sseVariants()), /SSE variant +sse/);
+  const { state, logits } = model.forward([[1, 2]]);
+  assert.equal(inspect(state), state[jupyterDisplay]()["text/plain"]);
+  logits.dispose();
+  state.dispose();
+  model.dispose();
+});
+
+test("a model that was disposed of says so", async () => {
+  await useBackend("wasm");
+  const model = createModel(tiny);
+  assert.equal(model.isDisposed, false);
+  model.dispose();
+  assert.equal(model.isDisposed, true);
+  assert.match(inspect(model), /parameters, disposed of/);
+  assert.throws(() => model.forward([[1]]), /forward: the model was disposed of; make it, or load it, again/);
+});
+
+test("an error of the library carries what it says without showing it twice", async () => {
+  await useBackend("wasm");
+  const model = createModel(tiny);
+  assert.throws(
+    () => model.forward([[1, 2], [1]]),
+    (error: Error) => {
+      assert.ok("argument" in error && error.argument === "tokens[1]");
+      assert.deepEqual(Object.keys(error), []);
+      return true;
+    },
+  );
+  model.dispose();
 });

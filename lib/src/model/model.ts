@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { embedding } from "../ops/embedding/embedding.js";
 import { linear } from "../ops/linear/linear.js";
 import { tidyValue } from "../ops/tidy.js";
@@ -18,7 +18,7 @@ import { LayerRun, tapped } from "./tap.js";
 import { tokenTensor, type Tokens } from "./tokens.js";
 
 /** A Meta-State model (RWKV-7 when its SSE is `none`). Make one with {@link createModel}. */
-export class Model implements LanguageModel<ModelState>, Displayable {
+export class Model extends Shown implements LanguageModel<ModelState> {
   /** its use of the WKV state; a variant that is defined anew under the name does not change the model */
   readonly sse: SseVariant;
 
@@ -27,6 +27,7 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     readonly configuration: ModelConfiguration,
     readonly parameters: Parameters,
   ) {
+    super();
     this.sse = variantOf(configuration);
   }
 
@@ -55,7 +56,8 @@ export class Model implements LanguageModel<ModelState>, Displayable {
    * @param state the state before the first token; left out, the beginning of a text
    * @param options which positions' logits are wanted; a `tap` that sees, and may replace, {@link activationNames}
    * @returns logits `[B, T, V]` and the state after the last token; both hold tensors of the caller's
-   * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit, a tap's replacement's too
+   * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit, a tap's replacement's too;
+   *   Error after {@link dispose}
    */
   forward(
     tokens: Tokens,
@@ -63,6 +65,7 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     { logits: wanted = "all", tap }: ForwardOptions = {},
   ): ForwardResult<ModelState> {
     const { configuration, parameters } = this;
+    if (this.isDisposed) throw new Error("forward: the model was disposed of; make it, or load it, again");
     return tidyValue(() => {
       const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
       const batchSize = ids.shape[0];
@@ -88,6 +91,11 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     });
   }
 
+  /** Whether {@link dispose} was called. */
+  get isDisposed(): boolean {
+    return this.parameters.get("emb.weight")?.isDisposed ?? false;
+  }
+
   /** Frees the parameters; the model cannot be used afterwards. */
   dispose(): void {
     for (const variable of this.parameters.values()) variable.dispose();
@@ -97,7 +105,10 @@ export class Model implements LanguageModel<ModelState>, Displayable {
     const { configuration } = this;
     const { sse, layers, width, heads, headSize, parameterTokens, vocabSize, learnedState } = configuration;
     const rows = [
-      [sse === "none" ? "RWKV-7" : `Meta-State (${sse})`, `${this.parameterCount.toLocaleString("en")} parameters`],
+      [
+        sse === "none" ? "RWKV-7" : `Meta-State (${sse})`,
+        `${this.parameterCount.toLocaleString("en")} parameters${this.isDisposed ? ", disposed of" : ""}`,
+      ],
       ...(sse === "none" ? [] : [["SSE", this.sse.describe(configuration)]]),
       ["layers", `${layers}`],
       ["width", `${width}`],

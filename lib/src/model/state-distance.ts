@@ -1,5 +1,5 @@
 /** How far two states are from each other. */
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { tensorNamesOf, valuesOf, type LayerState, type StateTensorName } from "./state-layers.js";
 
 /** How far two tensors are from each other. */
@@ -17,12 +17,14 @@ export interface StateDifference extends Difference {
 }
 
 /** Two states compared, whole and by part; norms are over all elements. */
-export class StateDistance implements Difference, Displayable {
+export class StateDistance extends Shown implements Difference {
   constructor(
     readonly largest: number,
     readonly relative: number,
     readonly parts: readonly StateDifference[],
-  ) {}
+  ) {
+    super();
+  }
 
   [jupyterDisplay](): MimeBundle {
     const line = (where: string[], { largest, relative }: Difference): string[] => [

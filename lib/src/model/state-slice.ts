@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ShapeError } from "../errors.js";
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { sizeOf } from "../ops/shape.js";
 import { gatherPlaces, mapLayers, valuesOf, type LayerState, type StateTensorName } from "./state-layers.js";
 import { placeShape, type ResolvedPlace } from "./state-place.js";
@@ -16,7 +16,7 @@ export interface SliceIndex {
 }
 
 /** Part of a state as data; holds no tensors, so nothing needs disposing. */
-export class StateSlice implements Displayable {
+export class StateSlice extends Shown {
   readonly part: StateTensorName;
   /** numbers of the layers in the state, in the order of `values` */
   readonly layers: readonly number[];
@@ -32,6 +32,7 @@ export class StateSlice implements Displayable {
     place: ResolvedPlace,
     readonly values: Float32Array,
   ) {
+    super();
     this.part = place.part;
     this.layers = place.layers;
     this.rows = place.rows;

@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ShapeError } from "../errors.js";
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { expectShape } from "../ops/shape.js";
 import { tidyValue } from "../ops/tidy.js";
 import { variantOf } from "../sse/registry.js";
@@ -26,7 +26,7 @@ export type StatePart = "wkv" | "meta";
  * The state of all layers. A value: every operation makes a new state and leaves this one as it is. Holds tensors: dispose
  * of it when it is no longer needed (or work inside `tf.tidy`).
  */
-export class ModelState implements SequenceState, Displayable {
+export class ModelState extends Shown implements SequenceState {
   /** how many tokens each row has seen, from the beginning of its text; what is made of several states has the first's */
   readonly positions: readonly number[];
 
@@ -35,6 +35,7 @@ export class ModelState implements SequenceState, Displayable {
     readonly layers: readonly LayerState[],
     positions?: readonly number[],
   ) {
+    super();
     this.positions = positions ?? new Array<number>(this.batchSize).fill(0);
   }
 

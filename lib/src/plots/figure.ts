@@ -1,7 +1,7 @@
 /** What every plot is: plotly's data and layout, which displays itself in a notebook and is plain JSON otherwise. */
 import type { Config, Data, Frame, Layout } from "plotly.js";
 
-import { jupyterDisplay, type Displayable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { currentTheme } from "./theme.js";
 
 /** A figure as plotly's JSON. */
@@ -23,7 +23,7 @@ export interface SaveFigureOptions {
 }
 
 /** A plotly figure of plain arrays. Change `data` and `layout` as you like before it is shown. */
-export class Figure implements Displayable {
+export class Figure extends Shown {
   readonly config: Partial<Config> = { displaylogo: false, responsive: true };
   readonly layout: Partial<Layout>;
 
@@ -39,6 +39,7 @@ export class Figure implements Displayable {
     private readonly text: string,
     readonly frames: Partial<Frame>[] = [],
   ) {
+    super();
     const { layout: look, axis } = currentTheme();
     const axes = Object.entries(layout)
       .filter(([name]) => /^[xy]axis\d*$/.test(name))
@@ -48,7 +49,7 @@ export class Figure implements Displayable {
   }
 
   /** What the plot shows, in a line or a few. */
-  toString(): string {
+  override toString(): string {
     return this.text;
   }
 

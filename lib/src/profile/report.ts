@@ -1,5 +1,5 @@
 /** What a profile found: a row an op, as a table, a plot and a roofline. */
-import { escapeHtml, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { escapeHtml, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { EnginePeak, Precision } from "../engine/controls.js";
 import { bytesInWords } from "../engine/engine-info.js";
 import type { Figure } from "../plots/figure.js";
@@ -45,7 +45,7 @@ interface Findings<T> {
 }
 
 /** Where the time went. Shows itself as a table. */
-export class Profile<T = unknown> implements Displayable {
+export class Profile<T = unknown> extends Shown {
   /** what the function gave */
   readonly result: T;
   /** ops, the costliest first */
@@ -67,6 +67,7 @@ export class Profile<T = unknown> implements Displayable {
 
   /** @hidden Made by `profile`. */
   constructor({ result, recording, milliseconds, peak, engine, precision }: Findings<T>) {
+    super();
     this.result = result;
     this.milliseconds = milliseconds;
     this.overhead = recording.overhead;
@@ -110,7 +111,7 @@ export class Profile<T = unknown> implements Displayable {
   }
 
   /** Summary and table. */
-  toString(): string {
+  override toString(): string {
     return `${this.summary}\n\n${textTable([head, ...this.#lines().map(({ texts }) => texts)])}`;
   }
 
@@ -128,7 +129,7 @@ export class Profile<T = unknown> implements Displayable {
   }
 
   /** Everything but `result`. */
-  toJSON(): Omit<Profile, "result" | "plot" | "roofline" | "toString" | "toJSON" | typeof jupyterDisplay> {
+  toJSON(): Omit<Profile, "result" | "plot" | "roofline" | "toJSON" | keyof Shown> {
     const { rows, milliseconds, outside, overhead, mostBytes, peak, engine, precision, summary } = this;
     return { rows, milliseconds, outside, overhead, mostBytes, peak, engine, precision, summary };
   }

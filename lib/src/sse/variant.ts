@@ -1,7 +1,7 @@
 /** An SSE variant: its definition, checked and completed. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationDescription } from "../model/activation-names.js";
 import type { ModelConfiguration } from "../model/configuration.js";
@@ -67,7 +67,7 @@ export interface SseParameter {
 }
 
 /** A use of the WKV state in the Meta-State layer, complete. Shows itself as a table. */
-export class SseVariant implements Displayable {
+export class SseVariant extends Shown {
   readonly name: string;
   readonly description: string;
   readonly parameters: readonly SseParameter[];
@@ -81,6 +81,7 @@ export class SseVariant implements Displayable {
 
   /** @throws ConfigurationError naming what of the definition does not do */
   constructor(definition: SseDefinition) {
+    super();
     const { name, description = "a variant of your own", metaState = false, neutralAtZero = false } = definition;
     if (typeof name !== "string" || !/^[A-Za-z][\w-]*$/.test(name)) {
       throw wrong(String(name), "its name", "letters, digits, _ and -, a letter first");

@@ -3,6 +3,8 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import type { Model } from "../../model/model.js";
 import { createModel } from "../../model/model.js";
+import { tokenMatrix } from "../../model/tokens.js";
+import { disposeGradients, lossGradients } from "../../training/gradients.js";
 import type { SseCheck } from "./report.js";
 import { difference, figure, outcomeDifference, randomModel, randomTokens, run, type CheckSubject } from "./subject.js";
 
@@ -47,30 +49,71 @@ export function checkShapes(subject: CheckSubject): Answer {
   return passed(`${cases.length} sizes`, "z and the state have the right shapes in models and calls of any size");
 }
 
-/** No NaN or infinity, from the empty state on, and over many tokens. */
+/**
+ * No NaN or infinity, from the empty state on and over many tokens: with random parameters, and as a new model has them, whose
+ * gradients are to be finite as well.
+ */
 export function checkFinite(subject: CheckSubject): Answer {
-  const model = randomModel(subject);
-  try {
-    for (const length of [time, 48]) {
-      let first: string | undefined;
-      const tokens = randomTokens(subject, 1, length);
-      tf.tidy(() => {
-        model.forward(tokens, undefined, {
-          tap(name, value) {
-            if (first === undefined && !value.dataSync().every(Number.isFinite)) first = name;
-            return value;
-          },
-        });
-      });
-      if (first === undefined) continue;
-      return failed(
-        `NaN or infinity first in ${first}, ${length} tokens`,
-        "Before the first token all states are zero: guard divisions, logarithms and roots with an epsilon, or use normalise",
-      );
+  for (const noise of [undefined, 0]) {
+    const model = randomModel(subject, {}, noise);
+    const where = noise === 0 ? ", with the parameters of a new model" : "";
+    try {
+      for (const length of [time, 48]) {
+        const first = firstNotFinite(model, randomTokens(subject, 1, length));
+        if (first === undefined) continue;
+        return failed(
+          `NaN or infinity first in ${first}, ${length} tokens${where}`,
+          noise === 0
+            ? "What is divided by, or has a root or a logarithm taken, must not be zero for what initial says"
+            : "Before the first token all states are zero: guard divisions, logarithms and roots with an epsilon, or use normalise",
+        );
+      }
+      const steep = noise === 0 ? gradientNotFinite(model, subject) : undefined;
+      if (steep !== undefined) {
+        return failed(
+          `NaN or infinity in the gradient of ${steep}${where}`,
+          "The first step of a training would end there: roots, logarithms and powers have no slope at zero; choose another initial, or add an epsilon",
+        );
+      }
+    } finally {
+      model.dispose();
     }
-    return passed("48 tokens from an empty state", "no NaN or infinity");
+  }
+  return passed("48 tokens from an empty state", "no NaN or infinity");
+}
+
+/** The first activation with a value that is not finite. */
+function firstNotFinite(model: Model, tokens: readonly (readonly number[])[]): string | undefined {
+  let first: string | undefined;
+  tf.tidy(() => {
+    model.forward(tokens, undefined, {
+      tap(name, value) {
+        if (first === undefined && !value.dataSync().every(Number.isFinite)) first = name;
+        return value;
+      },
+    });
+  });
+  return first;
+}
+
+/** The first parameter of the variant whose gradient is not finite; where there are no gradients another check says so. */
+function gradientNotFinite(model: Model, subject: CheckSubject): string | undefined {
+  let result: ReturnType<typeof lossGradients>;
+  try {
+    const [inputs, targets] = [subject, { ...subject, seed: subject.seed + 1 }].map((of) =>
+      tokenMatrix("checkSse", randomTokens(of, rows, time)),
+    );
+    result = lossGradients(model, { inputs: inputs!, targets: targets! });
+  } catch {
+    return undefined;
+  }
+  try {
+    for (const [name, gradient] of result.gradients) {
+      if (name.includes(".meta.") && !gradient.dataSync().every(Number.isFinite)) return name;
+    }
+    return undefined;
   } finally {
-    model.dispose();
+    disposeGradients(result);
   }
 }
 
@@ -218,7 +261,7 @@ function failed(measured: string, meaning: string): Answer {
   return { result: "failed", measured, meaning };
 }
 
-/** What an error says; a cell may throw anything. */
+/** What an error says, without the point at its end; a cell may throw anything. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).replace(/\.+$/, "");
 }

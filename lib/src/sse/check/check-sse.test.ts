@@ -107,6 +107,22 @@ test("NaN is caught, with the activation that has it first", async () => {
   caught(found, "numbers are finite", /NaN or infinity first in blocks.0.meta.direction, 6 tokens/, /with an epsilon/);
 });
 
+test("NaN in a new model, or in its first gradient, is caught", async () => {
+  const fromZero = { parameters: { gain: { shape: "headChannels", initial: 0 } } } as const;
+  const divided = await report(
+    ({ combine, readState, queries, normalise, parameter }) =>
+      combine(tf.div(normalise(readState(queries)), tf.reshape(parameter("gain"), [-1, 8]))),
+    fromZero,
+  );
+  caught(divided, "numbers are finite", /in .*, 6 tokens, with the parameters of a new model/, /for what initial says/);
+  const rooted = await report(
+    ({ combine, readState, queries, normalise, parameter }) =>
+      combine(normalise(readState(queries), tf.sqrt(tf.abs(parameter("gain"))))),
+    fromZero,
+  );
+  caught(rooted, "numbers are finite", /gradient of blocks.0.meta.gain, with the parameters/, /no slope at zero/);
+});
+
 test("a leak is caught", async () => {
   const kept: Tensor[] = [];
   const found = await report((context) => {
@@ -159,6 +175,18 @@ test("rows that reach one another, randomness, and a parameter without use are c
   let call = 0;
   const random = await report((context) => context.combine(tf.mul(seen(context), 1 + 0.01 * ++call)));
   caught(random, "repeatable", /difference/, /take randomness out of apply/);
+  // Nothing is said of the future, of rows or of gradients where the difference is that of any two calls.
+  assert.deepEqual(
+    random.failed.map(({ name }) => name),
+    ["repeatable"],
+  );
+  assert.match(line(random, "causality").meaning, /calls must repeat first/);
+  const disposing = await report((context) => {
+    const z = context.combine(seen(context));
+    context.shifted.dispose();
+    return z;
+  });
+  caught(disposing, "gradient", /apply disposes of (shifted|x̂)/, /dispose of nothing in apply/);
   const unused = await report(({ combine, readState, queries, normalise }) => combine(normalise(readState(queries))));
   caught(unused, "gradients reach every parameter", /none for blocks.0.meta.gain/, /use it in apply/);
 });

@@ -62,18 +62,28 @@ export async function checkSse(name: string, options: CheckSseOptions = {}): Pro
   await tf.ready();
   const shapes = checkShapes(subject);
   const results: SseCheck[] = [{ name: "shapes", ...shapes }];
+  let why = shapes.result === "failed" ? "a model with the variant must run first" : undefined;
   for (const [title, check] of checks) {
     await setImmediate();
-    results.push({ name: title, ...(shapes.result === "failed" ? withoutShapes : answer(check, subject)) });
+    const skipped = why !== undefined && (shapes.result === "failed" || comparing.has(check));
+    const found = skipped ? { ...notAsked, meaning: why! } : answer(check, subject);
+    results.push({ name: title, ...found });
+    if (check === checkRepeatable && found.result === "failed")
+      why = "calls must repeat first, or nothing can be compared";
   }
   return new SseReport(name, results);
 }
 
-const withoutShapes: Answer = {
-  result: "skipped",
-  measured: "not asked",
-  meaning: "a model with the variant must run first",
-};
+/** Checks that compare one call with another, and say nothing where the same call differs. */
+const comparing: ReadonlySet<unknown> = new Set([
+  checkCausality,
+  checkRecurrence,
+  checkBatch,
+  checkGradient,
+  checkNeutral,
+]);
+
+const notAsked = { result: "skipped", measured: "not asked" } as const;
 
 function answer(check: (subject: CheckSubject) => Answer, subject: CheckSubject): Answer {
   try {

@@ -47,9 +47,18 @@ export function checkGradient(subject: CheckSubject): Answer {
   try {
     return compare(subject, random, operands);
   } catch (error) {
+    const measured = messageOf(error).split("\n")[0]!.slice(0, 160);
+    const gone = operands.find(({ tensor }) => tensor.isDisposed);
+    if (gone) {
+      return {
+        ...{ result: "failed", measured: `apply disposes of ${gone.name}` },
+        meaning:
+          "The gradient needs what apply computes with: dispose of nothing in apply, neither of what it gets nor of what it " +
+          "makes; that is done for it",
+      };
+    }
     return {
-      result: "failed",
-      measured: messageOf(error).split("\n")[0]!.slice(0, 160),
+      ...{ result: "failed", measured },
       meaning:
         "tfjs could not differentiate apply: use ops that have a gradient (comparisons, argMax, rounding and topk have none; " +
         "weigh smoothly instead, or give one with tf.customGrad), and no dataSync or numbers read out of tensors",

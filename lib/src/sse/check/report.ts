@@ -1,5 +1,6 @@
 /** What a check of an SSE variant found, for a person to read. */
-import { escapeHtml, htmlTable, jupyterDisplay, textTable, type Displayable, type MimeBundle } from "../../display.js";
+import { escapeHtml, htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../../display.js";
+import { outOfSight } from "../../errors.js";
 
 /** One question and its answer. */
 export interface SseCheck {
@@ -21,13 +22,14 @@ export class SseCheckError extends Error {
   constructor(readonly report: SseReport) {
     const failed = report.failed.map(({ name, measured, meaning }) => `${name}: ${measured}. ${meaning}`);
     super(`SSE variant "${report.variant}" failed ${failed.length} of its checks\n${failed.join("\n")}`);
+    outOfSight(this);
   }
 }
 
 const marks = { passed: "✓ passed", failed: "✗ FAILED", skipped: "– skipped" } as const;
 
 /** The answers to all questions about a variant. Shows itself as a table. */
-export class SseReport implements Displayable {
+export class SseReport extends Shown {
   /**
    * @param variant its name
    * @param checks in the order in which they were made
@@ -35,7 +37,9 @@ export class SseReport implements Displayable {
   constructor(
     readonly variant: string,
     readonly checks: readonly SseCheck[],
-  ) {}
+  ) {
+    super();
+  }
 
   /** Whether no check failed. */
   get passed(): boolean {
