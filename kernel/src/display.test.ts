@@ -284,6 +284,23 @@ test("display.image takes files, URLs, bytes and canvases, and a size", async ()
   assert.deepEqual(sized[0]?.metadata, { "image/png": { width: 30, height: 20 } });
 });
 
+test("display.plotly says of what is no data where it is, instead of drawing nothing", async () => {
+  const ends = async (code: string): Promise<string> => ending(await notebook.run(code));
+  assert.equal(
+    await ends("class Tensor { values = [1] }; display.plotly([{ y: [1] }, { y: new Tensor() }])"),
+    "TypeError: display.plotly: data[1].y is a Tensor: give its values as an array",
+  );
+  assert.equal(
+    await ends("display.plotly([{ y: [1] }], { title: { text: Promise.resolve('x') } })"),
+    "TypeError: display.plotly: layout.title.text is a Promise: await it",
+  );
+  assert.match(
+    await ends("display.plotly({ x: [1] } as any)"),
+    /what comes first is a list of traces: display.plotly\(\[/,
+  );
+  assert.equal(await ends("display.plotly([{ x: [new Date(0)], y: new Set([1]), z: Object.create(null) }])"), "ok");
+});
+
 test("display.plotly takes typed arrays", async () => {
   const figure = (await bundle("display.plotly([{ y: new Float32Array([1, NaN]), name: 'x' }])"))[
     "application/vnd.plotly.v1+json"

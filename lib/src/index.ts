@@ -80,6 +80,7 @@ export {
   type MixtureOptions,
   type ModelConfiguration,
   type ModelOptions,
+  type SseName,
 } from "./model/configuration.js";
 export { type Parameters } from "./model/parameters.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";

@@ -6,7 +6,7 @@ import type { MimeBundle } from "../session-protocol.js";
 import { DisplayHandle, Mime, show, showText, type DisplayOptions } from "./display/handle.js";
 import { escapeHtml, htmlOf, textOf, type HtmlElement } from "./display/html.js";
 import { image, type ImageOptions, type ImageSource } from "./display/image.js";
-import { figureOf, jsonOf } from "./display/json.js";
+import { figureJson, jsonOf } from "./display/json.js";
 import { table, type TableOptions, type TableRow, type TableSource } from "./display/table.js";
 
 export { DisplayHandle, escapeHtml };
@@ -54,7 +54,10 @@ export interface Display {
    * @throws {TypeError} when the kind of image cannot be told.
    */
   image(image: ImageSource, options?: ImageOptions | string): DisplayHandle;
-  /** Shows a plotly figure: `display.plotly([{ y: [1, 3, 2] }], { title: { text: "three points" } })`. */
+  /**
+   * Shows a plotly figure: `display.plotly([{ y: [1, 3, 2] }], { title: { text: "three points" } })`.
+   * @throws {TypeError} for what is no list of traces, and for values in it that are no plain data, with their place.
+   */
   plotly(data: readonly object[], layout?: object, config?: object): DisplayHandle;
   /**
    * Shows a Vega or Vega-Lite chart, given as its specification. One without a `$schema` is taken for Vega-Lite.
@@ -99,7 +102,7 @@ const kinds: { [K in keyof Display]: Display[K] } = {
   image: (source, options) => show(image(source, options)),
   plotly: (data, layout = {}, config = {}) =>
     mime({
-      "application/vnd.plotly.v1+json": figureOf({ data, layout, config }),
+      "application/vnd.plotly.v1+json": figureJson(data, layout, config),
       "text/plain": `[plotly figure, ${data.length} ${data.length === 1 ? "trace" : "traces"}]`,
     }),
   vega(spec) {

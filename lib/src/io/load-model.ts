@@ -6,7 +6,7 @@ import type { BaselineModel } from "../baselines/baseline-model.js";
 import { baselineTitles, type BaselineKind } from "../baselines/configuration.js";
 import { ConfigurationError, ModelFileError } from "../errors.js";
 import { Model } from "../model/model.js";
-import type { ModelConfiguration } from "../model/configuration.js";
+import type { ModelConfiguration, SseName } from "../model/configuration.js";
 import { parameterSpecifications } from "../model/parameters.js";
 import { baselineInFile, readBaseline } from "./baseline-file.js";
 import { inferConfiguration, type SseChoice } from "./infer-configuration.js";
@@ -24,7 +24,7 @@ export interface LoadModelOptions extends SseChoice {
    * the SSE variant that an RWKV-7 model gets, with zero gains, so that its outputs stay equal; for a Meta-State model it
    * must be the file's own
    */
-  sse?: string;
+  sse?: SseName;
   /** ρ, the portion of heads that carry the SSE, when an RWKV-7 model gets one; default 1 */
   rho?: number;
   /** whether the checksums in a `.pth` are compared; default true */

@@ -5,6 +5,9 @@ import type { SseVariant } from "../sse/variant.js";
 
 export { attentionWidth, isPublishedRwkv7, sseHeads } from "./sizes.js";
 
+/** A variant by name: one of the library's, which editors complete, or one that was defined with `defineSse`. */
+export type SseName = "sse" | "meta" | "readout" | "none" | (string & Record<never, never>);
+
 /** Ranks of the low-rank parts of time mixing: decay, in-context learning rate, value residual, gate. */
 export interface LowRank {
   readonly decay: number;
@@ -47,7 +50,7 @@ export interface ModelOptions {
   /** n: parameter tokens a layer (rows of channel mixing's key matrix); default 4 × width */
   parameterTokens?: number;
   /** name of the state's use in the Meta-State layer: `sse` (default), `meta`, `readout`, `none` (RWKV-7), or your own */
-  sse?: string;
+  sse?: SseName;
   /** ρ in (0, 1]: the portion of heads, from the first, that carries the SSE; default 1 */
   rho?: number;
   /** weighs groups of parameter tokens by 2σ(R·(z − x̂)), R zero at the start; default none. See docs/variants.md */

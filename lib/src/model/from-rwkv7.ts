@@ -5,14 +5,14 @@ import type { Variable } from "@tensorflow/tfjs-core";
 import { ConfigurationError } from "../errors.js";
 import { expectNeutral } from "../sse/neutral.js";
 import { sseVariant } from "../sse/registry.js";
-import { completeConfiguration, type Activation, type MixtureOptions } from "./configuration.js";
+import { completeConfiguration, type Activation, type MixtureOptions, type SseName } from "./configuration.js";
 import { Model } from "./model.js";
 import { parameterSpecifications } from "./parameters.js";
 
 /** Options of {@link fromRwkv7}. */
 export interface FromRwkv7Options {
   /** the variant; default `sse` */
-  sse?: string;
+  sse?: SseName;
   /** ρ in (0, 1]: the portion of heads, from the first, that carries it; default 1 */
   rho?: number;
   /** groups of parameter tokens; R is zero, so that all weigh 1. Default none */

@@ -31,14 +31,31 @@ function numbersOf(list: ArrayLike<number | bigint>): (number | string | null)[]
   );
 }
 
-/** A plotly figure's part: typed arrays as lists, and numbers that JSON lacks as gaps. */
-export function figureOf(value: unknown): unknown {
+/** A plotly figure's parts, as JSON. @throws {TypeError} for data that plotly would take for nothing, naming their place */
+export function figureJson(data: unknown, layout: object, config: object): unknown {
+  if (!Array.isArray(data)) {
+    throw new TypeError("display.plotly: what comes first is a list of traces: display.plotly([{ x, y }], layout)");
+  }
+  return { data: figureOf(data, "data"), layout: figureOf(layout, "layout"), config: figureOf(config, "config") };
+}
+
+/** Typed arrays as lists, and numbers that JSON lacks as gaps. */
+function figureOf(value: unknown, place: string): unknown {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return numbersOf(value as unknown as ArrayLike<number | bigint>);
   }
   if (value === null || typeof value !== "object" || value instanceof Date) return value;
-  if (Array.isArray(value)) return isPlain(value) ? value : value.map(figureOf);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, figureOf(item)]));
+  if (Array.isArray(value)) return isPlain(value) ? value : value.map((item, i) => figureOf(item, `${place}[${i}]`));
+  if ("toJSON" in value && typeof value.toJSON === "function")
+    return figureOf((value as { toJSON: () => unknown }).toJSON(), place);
+  if (value instanceof Set) return figureOf([...(value as Set<unknown>)], place);
+  const made = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
+  // A realm of its own has another Object.
+  if (made !== null && Object.getPrototypeOf(made) !== null) {
+    const remedy = "then" in value ? "await it" : "give its values as an array";
+    throw new TypeError(`display.plotly: ${place} is a ${made.constructor?.name ?? "strange object"}: ${remedy}`);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, figureOf(item, `${place}.${key}`)]));
 }
 
 /** A list of numbers or texts needs no look at each. */
