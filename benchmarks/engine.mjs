@@ -1,15 +1,20 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run bench:engine: what the native kernels gain over the library's own on the WASM backend, as ratios of one run.
+// npm run bench:engine: what the native kernels gain over the library's own on the WASM backend, Wkv7 over an operator in C++ of
+// PyTorch, where a Python has that, and the native backend over tfjs-node, where `npm run setup:tensorflow` was run.
 //
-//   node benchmarks/engine.mjs [--rounds 15] [--quick] [--no-file]
+//   node benchmarks/engine.mjs [--python /usr/bin/python3] [--rounds 15] [--quick] [--no-file]
 
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { compare, spread } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
+import { Peer, peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
+    python: { type: "string", default: peerPython() },
     rounds: { type: "string", default: "15" },
     quick: { type: "boolean", default: false },
     "no-file": { type: "boolean", default: false },
@@ -132,9 +137,30 @@ for (const model of models) {
 use.library();
 const started = await engine.nativeEngine.start();
 if (!started.ready) throw new Error(started.reason);
+await beatOperator();
+const others = ["wasm"];
+const tensorflow = await engine.tensorflowEngine.start();
+if (tensorflow.ready) {
+  // As the library runs on it: with our kernels for its ops.
+  await engine.nativeKernels.register(tensorflow.backend);
+  others.push(tensorflow.backend);
+} else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
 for (const model of models) {
+  for (const other of others) await trainOn(model, other);
+}
+
+const native = { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler };
+writeResults("engine", { native, peakGflops: spread(peaks), loadBefore, results }, { write: !options["no-file"] });
+
+/**
+ * A training step on the native backend against another: two trainings from the same seed in turn.
+ *
+ * @param {(typeof models)[number]} model
+ * @param {string} other
+ */
+async function trainOn(model, other) {
   const both = [];
-  for (const backend of ["wasm", "native"]) {
+  for (const backend of [other, "native"]) {
     await tf.setBackend(backend);
     both.push({ backend, steps: training(model) });
   }
@@ -149,14 +175,63 @@ for (const model of models) {
   }
   const { name, configuration, batch } = model;
   const tokensPerSecond = (1000 * batch.batchSize * batch.length) / comparison.fastMilliseconds.median;
-  results.push({ what: "training step, native backend", name, configuration, batch, ...comparison, tokensPerSecond });
+  results.push({
+    what: "training step, native backend",
+    name,
+    configuration,
+    batch,
+    other,
+    ...comparison,
+    tokensPerSecond,
+  });
   console.log(
-    `training step on native against wasm (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`,
+    `training step on native against ${other} (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`,
   );
 }
 
-const native = { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler };
-writeResults("engine", { native, peakGflops: spread(peaks), loadBefore, results }, { write: !options["no-file"] });
+/** Wkv7 on the native backend against an operator in C++ of PyTorch, each through what one calls it by, results made anew. */
+async function beatOperator() {
+  const script = join(import.meta.dirname, "peers", "recurrence.py");
+  const peer = await Peer.start(options.python, [script, String(info.threads)]);
+  if ("reason" in peer) {
+    console.log(`PyTorch is left out: ${peer.reason}`);
+    return;
+  }
+  await tf.setBackend("native");
+  const sample = 30;
+  // The threads of either watch for a while when their work is done.
+  const timed = (/** @type {() => number | Promise<number>} */ run) => ({
+    milliseconds: () => setTimeout(150).then(run),
+  });
+  for (const { name, shape } of shapes) {
+    for (const [pass, run] of wkv7Calls(shape)) {
+      const comparison = await compare(
+        timed(() => peer.run(`${pass} ${shape.join(" ")} ${sample}`)),
+        timed(() => meanMilliseconds(() => run(() => {}), sample)),
+        { rounds, sampleMilliseconds: 0 },
+      );
+      results.push({ what: `Wkv7 ${pass}`, name, shape, peer: peer.about, ...comparison });
+      console.log(`Wkv7 ${pass} [${shape.join(", ")}] on native against ${peer.about.name}: ${told(comparison)}`);
+    }
+  }
+  peer.stop();
+}
+
+/**
+ * The mean of as many calls as last about that long.
+ *
+ * @param {() => void} run
+ * @param {number} milliseconds
+ */
+function meanMilliseconds(run, milliseconds) {
+  const begin = performance.now();
+  let count = 0;
+  do {
+    run();
+    ++count;
+  } while (performance.now() - begin < milliseconds);
+  return (performance.now() - begin) / count;
+}
 
 /**
  * The forward and the backward pass as calls with one or the other set of kernels, and the floating point operations of

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run bench:products: float32 matrix products of the native backend against numpy and PyTorch, where a Python has them, and
-// against tfjs's WASM backend: square ones, and those that a training step of a model with 10 million parameters is made of.
+// npm run bench:products: float32 matrix products of the native backend against numpy and PyTorch, where a Python has them, against
+// tfjs-node, where `npm run setup:tensorflow` was run, and against tfjs's WASM backend: square ones, and those that a training
+// step of a model with 10 million parameters is made of.
 //
 //   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--only "low rank"] [--rounds 9]
 //                               [--no-file]
@@ -54,7 +55,7 @@ const shapes = [
 
 const tf = await import("@tensorflow/tfjs-core");
 const ms = await import("metastate");
-const { nativeEngine, loadAddon } = await import("@metastate/kernels-cuda");
+const { nativeEngine, tensorflowEngine, loadAddon } = await import("@metastate/kernels-cuda");
 await ms.startEngine({ backend: "wasm", log: () => {} });
 const started = await nativeEngine.start();
 const addon = loadAddon();
@@ -83,6 +84,9 @@ for (const library of ["numpy", "torch"]) {
     [batch, m, n, k, Number(left), Number(right), sample].join(" ");
   peers.push({ name: String(peer.about.name), run: (of) => peer.run(line(of)) });
 }
+const tensorflow = await tensorflowEngine.start();
+if (tensorflow.ready) peers.push({ name: `tfjs-node (${tensorflow.device})`, run: (of) => ours("tensorflow", of) });
+else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
 peers.push({ name: "tfjs wasm", run: (of) => ours("wasm", of) });
 
 // V8 compiles what lies around a product when that has run thousands of times, as in training it soon has.

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run bench:small-ops: one op on a few values, from its call to its result, on the native backend, on tfjs's cpu backend and
-// in PyTorch. What counts here is everything but arithmetic: tfjs itself, the way into the addon, memory for the result.
+// npm run bench:small-ops: one op on a few values, from its call to its result, on the native backend, on tfjs's cpu backend, in
+// tfjs-node and in PyTorch. What counts here is everything but arithmetic: tfjs itself, the way into the addon, memory for the result.
 //
 //   node benchmarks/small-ops.mjs [--rounds 9] [--python /usr/bin/python3] [--no-file]
 
@@ -27,6 +27,7 @@ const folder = join(import.meta.dirname, "peers");
 const native = await started(process.execPath, [join(folder, "small-ops.mjs"), "native"]);
 const peers = [
   await started(process.execPath, [join(folder, "small-ops.mjs"), "cpu"]),
+  await started(process.execPath, [join(folder, "small-ops.mjs"), "tensorflow"]),
   await started(options.python, [join(folder, "small_ops.py")]),
 ].filter((peer) => peer !== undefined);
 if (!native) process.exit(1);

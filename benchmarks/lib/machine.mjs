@@ -62,7 +62,9 @@ export function writeResults(benchmark, { loadBefore, ...found }, { write = true
   const loadAfter = load();
   const about = machine();
   const report = {
-    command: ["node", `benchmarks/${basename(process.argv[1] ?? "")}`, ...process.argv.slice(2)].join(" "),
+    command: ["node", `benchmarks/${basename(process.argv[1] ?? "")}`, ...process.argv.slice(2).map(namedFile)].join(
+      " ",
+    ),
     date: new Date().toISOString(),
     commit: commit(),
     machine: about,
@@ -81,4 +83,13 @@ export function writeResults(benchmark, { loadBefore, ...found }, { write = true
   if (Math.max(loadBefore, loadAfter) > about.cores) {
     console.log(`the machine was busy (load ${loadAfter}): the ratios are fairer than the times`);
   }
+}
+
+/**
+ * An argument without the folders of this machine, which say nothing elsewhere: `--python /home/me/bin/python3` has `python3`.
+ *
+ * @param {string} argument
+ */
+function namedFile(argument) {
+  return argument.replace(/^(--[\w-]+=)?\/.*\/(.*)$/, "$1$2");
 }

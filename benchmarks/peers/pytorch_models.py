@@ -9,30 +9,10 @@ Answers a line of standard input, `train` or `token`, with a line of millisecond
 import json
 import sys
 import time
-from pathlib import Path
 
 import torch
+from cpu_recurrence import Recurrence
 from timed_model import TimedModel
-from torch.utils.cpp_extension import load
-
-operator = load(
-    name="metastate_peer_wkv7",
-    sources=[str(Path(__file__).with_name("wkv7_op.cpp"))],
-    extra_cflags=["-O3", "-march=native", "-ffast-math"],
-)
-
-
-class Recurrence(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, *operands):
-        operands = [x.contiguous() for x in operands]
-        y, last, kept = operator.forward(*operands)
-        ctx.save_for_backward(*operands[:6], kept)
-        return y, last
-
-    @staticmethod
-    def backward(ctx, dy, dlast):
-        return tuple(operator.backward(*ctx.saved_tensors, dy.contiguous(), dlast.contiguous()))
 
 
 def main():

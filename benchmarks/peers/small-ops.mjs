@@ -3,14 +3,16 @@
 // A process a backend: with two in one, tfjs's own code is compiled for both and slower on either.
 
 import "@tensorflow/tfjs-backend-cpu";
-import { nativeEngine } from "@metastate/kernels-cuda";
+import { nativeEngine, tensorflowEngine } from "@metastate/kernels-cuda";
 import * as tf from "@tensorflow/tfjs-core";
 import { createInterface } from "node:readline";
 
 const backend = process.argv[2] ?? "cpu";
-if (backend === "native") {
-  const started = await nativeEngine.start();
-  if (!started.ready) throw new Error(started.reason);
+const engine = [nativeEngine, tensorflowEngine].find(({ name }) => name === backend);
+const started = await engine?.start();
+if (started && !started.ready) {
+  console.error(started.reason);
+  process.exit(1);
 }
 await tf.setBackend(backend);
 const short = tf.ones([8]);
@@ -30,7 +32,7 @@ const ops = {
   "add 4096": () => tf.add(long, long),
 };
 
-console.log(JSON.stringify({ name: `tfjs ${backend}` }));
+console.log(JSON.stringify({ name: backend === "tensorflow" ? "tfjs-node" : `tfjs ${backend}` }));
 for await (const line of createInterface({ input: process.stdin })) {
   const [, name = "", count] = /^(.*) (\d+)$/.exec(line) ?? [];
   const op = ops[name];
