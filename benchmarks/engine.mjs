@@ -3,18 +3,20 @@
 // npm run bench:engine: what the native kernels gain over the library's own on the WASM backend, Wkv7 over an operator in C++ of
 // PyTorch, where a Python has that, and the native backend over tfjs-node, where `npm run setup:tensorflow` was run.
 //
-//   node benchmarks/engine.mjs [--python /usr/bin/python3] [--rounds 15] [--quick] [--no-file]
+//   node benchmarks/engine.mjs [--python /usr/bin/python3] [--only recurrence,steps,operator,engines] [--rounds 15] [--quick]
+//                             [--no-file]
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { compare, spread } from "./lib/compare.mjs";
+import { compare } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
     python: { type: "string", default: peerPython() },
+    only: { type: "string", default: "recurrence,steps,operator,engines" },
     rounds: { type: "string", default: "15" },
     quick: { type: "boolean", default: false },
     "no-file": { type: "boolean", default: false },
@@ -94,109 +96,110 @@ console.log(
   `native: ${info.simd}, ${info.threads} threads, ${info.compiler}; against the library's kernels on tfjs wasm`,
 );
 
-/** Peaks are taken beside every measurement: clock rates change within a run. */
-const peaks = /** @type {number[]} */ ([]);
+/** @type {object[]} */
 const results = [];
 
-for (const { name, shape } of shapes) {
-  const kernels = wkv7Calls(shape);
-  for (const [pass, run, flops] of kernels) {
-    const slow = () => run(use.library);
-    const fast = () => run(use.native);
-    const comparison = await compare(slow, fast, { rounds });
-    const peak = binding.measurePeak(100);
-    peaks.push(peak);
-    // The peak is that of the best slices, so the best sample is told beside the median.
-    const gflops = {
-      median: flops / 1e6 / comparison.fastMilliseconds.median,
-      best: flops / 1e6 / comparison.fastMilliseconds.least,
-    };
-    const shareOfPeak = { median: gflops.median / peak, best: gflops.best / peak };
-    results.push({ what: `Wkv7 ${pass}`, name, shape, ...comparison, gflops, peakGflops: peak, shareOfPeak });
-    console.log(`Wkv7 ${pass} [${shape.join(", ")}] ${told(comparison)}; ${rate(gflops, shareOfPeak)}`);
+/** @type {Record<string, () => Promise<void>>} */
+const parts = { recurrence, steps, operator, engines };
+for (const part of options.only.split(",")) {
+  const measure = parts[part];
+  if (!measure) {
+    console.error(`--only has "${part}": give some of ${Object.keys(parts).join(", ")}`);
+    process.exit(2);
   }
-}
-
-for (const model of models) {
-  // Two trainings from the same seed in turn, each with its kernels.
-  const both = [use.library, use.native].map((kernels) => ({ kernels, steps: training(model) }));
-  const [slow, fast] = both.map(({ kernels, steps }) => async () => {
-    kernels();
-    await steps.next();
-  });
-  const comparison = await compare(slow, fast, { rounds, sampleMilliseconds: 300 });
-  for (const { steps } of both) await steps.return();
-  const { name, configuration, batch } = model;
-  const tokens = batch.batchSize * batch.length;
-  const tokensPerSecond = (1000 * tokens) / comparison.fastMilliseconds.median;
-  results.push({ what: "training step", name, configuration, batch, ...comparison, tokensPerSecond });
-  console.log(`training step (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`);
-}
-
-// The whole engine: the backend `native` with all of its kernels, against `wasm` with the library's own.
-use.library();
-const started = await engine.nativeEngine.start();
-if (!started.ready) throw new Error(started.reason);
-await beatOperator();
-const others = ["wasm"];
-const tensorflow = await engine.tensorflowEngine.start();
-if (tensorflow.ready) {
-  // As the library runs on it: with our kernels for its ops.
-  await engine.nativeKernels.register(tensorflow.backend);
-  others.push(tensorflow.backend);
-} else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
-for (const model of models) {
-  for (const other of others) await trainOn(model, other);
+  await measure();
 }
 
 const native = { kernels: use.names, simd: info.simd, threads: info.threads, compiler: info.compiler };
-writeResults("engine", { native, peakGflops: spread(peaks), loadBefore, results }, { write: !options["no-file"] });
+writeResults("engine", { native, loadBefore, results }, { write: !options["no-file"] });
+
+/** Wkv7 with the native kernels and with the library's, on the wasm backend, and what the native ones reach of the peak. */
+async function recurrence() {
+  for (const { name, shape } of shapes) {
+    for (const [pass, run, flops] of wkv7Calls(shape)) {
+      const slow = () => run(use.library);
+      const fast = () => run(use.native);
+      const comparison = await compare(slow, fast, { rounds });
+      const peak = binding.measurePeak(100); // beside every measurement: clock rates change within a run
+      // The peak is that of the best slices, so the best sample is told beside the median.
+      const gflops = {
+        median: flops / 1e6 / comparison.fastMilliseconds.median,
+        best: flops / 1e6 / comparison.fastMilliseconds.least,
+      };
+      const shareOfPeak = { median: gflops.median / peak, best: gflops.best / peak };
+      results.push({ what: `Wkv7 ${pass}`, name, shape, ...comparison, gflops, peakGflops: peak, shareOfPeak });
+      console.log(`Wkv7 ${pass} [${shape.join(", ")}] ${told(comparison)}; ${rate(gflops, shareOfPeak)}`);
+    }
+  }
+}
+
+/** A training step with the native kernels for the library's ops and with the library's own, on the wasm backend. */
+async function steps() {
+  for (const model of models) await train(model, "training step", [use.library, use.native]);
+}
+
+/** A training step on the native backend, with all of its kernels, against others. */
+async function engines() {
+  use.library();
+  await nativeBackend();
+  const others = ["wasm"];
+  const tensorflow = await engine.tensorflowEngine.start();
+  if (tensorflow.ready) {
+    // As the library runs on it: with our kernels for its ops.
+    await engine.nativeKernels.register(tensorflow.backend);
+    others.push(tensorflow.backend);
+  } else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
+  for (const model of models) {
+    for (const other of others) {
+      const what = `training step on native against ${other}`;
+      await train(model, what, [() => tf.setBackend(other), () => tf.setBackend("native")]);
+    }
+  }
+  await tf.setBackend("wasm");
+}
+
+/** Makes the native backend known. */
+async function nativeBackend() {
+  const started = await engine.nativeEngine.start();
+  if (!started.ready) throw new Error(started.reason);
+}
 
 /**
- * A training step on the native backend against another: two trainings from the same seed in turn.
+ * Two trainings from the same seed in turn, a step at a time.
  *
  * @param {(typeof models)[number]} model
- * @param {string} other
+ * @param {string} what
+ * @param {(() => unknown)[]} changes put one of the two contenders in place, the slower first
  */
-async function trainOn(model, other) {
+async function train({ name, configuration, batch }, what, changes) {
   const both = [];
-  for (const backend of [other, "native"]) {
-    await tf.setBackend(backend);
-    both.push({ backend, steps: training(model) });
+  for (const change of changes) {
+    await change();
+    both.push({ change, training: training({ name, configuration, batch }) });
   }
-  const [slow, fast] = both.map(({ backend, steps }) => async () => {
-    await tf.setBackend(backend);
-    await steps.next();
+  const [slow, fast] = both.map((of) => async () => {
+    await of.change();
+    await of.training.next();
   });
   const comparison = await compare(slow, fast, { rounds, sampleMilliseconds: 300 });
-  for (const { backend, steps } of both) {
-    await tf.setBackend(backend);
-    await steps.return();
+  for (const of of both) {
+    await of.change();
+    await of.training.return();
   }
-  const { name, configuration, batch } = model;
   const tokensPerSecond = (1000 * batch.batchSize * batch.length) / comparison.fastMilliseconds.median;
-  results.push({
-    what: "training step, native backend",
-    name,
-    configuration,
-    batch,
-    other,
-    ...comparison,
-    tokensPerSecond,
-  });
-  console.log(
-    `training step on native against ${other} (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`,
-  );
+  results.push({ what, name, configuration, batch, ...comparison, tokensPerSecond });
+  console.log(`${what} (${name}) ${told(comparison)}; ${tokensPerSecond.toFixed(0)} tokens/s`);
 }
 
 /** Wkv7 on the native backend against an operator in C++ of PyTorch, each through what one calls it by, results made anew. */
-async function beatOperator() {
+async function operator() {
   const script = join(import.meta.dirname, "peers", "recurrence.py");
   const peer = await Peer.start(options.python, [script, String(info.threads)]);
   if ("reason" in peer) {
     console.log(`PyTorch is left out: ${peer.reason}`);
     return;
   }
+  await nativeBackend();
   await tf.setBackend("native");
   const sample = 30;
   // The threads of either watch for a while when their work is done.
@@ -215,6 +218,7 @@ async function beatOperator() {
     }
   }
   peer.stop();
+  await tf.setBackend("wasm");
 }
 
 /**
