@@ -7,8 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "matmul/blas.h"
-#include "matmul/blocked_product.h"
+#include "matmul/chosen_product.h"
 #include "simd/aligned_buffer.h"
 
 namespace metastate {
@@ -17,22 +16,12 @@ namespace {
 constexpr int64_t blockRows = 64;
 /// Below this many multiply-adds a second thread costs more than it does.
 constexpr int64_t leastForThreads = 1 << 17;
-constexpr int64_t leastForBlas = 1 << 15;
 
 int64_t roundUp16(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-/// A product on the calling thread, by the library when it is large and a would have to be packed. `scratch` is as `productFloats` says.
+/// A product on the calling thread; `scratch` is as `productFloats` says.
 void multiply(const SimdPath& path, const ProductOperands& o, float* scratch) {
-  const ProductBlocks blocks(path.matMul, o);
-  if (o.rows == 1) {
-    path.matMul.rowProduct(o);
-  } else if (Blas::there() && blocks.packsA && o.depth > 1 && o.rows * o.columns * o.depth >= leastForBlas) {
-    const bool transposeA = o.aColumn != 1, transposeB = o.bColumn != 1;
-    Blas::product(transposeA, transposeB, o.rows, o.columns, o.depth, o.a, transposeA ? o.aColumn : o.aRow, o.b,
-                  transposeB ? o.bColumn : o.bRow, o.c, o.cRow);
-  } else {
-    blockedProduct(path.matMul, o, blocks, scratch);
-  }
+  ChosenProduct(path.matMul, o).alone(path.matMul, o, scratch);
 }
 
 /// One head of one batch entry: its first row of keys that counts, and how many follow.

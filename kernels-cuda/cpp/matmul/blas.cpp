@@ -76,10 +76,12 @@ bool Blas::there() { return sgemm != nullptr; }
 
 std::string Blas::description() { return about; }
 
-void Blas::product(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
-                   const float* b, int64_t ldb, float* c, int64_t ldc) {
-  sgemm(rowMajor, transposeA ? trans : noTrans, transposeB ? trans : noTrans, static_cast<int>(m), static_cast<int>(n),
-        static_cast<int>(k), 1.0f, a, static_cast<int>(lda), b, static_cast<int>(ldb), 0.0f, c, static_cast<int>(ldc));
+void Blas::product(const ProductOperands& o) {
+  const bool transposeA = o.aColumn != 1, transposeB = o.bColumn != 1;
+  sgemm(rowMajor, transposeA ? trans : noTrans, transposeB ? trans : noTrans, static_cast<int>(o.rows),
+        static_cast<int>(o.columns), static_cast<int>(o.depth), 1.0f, o.a,
+        static_cast<int>(transposeA ? o.aColumn : o.aRow), o.b, static_cast<int>(transposeB ? o.bColumn : o.bRow), 0.0f,
+        o.c, static_cast<int>(o.cRow));
 }
 
 }  // namespace metastate

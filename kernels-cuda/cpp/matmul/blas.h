@@ -1,8 +1,9 @@
 // OpenBLAS, found and loaded while the addon runs: the addon is built, and works, without it.
 #pragma once
 
-#include <cstdint>
 #include <string>
+
+#include "matmul/matmul_kernels.h"
 
 namespace metastate {
 
@@ -18,9 +19,8 @@ class Blas {
   /// As the library describes itself; empty without one.
   static std::string description();
 
-  /// c = op(a) op(b), row by row; leading strides in floats. Sizes must be below 2^31.
-  static void product(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
-                      const float* b, int64_t ldb, float* c, int64_t ldc);
+  /// c = a b of at least two rows and a depth of at least two, by which strides tell what is transposed; sizes below 2^31.
+  static void product(const ProductOperands&);
 };
 
 }  // namespace metastate

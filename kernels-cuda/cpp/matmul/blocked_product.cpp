@@ -14,11 +14,12 @@ constexpr int64_t mostDirectColumns = 512;
 constexpr int64_t mostOfBlock = 1 << 19;
 /// Floats of a that one task reads again for each panel of b: they fit the second cache.
 constexpr int64_t taskFloats = 1 << 16;
-/// A task that packs the columns of b which it multiplies has at least so many rows to multiply them with.
+/// Floats of b that a task packs at most: they fit the second cache, beside the floats of a.
+constexpr int64_t stripeFloats = 1 << 16;
+/// A task has at least so many rows to multiply its columns of b with, that to pack these costs little; where there are fewer
+/// stripes than threads, so many.
 constexpr int64_t leastStripeRows = 256;
-/// A task has at least so many rows, that a panel of b is used often enough when it is near, and so many columns.
-constexpr int64_t leastTaskRows = 48;
-constexpr int64_t leastTaskColumns = 32;
+constexpr int64_t leastSharedRows = 48;
 /// Enough tasks for each thread that one which is late leaves its share to the others.
 constexpr int64_t tasksOfThread = 8;
 /// Floats that a task packs, at least.
@@ -38,81 +39,80 @@ int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
 /// The deepest block, of a product that is deep enough.
 int64_t mostDepthOf(const MatMulKernels& kernels) { return std::min(mostDepth, mostOfPanel / kernels.tileColumns); }
 
-/// Columns of a stripe of b, where b alone is packed.
-int64_t stripeColumns(const MatMulKernels& kernels, int64_t columns, int64_t wantedTasks) {
-  return share(columns, std::min(wantedTasks, parts(columns, kernels.tileColumns)), kernels.tileColumns);
-}
+/// A part of c that one task computes.
+struct Part {
+  int64_t i, high, j, wide;  ///< rows [i, i + high), columns [j, j + wide)
+};
 
-/// Rows [i, i + high) of the columns [j, j + wide) of c, with a where it lies; b is packed into `scratch`.
-void multiplyStripe(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, int64_t i,
-                    int64_t high, int64_t j, int64_t wide, float* scratch) {
-  for (int64_t p0 = 0; p0 < o.depth; p0 += blocks.depth) {
-    const int64_t deep = std::min(blocks.depth, o.depth - p0);
-    kernels.packColumns(o.b + p0 * o.bRow + j * o.bColumn, o.bColumn, o.bRow, wide, deep, scratch);
-    const int64_t rows = evenShare(high, taskFloats / deep, kernels.tileRows);
-    for (int64_t first = i; first < i + high; first += rows) {
-      const RowPanels a{o.a + first * o.aRow + p0 * o.aColumn, kernels.tileRows * o.aRow, o.aRow, o.aColumn};
-      kernels.packedProduct(std::min(rows, i + high - first), wide, deep, a, scratch, o.c + first * o.cRow + j, o.cRow,
-                            p0 > 0);
-    }
+/// What [p0, p0 + deep) of the depth gives to a part of c. `a` begins with the part's rows; its columns of b go into `packed`.
+void multiplyPart(const MatMulKernels& kernels, const ProductOperands& o, const Part& c, int64_t p0, int64_t deep,
+                  const RowPanels& a, float* packed) {
+  kernels.packColumns(o.b + p0 * o.bRow + c.j * o.bColumn, o.bColumn, o.bRow, c.wide, deep, packed);
+  const int64_t rows = evenShare(c.high, taskFloats / deep, kernels.tileRows);
+  for (int64_t i = 0; i < c.high; i += rows) {
+    const RowPanels near{a.values + i / kernels.tileRows * a.panel, a.panel, a.row, a.step};
+    kernels.packedProduct(std::min(rows, c.high - i), c.wide, deep, near, packed, o.c + (c.i + i) * o.cRow + c.j, o.cRow,
+                          p0 > 0);
   }
 }
 
-/// run(count, task) calls task(index) for each index below count.
+/// run(count, task) calls task(index, slot) for each index below count, on `threads` threads.
 template <typename Run>
-void multiplyBlocks(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
-                    int64_t wantedTasks, Run run) {
-  float* const packedA = scratch;
-  float* const packedB = scratch + blocks.floatsOfA();
-  for (int64_t j0 = 0; j0 < o.columns; j0 += blocks.columns) {
-    const int64_t wide = std::min(blocks.columns, o.columns - j0);
-    for (int64_t p0 = 0; p0 < o.depth; p0 += blocks.depth) {
-      const int64_t deep = std::min(blocks.depth, o.depth - p0);
-      for (int64_t i0 = 0; i0 < o.rows; i0 += blocks.rows) {
-        const int64_t high = std::min(blocks.rows, o.rows - i0);
-
-        const int64_t aRows = share(high, std::min(wantedTasks, parts(high * deep, packedAtOnce)), kernels.tileRows);
-        const int64_t bColumns = share(wide, std::min(wantedTasks, parts(wide * deep, packedAtOnce)), kernels.tileColumns);
-        const int64_t aTasks = parts(high, aRows), bTasks = i0 == 0 ? parts(wide, bColumns) : 0;
-        run(aTasks + bTasks, [&](int64_t index) {
-          if (index < aTasks) {
-            const int64_t i = index * aRows;
-            kernels.packRows(o.a + (i0 + i) * o.aRow + p0 * o.aColumn, o.aRow, o.aColumn, std::min(aRows, high - i), deep,
-                             packedA + i * deep);
-          } else {
-            const int64_t j = (index - aTasks) * bColumns;
-            kernels.packColumns(o.b + p0 * o.bRow + (j0 + j) * o.bColumn, o.bColumn, o.bRow, std::min(bColumns, wide - j),
-                                deep, packedB + j * deep);
-          }
-        });
-
-        int64_t rowParts = parts(high * deep, taskFloats);
-        const int64_t columnParts = std::min(std::max<int64_t>(1, wide / leastTaskColumns), parts(wantedTasks, rowParts));
-        rowParts = std::max(rowParts, std::min(high / leastTaskRows, parts(wantedTasks, columnParts)));
-        const int64_t rows = share(high, rowParts, kernels.tileRows), rowTasks = parts(high, rows);
-        const int64_t columns = share(wide, columnParts, kernels.tileColumns), columnTasks = parts(wide, columns);
-        run(rowTasks * columnTasks, [&](int64_t index) {
-          const int64_t i = index / columnTasks * rows, j = index % columnTasks * columns;
-          const RowPanels a{packedA + i * deep, kernels.tileRows * deep, 1, kernels.tileRows};
-          kernels.packedProduct(std::min(rows, high - i), std::min(columns, wide - j), deep, a, packedB + j * deep,
-                                o.c + (i0 + i) * o.cRow + j0 + j, o.cRow, p0 > 0);
-        });
-      }
-    }
+void multiply(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch,
+              int64_t threads, Run run) {
+  const int64_t wantedTasks = tasksOfThread * threads;
+  const int64_t wide = blocks.stripeColumns(threads), stripes = parts(o.columns, wide);
+  const auto eachPart = [&](int64_t i0, int64_t high, auto body) {
+    const int64_t least = stripes < threads ? leastSharedRows : leastStripeRows;
+    const int64_t rowParts = threads == 1 ? 1 : std::max<int64_t>(1, std::min(high / least, parts(wantedTasks, stripes)));
+    const int64_t rows = share(high, rowParts, kernels.tileRows);
+    run(stripes * parts(high, rows), [&](int64_t index, int slot) {
+      const int64_t i = index / stripes * rows, j = index % stripes * wide;
+      body(Part{i0 + i, std::min(rows, high - i), j, std::min(wide, o.columns - j)},
+           scratch + blocks.floatsOfA() + slot * wide * blocks.depth);
+    });
+  };
+  const auto eachDepth = [&](auto body) {
+    for (int64_t p0 = 0; p0 < o.depth; p0 += blocks.depth) body(p0, std::min(blocks.depth, o.depth - p0));
+  };
+  if (!blocks.packsA) {
+    return eachPart(0, o.rows, [&](const Part& part, float* packed) {
+      eachDepth([&](int64_t p0, int64_t deep) {
+        const float* const a = o.a + part.i * o.aRow + p0 * o.aColumn;
+        multiplyPart(kernels, o, part, p0, deep, {a, kernels.tileRows * o.aRow, o.aRow, o.aColumn}, packed);
+      });
+    });
   }
+  eachDepth([&](int64_t p0, int64_t deep) {
+    for (int64_t i0 = 0; i0 < o.rows; i0 += blocks.rows) {
+      const int64_t high = std::min(blocks.rows, o.rows - i0);
+      const int64_t rows = share(high, std::min(wantedTasks, parts(high * deep, packedAtOnce)), kernels.tileRows);
+      run(parts(high, rows), [&](int64_t index, int) {
+        const int64_t i = index * rows;
+        kernels.packRows(o.a + (i0 + i) * o.aRow + p0 * o.aColumn, o.aRow, o.aColumn, std::min(rows, high - i), deep,
+                         scratch + i * deep);
+      });
+      eachPart(i0, high, [&](const Part& part, float* packed) {
+        const float* const a = scratch + (part.i - i0) * deep;
+        multiplyPart(kernels, o, part, p0, deep, {a, kernels.tileRows * deep, 1, kernels.tileRows}, packed);
+      });
+    }
+  });
 }
 
 }  // namespace
 
 ProductBlocks::ProductBlocks(const MatMulKernels& kernels, const ProductOperands& o)
     : packsA(o.aColumn != 1 || o.columns > mostDirectColumns),
-      depth(evenShare(o.depth, mostDepthOf(kernels), 8)) {
+      depth(evenShare(o.depth, mostDepthOf(kernels), 8)),
+      columns_(o.columns),
+      tileColumns_(kernels.tileColumns) {
   rows = packsA ? evenShare(o.rows, mostOfBlock / depth / kernels.tileRows * kernels.tileRows, kernels.tileRows) : o.rows;
-  columns = evenShare(o.columns, mostOfBlock / depth / kernels.tileColumns * kernels.tileColumns, kernels.tileColumns);
 }
 
-int64_t ProductBlocks::floats(const MatMulKernels& kernels, int64_t threads) const {
-  return packsA ? floats() : threads * stripeColumns(kernels, columns, tasksOfThread * threads) * depth;
+int64_t ProductBlocks::stripeColumns(int64_t threads) const {
+  const int64_t stripes = std::max(threads == 1 ? 1 : tasksOfThread * threads, parts(columns_ * depth, stripeFloats));
+  return share(columns_, std::min(stripes, parts(columns_, tileColumns_)), tileColumns_);
 }
 
 int64_t ProductBlocks::mostFloats(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth) {
@@ -122,28 +122,14 @@ int64_t ProductBlocks::mostFloats(const MatMulKernels& kernels, int64_t rows, in
 }
 
 void blockedProduct(const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks, float* scratch) {
-  if (!blocks.packsA) return multiplyStripe(kernels, o, blocks, 0, o.rows, 0, o.columns, scratch);
-  multiplyBlocks(kernels, o, blocks, scratch, 1, [](int64_t count, auto task) {
-    for (int64_t index = 0; index < count; ++index) task(index);
+  multiply(kernels, o, blocks, scratch, 1, [](int64_t count, auto task) {
+    for (int64_t index = 0; index < count; ++index) task(index, 0);
   });
 }
 
 void blockedProduct(ThreadPool& pool, const MatMulKernels& kernels, const ProductOperands& o, const ProductBlocks& blocks,
                     float* scratch) {
-  const int64_t wantedTasks = tasksOfThread * pool.threads();
-  if (blocks.packsA) {
-    return multiplyBlocks(kernels, o, blocks, scratch, wantedTasks, [&](int64_t count, auto task) {
-      pool.run(count, [&](int64_t index, int) { task(index); });
-    });
-  }
-  const int64_t wide = stripeColumns(kernels, blocks.columns, wantedTasks), stripes = parts(o.columns, wide);
-  const int64_t rowParts = std::max<int64_t>(1, std::min(o.rows / leastStripeRows, parts(wantedTasks, stripes)));
-  const int64_t high = share(o.rows, rowParts, kernels.tileRows);
-  pool.run(stripes * parts(o.rows, high), [&](int64_t index, int slot) {
-    const int64_t j = index % stripes * wide, i = index / stripes * high;
-    multiplyStripe(kernels, o, blocks, i, std::min(high, o.rows - i), j, std::min(wide, o.columns - j),
-                   scratch + slot * wide * blocks.depth);
-  });
+  multiply(kernels, o, blocks, scratch, pool.threads(), [&](int64_t count, auto task) { pool.run(count, task); });
 }
 
 }  // namespace metastate

@@ -1,10 +1,13 @@
 #include "matmul/matmul.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "matmul/blas.h"
 #include "matmul/blocked_product.h"
+#include "matmul/chosen_product.h"
 #include "matmul/onednn.h"
+#include "memory/large_memory.h"
 #include "simd/aligned_buffer.h"
 
 namespace metastate {
@@ -19,31 +22,26 @@ constexpr int64_t weightsOfTask = 1 << 14;
 constexpr int64_t rowTasksOfThread = 6;
 /// Below this, rounding the operands and calling oneDNN costs more than its kernel gains.
 constexpr int64_t leastForBfloat16 = 1 << 18;
-/// Below this the library's own preparation costs more than its kernel gains.
-constexpr int64_t leastForBlas = 1 << 15;
-/// From here on blocks that all threads pack together gain more than the library's kernel, which each thread calls for itself;
-/// below, the library only gains where the addon would have to pack a.
-constexpr int64_t mostForBlas = 1 << 26;
 
-/// Room for packed blocks, kept from one product to the next: fresh memory would be slower.
+/// Room for packed blocks, kept from one product to the next: fresh memory would be slower, and so would small pages, whose
+/// addresses a product of panels all over the blocks looks up again and again.
 float* packingSpace(int64_t floats) {
-  static thread_local AlignedBuffer space;
-  if (static_cast<int64_t>(space.size()) < floats) {
-    space = AlignedBuffer();
-    space = AlignedBuffer(static_cast<size_t>(floats));
+  constexpr size_t largePage = size_t{2} << 20;
+  static thread_local std::unique_ptr<LargeMemory> space;
+  static thread_local size_t there = 0;
+  const size_t wanted = static_cast<size_t>(floats) * sizeof(float);
+  if (there < wanted) {
+    space.reset();
+    there = (wanted + largePage - 1) / largePage * largePage;
+    space = std::make_unique<LargeMemory>(there);
   }
-  return space.data();
+  return space ? space->data() : nullptr;
 }
 
-void blasProduct(const MatMul& o, const ProductOperands& p) {
-  Blas::product(o.transposeA, o.transposeB, p.rows, p.columns, p.depth, p.a, o.transposeA ? o.m : o.k, p.b,
-                o.transposeB ? o.k : o.n, p.c, p.cRow);
-}
-
-/// The longer side of c in one part for each thread.
-void sharedBlasProduct(ThreadPool& pool, const MatMul& o, const ProductOperands& whole) {
-  const bool byRows = o.m > o.n;
-  const int64_t length = byRows ? o.m : o.n, threads = pool.threads();
+/// By the library, the longer side of c in one part for each thread.
+void sharedBlasProduct(ThreadPool& pool, const ProductOperands& whole) {
+  const bool byRows = whole.rows > whole.columns;
+  const int64_t length = byRows ? whole.rows : whole.columns, threads = pool.threads();
   const int64_t each = ((length + threads - 1) / threads + 31) / 32 * 32;
   pool.run((length + each - 1) / each, [&](int64_t index, int) {
     const int64_t from = index * each, count = std::min(each, length - from);
@@ -56,7 +54,7 @@ void sharedBlasProduct(ThreadPool& pool, const MatMul& o, const ProductOperands&
       part.b += from * part.bColumn;
       part.c += from;
     }
-    blasProduct(o, part);
+    Blas::product(part);
   });
 }
 
@@ -124,35 +122,24 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
     if (o.n == 1) p = {1, o.m, o.k, p.b, p.bColumn, p.bRow, p.a, p.aColumn, p.aRow, p.c, o.m};
     return p;
   };
-  const bool vector = o.m == 1 || o.n == 1;
-  const ProductBlocks blocks(path.matMul, operands(0));
-  const bool blas = Blas::there() && !vector && blocks.packsA && work >= leastForBlas &&
-                    (work < mostForBlas || pool.threads() == 1);
-
-  const auto alone = [&](int64_t g, float* scratch) {
-    const ProductOperands p = operands(g);
-    if (vector) {
-      path.matMul.rowProduct(p);
-    } else if (blas) {
-      blasProduct(o, p);
-    } else {
-      blockedProduct(path.matMul, p, blocks, scratch);
-    }
-  };
-  const int64_t threads = pool.threads(), floats = vector || blas ? 0 : (blocks.floats() + 15) / 16 * 16;
-  if (threads == 1 || work * batch < (vector ? leastForThreadsOfVector : leastForThreads)) {
+  const int64_t threads = pool.threads();
+  const ChosenProduct chosen(path.matMul, operands(0), threads);
+  const auto alone = [&](int64_t g, float* scratch) { chosen.alone(path.matMul, operands(g), scratch); };
+  using By = ChosenProduct::By;
+  const int64_t floats = chosen.floats();
+  if (threads == 1 || work * batch < (chosen.by() == By::row ? leastForThreadsOfVector : leastForThreads)) {
     for (int64_t g = 0; g < batch; ++g) alone(g, packingSpace(floats));
   } else if (batch >= 4 * threads || (batch > 1 && work < leastForThreads)) {
     float* scratch = packingSpace(floats * threads);
     pool.run(batch, [&](int64_t g, int slot) { alone(g, scratch + slot * floats); });
   } else {
     for (int64_t g = 0; g < batch; ++g) {
-      if (vector) {
-        rowProducts(pool, path, {operands(g)});
-      } else if (blas) {
-        sharedBlasProduct(pool, o, operands(g));
-      } else {
-        blockedProduct(pool, path.matMul, operands(g), blocks, packingSpace(blocks.floats(path.matMul, threads)));
+      switch (chosen.by()) {
+        case By::row: rowProducts(pool, path, {operands(g)}); break;
+        case By::library: sharedBlasProduct(pool, operands(g)); break;
+        case By::blocks:
+          blockedProduct(pool, path.matMul, operands(g), chosen.blocks(),
+                         packingSpace(chosen.blocks().floats(threads)));
       }
     }
   }

@@ -39,9 +39,10 @@ const shapes: readonly Shape[] = [
   // As many columns as are multiplied with rows of a where they lie, and some more.
   [50, 512, 24],
   [50, 530, 24],
-  // More rows, then more columns, than a block packs.
+  // More rows than a block packs, then more columns than a thread does at once, alone or beside others.
   [1700, 9, 330],
   [9, 1700, 330],
+  [4, 1700, 330],
   // Small and many, with a part of a round left over; some large ones.
   [5, 6, 7, 13],
   [40, 24, 33, 9],
