@@ -133,9 +133,14 @@ test("%who shows names with their types and values", async () => {
 });
 
 test("%who cuts a type that is long", async () => {
-  const ran = await run("const whoLong = { a1: 1, b2: 2, c3: 3, d4: 4, e5: 5, f6: 6, g7: 7, h8: 8, i9: 9, j10: 10, k11: 11 }\nlet whoBrief = 1", "%who who");
-  const [brief = "", long = ""] = shown(ran, "text/plain").split("\n").filter((line) => /whoBrief|whoLong/.test(line));
-  assert.match(long, /^whoLong +\{ a1: number; b2: number; .*…  \{/);
+  const ran = await run(
+    "const whoLong = { a1: 1, b2: 2, c3: 3, d4: 4, e5: 5, f6: 6, g7: 7, h8: 8, i9: 9, j10: 10, k11: 11 }\nlet whoBrief = 1",
+    "%who who",
+  );
+  const [brief = "", long = ""] = shown(ran, "text/plain")
+    .split("\n")
+    .filter((line) => /whoBrief|whoLong/.test(line));
+  assert.match(long, /^whoLong +\{ a1: number; b2: number; .*… {2}\{/);
   assert.ok(brief.length < 120, brief);
 });
 

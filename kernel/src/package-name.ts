@@ -41,7 +41,9 @@ export function importRemedy(specifier: string): string {
   }
   if (
     !isPackage(specifier) &&
-    /^(txt|md|csv|tsv|html?|xml|ya?ml|toml|png|jpe?g|gif|webp|svg|pdf|bin|parquet|arrow|feather|npy|npz|h5|gz|zip|sqlite|db|log|ipynb|py)$/.test(extension)
+    /^(txt|md|csv|tsv|html?|xml|ya?ml|toml|png|jpe?g|gif|webp|svg|pdf|bin|parquet|arrow|feather|npy|npz|h5|gz|zip|sqlite|db|log|ipynb|py)$/.test(
+      extension,
+    )
   ) {
     return `Only code and JSON can be imported: readFile of node:fs/promises reads the file, display.image shows pictures.`;
   }

@@ -29,7 +29,8 @@ const TOO_LARGE = 2563;
 const ASSIGNMENT = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?![=>])/u;
 
 /** A value where an array of such values is wanted. */
-const ONE_OF_AN_ARRAY = /^(?:Type|Argument of type) '(\w+)' is not assignable to (?:type|parameter of type) '(?:readonly )?\1\[\]'\.$/;
+const ONE_OF_AN_ARRAY =
+  /^(?:Type|Argument of type) '(\w+)' is not assignable to (?:type|parameter of type) '(?:readonly )?\1\[\]'\.$/;
 
 /** What to do about JSX in a notebook that has no setting for it. */
 const JSX_REMEDY =
