@@ -106,6 +106,12 @@ test("what cannot be done is one line and exit status 1", () => {
   assert.match(run("run", "c.json").stderr, /has no integer "iopub_port"/);
 });
 
+test("what jupyter run and jupyter console hand on to the kernel is none of its business", () => {
+  const { status, stderr } = run("run", "none.json", "script.ts", "--ZMQTerminalInteractiveShell.banner=x");
+  assert.equal(status, 1);
+  assert.match(stderr, /none\.json/);
+});
+
 test("a kernel that cannot bind its ports says so and ends", () => {
   const ports = { shell_port: 1, iopub_port: 1, stdin_port: 1, control_port: 1, hb_port: 1 };
   writeFileSync(

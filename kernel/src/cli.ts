@@ -160,6 +160,9 @@ program
   .command("run <connection-file>")
   .description("serve one connection: Jupyter calls this")
   .option("--preload <module>", "module whose exports are globals in cells", collect)
+  // `jupyter run file.ts` and `jupyter console` hand their own arguments on to the kernel.
+  .allowExcessArguments()
+  .allowUnknownOption()
   .action(run);
 
 try {
