@@ -321,4 +321,11 @@ export const basics: CellTable = {
     },
     { code: "({ next() { return 1 } })", result: "{ next: [Function: next] }" },
   ],
+  "a long text as a result is copied nowhere": [
+    {
+      code: 'const longText = Buffer.alloc(5e7, "y").toString("latin1"); const mostBefore = process.resourceUsage().maxRSS; longText',
+    },
+    // In kilobytes: V8's inspector would have made some copies of fifty megabytes each.
+    { code: "process.resourceUsage().maxRSS - mostBefore < 40_000", result: "true" },
+  ],
 };

@@ -181,10 +181,9 @@ export class CellHelpers {
     this.cellTimer.start();
   };
 
-  /** Takes the value of a cell's last expression. */
-  result = <T>(value: T): T => {
+  /** Takes the value of a cell's last expression. Gives nothing back: the inspector would describe it, a text with all of it. */
+  result = (value: unknown): void => {
     this.#results.set(currentCell(), value);
-    return value;
   };
 
   /** The value of the last expression of the cell that ended, once. */
