@@ -118,6 +118,30 @@ test("a command of IPython's is told what does the same", async () => {
   assert.match(ending(await run("%pip install x")), /Packages of cells come from npm: %npm install/);
 });
 
+test("%timeit times an expression by many evaluations of it, whose values it does not keep", async () => {
+  const LINE =
+    /^\d[\d.]* (ns|µs|ms|s) ± \d[\d.]* (ns|µs|ms|s) a call \(\d runs of [\d,]+ calls?, the fastest \d[\d.]* (ns|µs|ms|s)\)\n$/;
+  const quick = await run("let timed = 0\nconst f = () => ++timed", "%timeit f()\n");
+  assert.equal(ending(quick), "ok");
+  assert.match(quick.stdout, LINE);
+  assert.equal(quick.result, undefined);
+  assert.equal((await run("timed > 700")).result, "true");
+  const slow = await run("let slept = 0", "%timeit (await new Promise((r) => setTimeout(r, 150)), ++slept)");
+  assert.match(slow.stdout, /^1[5-9]\d ms ± .* \(7 runs of 1 call,/);
+  assert.equal((await run("slept")).result, "9");
+  const { stdout, result } = await run("const one = 1\n%timeit one + 1;\n[one]");
+  assert.match(stdout, LINE);
+  assert.equal(result, "[ 1 ]");
+});
+
+test("%timeit says what it takes, and what its expression throws", async () => {
+  assert.match(ending(await run("%timeit const x = 1")), /CommandError: %timeit takes an expression: a declaration/);
+  assert.match(ending(await run("%timeit")), /CommandError: %timeit needs something to time: %timeit f\(x\)\./);
+  const thrown = await run("1\n%timeit undefined!.x as never");
+  assert.match(ending(thrown), /^TypeError|^TypeScriptError/);
+  assert.match(ending(await run("%timeit noSuchName + 1")), /Cannot find name 'noSuchName'/);
+});
+
 test("%who shows names with their types and values", async () => {
   const ran = await run(
     "const whoNumber = 42; class WhoClass {}; interface WhoShape { a: 1 }",
@@ -250,7 +274,7 @@ test("completion knows the commands, and the files after them", async () => {
   writeFileSync(join(notebook.folder, "sub", "inner.ts"), "");
   const texts = async (text: string): Promise<string[]> =>
     (await notebook.complete(text)).items.map((item) => item.text);
-  assert.deepEqual(await texts("%ti"), ["%time", "%%time"]);
+  assert.deepEqual(await texts("%ti"), ["%time", "%timeit", "%%time"]);
   assert.deepEqual(await texts("1;\n%n"), ["%notype", "%npm"]);
   assert.deepEqual(await texts("%load sub/"), ["sub/inner.ts"]);
   assert.deepEqual(await texts("!cat sub/in"), ["sub/inner.ts"]);

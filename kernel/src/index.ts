@@ -11,4 +11,6 @@ export interface SessionHooks {
    * order again.
    */
   afterInterrupt?(): void;
+  /** Makes one of the many calls of `%timeit`: where a library frees what a call leaves behind. @returns what the call gives */
+  timedCall?(call: () => unknown): unknown;
 }

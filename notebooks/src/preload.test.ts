@@ -69,3 +69,22 @@ test("what a termination left open is closed: its tensors are freed, gradients w
   const gradient = tf.grad((x) => tf.sum(tf.square(x)))(tf.tensor1d([3]));
   assert.deepEqual(Array.from(gradient.dataSync()), [6]);
 });
+
+test("%timeit leaves no tensor behind, whatever the expression gives", async () => {
+  const x = tf.ones([2]);
+  const before = tf.memory().numTensors;
+  assert.ok(sessionHooks.timedCall?.(() => tf.add(x, 1)) instanceof tf.Tensor);
+  assert.equal(tf.memory().numTensors, before);
+  const read = sessionHooks.timedCall(() => tf.add(tf.mul(x, 2), 1).data());
+  assert.deepEqual([...((await read) as Float32Array)], [3, 3]);
+  await Promise.resolve();
+  assert.equal(tf.memory().numTensors, before);
+  assert.throws(() =>
+    sessionHooks.timedCall?.(() => {
+      tf.add(x, 1);
+      throw new Error("within");
+    }),
+  );
+  assert.equal(tf.memory().numTensors, before);
+  x.dispose();
+});

@@ -30,8 +30,9 @@ for (const { name, reason } of unavailable) {
   if (name !== cudaEngine.name || hasNvidiaDriver()) console.error(`${name}: not in use, ${reason}`);
 }
 
-/** Puts tfjs in order after an interrupt: what was terminated has left its scopes and its gradient tape open. */
+/** What the kernel asks of the library. */
 export const sessionHooks: SessionHooks = {
+  // What was terminated has left its scopes and its gradient tape open.
   afterInterrupt() {
     const { state } = tf.engine();
     while (state.scopeStack.length > 0) tf.engine().endScope();
@@ -39,5 +40,23 @@ export const sessionHooks: SessionHooks = {
     state.kernelDepth = 0;
     state.numDataMovesStack = [];
     state.activeTape = [];
+  },
+  // Thousands of results would fill the memory.
+  timedCall(call) {
+    const engine = tf.engine();
+    engine.startScope();
+    let value: unknown;
+    try {
+      value = call();
+      return value;
+    } finally {
+      if (value instanceof Promise) {
+        // It still works with what it has made.
+        const made = engine.state.activeScope.track.map((tensor) => tf.keep(tensor));
+        const free = (): void => void tf.dispose(made);
+        value.then(free, free);
+      }
+      engine.endScope();
+    }
   },
 };

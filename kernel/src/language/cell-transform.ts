@@ -81,7 +81,11 @@ class CellTransform {
     if (shell !== undefined && ts.isExpressionStatement(statement)) {
       return [...calls, commands.shell(shell, this.#visit(statement.expression))];
     }
-    if (!timed) return [...calls, ...this.#statement(statement, isLast)];
+    if (timed === undefined) return [...calls, ...this.#statement(statement, isLast)];
+    if (timed === "timeit") {
+      const expression = ts.isExpressionStatement(statement) ? this.#visit(statement.expression) : undefined;
+      return [...calls, commands.repeated(expression, statement)];
+    }
     if (!ts.isExpressionStatement(statement))
       return [...calls, ...commands.timedStatement(this.#statement(statement, false))];
     const value = commands.timedValue(this.#visit(statement.expression));

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
 import type { ShellLines } from "../cell-api/shell-lines.js";
+import type { SessionHooks } from "../index.js";
 import { HELPERS } from "../language/helpers-name.js";
 import { importRemedy, isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import type { RunCommand } from "../session-protocol.js";
 import { currentCell } from "./current-cell.js";
 import { completeExports, expectExports } from "./exports.js";
+import { sendFrame } from "./frames.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
 import { mimeBundle } from "./mime-bundle.js";
@@ -102,6 +104,7 @@ export class CellHelpers {
   readonly #results = new Map<number, unknown>();
   /** Of `%time`. */
   readonly #timer = new Timer();
+  #aroundCalls: SessionHooks["timedCall"];
   /** Of `%%time`. */
   readonly cellTimer = new Timer();
 
@@ -124,6 +127,11 @@ export class CellHelpers {
       expectExports(module, specifier, names);
       return module;
     };
+  }
+
+  /** Takes what preload modules ask of the kernel. */
+  use(hooks: SessionHooks): void {
+    if (hooks.timedCall !== undefined) this.#aroundCalls = hooks.timedCall.bind(hooks);
   }
 
   /** Takes the notebook's own files that a cell is about to import. */
@@ -175,6 +183,19 @@ export class CellHelpers {
   stopTimer = <T>(_started?: unknown, value?: T): T | undefined => {
     this.#timer.stop();
     return value;
+  };
+
+  /** Carries out `%timeit`. */
+  timeCalls = async (call?: () => unknown): Promise<void> => {
+    const [{ CommandError }, { timeCalls }] = await Promise.all([import("./commands/error.js"), import("./repeat.js")]);
+    if (call === undefined) {
+      throw new CommandError(
+        "%timeit takes an expression: a declaration, or a loop, can be put into a function that it calls",
+      );
+    }
+    const around = this.#aroundCalls;
+    const text = await timeCalls(around === undefined ? call : () => around(call));
+    sendFrame({ type: "stream", cell: currentCell(), name: "stdout", text });
   };
 
   timeCell = (): void => {

@@ -47,7 +47,10 @@ for (const path of preloads) {
   try {
     const loaded = await interruptibleLoad(() => import(pathToFileURL(path).href) as Promise<Record<string, unknown>>);
     const { sessionHooks, ...exports } = loaded;
-    if (sessionHooks !== undefined) hooks.push(sessionHooks as SessionHooks);
+    if (sessionHooks !== undefined) {
+      hooks.push(sessionHooks as SessionHooks);
+      helpers.use(sessionHooks as SessionHooks);
+    }
     Object.assign(globalThis, exports);
   } catch (error) {
     sendFrame({ type: "preload-failed", error: errorReport(error) });

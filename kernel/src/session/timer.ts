@@ -44,6 +44,7 @@ export function duration(milliseconds: number): string {
   if (milliseconds >= 60_000)
     return `${Math.floor(milliseconds / 60_000)} min ${Math.floor((milliseconds % 60_000) / 1000)} s`;
   if (milliseconds >= 999.5) return `${digits(milliseconds / 1000)} s`;
+  if (milliseconds > 0 && milliseconds < 0.0009995) return `${digits(milliseconds * 1e6)} ns`;
   return milliseconds >= 0.9995 ? `${digits(milliseconds)} ms` : `${digits(milliseconds * 1000)} µs`;
 }
 

@@ -13,10 +13,16 @@ export interface CellCommands extends Pick<Rewritten, "commands" | "captures" | 
 /** What is to be done with a statement, and before it. */
 interface Before {
   readonly calls: ts.Statement[];
-  /** The statement stands after `%time`. */
-  readonly timed: boolean;
+  /** The command that the statement stands after, if that takes its time. */
+  readonly timed: "time" | "timeit" | undefined;
   /** The statement is the array of the values that go into this command. */
   readonly shell: Command | undefined;
+}
+
+/** Whether an expression awaits something itself, and not in a function. */
+function awaits(node: ts.Node): boolean {
+  if (ts.isAwaitExpression(node)) return true;
+  return !ts.isFunctionLike(node) && ts.forEachChild(node, (child) => awaits(child) || undefined) === true;
 }
 
 export class CommandCalls {
@@ -44,17 +50,17 @@ export class CommandCalls {
     const original = ts.getOriginalNode(statement);
     // What TypeScript has made itself stands where it is.
     if (original.pos < 0 || (original.getSourceFile() as ts.SourceFile | undefined) === undefined) {
-      return { calls: [], timed: false, shell: undefined };
+      return { calls: [], timed: undefined, shell: undefined };
     }
     const position = original.getStart();
     const calls: ts.Statement[] = [];
-    let timed = false;
+    let timed: Before["timed"];
     let shell: Command | undefined;
     for (let command = this.#peek(); command !== undefined && command.start < position; command = this.#peek()) {
       this.#next++;
-      timed = command.name === "time";
+      timed = command.name === "time" || command.name === "timeit" ? command.name : undefined;
       if (command.args.length > 1 && position < command.end) shell = command;
-      else if (!timed) calls.push(this.#call(command));
+      else if (timed === undefined) calls.push(this.#call(command));
     }
     return { calls, timed, shell };
   }
@@ -63,13 +69,30 @@ export class CommandCalls {
   rest(): ts.Statement[] {
     const rest = this.#cell.commands.slice(this.#next);
     this.#next = this.#cell.commands.length;
-    return rest.filter(({ name }) => name !== "time").map((command) => this.#call(command));
+    return rest.filter(({ name }) => name !== "time" && name !== "timeit").map((command) => this.#call(command));
   }
 
   /** An expression between the two calls that take its time. */
   timedValue(value: ts.Expression): ts.Expression {
     const awaited = this.#factory.createAwaitExpression(this.#helper("interruptible", [value]));
     return this.#helper("stopTimer", [this.#helper("startTimer"), awaited]);
+  }
+
+  /** The call that evaluates an expression many times; without one it says what it wants. */
+  repeated(expression: ts.Expression | undefined, place: ts.Statement): ts.Statement {
+    const factory = this.#factory;
+    const args = expression === undefined ? [] : [this.#function(expression)];
+    const call = this.#helper("interruptible", [this.#helper("timeCalls", args)]);
+    return ts.setTextRange(factory.createExpressionStatement(factory.createAwaitExpression(call)), place);
+  }
+
+  #function(expression: ts.Expression): ts.Expression {
+    const factory = this.#factory;
+    const modifiers = awaits(expression) ? [factory.createModifier(ts.SyntaxKind.AsyncKeyword)] : undefined;
+    // An object literal would be a block.
+    return factory.createArrowFunction(
+      ...([modifiers, undefined, [], undefined, undefined, factory.createParenthesizedExpression(expression)] as const),
+    );
   }
 
   /** A statement between the two calls that take its time. */

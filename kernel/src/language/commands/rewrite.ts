@@ -12,7 +12,7 @@ import { isCellCommand, isLineCommand, nearestCommand, type LineCommand } from "
 
 /** A command that runs in its place among the statements of a cell. */
 export interface Command {
-  readonly name: "time" | "shell" | Exclude<LineCommand, "time" | "reset" | "notype">;
+  readonly name: "shell" | Exclude<LineCommand, "reset" | "notype">;
   /** Of the command's text in the cell; `end` is after it. */
   readonly start: number;
   readonly end: number;
@@ -158,9 +158,12 @@ class Rewriter {
     const width = name.length + 1;
     switch (name) {
       case "time":
+      case "timeit":
         this.#begun = true;
-        if (rest === "")
-          return this.#wrong(at, width, "%time needs something to time: %time f(x), or %%time for a whole cell.");
+        if (rest === "") {
+          const cell = name === "time" ? ", or %%time for a whole cell" : "";
+          return this.#wrong(at, width, `%${name} needs something to time: %${name} f(x)${cell}.`);
+        }
         this.#blank(at, at + width);
         this.#commands.push({ name, start: at, end: at + width, args: [] });
         this.#from = at;

@@ -24,6 +24,10 @@ export const LINE_COMMANDS = {
     usage: "%time expression",
     help: "shows the wall and CPU time of a statement; a promise is awaited; the value is the cell's value as ever",
   },
+  timeit: {
+    usage: "%timeit expression",
+    help: "how long the expression takes, from many evaluations of it; a promise is awaited; no value is shown or kept",
+  },
   who: {
     usage: "%who [text]",
     help: "a table of what cells have declared; with a text, of names and types that have it",
