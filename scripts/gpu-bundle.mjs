@@ -22,7 +22,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -31,6 +30,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildNative } from "./build-native.mjs";
+import { runtimePackages, unneeded } from "./lib/runtime-packages.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const mostBytes = 60 * 2 ** 20;
@@ -71,49 +71,6 @@ function take(path, but = /$^/) {
   cpSync(join(root, path), join(bundle, path), { recursive: true, filter, dereference: true });
 }
 
-/** What nobody runs: declarations, maps, other forms of the same code. */
-const unneeded =
-  /\.(d\.ts|d\.mts|d\.cts|map|md|markdown|tsbuildinfo)$|(^|\/)(tf-core|tf-backend-\w+)(\.es2017|\.fesm)?(\.min)?\.js$|@tensorflow\/[\w-]+\/src(\/|$)/;
-
-/** Files, Node's own, ours (which are packed by themselves), and what is for writing types and pictures only. */
-const notPacked = /^(\.|node:|metastate$|@metastate\/|typescript$|playwright-core$|plotly|@stdlib\/)/;
-
-/**
- * npm packages that compiled code imports at once, with what those import; not such as are for pictures and the like,
- * which are loaded when they are asked for.
- *
- * @returns {string[]} their folders
- */
-function packages() {
-  /** @type {Set<string>} */
-  const found = new Set();
-  const add = (/** @type {string} */ name, /** @type {string} */ from) => {
-    for (let folder = from; folder.startsWith(root); folder = dirname(folder)) {
-      const place = join(folder, "node_modules", name);
-      if (!existsSync(join(place, "package.json"))) continue;
-      if (found.has(place)) return;
-      found.add(place);
-      const { dependencies = {} } = JSON.parse(readFileSync(join(place, "package.json"), "utf8"));
-      for (const other of Object.keys(dependencies)) if (!other.startsWith("@types/")) add(other, place);
-      return;
-    }
-  };
-  for (const workspace of ["lib", "kernels-cuda"]) {
-    const dist = join(root, workspace, "dist");
-    for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
-      if (!file.endsWith(".js")) continue;
-      const source = readFileSync(join(dist, file), "utf8");
-      for (const [, name] of source.matchAll(/^(?:import|export) [^;]*?["']((?:@[\w-]+\/)?[\w.-]+)[^"']*["'];?$/gm)) {
-        if (name && !notPacked.test(name)) add(name, join(root, workspace));
-      }
-    }
-  }
-  add("jasmine-core", join(root, "kernels-cuda"));
-  // To build the addons.
-  for (const name of ["node-addon-api", "node-api-headers"]) add(name, join(root, "kernels-cuda"));
-  return [...found].map((folder) => relative(root, folder));
-}
-
 /** Unpacks the wheel of flash-linear-attention's operators, which need nothing compiled. */
 function takePeers() {
   const wheels = join(stage, "wheels");
@@ -134,7 +91,9 @@ for (const workspace of ["lib", "kernels-cuda"]) {
   take(`${workspace}/dist`, unneeded);
 }
 for (const folder of ["Release", "Cuda", "CudaEmulated"]) take(`kernels-cuda/build/${folder}`);
-for (const folder of packages()) take(folder, unneeded);
+// The last two build the addons.
+const besides = ["jasmine-core", "node-addon-api", "node-api-headers"];
+for (const folder of runtimePackages(["lib", "kernels-cuda"], besides)) take(folder, unneeded);
 for (const [name, workspace] of [
   ["metastate", "lib"],
   ["@metastate/kernels-cuda", "kernels-cuda"],

@@ -3,7 +3,7 @@ import test from "node:test";
 import type { NativeBinding } from "./addon/binding.js";
 import { findOneDnn, oneDnnRemedy } from "./addon/find-onednn.js";
 import { bfloat16Products, precisionControl } from "./precision.js";
-import { native, needsNative } from "./testing/native.js";
+import { native, needsNative, testedInstructionSets } from "./testing/native.js";
 import { randomNumbers } from "./testing/wkv7-reference.js";
 import { poisoned, relativeError } from "./testing/wkv7-runs.js";
 
@@ -53,14 +53,17 @@ function inPrecision(precision: "bfloat16" | "bfloat16 rounded", body: (binding:
 
 const [m, n, k] = [70, 65, 130] as const;
 
+const oneDnn = findOneDnn(process.env);
+
 test("bfloat16 products are those of rounded operands, summed in float32", needsNative, (t) => {
   const [a, b] = operands(m, n, k);
   const ofRounded = exact(m, n, k, a.map(bfloat16), b.map(bfloat16)).product;
   const { product, size } = exact(m, n, k, a, b);
+  if (native().info().bfloat16 && oneDnn) native().loadOneDnn(oneDnn);
   const here = native().info();
   const forms = ["bfloat16 rounded", ...(here.bfloat16 && here.oneDnn ? (["bfloat16"] as const) : [])] as const;
   for (const form of forms) {
-    for (const simd of here.simdAvailable) {
+    for (const simd of testedInstructionSets()) {
       native().configure({ simd });
       inPrecision(form, (binding) => {
         for (const [left, right] of [
@@ -138,7 +141,6 @@ test("a CPU that has the instructions asks for oneDNN, by name and remedy", need
   assert.match(oneDnnRemedy, /pip install onednn-cpu-gomp/);
 });
 
-const oneDnn = findOneDnn(process.env);
 test(
   "oneDNN's products, of which bfloat16 is a type, agree with float64",
   { skip: needsNative.skip || (oneDnn ? false : `oneDNN is not there; ${oneDnnRemedy}`) },

@@ -17,6 +17,7 @@ namespace {
 struct CpuFeatures {
   bool avx2 = false;    // and FMA
   bool avx512 = false;  // F, VL, BW and DQ
+  bool tiles = false;   // of AMX
 };
 
 /// What the CPU has and the operating system saves. (By hand: __builtin_cpu_supports needs a compiler runtime that not
@@ -33,7 +34,8 @@ CpuFeatures cpuFeatures() {
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   const bool savesWide = (low & 0x06) == 0x06;    // SSE and AVX registers
   const bool savesWidest = (low & 0xe6) == 0xe6;  // and those of AVX-512, and its masks
-  return {avx2 && savesWide, avx2 && avx512 && savesWidest};
+  const bool savesTiles = (low & 0x60000) == 0x60000;
+  return {avx2 && savesWide, avx2 && avx512 && savesWidest, savesTiles};
 }
 
 }  // namespace
@@ -58,8 +60,9 @@ const std::vector<const SimdPath*>& availablePaths() {
 std::string bfloat16Instructions() {
 #if defined(__x86_64__)
   unsigned eax, ebx, ecx, edx;
-  if (!cpuFeatures().avx512 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return "";
-  if (((edx >> 22) & 1) != 0) return "AMX";  // AMX-BF16
+  const CpuFeatures cpu = cpuFeatures();
+  if (!cpu.avx512 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return "";
+  if (cpu.tiles && ((edx >> 22) & 1) != 0) return "AMX";  // AMX-BF16
   if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && ((eax >> 5) & 1) != 0) return "AVX-512 BF16";
 #endif
   return "";

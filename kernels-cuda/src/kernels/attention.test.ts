@@ -1,7 +1,7 @@
 /** Attention over several blocks of queries, with a cache and padding, against float64. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { native, needsNative } from "../testing/native.js";
+import { native, needsNative, testedInstructionSets } from "../testing/native.js";
 import { randomNumbers } from "../testing/wkv7-reference.js";
 import { poisoned, relativeError } from "../testing/wkv7-runs.js";
 
@@ -79,9 +79,9 @@ for (const [name, sizes, starts] of cases) {
       Float32Array,
     ];
     const binding = native();
-    const { simd, simdAvailable, threads } = binding.info();
+    const { simd, threads } = binding.info();
     try {
-      for (const path of simdAvailable) {
+      for (const path of testedInstructionSets()) {
         for (const count of [1, 3]) {
           binding.configure({ simd: path, threads: count });
           const [y, logSums] = [poisoned(queries), poisoned(queries / size)];

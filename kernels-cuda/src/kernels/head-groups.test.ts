@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { NativeBinding } from "../addon/binding.js";
-import { configured, native, needsNative } from "../testing/native.js";
+import { configured, needsNative, testedInstructionSets } from "../testing/native.js";
 import {
   gradientNames,
   randomCase,
@@ -54,7 +54,7 @@ const shapes: Wkv7Shape[] = [
   { batch: 5, time: 17, heads: 1, headSize: 128, checkpointInterval: 16 },
 ];
 
-for (const simd of needsNative.skip ? [] : native().info().simdAvailable) {
+for (const simd of testedInstructionSets()) {
   test(`heads side by side give the bits of each head alone: ${simd}`, () => {
     for (const shape of shapes) {
       const c = randomCase(shape, shape.time, decays);

@@ -4,7 +4,7 @@ import test from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { NativeBinding } from "../addon/binding.js";
 import { findBlas } from "../addon/find-blas.js";
-import { native, needsNative } from "../testing/native.js";
+import { native, needsNative, testedInstructionSets } from "../testing/native.js";
 import { poisoned } from "../testing/wkv7-runs.js";
 
 /** Rows, columns, depth; several matrices. */
@@ -136,7 +136,7 @@ const layouts = [
   [true, true],
 ] as const;
 
-for (const simd of needsNative.skip ? [] : native().info().simdAvailable) {
+for (const simd of testedInstructionSets()) {
   test(`own products by ${simd} are those of float64, in every layout`, needsNative, () =>
     withoutBlas((binding) => {
       binding.configure({ simd, threads: 3 });

@@ -10,7 +10,7 @@ import {
   type MetaPassCase,
   type MetaPassShape,
 } from "../testing/meta-pass-reference.js";
-import { configured, native, needsNative } from "../testing/native.js";
+import { configured, native, needsNative, testedInstructionSets } from "../testing/native.js";
 import { randomNumbers } from "../testing/wkv7-reference.js";
 import { checkpointLength, poisoned, relativeError, sizesOf } from "../testing/wkv7-runs.js";
 
@@ -129,7 +129,7 @@ test("the float64 gradients of the Meta-State pass agree with finite differences
   });
 });
 
-for (const simd of needsNative.skip ? [] : native().info().simdAvailable) {
+for (const simd of testedInstructionSets()) {
   test(`the Meta-State pass and its gradients agree with float64: ${simd}`, (t) => {
     for (const [index, headSize] of [2, 3, 16, 32, 64, 128].entries()) {
       for (const time of headSize > 32 ? [17] : [1, 33]) {

@@ -32,3 +32,15 @@ export function configured<T>(options: { threads?: number; simd?: string }, body
     binding.configure({ threads, simd });
   }
 }
+
+/**
+ * The instruction sets that tests go through: all that this CPU can run, or those of them that `METASTATE_TEST_SIMD` names, for
+ * where others cost time and prove nothing new. None without the addon.
+ */
+export function testedInstructionSets(): string[] {
+  if (needsNative.skip) return [];
+  const wanted = process.env["METASTATE_TEST_SIMD"]?.split(",");
+  return native()
+    .info()
+    .simdAvailable.filter((simd) => wanted?.includes(simd) ?? true);
+}

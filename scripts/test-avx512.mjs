@@ -1,0 +1,242 @@
+#!/usr/bin/env node
+// @ts-check
+// npm run test:avx512: the native engine on x86-64 CPUs that this machine need not be, under Bochs: one with AVX-512 and
+// bfloat16, and others on which the addon must choose less. The addon that `npm test` uses runs its tests there, in Node.js,
+// as it is: the emulated CPU takes every instruction.
+//
+//   node scripts/test-avx512.mjs [--cpu avx512,unsaved,avx,sse] [--as-built] [words]
+//
+// --as-built takes the addon that is there. A word chooses test files by their path. Bochs does some hundred million instructions a second.
+
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { buildNative } from "./build-native.mjs";
+import { buildTypeScript } from "./lib/build.mjs";
+import { root } from "./lib/checkout.mjs";
+import {
+  checkout,
+  cpuModels,
+  fetchKernel,
+  findTools,
+  makeDisk,
+  runMachine,
+  takeProgram,
+} from "./lib/emulated-machine.mjs";
+import { exitStatusOf } from "./lib/exit-status.mjs";
+import { Failure, UsageError } from "./lib/failure.mjs";
+import { Progress } from "./lib/progress.mjs";
+import { runtimePackages, unneeded } from "./lib/runtime-packages.mjs";
+import { testFiles } from "./lib/test-files.mjs";
+import { summary } from "./lib/test-runners.mjs";
+
+/**
+ * @typedef {object} Cpu
+ * @property {readonly string[]} models of Bochs, the first that it knows
+ * @property {string} parameters of the kernel
+ * @property {string} about
+ * @property {readonly string[]} simd what the addon must find
+ * @property {readonly string[]} bfloat16 what it may find
+ * @property {RegExp} files tests, by their path, where no word chooses others
+ */
+
+/** What shows that the right instruction set was chosen, and that hot code has no others in it. */
+const choice = /kernels\/(attention|head-groups|matmul)/;
+
+/** @type {Record<string, Cpu>} */
+const cpus = {
+  avx512: {
+    models: ["corei7_skylake_x"],
+    parameters: "clearcpuid=aperfmperf",
+    about: "AVX-512",
+    simd: ["sse2", "avx2", "avx512"],
+    bfloat16: [""],
+    files: /kernels\/|addon\/|precision/,
+  },
+  unsaved: {
+    models: ["corei7_skylake_x"],
+    parameters: "clearcpuid=aperfmperf,avx512f",
+    about: "AVX-512 whose registers the operating system does not save",
+    simd: ["sse2", "avx2"],
+    bfloat16: [""],
+    files: choice,
+  },
+  avx: {
+    models: ["corei7_sandy_bridge_2600k"],
+    parameters: "clearcpuid=aperfmperf",
+    about: "AVX without AVX2 and FMA",
+    simd: ["sse2"],
+    bfloat16: [""],
+    files: choice,
+  },
+  sse: {
+    models: ["corei5_lynnfield_750"],
+    parameters: "clearcpuid=aperfmperf",
+    about: "no AVX",
+    simd: ["sse2"],
+    bfloat16: [""],
+    files: choice,
+  },
+};
+
+const work = join(root, "build", "avx512");
+
+/**
+ * The tests of the engine on the CPU.
+ *
+ * @param {readonly string[]} words
+ * @param {Cpu} cpu
+ */
+function filesFor(words, cpu) {
+  return testFiles()
+    .filter(
+      ({ package: name, source }) => name === "kernels-cuda" && !/\/src\/(cuda|tensorflow|conformance)\//.test(source),
+    )
+    .filter(({ source }) => (words.length ? words.every((word) => source.includes(word)) : cpu.files.test(source)))
+    .map(({ file }) => join(checkout, relative(root, file)));
+}
+
+/**
+ * Fills the machine with Node.js and what the tests need of the checkout.
+ *
+ * @param {string} stage
+ * @param {boolean} withOneDnn
+ * @returns {Promise<string>} where oneDNN is, if it is
+ */
+async function takeCheckout(stage, withOneDnn) {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+  takeProgram(stage, process.execPath, "/bin/node");
+  const take = (/** @type {string} */ path) =>
+    cpSync(join(root, path), join(stage, checkout, path), {
+      recursive: true,
+      dereference: true,
+      filter: (file) => !unneeded.test(relative(root, file)) && !/dist\/cuda\//.test(file),
+    });
+  for (const path of ["package.json", "kernels-cuda/package.json", "kernels-cuda/dist"]) take(path);
+  for (const name of ["asked-for", "count-reporter", "spec-reporter"]) take(`scripts/lib/${name}.mjs`);
+  for (const folder of runtimePackages(["kernels-cuda"])) take(folder);
+  const addon = join(root, "kernels-cuda", "build", "Release", "metastate_native.node");
+  takeProgram(stage, addon, join(checkout, relative(root, addon)));
+  if (!withOneDnn) return "";
+  const { findOneDnn } = await import(
+    pathToFileURL(join(root, "kernels-cuda", "dist", "addon", "find-onednn.js")).href
+  );
+  const oneDnn = findOneDnn(process.env);
+  if (!oneDnn || !existsSync(oneDnn)) return "";
+  takeProgram(stage, oneDnn, join(checkout, "oneDNN", "libdnnl.so.3"));
+  return join(checkout, "oneDNN", "libdnnl.so.3");
+}
+
+/**
+ * What the machine does: it tells what the addon finds, and runs its tests, each file in a process.
+ *
+ * @param {Cpu} cpu
+ * @param {readonly string[]} files
+ * @param {string} oneDnn
+ */
+function scriptFor(cpu, files, oneDnn) {
+  const status = `import("${checkout}/kernels-cuda/dist/addon/load.js").then(({ addonStatus }) => console.log("addon " + JSON.stringify(addonStatus())))`;
+  const reporter = (/** @type {string} */ name) => `--test-reporter=${checkout}/scripts/lib/${name}-reporter.mjs`;
+  return `cd ${checkout}
+export NO_COLOR=1 METASTATE_REQUIRE_NATIVE=1 METASTATE_BLAS=0 METASTATE_TEST_SIMD=${cpu.simd.at(-1)} METASTATE_ONEDNN=${oneDnn}
+node -e '${status}'
+node --test --test-concurrency=1 ${reporter("spec")} --test-reporter-destination=stdout \\
+  ${reporter("count")} --test-reporter-destination=/tmp/count ${files.join(" ")}
+status=$?
+echo; echo "count $(cat /tmp/count)"
+(exit $status)`;
+}
+
+/** @returns {Promise<number>} the exit status */
+async function testAvx512() {
+  const { values: options, positionals: words } = parseArgs({
+    allowPositionals: true,
+    options: {
+      cpu: { type: "string", default: Object.keys(cpus).join(",") },
+      "as-built": { type: "boolean", default: false },
+    },
+  });
+  const names = options.cpu.split(",");
+  const unknown = names.find((name) => !(name in cpus));
+  if (unknown) throw new UsageError(`--cpu ${unknown}: give some of ${Object.keys(cpus).join(",")}`);
+  if (process.platform !== "linux" || process.arch !== "x64")
+    throw new Failure("the emulated machine gets this one's Node.js", "run it on Linux on x86-64");
+  const tools = findTools();
+  const bochs = tools["bochs"] ?? "";
+  const known = cpuModels(bochs);
+  const progress = new Progress();
+  await progress.step("TypeScript", buildTypeScript);
+  await progress.step("native engine", async (step) => {
+    if (options["as-built"]) return step.result("as it is");
+    const result = await buildNative({ incremental: true, log: (line) => step.report(line) });
+    if (!result.built) throw new Failure(`the addon is not built: ${result.reason}`, result.remedy);
+    step.result(result.how);
+  });
+  const kernel = await progress.step("Linux kernel", (step) => fetchKernel(join(work, "kernel"), step));
+
+  const results = [];
+  for (const name of names) {
+    const cpu = /** @type {Cpu} */ (cpus[name]);
+    const model = cpu.models.find((one) => known.includes(one));
+    if (!model) throw new Failure(`this Bochs has none of ${cpu.models.join(", ")}`, "install Bochs 2.7 or newer");
+    const files = filesFor(words, cpu);
+    if (files.length === 0) throw new UsageError(`no test file of kernels-cuda has "${words.join(" ")}" in its path`);
+    const folder = join(work, name);
+    const stage = join(folder, "root");
+    const image = await progress.step(`machine with ${cpu.about} (${model})`, async (step) => {
+      const oneDnn = await takeCheckout(
+        stage,
+        files.some((file) => file.includes("precision")),
+      );
+      const script = scriptFor(cpu, files, oneDnn);
+      const make = await makeDisk({ stage, kernel, script, tools, folder, step });
+      rmSync(stage, { recursive: true });
+      return make(cpu.parameters);
+    });
+    results.push(await runTestsOn({ name, cpu, model, bochs, image, folder, progress }));
+  }
+  const { lines, good } = summary(results);
+  progress.note(`\n${lines.join("\n")}`);
+  return good ? 0 : 1;
+}
+
+/**
+ * @param {{name: string, cpu: Cpu, model: string, bochs: string, image: string, folder: string, progress: Progress}} options
+ * @returns {Promise<import("./lib/test-runners.mjs").Result>}
+ */
+async function runTestsOn({ name, cpu, model, bochs, image, folder, progress }) {
+  const result = { name, passed: 0, failed: 0, skipped: 0 };
+  /** @type {string | undefined} */
+  let problem = "its tests were not counted";
+  let chosen = "";
+  const status = await progress.step(`tests on ${model}`, (step) =>
+    runMachine({
+      bochs,
+      cpu: model,
+      image,
+      folder,
+      onBoot: (line) => step.report(line),
+      onLine: (line) => {
+        const [, about, json] = /^(addon|count) (\{.*\})$/.exec(line) ?? [];
+        if (!about || !json) return progress.note(line);
+        const values = JSON.parse(json);
+        if (about === "count") {
+          problem = values.passed === 0 ? "no test passed" : undefined;
+          Object.assign(result, { passed: values.passed, failed: values.failed, skipped: values.skipped });
+          return;
+        }
+        const { simdAvailable = [], bfloat16 = "" } = values;
+        chosen = `${simdAvailable.join(", ")}; bfloat16: ${bfloat16 || "none"}`;
+        progress.note(`\n== ${cpu.about} (${model}): ${chosen}`);
+        if (simdAvailable.join() === cpu.simd.join() && cpu.bfloat16.includes(bfloat16)) chosen = "";
+      },
+    }),
+  );
+  if (chosen) problem = `the addon finds ${chosen}, not ${cpu.simd.join(", ")}`;
+  if (status !== 0 && result.failed === 0) problem ??= `the runner ended with status ${status}`;
+  return problem ? { ...result, problem } : result;
+}
+
+process.exitCode = await exitStatusOf(testAvx512);
