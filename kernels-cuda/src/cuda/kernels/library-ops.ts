@@ -12,6 +12,7 @@ import { wkv7Kernels } from "../../kernels/wkv7.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
+import { headSizes, withPaddedHeads } from "./padded-heads.js";
 
 /** What a body asks of a backend, with addresses for arrays. */
 interface AddressMemory {
@@ -52,10 +53,12 @@ function shared(bodies: NativeBodies<KernelMemory>, isForGpu: (inputs: Inputs) =
   );
 }
 
-/** Whether the recurrences have a kernel for r's heads; a shape that is none is told by the body. */
+/** Whether the Meta-State pass has a kernel for r's heads; a shape that is none is told by the body. */
 function hasRecurrence({ r }: Inputs): boolean {
-  return r?.shape.length !== 4 || [16, 32, 64, 128].includes(r.shape[3]!);
+  return r?.shape.length !== 4 || headSizes.includes(r.shape[3]!);
 }
+
+const { Wkv7, Wkv7Grad } = shared(wkv7Kernels);
 
 /** The library's optional kernel of a whole step; its inputs and attributes stand with the library's `adamWAllName`. */
 const AdamWAll: CudaBody = (binding, backend, inputs, attributes) => {
@@ -105,6 +108,9 @@ function successor(backend: CudaBackend, tensor: TensorInfo): TensorInfo {
 
 export const libraryKernels: CudaBodies = {
   ...shared({ ...forMetaState, ...baselineKernels }),
-  ...shared({ ...wkv7Kernels, ...metaPassKernels }, hasRecurrence),
+  // y, then states; the gradients of six operands, then that of a state.
+  Wkv7: withPaddedHeads(Wkv7!, 1),
+  Wkv7Grad: withPaddedHeads(Wkv7Grad!, 6),
+  ...shared(metaPassKernels, hasRecurrence),
   AdamWAll,
 };

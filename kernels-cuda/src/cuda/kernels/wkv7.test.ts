@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 import { cuda, needsCuda, useCuda } from "../../testing/cuda.js";
+import { hostFallbacks } from "../host-fallback.js";
 import { cudaBackward, cudaForward } from "../../testing/recurrence-runs.js";
 import {
   gradientNames,
@@ -269,6 +270,47 @@ test("the tfjs kernels give what the addon gives, and leave no tensor behind", n
     {},
   ) as unknown as tf.Tensor[];
   assert.equal(outputs.length, 2, "no checkpoints without an interval");
+});
+
+test("heads of a size without a kernel of its own run on the GPU too, forward and backward", needsCuda, async () => {
+  await useCuda();
+  // As many heads as the padded size has channels: what ends with a matrix must not be told by its lengths.
+  for (const [heads, headSize] of [
+    [1, 4],
+    [16, 5],
+    [2, 24],
+  ] as const) {
+    const shape = shapeOf(1, 18, heads, headSize);
+    const c = randomCase(shape, headSize, decays.model);
+    const matrix = [1, heads, headSize, headSize];
+    const tensors = Object.fromEntries(
+      Object.entries(c).map(([name, values]) => [
+        name,
+        tf.tensor(Float32Array.from(values), /state/i.test(name) ? matrix : [1, 18, heads, headSize]),
+      ]),
+    ) as Record<keyof Wkv7Case, tf.Tensor>;
+    const { dy, dFinalState, ...inputs } = tensors;
+    const attributes = { checkpointInterval: 16 };
+    hostFallbacks.clear();
+    const before = tf.memory().numTensors;
+    const [y, finalState, checkpoints] = tf.engine().runKernel("Wkv7", inputs, attributes) as unknown as tf.Tensor[];
+    const { state: _, ...steps } = inputs;
+    const kept = { ...steps, checkpoints: checkpoints!, dy, dFinalState };
+    const gradients = tf.engine().runKernel("Wkv7Grad", kept, attributes) as unknown as tf.Tensor[];
+    const expected = referenceForward(shape, c);
+    const row = `N ${headSize} padded`;
+    check(shape, row, "y", y!.dataSync<"float32">(), expected.y);
+    check(shape, row, "finalState", finalState!.dataSync<"float32">(), expected.finalState);
+    check(shape, row, "checkpoints", checkpoints!.dataSync<"float32">(), expected.checkpoints);
+    const expectedGradients = referenceBackward(shape, c);
+    for (const [i, name] of gradientNames.entries()) {
+      check(shape, row, name, gradients[i]!.dataSync<"float32">(), expectedGradients[name]);
+    }
+    assert.deepEqual([...hostFallbacks], [], "kernels that ran on the CPU");
+    tf.dispose([y!, finalState!, checkpoints!, gradients]);
+    assert.equal(tf.memory().numTensors, before);
+    tf.dispose(Object.values(tensors));
+  }
 });
 
 test("table of the largest errors", needsCuda, (t) => {
