@@ -37,7 +37,7 @@ export async function notebooksCommand(args) {
       await progress.step("gallery", async (step) => step.result(`${await drawGallery()} pictures`));
       return 0;
     }
-    const python = await interpreter(progress);
+    const python = await interpreter(progress, options.engine);
     switch (options.what) {
       case "pictures":
         await progress.step("pictures", async (step) => {
@@ -60,10 +60,12 @@ export async function notebooksCommand(args) {
  * Python with Jupyter and the kernel: METASTATE_PYTHON, as the tests have it, or what set-up makes.
  *
  * @param {Progress} progress
+ * @param {string | undefined} engine that notebooks run on
  */
-async function interpreter(progress) {
+async function interpreter(progress, engine) {
   const given = process.env.METASTATE_PYTHON;
-  return given || (await setUp(progress)).python;
+  // The emulator is for tests: their set-up builds it.
+  return given || (await setUp(progress, { forTests: engine === "cuda-emulated" })).python;
 }
 
 /**
@@ -86,7 +88,7 @@ async function interpreter(progress) {
  * @param {import("./notebooks-options.mjs").NotebooksOptions} options
  * @returns {Promise<number>} the exit status
  */
-async function runAll(progress, python, chosen, { what, limit, jobs }) {
+async function runAll(progress, python, chosen, { what, limit, jobs, engine }) {
   const atOnce = Math.min(chosen.length, jobs ?? Math.max(1, Math.floor(availableParallelism() / CORES)));
   const scratch = mkdtempSync(join(ensured(notes), "notebooks-"));
   const failed = join(root, "test-results", "notebooks");
@@ -96,7 +98,7 @@ async function runAll(progress, python, chosen, { what, limit, jobs }) {
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const output = join(scratch, `${next.name}.ipynb`);
-      const result = await runOne(python, next, output, limit);
+      const result = await runOne(python, next, output, limit, engine);
       results.push(result);
       progress.note(`• ${next.name} … ${result.outcome} (${result.seconds.toFixed(0)} s)`);
       if (result.good) continue;
@@ -132,12 +134,14 @@ async function runAll(progress, python, chosen, { what, limit, jobs }) {
  * @param {import("./tutorials.mjs").Tutorial} tutorial
  * @param {string} output
  * @param {number} limit
+ * @param {string | undefined} engine
  * @returns {Promise<Result>}
  */
-async function runOne(python, { name, path }, output, limit) {
+async function runOne(python, { name, path }, output, limit, engine) {
   const started = performance.now();
   const args = [join(root, "scripts", "run_notebook.py"), path, "--output", output];
-  const code = await logged(python, [...args, "--kernel", KERNEL_NAME, "--timeout", String(limit)], logOf(output));
+  const env = { ...jupyterSurroundings(), ...(engine && { METASTATE_BACKEND: engine }) };
+  const code = await logged(python, [...args, "--kernel", KERNEL_NAME, "--timeout", String(limit)], env, logOf(output));
   const seconds = (performance.now() - started) / 1000;
   const result = { name, output, seconds, figures: 0, size: 0 };
   if (code !== 0) return { ...result, good: false, outcome: "failed" };
@@ -164,13 +168,14 @@ function weigh(result, figures) {
  *
  * @param {string} command
  * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
  * @param {string} log
  * @returns {Promise<number>} its exit status
  */
-function logged(command, args, log) {
+function logged(command, args, env, log) {
   const file = openSync(log, "w");
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env: jupyterSurroundings(), stdio: ["ignore", file, file] });
+    const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", file, file] });
     child.on("error", reject);
     child.on("close", (code) => resolve(code ?? 1));
   }).finally(() => closeSync(file));
