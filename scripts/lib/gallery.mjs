@@ -11,9 +11,10 @@ import { figureOutputs, read, tutorials } from "./tutorials.mjs";
 /** Which figure of which tutorial, by the beginning of its title, and what its picture is called. */
 const pictures = /** @type {const} */ ([
   ["01", "Meta-State on Moby-Dick", "training"],
+  ["01", "What one head remembers", "state"],
   ["02", "The sixth token, part by part", "update"],
   ["03", "S, used as weights", "weights"],
-  ["04", "Held-out loss", "comparison"],
+  ["04", "Four models of one size", "comparison"],
   ["05", "How surprised", "surprise"],
   ["05", "How alike", "similarity"],
   ["06", "WKV state of layer 1", "evolution"],

@@ -1,5 +1,5 @@
 // Draws what a notebook's page holds: plotly's figures, and formulas as MathML, which browsers set without fonts of ours.
-/* global document, matchMedia, Plotly, renderMathInElement */
+/* global addEventListener, document, matchMedia, Plotly, renderMathInElement */
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 const figures = [...document.querySelectorAll(".figure")].map((place) => ({
@@ -9,6 +9,7 @@ const figures = [...document.querySelectorAll(".figure")].map((place) => ({
 
 drawFigures();
 systemIsDark.addEventListener("change", drawFigures);
+addEventListener("resize", fitFigures);
 
 function drawFigures() {
   const { theme } = document.documentElement.dataset;
@@ -16,8 +17,35 @@ function drawFigures() {
   for (const { place, json } of figures) {
     const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
     const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
-    Plotly.newPlot(place, data, layout, config).then(() => Plotly.addFrames(place, frames));
+    const { width, height, letters } = sizeIn(place, layout);
+    const title = { ...layout.title, font: { ...layout.title?.font, size: letters } };
+    Plotly.newPlot(place, data, { ...layout, width, height, title }, config).then(() =>
+      Plotly.addFrames(place, frames),
+    );
   }
+}
+
+function fitFigures() {
+  for (const { place, json } of figures) {
+    const { width, height, letters = null } = sizeIn(place, JSON.parse(json).layout);
+    const { width: before, title } = place.layout ?? {};
+    if (width !== undefined && width !== before) Plotly.relayout(place, { width, height });
+    if (letters !== (title?.font?.size ?? null)) Plotly.relayout(place, { "title.font.size": letters });
+  }
+}
+
+/**
+ * The size of a figure, and of the letters of its title where they must be smaller than plotly's: a figure of a fixed size is no
+ * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer.
+ */
+function sizeIn({ clientWidth: room }, { width, height, margin, meta, title }) {
+  // A letter of plotly's 18 pixels is about 9.5 wide; below 11 pixels nobody reads it.
+  const length = 9.5 * (title?.text?.length ?? 0);
+  const letters = length > 0.97 * room ? Math.max(11, Math.floor((18 * 0.97 * room) / length)) : undefined;
+  if (meta?.scales !== true || !(width > room)) return { width, height, letters };
+  const [beside, above] = [margin.l + margin.r, margin.t + margin.b];
+  const portion = Math.max(0.2, (room - beside) / (width - beside));
+  return { width: room, height: Math.round(above + (height - above) * portion), letters };
 }
 
 /** A colour of a figure, `#rrggbb` or with its opacity `#rrggbbaa`, as the figure says that it is on a dark page. */

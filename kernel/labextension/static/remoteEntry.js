@@ -10,6 +10,9 @@
  * Dark pages: a figure may say in `layout.meta.dark` what each of its colours is on a dark page. It is drawn so while JupyterLab's
  * theme is dark, and anew when the theme changes. What is saved with the notebook is the figure as it is.
  *
+ * Narrow pages: a figure of a fixed size that says `layout.meta.scales` is drawn smaller where a cell has less room than its
+ * width, and so is a title that would be cut off; anew when the room changes.
+ *
  * Updates: JupyterLab finds what an update is for by the display ids of the cells that this page has run. They are not saved
  * with a notebook, so after a reload nothing is found. The kernel writes them into the metadata of what it will update, which
  * is saved, and here the updates are brought there.
@@ -18,6 +21,8 @@
   const MIME = "application/vnd.plotly.v1+json";
   /** Height of a figure that says none, in pixels, as the renderer has it. */
   const HEIGHT = 360;
+  /** The size of a title's letters as plotly has it, what one of them is wide about, and the least that can be read; pixels. */
+  const TITLE = { size: 18, character: 9.5, least: 11 };
   /** Time without an update after which the picture that is saved with the notebook is made anew, in milliseconds. */
   const QUIET_MS = 1000;
 
@@ -94,12 +99,16 @@
     /** The figure that is drawn. JupyterLab hands out another copy of it whenever it is asked: what is told apart are values. */
     let shown;
     let timer;
+    // The picture that a file has of a figure, which is shown until the mouse comes, is cut off at a cell's edge otherwise.
+    const kept = renderer.node.querySelector(".plot-img");
+    if (kept !== null) kept.style.maxWidth = "100%";
     if (draw !== undefined) {
       renderer.createGraph = async (model) => {
         const figure = model.data[MIME];
-        keepHeight(renderer, figure.layout);
-        const seen = asSeen(figure);
-        if (seen === figure) return draw(model);
+        const seen = asSeen(figure, renderer.node);
+        keepHeight(renderer, seen.layout);
+        // The renderer would save a picture as wide as the cell, in which a figure of a fixed size is stretched.
+        if (seen === figure && figure.layout?.width === undefined) return draw(model);
         // The renderer saves a picture of what it has drawn: of a dark one nobody shall see it.
         await draw({ data: { ...model.data, [MIME]: seen }, setData() {} });
         if (model.data["image/png"] === undefined) saveSoon();
@@ -113,7 +122,7 @@
       const first = renderer.node.querySelector(".plot-container") === null;
       shown = figure;
       // A picture that the file has is of a light page.
-      if (first && draw !== undefined && asSeen(figure) !== figure) return renderer.createGraph(model);
+      if (first && draw !== undefined && asSeen(figure, renderer.node) !== figure) return renderer.createGraph(model);
       if (first) return drawFirst(model);
       if (!renderer.constructor.Plotly) {
         renderer.node.querySelector(".plot-container").remove();
@@ -127,10 +136,21 @@
       if (renderer.node.querySelector(".plot-container") !== null) await redraw(shown);
       else if (draw !== undefined && isDark()) await renderer.createGraph(latest);
     });
+    onWidthChange(renderer, async () => {
+      if (shown?.layout?.meta === undefined || renderer.node.querySelector(".plot-container") === null) return;
+      const { layout } = fitted(shown, renderer.node);
+      const drawn = renderer.node.layout ?? {};
+      const isAsWide = shown.layout.width === undefined || drawn.width === layout.width;
+      if (!isAsWide || drawn.title?.font?.size !== layout.title?.font?.size) await redraw(shown);
+      // One without a width that was drawn before its place had one has plotly's own.
+      const { _fullLayout: full, clientWidth } = renderer.node;
+      if (shown.layout.width !== undefined || full === undefined || Math.abs(full.width - clientWidth) <= 1) return;
+      await renderer.constructor.Plotly?.Plots.resize(renderer.node);
+    });
     return renderer;
 
     async function redraw(figure) {
-      const { layout = {}, ...rest } = asSeen(figure);
+      const { layout = {}, ...rest } = asSeen(figure, renderer.node);
       const { height = HEIGHT, uirevision = true } = layout;
       keepHeight(renderer, layout);
       await renderer.constructor.Plotly.react(renderer.node, { ...rest, layout: { ...layout, height, uirevision } });
@@ -145,11 +165,11 @@
     async function savePicture() {
       const [model, figure] = [latest, shown];
       const { node } = renderer;
-      const { offsetWidth: width, offsetHeight: height } = node;
-      if (width === 0 || height === 0 || node.querySelector(".plot-container") === null) return;
-      const { data, layout } = figure;
-      // What the reader has zoomed into is in the place, not in the figure; only a dark page has another than the file.
-      const drawn = asSeen(figure) === figure ? node : recoloured({ data, layout }, {});
+      const { data, layout = {} } = figure;
+      const { width = node.offsetWidth, height = node.offsetHeight } = layout;
+      if (node.offsetWidth === 0 || node.querySelector(".plot-container") === null) return;
+      // What the reader has zoomed into is in the place, not in the figure; a dark or a narrow page has another than the file.
+      const drawn = asSeen(figure, node) === figure ? node : recoloured({ data, layout }, {});
       const url = await renderer.constructor.Plotly.toImage(drawn, { format: "png", width, height });
       if (shown === figure) model.setData({ data: { ...model.data, "image/png": url.split(",")[1] } });
     }
@@ -173,10 +193,45 @@
     widget.disposed?.connect(() => observer.disconnect());
   }
 
-  /** The figure as the page's theme has it. */
-  function asSeen(figure) {
+  /** Calls back, for as long as a widget lives, when its place has become wider or narrower. */
+  function onWidthChange(widget, callback) {
+    if (globalThis.ResizeObserver === undefined) return;
+    let before = 0;
+    const observer = new ResizeObserver(() => {
+      const { clientWidth } = widget.node;
+      if (clientWidth === before || clientWidth === 0) return;
+      before = clientWidth;
+      void callback();
+    });
+    observer.observe(widget.node);
+    widget.disposed?.connect(() => observer.disconnect());
+  }
+
+  /** The figure as the page has it: in the colours of its theme, and no wider than the place. */
+  function asSeen(figure, place) {
     const dark = figure.layout?.meta?.dark;
-    return dark === undefined || !isDark() ? figure : recoloured(figure, dark);
+    return fitted(dark === undefined || !isDark() ? figure : recoloured(figure, dark), place);
+  }
+
+  /**
+   * A figure of a fixed size, drawn smaller where its place is narrower: the edges, which hold its text, stay as they are. A title
+   * is smaller where it would be longer than the place.
+   */
+  function fitted(figure, { clientWidth: room }) {
+    const { width, height, margin, meta, title } = figure.layout ?? {};
+    if (meta === undefined || !(room > 0)) return figure;
+    const changes = {};
+    if (meta.scales === true && width > room && margin !== undefined) {
+      const [beside, above] = [margin.l + margin.r, margin.t + margin.b];
+      const portion = Math.max(0.2, (room - beside) / (width - beside));
+      Object.assign(changes, { width: room, height: Math.round(above + (height - above) * portion) });
+    }
+    const length = TITLE.character * (title?.text?.length ?? 0);
+    if (length > 0.97 * room) {
+      const size = Math.max(TITLE.least, Math.floor((TITLE.size * 0.97 * room) / length));
+      changes.title = { ...title, font: { ...title.font, size } };
+    }
+    return Object.keys(changes).length === 0 ? figure : { ...figure, layout: { ...figure.layout, ...changes } };
   }
 
   /** A copy with other colours, with the opacity they had: `#rrggbb`, or `#rrggbbaa`. */

@@ -2,7 +2,7 @@
 import type { Config, Data, Frame, Layout } from "plotly.js";
 
 import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
-import { currentTheme } from "./theme.js";
+import { currentTheme, type PageHints } from "./theme.js";
 
 /** A figure as plotly's JSON. */
 export interface PlotlyJson {
@@ -45,7 +45,8 @@ export class Figure extends Shown {
       .filter(([name]) => /^[xy]axis\d*$/.test(name))
       .map(([name, own]) => [name, { ...axis, ...(own as object) }] as const);
     const title = layout.title && { x: 0.02, xanchor: "left" as const, ...(layout.title as object) };
-    this.layout = { ...look, ...layout, ...Object.fromEntries(axes), ...(title && { title }) };
+    const meta: PageHints | undefined = layout.autosize === false ? { ...look.meta, scales: true } : look.meta;
+    this.layout = { ...look, ...(meta && { meta }), ...layout, ...Object.fromEntries(axes), ...(title && { title }) };
   }
 
   /** What the plot shows, in a line or a few. */

@@ -22,8 +22,12 @@ export interface GridOptions {
 
 /** Width of all heatmaps together: what the width of a cell, 860, leaves beside the edges. Pixels, as all here. */
 const room = 680;
-/** Width and height of one heatmap at most, and at least. */
-const [most, least] = [360, 64];
+/** Width and height of one heatmap at most, and how many stand in a row: more would be too small to be read. */
+const [most, mostInRow] = [360, 8];
+/** From so many heatmaps in a row on, text is smaller, so that it has room on a page of half the width too. */
+const many = 4;
+/** Width of the horizontal axis' name in small letters, on a page of half the width. */
+const nameWidth = 2 * 70;
 const gap = { columns: 20, rows: 34 };
 const edge = { left: 70, right: 110, top: 74, bottom: 56 };
 
@@ -42,21 +46,29 @@ export function roundedMatrix(matrix: readonly (readonly number[])[]): number[][
 }
 
 /**
- * Traces and layout of a grid of square heatmaps, rows from top to bottom; row 0 of each matrix is on top.
+ * Traces and layout of a grid of square heatmaps, rows from top to bottom; row 0 of each matrix is on top. A row of more than
+ * eight goes on below itself.
  *
- * @param cells rows of cells, all of the same length
+ * @param wanted rows of cells, all of the same length
  */
 export function heatmapGrid(
-  cells: readonly (readonly GridCell[])[],
-  { xLabel, yLabel, valueLabel, limit = largestMagnitude(cells.flat().map(({ matrix }) => matrix)) }: GridOptions,
+  wanted: readonly (readonly GridCell[])[],
+  { xLabel, yLabel, valueLabel, limit = largestMagnitude(wanted.flat().map(({ matrix }) => matrix)) }: GridOptions,
 ): { data: Partial<Data>[]; layout: Partial<Layout> } {
+  const cells = wanted.flatMap(broken);
   const rows = cells.length;
   const columns = cells[0]!.length;
-  const size = Math.round(Math.max(least, Math.min(most, (room + gap.columns) / columns - gap.columns)));
+  const size = Math.floor(Math.min(most, (room + gap.columns) / columns - gap.columns));
   const inner = {
     width: columns * (size + gap.columns) - gap.columns,
     height: rows * (size + gap.rows) - gap.rows,
   };
+  const small = columns >= many;
+  const text = small ? { tickfont: { size: 10 } } : {};
+  const named = (name: string) => ({ title: { text: name, ...(small && { font: { size: 11 } }) } });
+  const bar = colourBar(valueLabel, small ? inner.height : Infinity);
+  // Names that would touch are left out: all columns have the same.
+  const every = Math.ceil(nameWidth / (size + gap.columns));
   const data: Partial<Data>[] = [];
   const layout: Record<string, unknown> = {
     // A fixed size keeps the squares square and the colour bar beside them.
@@ -68,7 +80,7 @@ export function heatmapGrid(
       colorscale: currentTheme().diverging,
       cmin: -limit,
       cmax: limit,
-      colorbar: colourBar(valueLabel),
+      colorbar: { ...bar, ...text, ...(small && { title: { ...bar.title, font: { size: 11 } } }) },
     },
   };
   const annotations: unknown[] = [];
@@ -78,6 +90,8 @@ export function heatmapGrid(
       const suffix = number === 1 ? "" : String(number);
       const x0 = (column * (size + gap.columns)) / inner.width;
       const y1 = 1 - (row * (size + gap.rows)) / inner.height;
+      // The last line of a broken row may be shorter: what stands above nothing has the numbers of its columns.
+      const isLowest = cells[row + 1]?.[column] === undefined;
       // Few channels would get ticks between whole numbers.
       const ticks = (count: number) => (count <= 8 ? { dtick: 1 } : {});
       const domain = { x: [x0, x0 + size / inner.width], y: [y1 - size / inner.height, y1] };
@@ -94,8 +108,9 @@ export function heatmapGrid(
         anchor: `y${suffix}`,
         showgrid: false,
         ...ticks(matrix[0]?.length ?? 0),
-        showticklabels: row === rows - 1,
-        ...(row === rows - 1 && { title: { text: xLabel } }),
+        showticklabels: isLowest,
+        ...text,
+        ...(isLowest && (column % every === 0 || !small) && named(xLabel)),
       };
       layout[`yaxis${suffix}`] = {
         domain: domain.y,
@@ -104,12 +119,20 @@ export function heatmapGrid(
         ...ticks(matrix.length),
         autorange: "reversed",
         showticklabels: column === 0,
-        ...(column === 0 && { title: { text: yLabel } }),
+        ...text,
+        ...(column === 0 && named(yLabel)),
       };
       if (title) annotations.push(cellTitle(title, (domain.x[0]! + domain.x[1]!) / 2, y1));
     }),
   );
   return { data, layout: { ...layout, annotations } as Partial<Layout> };
+}
+
+/** A row as lines of about equal length, none of them longer than {@link mostInRow}. */
+function broken<T>(row: readonly T[]): T[][] {
+  const lines = Math.ceil(row.length / mostInRow);
+  const length = Math.ceil(row.length / lines);
+  return Array.from({ length: lines }, (_, line) => row.slice(line * length, (line + 1) * length));
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Values over tokens: sizes of updates, norms, ranks. */
-import type { Data, LayoutAxis } from "plotly.js";
+import type { Data } from "plotly.js";
 
 import { Figure, rounded } from "./figure.js";
+import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.overTokens`. */
@@ -82,7 +83,11 @@ export function overTokens(
         ...(xScale === "even" && { type: "category" as const }),
         ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: shown, tickangle: upright ? -90 : 0 }),
       },
-      yaxis: { title: { text: label, standoff: 12 }, automargin: true, ...(log && logarithmic(entries)) },
+      yaxis: {
+        title: { text: label, standoff: 12 },
+        automargin: true,
+        ...(log && logarithmicAxis(entries.flatMap(([, all]) => Array.from(all)))),
+      },
       hovermode: "x unified",
       showlegend: entries.length > 1,
       ...((below || upright) && {
@@ -93,13 +98,6 @@ export function overTokens(
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );
-}
-
-/** A logarithmic axis; over more than two decades only the powers of ten have a number. */
-function logarithmic(entries: readonly (readonly [string, ArrayLike<number>])[]): Partial<LayoutAxis> {
-  const all = entries.flatMap(([, values]) => Array.from(values)).filter((value) => value > 0);
-  const decades = Math.log10(all.reduce((a, b) => Math.max(a, b), 0) / all.reduce((a, b) => Math.min(a, b), Infinity));
-  return { type: "log", exponentformat: "power", ...(decades > 2 && { dtick: Math.ceil(decades / 8) }) };
 }
 
 function shortened(token: string): string {

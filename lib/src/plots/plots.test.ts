@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
+import type { LayoutAxis } from "plotly.js";
 
 import { createBaseline } from "../baselines/create-baseline.js";
 import { jupyterDisplay } from "../display.js";
@@ -13,6 +14,8 @@ import { useBackend } from "../testing.js";
 import { distribution } from "./distributions.js";
 import type { Figure } from "./figure.js";
 import { growthDiagram } from "./growth-diagram.js";
+import { heatmapGrid } from "./heatmap-grid.js";
+import { logarithmicAxis } from "./logarithmic-axis.js";
 import { matricesPlot, matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
 import { parameterTable } from "./parameter-table.js";
@@ -21,7 +24,7 @@ import { schedulePlot } from "./schedule.js";
 import { spectrum } from "./spectrum.js";
 import { stateEvolution } from "./state-evolution.js";
 import { stateDifference, stateHeatmap } from "./state-heatmap.js";
-import { setTheme } from "./theme.js";
+import { setTheme, type PageHints } from "./theme.js";
 import { tokenStrip } from "./token-strip.js";
 import { lossPlot, metricPlot, seedsPlot } from "./training-curves.js";
 import { trajectory } from "./trajectory.js";
@@ -83,11 +86,14 @@ test("the loss plot holds training, smoothed and held-out loss, rounded and thin
 });
 
 test("several runs share a loss plot by name, and an empty history is no error", () => {
-  const { data } = stored(lossPlot({ sse: history.slice(0, 3), "RWKV-7": history.slice(0, 2) }));
-  assert.deepEqual(
-    data.map(({ name }) => name),
-    ["sse, each step", "sse, training", "RWKV-7, each step", "RWKV-7, training"],
-  );
+  const names = (runs: Record<string, typeof history>) => stored(lossPlot(runs)).data.map(({ name }) => name);
+  assert.deepEqual(names({ sse: history.slice(0, 500) }), ["sse, each step", "sse, training", "sse, held out"]);
+  assert.deepEqual(names({ sse: history.slice(0, 3), "RWKV-7": history.slice(0, 2) }), [
+    "sse, each step",
+    "sse",
+    "RWKV-7, each step",
+    "RWKV-7",
+  ]);
   assert.deepEqual(stored(lossPlot([])).data[0]!.x, []);
   assert.match(String(lossPlot([])), /no steps yet/);
 });
@@ -142,6 +148,28 @@ test("all heads of all layers share one scale, a heatmap each, and say which the
   const largest = Math.max(...state.layers.flatMap(({ wkv }) => [...wkv.dataSync()].map(Math.abs)));
   assert.ok(Math.abs(layout.coloraxis!.cmax / largest - 1) < 0.006);
   assert.equal(stored(stateHeatmap(state, { limit: 7 })).layout.coloraxis!.cmax, 7);
+});
+
+test("more heads than can stand in a row go on below it, and figures of a fixed size may be drawn smaller", () => {
+  const titles = Array.from({ length: 12 }, (_, head) => `head ${head}`);
+  const cells = [0, 1].map(() => titles.map((title) => ({ title, matrix: [[1]] })));
+  const labels = { xLabel: "key", yLabel: "value", valueLabel: "state" };
+  const { data, layout } = heatmapGrid(cells, labels);
+  assert.equal(data.length, 24);
+  assert.ok(layout.width! <= 860, `${layout.width} pixels are wider than a cell`);
+  // Two rows of twelve are four lines of six.
+  assert.equal(layout.annotations![6]!.x, layout.annotations![0]!.x);
+  assert.ok(Number(layout.annotations![6]!.y) < Number(layout.annotations![0]!.y));
+  const { layout: uneven } = heatmapGrid([cells[0]!.slice(0, 11)], labels);
+  const axes = Object.entries(uneven as Record<string, LayoutAxis>).filter(([name]) => name.startsWith("xaxis"));
+  const named = axes.filter(([, { showticklabels }]) => showticklabels);
+  assert.deepEqual(
+    named.map(([name]) => name),
+    ["xaxis6", "xaxis7", "xaxis8", "xaxis9", "xaxis10", "xaxis11"],
+    "every column has the numbers of its axis below its last heatmap",
+  );
+  const hints = (figure: Figure) => (figure.layout as { meta?: PageHints }).meta?.scales;
+  assert.deepEqual([hints(matrixPlot([[1]])), hints(lossPlot([]))], [true, undefined]);
 });
 
 test("the difference of two states is what the later has more", async () => {
@@ -369,6 +397,27 @@ test("the entries of a matrix are squares, and names that would touch stand upri
   assert.equal(sized(30, 30, names(30)).angle, -90);
 });
 
+test("a logarithmic axis has plain numbers where they are short, and as many as can be read", () => {
+  const axis = (...values: number[]) => {
+    const { dtick, exponentformat } = logarithmicAxis(values);
+    return [dtick, exponentformat];
+  };
+  assert.deepEqual(axis(1, 50), ["D2", "none"]);
+  assert.deepEqual(axis(0.01, 5000), [1, "none"]);
+  assert.deepEqual(axis(1e-7, 1), [1, "power"]);
+  assert.deepEqual(axis(1e-12, 1e12), [3, "power"]);
+  assert.deepEqual(axis(0, -1, 3), ["D2", "none"]);
+  assert.deepEqual(axis(), ["D2", "none"]);
+  const { yaxis } = metricPlot(
+    [
+      { step: 1, norm: 0.001 },
+      { step: 2, norm: 900 },
+    ],
+    { metric: "norm", log: true },
+  ).layout;
+  assert.deepEqual([yaxis?.type, yaxis?.dtick], ["log", 1]);
+});
+
 test("names over tokens stand upright where they would touch, and long names of lines are below the plot", () => {
   const labels = (count: number) => Array.from({ length: count }, (_, i) => `v${i + 10}`);
   const of = (count: number, ...names: string[]) =>
@@ -466,10 +515,12 @@ test("a figure says what each of its colours is on a dark page, and is then as t
     schedule: () => schedulePlot({ cosine: "cosine" }, { steps: 10, learningRate: 1 }),
   };
   for (const [name, make] of Object.entries(kinds)) {
-    const { meta, ...layout } = make().toJSON().layout as { meta: { dark: Record<string, string> } };
-    const dark = JSON.stringify({ ...make().toJSON(), layout }).replace(
+    const { meta, ...layout } = make().toJSON().layout as { meta: { dark: Record<string, string>; scales?: boolean } };
+    const { dark: colours, ...hints } = meta;
+    const rest = { ...layout, ...(hints.scales && { meta: hints }) };
+    const dark = JSON.stringify({ ...make().toJSON(), layout: rest }).replace(
       /#[\da-f]{6}/g,
-      (colour) => meta.dark[colour] ?? `${colour} is not told`,
+      (colour) => colours[colour] ?? `${colour} is not told`,
     );
     assert.deepEqual(JSON.parse(dark), JSON.parse(JSON.stringify(inTheme("dark", make))), name);
   }

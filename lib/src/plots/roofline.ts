@@ -5,6 +5,7 @@ import type { EnginePeak } from "../engine/controls.js";
 import { ConfigurationError } from "../errors.js";
 import { rooflinePoints, type Profile } from "../profile/report.js";
 import { Figure, rounded } from "./figure.js";
+import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 
 /** An op as it was measured. */
@@ -93,11 +94,10 @@ export function roofline(
     data,
     {
       title: { text: title },
-      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, type: "log", exponentformat: "power", dtick: 1 },
+      xaxis: { title: { text: "arithmetic intensity (FLOP/byte)" }, ...logarithmicAxis([low, high]) },
       yaxis: {
         title: { text: "speed (GFLOP/s)" },
-        type: "log",
-        exponentformat: "power",
+        ...logarithmicAxis([slowest, fastest]),
         dtick: 1,
         // Room for what is written above the roof.
         range: [slowest / 1.5, fastest * 2].map((value) => rounded(Math.log10(value))),

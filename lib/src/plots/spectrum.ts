@@ -1,8 +1,7 @@
 /** The singular values of state matrices. */
-import type { Data } from "plotly.js";
-
 import { stableRankOf } from "../inspection/spectrum.js";
 import { Figure, rounded } from "./figure.js";
+import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.spectrum`. */
@@ -25,19 +24,23 @@ export function spectrum(
 ): Figure {
   const { series } = currentTheme();
   const lines: string[] = [];
-  const data = Object.entries(spectra).map(([name, values], i): Partial<Data> => {
+  const data = Object.entries(spectra).map(([name, values], i) => {
     const sorted = Array.from(values).sort((a, b) => b - a);
     const [largest = 0] = sorted;
     const rank = stableRankOf(sorted);
     lines.push(`${name}: largest ${rounded(largest, 3)}, stable rank ${rounded(rank, 3)}`);
     const shown = sorted.filter((value) => value > 1e-7 * largest);
     return {
-      type: "scatter",
-      mode: "lines+markers",
+      type: "scatter" as const,
+      mode: "lines+markers" as const,
       name: `${name} (stable rank ${rank.toFixed(1)})`,
       x: shown.map((_, place) => place + 1),
       y: shown.map((value) => rounded(relative ? value / largest : value)),
-      line: { color: series[i % series.length]!, width: 1.5, dash: i < series.length ? "solid" : "dot" },
+      line: {
+        color: series[i % series.length]!,
+        width: 1.5,
+        dash: i < series.length ? ("solid" as const) : ("dot" as const),
+      },
       marker: { size: 4 },
     };
   });
@@ -48,8 +51,7 @@ export function spectrum(
       xaxis: { title: { text: "place, from the largest" } },
       yaxis: {
         title: { text: relative ? "singular value / largest" : "singular value" },
-        type: "log",
-        exponentformat: "power",
+        ...logarithmicAxis(data.flatMap(({ y }) => y)),
       },
     },
     `${title}\n${lines.join("\n")}`,

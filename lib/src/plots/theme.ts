@@ -9,14 +9,17 @@ export type ThemeName = "auto" | "light" | "dark";
 /** A scale of colours, from 0 to 1. */
 export type ColourScale = [at: number, colour: string][];
 
-/** How a figure tells what each of its colours is on a dark page; plotly leaves it alone. */
-interface FollowsPage {
-  readonly dark: Readonly<Record<string, string>>;
+/** What a figure tells the page that it is on, in `layout.meta`; plotly leaves it alone. */
+export interface PageHints {
+  /** what each of its colours is on a dark page */
+  readonly dark?: Readonly<Record<string, string>>;
+  /** whether it is drawn smaller, in proportion, where the page has less room than its width */
+  readonly scales?: boolean;
 }
 
 /** What a look sets. */
 export interface Theme {
-  readonly layout: Partial<Layout> & { readonly meta?: FollowsPage };
+  readonly layout: Partial<Layout> & { readonly meta?: PageHints };
   readonly axis: Partial<LayoutAxis>;
   /** of lines and points, in order */
   readonly series: readonly string[];
@@ -103,7 +106,7 @@ const darkColours: Colours = {
 
 const light = theme(lightColours);
 
-/** `layout.meta` is read by the kernel's extension of JupyterLab, and by the pages that are made of notebooks. */
+/** {@link PageHints} are read by the kernel's extension of JupyterLab, and by the pages that are made of notebooks. */
 const themes: Readonly<Record<ThemeName, Theme>> = {
   auto: { ...light, layout: { ...light.layout, meta: { dark: paired(lightColours, darkColours) } } },
   light,

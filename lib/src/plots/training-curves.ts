@@ -3,6 +3,7 @@ import type { Data } from "plotly.js";
 
 import { mean, sampleDeviation } from "../comparison/statistics.js";
 import { Figure, rounded } from "./figure.js";
+import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 import { thinned } from "./thinning.js";
 
@@ -75,12 +76,12 @@ export function metricPlot(
   const { series } = currentTheme();
   const runs = namedRuns(history).map(([name, points]) => [name, valuesOf(points, metric)] as const);
   const heading = title ?? capital(label);
-  const data = runs.map(([name, { steps, values }], i): Partial<Data> => {
+  const data = runs.map(([name, { steps, values }], i) => {
     const kept = thinned(steps.length);
     const smoothed = exponentialMean(values, smooth);
     return {
-      type: "scatter",
-      mode: "lines",
+      type: "scatter" as const,
+      mode: "lines" as const,
       name: name === "" ? label : name,
       x: kept.map((at) => steps[at]!),
       y: kept.map((at) => rounded(smoothed[at]!)),
@@ -89,7 +90,8 @@ export function metricPlot(
   });
   const layout = overSteps(heading, label);
   const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
-  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic) } }, last.join("\n"));
+  const scale = log && logarithmicAxis(data.flatMap(({ y }) => y));
+  return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...scale } }, last.join("\n"));
 }
 
 /**
@@ -112,6 +114,7 @@ export function seedsPlot(
 ): Figure {
   const { series } = currentTheme();
   const lines: string[] = [];
+  const shown: number[] = [];
   const data = Object.entries(runs).flatMap(([name, histories], i): Partial<Data>[] => {
     const colour = series[i % series.length]!;
     const { steps, rows } = aligned(histories.map((history) => valuesOf(history, metric)));
@@ -121,6 +124,7 @@ export function seedsPlot(
     const means = columns.map(mean);
     const spread = columns.map((values) => spreadOf(values, band));
     const x = kept.map((at) => steps[at]!);
+    shown.push(...spread.flat());
     const last = columns.at(-1);
     if (last) lines.push(`${name}: ${rounded(mean(last))} ± ${rounded(deviation(last), 2)} (${last.length} seeds)`);
     return [
@@ -152,13 +156,10 @@ export function seedsPlot(
   const layout = overSteps(title, label, xLabel);
   return new Figure(
     data,
-    { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmic), ...ends(range, log) } },
+    { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmicAxis(range ?? shown)), ...ends(range, log) } },
     lines.join("\n"),
   );
 }
-
-/** 1, 2, 5 and 10 have a number, as many as can be read. */
-const logarithmic = { type: "log", exponentformat: "power", dtick: "D2" } as const;
 
 /** A fixed axis; plotly wants the logarithms of a logarithmic one. */
 function ends(range: readonly [number, number] | undefined, log: boolean): { range?: number[] } {
@@ -185,12 +186,12 @@ function namedRuns<T extends object>(
 }
 
 function lossTraces(name: string, points: readonly LossPoint[], colour: string, smooth?: number): Partial<Data>[] {
+  const measured = points.filter(({ validationLoss }) => validationLoss !== undefined);
   const label = (what: string): string => (name === "" ? what : `${name}, ${what}`);
   const kept = thinned(points.length);
   const steps = kept.map((at) => points[at]!.step);
   const losses = points.map(({ loss }) => loss);
   const smoothed = exponentialMean(losses, smooth ?? Math.max(1, Math.round(points.length / 50)));
-  const measured = points.filter(({ validationLoss }) => validationLoss !== undefined);
   const result: Partial<Data>[] = [
     {
       type: "scatter",
@@ -207,7 +208,8 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
     {
       type: "scatter",
       mode: "lines",
-      name: label("training"),
+      // With nothing beside it to be told from, a run's line needs no name but the run's.
+      name: measured.length === 0 && name !== "" ? name : label("training"),
       x: steps,
       y: kept.map((at) => rounded(smoothed[at]!)),
       line: { color: colour, width: 2 },

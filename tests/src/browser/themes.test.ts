@@ -1,4 +1,4 @@
-/** Plots in JupyterLab's dark theme: they follow it, and what is saved stays as it was. */
+/** Plots follow the page that they are on, its theme and its width; what is saved stays as it was. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,15 +10,19 @@ import { skip } from "./chromium.js";
 import { LiveNotebook } from "./live-notebook.js";
 
 interface Plot {
-  readonly layout?: { readonly paper_bgcolor?: string };
+  readonly layout?: { readonly paper_bgcolor?: string; readonly width?: number; readonly height?: number };
   readonly data?: readonly { readonly line?: { readonly color?: string } }[];
 }
 
 const cell = 'const chart = display(ms.plots.overTokens({ norm: [1, 3, 2] }, { title: "A line" }));';
 
+/** Two heatmaps of 330 × 330 pixels, 680 with what is between them, and 180 and 130 for what is around them. */
+const heatmaps = 'display(ms.plots.matrices({ a: [[1]], b: [[2]] }, { title: "Two" }));';
+const itsSize = { width: 860, height: 460 };
+
 test(
-  "a plot follows JupyterLab's theme, and the notebook keeps it as it was",
-  { skip, timeout: 300_000 },
+  "a plot follows JupyterLab's theme and the width of its cell, and the notebook keeps it as it was",
+  { skip, timeout: 600_000 },
   async (t) => {
     const notebook = await LiveNotebook.open();
     t.after(() => notebook.close());
@@ -38,8 +42,8 @@ test(
     await looks(dark, "#16191d", "#56b4e9");
 
     // What the notebook keeps are the light figures, with a light picture of each for where they cannot be drawn.
-    for (const { paper, picture } of await keptWithPictures(notebook)) {
-      assert.equal(paper, "#ffffff");
+    for (const { layout, picture } of await keptWithPictures(notebook)) {
+      assert.equal(layout?.paper_bgcolor, "#ffffff");
       assert.deepEqual(await cornerOf(notebook.page, picture), [255, 255, 255, 255]);
     }
 
@@ -49,8 +53,47 @@ test(
     await looks(kept, "#16191d", "#56b4e9");
     await notebook.theme("JupyterLab Light");
     await looks(kept, "#ffffff", "#0072b2");
+
+    // What is wider than a cell is drawn smaller, with squares as squares; and as wide as it is where there is room again.
+    const wide = await notebook.run(heatmaps);
+    for (const width of [920, 1400, 700]) {
+      await notebook.page.setViewportSize({ width, height: 900 });
+      await fits(wide);
+    }
+    const saved = (await keptWithPictures(notebook)).at(-1)!;
+    assert.deepEqual({ width: saved.layout?.width, height: saved.layout?.height }, itsSize);
+    assert.deepEqual(pictureSize(saved.picture), itsSize);
+    // Shown anew it is that picture until the mouse comes.
+    await notebook.reload();
+    const again = notebook.page.locator(".jp-Notebook .jp-Cell", { hasText: "plots.matrices" }).first();
+    await again.scrollIntoViewIfNeeded();
+    const picture = again.locator(".plot-img:visible");
+    await picture.waitFor();
+    const [seen, place] = await Promise.all([picture.boundingBox(), again.locator(".jp-RenderedPlotly").boundingBox()]);
+    assert.ok(seen && place && seen.width > 300 && seen.width <= place.width, JSON.stringify({ seen, place }));
   },
 );
+
+/** Waits until a figure of {@link itsSize} is as wide as its cell lets it be, and as high as that wants. */
+async function fits(cell: Locator): Promise<void> {
+  const plot = cell.locator(".jp-RenderedPlotly").first();
+  for (const giveUp = Date.now() + 60_000; ; await sleep(100)) {
+    const { room, width, height } = await plot.evaluate((element) => {
+      const { clientWidth, layout } = element as unknown as Plot & { readonly clientWidth: number };
+      return { room: clientWidth, width: layout?.width ?? 0, height: layout?.height ?? 0 };
+    });
+    const wanted = Math.min(room, itsSize.width);
+    const side = 330 * ((wanted - 180) / 680);
+    if (width === wanted && Math.abs(height - 130 - side) <= 1) return;
+    assert.ok(Date.now() < giveUp, `the figure has ${width} × ${height} pixels in a cell of ${room}`);
+  }
+}
+
+/** Width and height of a PNG: its first chunk begins with them. */
+function pictureSize(png: string): { width: number; height: number } {
+  const bytes = Buffer.from(png, "base64");
+  return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
+}
 
 /** Waits until the plot of a cell has this background, and its line this colour. */
 async function looks(cell: Locator, paper: string, line: string): Promise<void> {
@@ -69,7 +112,7 @@ async function looks(cell: Locator, paper: string, line: string): Promise<void> 
 }
 
 interface Kept {
-  readonly paper: string | undefined;
+  readonly layout: Plot["layout"];
   readonly picture: string;
 }
 
@@ -78,14 +121,14 @@ async function keptWithPictures(notebook: LiveNotebook): Promise<Kept[]> {
   for (const giveUp = Date.now() + 60_000; ; await sleep(200)) {
     await notebook.command("docmanager:save");
     const kept = keptFigures(join(results, "live", "live.ipynb"));
-    const complete = kept.flatMap(({ paper, picture }) => (picture === undefined ? [] : [{ paper, picture }]));
+    const complete = kept.flatMap(({ layout, picture }) => (picture === undefined ? [] : [{ layout, picture }]));
     if (complete.length === kept.length) return complete;
     assert.ok(Date.now() < giveUp, `${complete.length} of ${kept.length} figures have a picture in the saved notebook`);
   }
 }
 
-/** The backgrounds and pictures of the figures that a notebook file has. */
-function keptFigures(path: string): { paper: string | undefined; picture: string | undefined }[] {
+/** The figures that a notebook file has, with their pictures. */
+function keptFigures(path: string): { layout: Plot["layout"]; picture: string | undefined }[] {
   const { cells } = JSON.parse(readFileSync(path, "utf8")) as {
     cells: { outputs?: { data?: Record<string, unknown> }[] }[];
   };
@@ -94,7 +137,7 @@ function keptFigures(path: string): { paper: string | undefined; picture: string
     .flatMap(({ data = {} }) => {
       const figure = data["application/vnd.plotly.v1+json"] as Plot | undefined;
       const picture = data["image/png"] as string | undefined;
-      return figure === undefined ? [] : [{ paper: figure.layout?.paper_bgcolor, picture }];
+      return figure === undefined ? [] : [{ layout: figure.layout, picture }];
     });
 }
 

@@ -1,0 +1,26 @@
+/** A logarithmic axis whose numbers can be read. */
+import type { LayoutAxis } from "plotly.js";
+
+/** Beyond these a number is written as a power of ten. */
+const [shortest, longest] = [1e-3, 1e5];
+
+/**
+ * Over more than two decades only powers of ten have a number, eight of them at most; else 1, 2 and 5 have one.
+ *
+ * @param values what the axis shows; only positive ones count
+ */
+export function logarithmicAxis(values: Iterable<number>): Partial<LayoutAxis> {
+  let [low, high] = [Infinity, 0];
+  for (const value of values) {
+    if (!(value > 0)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const decades = Math.log10(high / low);
+  const isPlain = low >= shortest && high <= longest;
+  return {
+    type: "log",
+    dtick: decades > 2 ? Math.ceil(decades / 8) : "D2",
+    ...(isPlain ? { exponentformat: "none", separatethousands: true } : { exponentformat: "power" }),
+  };
+}
