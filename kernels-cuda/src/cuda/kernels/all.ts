@@ -1,4 +1,4 @@
-/** All CUDA kernels, area by area. */
+/** All CUDA kernels, area by area; what tells of the engine names the first ones. */
 import type { CudaBodies } from "../cuda-kernel.js";
 import { arrangementKernels } from "./arrangement.js";
 import { binaryKernels } from "./binary.js";
@@ -10,12 +10,12 @@ import { unaryKernels } from "./unary.js";
 import { viewKernels } from "./views.js";
 
 export const cudaKernels: CudaBodies = {
-  ...viewKernels,
   ...libraryKernels,
+  ...matMulKernels,
   ...unaryKernels,
   ...binaryKernels,
   ...reductionKernels,
   ...arrangementKernels,
   ...indexingKernels,
-  ...matMulKernels,
+  ...viewKernels,
 };

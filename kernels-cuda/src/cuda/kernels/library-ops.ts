@@ -107,10 +107,10 @@ function successor(backend: CudaBackend, tensor: TensorInfo): TensorInfo {
 }
 
 export const libraryKernels: CudaBodies = {
-  ...shared({ ...forMetaState, ...baselineKernels }),
   // y, then states; the gradients of six operands, then that of a state.
   Wkv7: withPaddedHeads(Wkv7!, 1),
   Wkv7Grad: withPaddedHeads(Wkv7Grad!, 6),
   ...shared(metaPassKernels, hasRecurrence),
+  ...shared({ ...forMetaState, ...baselineKernels }),
   AdamWAll,
 };
