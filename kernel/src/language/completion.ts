@@ -37,6 +37,7 @@ export function complete(language: Language, text: string, cursor: number): Comp
   if (found === undefined) return { items: [], start: cursor, end: cursor };
   const { entries, checker } = found;
   const wanted = prefix.toLowerCase();
+  const last = membersOfFunctions(entries);
   const items = entries
     .filter(({ kind, name }) => kind !== ts.ScriptElementKind.warning && name !== CAPTURED && name !== CAPTURED_WITH)
     .map((entry) => {
@@ -47,7 +48,7 @@ export function complete(language: Language, text: string, cursor: number): Comp
       return { entry, from, to, typed };
     })
     .filter(({ entry, typed }) => entry.name.toLowerCase().startsWith(typed))
-    .sort((a, b) => rank(a.entry, prefix) - rank(b.entry, prefix) || compare(a.entry, b.entry))
+    .sort((a, b) => rank(a.entry, prefix, last) - rank(b.entry, prefix, last) || compare(a.entry, b.entry))
     .map(({ entry, from, to }) => ({ text: entry.name, type: kind(entry, checker), start: from, end: to }));
   const first = items[0];
   return { items, start: first?.start ?? start, end: first?.end ?? end };
@@ -87,9 +88,28 @@ function spare(typeChecker: ts.TypeChecker): void {
   };
 }
 
-/** Names that match in case come first. */
-function rank(entry: ts.CompletionEntry, prefix: string): number {
-  return entry.name.startsWith(prefix) ? 0 : 1;
+/** Members that each function has. */
+const OF_FUNCTIONS: readonly string[] = [
+  "apply",
+  "arguments",
+  "bind",
+  "call",
+  "caller",
+  "length",
+  "name",
+  "prototype",
+  "toString",
+];
+
+/** Those members, where there are others: what is asked of a function with members of its own, as `display.`, are these. */
+function membersOfFunctions(entries: readonly ts.CompletionEntry[]): ReadonlySet<string> {
+  const names = new Set(entries.map(({ name }) => name));
+  return new Set(OF_FUNCTIONS.every((name) => names.has(name)) ? OF_FUNCTIONS : []);
+}
+
+/** Names that match in case come first, and those of `last` last. */
+function rank({ name }: ts.CompletionEntry, prefix: string, last: ReadonlySet<string>): number {
+  return (name.startsWith(prefix) ? 0 : 1) + (last.has(name) ? 2 : 0);
 }
 
 function compare(a: ts.CompletionEntry, b: ts.CompletionEntry): number {

@@ -1,5 +1,6 @@
 /** What a person learns of the name at the cursor: signature, types, documentation. */
 import ts = require("typescript");
+import { CELL_COMMANDS, isCellCommand, isLineCommand, LINE_COMMANDS, type CommandEntry } from "./commands/table.js";
 import type { Language } from "./language.js";
 
 export interface Inspection {
@@ -18,12 +19,32 @@ const AS_TYPE = "type _ = ";
 
 /** The name under, or just before, `cursor`; or the call whose arguments the cursor stands in. */
 export function inspect(language: Language, text: string, cursor: number): Inspection | undefined {
+  const command = inspectCommand(text, cursor);
+  if (command !== undefined) return command;
   language.readDocumentation();
   const found = language.edit(text, (service, path) => query(service, path, text, cursor), { fresh: true });
   if (found !== undefined || !LONE_NAME.test(text)) return found;
   return language.edit(AS_TYPE + text, (service, path) => {
-    return query(service, path, AS_TYPE + text, AS_TYPE.length + cursor);
+    const as = query(service, path, AS_TYPE + text, AS_TYPE.length + cursor);
+    // A keyword is a type of its own name there.
+    return as !== undefined && /^type (\w+) = \1$/.test(as.signature) ? undefined : as;
   });
+}
+
+/** The command whose name the cursor stands in. */
+function inspectCommand(text: string, cursor: number): Inspection | undefined {
+  const start = text.lastIndexOf("\n", cursor - 1) + 1;
+  const [all = "", mark, name = ""] = /^[ \t]*(%%?)([A-Za-z]+)/.exec(text.slice(start)) ?? [];
+  if (mark === undefined || cursor > start + all.length) return undefined;
+  const entry: CommandEntry | undefined =
+    mark === "%"
+      ? isLineCommand(name)
+        ? LINE_COMMANDS[name]
+        : undefined
+      : isCellCommand(name)
+        ? CELL_COMMANDS[name]
+        : undefined;
+  return entry && { signature: entry.usage, documentation: entry.help };
 }
 
 function query(service: ts.LanguageService, path: string, text: string, cursor: number): Inspection | undefined {

@@ -104,6 +104,21 @@ test("inspection at the end of a name, in a call's parentheses, and nowhere", ()
   assert.equal(inspect(language, "", 0), undefined);
 });
 
+test("inspection of a command, and of a keyword", () => {
+  const found = inspect(language, "1;\n%timeit f(x)", 8);
+  assert.equal(found?.signature, "%timeit expression");
+  assert.match(found.documentation, /^how long the expression takes/);
+  assert.equal(inspect(language, "%%time", 6)?.signature, "%%time");
+  assert.equal(inspect(language, "const", 2), undefined);
+});
+
+test("completion of a function with members of its own begins with them", () => {
+  const { items } = complete(language, "display.", 8);
+  const names = items.map(({ text }) => text);
+  assert.equal(names[0], "clear");
+  assert.ok(names.indexOf("vega") < names.indexOf("apply"), names.join());
+});
+
 test("inspection of a name alone that is a type's", () => {
   language.compile("/** Somebody. */\ninterface Visitor { name: string }\ntype Guest = Visitor | undefined", "In [1]");
   assert.deepEqual(inspect(language, "Visitor", 7), { signature: "interface Visitor", documentation: "Somebody." });
