@@ -20,6 +20,7 @@ const inspectText: unique symbol = Symbol.for("nodejs.util.inspect.custom") as n
 
 /** What shows itself in a notebook, and by the same text where it is printed, or stands in an array or a text. */
 export abstract class Shown implements Displayable {
+  /** The value's forms by MIME type; a front end shows the richest that it knows. */
   abstract [jupyterDisplay](): MimeBundle;
 
   /** The text of the notebook form. */

@@ -30,7 +30,7 @@ export {
   type DivergenceDetails,
   type NumericsFinding,
 } from "./errors.js";
-export { jupyterDisplay, type Displayable, type MimeBundle } from "./display.js";
+export { jupyterDisplay, type Displayable, type MimeBundle, type Shown } from "./display.js";
 export { Random, type RandomSnapshot, type RandomState } from "./random.js";
 
 export {
