@@ -12,7 +12,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { compare, spread } from "./lib/compare.mjs";
+import { compare, inTurn, spread } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds);
+const contextRounds = 25;
 const whole = options.sizes === "1M,10M,100M" && options.models === "RWKV-7,Meta-State";
 const pieceName = whole ? "models" : `models-${options.sizes}-${options.models}`.toLowerCase().replaceAll(",", "-");
 
@@ -108,7 +109,7 @@ for (const size of options.sizes.split(",")) {
     if (!("reason" in peer)) peer.stop();
 
     bandwidth(what, size, decoding, 4 * parameters);
-    if (size === options.sizes.split(",")[0]) contexts(what, size, model, decoding);
+    if (size === options.sizes.split(",")[0]) contexts(what, size, model);
     decoding.dispose();
     await steps.return();
     tf.dispose([...model.parameters.values()]);
@@ -130,16 +131,14 @@ function note(result) {
 function decoder(model) {
   /** @type {import("metastate").ModelState | undefined} */
   let state;
-  const go = (/** @type {number[][]} */ tokens) => {
-    const result = model.forward(tokens, state);
-    result.logits.dataSync();
-    result.logits.dispose();
-    state?.dispose();
-    state = result.state;
-  };
   return {
-    step: () => go([[65]]),
-    read: go,
+    step: () => {
+      const result = model.forward([[65]], state);
+      result.logits.dataSync();
+      result.logits.dispose();
+      state?.dispose();
+      state = result.state;
+    },
     dispose: () => state?.dispose(),
   };
 }
@@ -173,36 +172,62 @@ function bandwidth(what, size, decoding, bytes) {
 }
 
 /**
- * The time of a token and what tensors hold, after more and more of a text.
+ * The time of the next token after more and more of a text, of all contexts in turn, and what their states hold.
  *
  * @param {string} what
  * @param {string} size
  * @param {import("metastate").Model} model
- * @param {ReturnType<typeof decoder>} decoding
  */
-function contexts(what, size, model, decoding) {
-  const chunk = 1024;
-  let read = 0;
-  for (const thousands of options.contexts
+function contexts(what, size, model) {
+  const lengths = options.contexts
     .split(",")
-    .map(Number)
-    .filter((count) => count > 0)) {
-    for (; read < thousands * 1024; read += chunk) {
-      const at = read % (text.length - chunk);
-      decoding.read([[...text.subarray(at, at + chunk)].map((token) => token % model.configuration.vocabSize)]);
-    }
-    const times = Array.from({ length: 5 }, () => {
-      const begin = performance.now();
-      for (let call = 0; call < 20; ++call) decoding.step();
-      return (performance.now() - begin) / 20;
-    });
-    const milliseconds = spread(times);
-    note({ row: "context", what, size, tokens: read, milliseconds, tensorBytes: tf.memory().numBytes });
+    .map((thousands) => 1024 * Number(thousands))
+    .filter((length) => length > 0);
+  if (lengths.length === 0) return;
+  const states = statesAfter(model, lengths);
+  const measured = inTurn(
+    states.map((state) => () => {
+      const next = model.forward([[65]], state);
+      next.logits.dataSync();
+      next.logits.dispose();
+      next.state.dispose();
+    }),
+    { rounds: contextRounds },
+  );
+  measured.forEach(({ milliseconds, ratio }, which) => {
+    const tokens = lengths[which];
+    const stateBytes = states[which].tensors().reduce((sum, { size: count }) => sum + 4 * count, 0);
+    note({ row: "context", what, size, tokens, milliseconds, ratio, stateBytes });
     console.log(
-      `token, ${what}, after ${read.toLocaleString("en")} tokens: ${milliseconds.least.toPrecision(3)} ms at best, ` +
-        `${(tf.memory().numBytes / 2 ** 20).toFixed(1)} MiB in tensors`,
+      `token, ${what}, after ${tokens.toLocaleString("en")} tokens: ${milliseconds.median.toPrecision(3)} ms, ` +
+        `${ratio.median.toFixed(3)} times that after ${lengths[0].toLocaleString("en")} ` +
+        `(quartiles ${ratio.low.toFixed(3)} to ${ratio.high.toFixed(3)}), state ${(stateBytes / 2 ** 20).toFixed(2)} MiB`,
     );
-  }
+  });
+  for (const state of states) state.dispose();
+}
+
+/**
+ * The states after so many tokens of text each, read in pieces.
+ *
+ * @param {import("metastate").Model} model
+ * @param {readonly number[]} lengths ascending multiples of 1,024
+ */
+function statesAfter(model, lengths) {
+  const piece = 1024;
+  /** @type {import("metastate").ModelState | undefined} */
+  let state;
+  return lengths.map((length, which) => {
+    for (let read = which === 0 ? 0 : lengths[which - 1]; read < length; read += piece) {
+      const at = read % (text.length - piece);
+      const tokens = [...text.subarray(at, at + piece)].map((token) => token % model.configuration.vocabSize);
+      const result = model.forward([tokens], state, { logits: "last" });
+      result.logits.dispose();
+      if (state && read !== lengths[which - 1]) state.dispose();
+      state = result.state;
+    }
+    return /** @type {import("metastate").ModelState} */ (state);
+  });
 }
 
 /**

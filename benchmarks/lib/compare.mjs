@@ -80,6 +80,38 @@ export async function compare(slow, fast, { rounds = 15, sampleMilliseconds = 20
 }
 
 /**
+ * Calls that should take equally long, one of each in turn, beginning with the next one each time. A round takes the median call
+ * of each, and its ratio to the first one's: what slows some calls down strikes few of a round, and what slows the machine down
+ * strikes all. So a difference of a few hundredths shows where the times themselves move by far more.
+ *
+ * @param {readonly (() => unknown)[]} contenders
+ * @param {{rounds?: number, calls?: number}} [options] calls of each in a round
+ * @returns {{milliseconds: Spread, ratio: Spread}[]} of each: its median calls, and their ratios to the first one's
+ */
+export function inTurn(contenders, { rounds = 25, calls = 25 } = {}) {
+  for (const contender of contenders) contender();
+  /** @type {number[][]} */
+  const medians = contenders.map(() => []);
+  for (let round = 0; round < rounds; ++round) {
+    /** @type {number[][]} */
+    const times = contenders.map(() => []);
+    for (let call = 0; call < calls; ++call) {
+      for (let place = 0; place < contenders.length; ++place) {
+        const which = (place + call) % contenders.length;
+        const begin = performance.now();
+        contenders[which]();
+        times[which].push(performance.now() - begin);
+      }
+    }
+    times.forEach((ofOne, which) => medians[which].push(spread(ofOne).median));
+  }
+  return medians.map((ofOne) => ({
+    milliseconds: spread(ofOne),
+    ratio: spread(ofOne.map((milliseconds, round) => milliseconds / medians[0][round])),
+  }));
+}
+
+/**
  * @param {Contender} contender
  * @param {number} calls
  * @returns {Promise<number>} milliseconds of all calls together

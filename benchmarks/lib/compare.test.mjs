@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
-import { compare, spread } from "./compare.mjs";
+import { compare, inTurn, spread } from "./compare.mjs";
 
 test("the spread of numbers is their median, quartiles and extremes", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, low: 2, high: 4, least: 1, most: 5 });
@@ -41,4 +41,22 @@ test("contenders take turns, and who begins changes", async () => {
   };
   await compare(() => order.push("a"), asynchronous, { rounds: 2, sampleMilliseconds: 0 });
   assert.equal(order.join(""), "aabb" + "abba");
+});
+
+test("calls in turn show a small difference under a machine that slows down by far more", (t) => {
+  let clock = 0;
+  t.mock.method(performance, "now", () => clock);
+  /** @type {string[]} */
+  const order = [];
+  // Each round of 2 × 5 calls is slower than the one before, and now and then a call takes a hundred times as long.
+  const pace = () => 1 + Math.floor((order.length - 3) / 10);
+  const busy = (/** @type {string} */ name, /** @type {number} */ milliseconds) => () => {
+    order.push(name);
+    clock += milliseconds * pace() * (order.length % 7 === 0 ? 100 : 1);
+  };
+  const [first, second] = inTurn([busy("a", 1), busy("b", 1.05)], { rounds: 8, calls: 5 });
+  assert.ok(first.milliseconds.most > 4 * first.milliseconds.least);
+  assert.equal(first.ratio.most, 1);
+  assert.ok(Math.abs(second.ratio.median - 1.05) < 1e-9);
+  assert.equal(order.slice(2, 8).join(""), "abbaab");
 });

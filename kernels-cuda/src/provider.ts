@@ -17,7 +17,7 @@ import { matMulKernels } from "./kernels/matmul.js";
 import { kernelConfigs, kernelConfigsFor, type KernelMemory } from "./kernels/native-kernel.js";
 import { metaPassKernels } from "./kernels/meta-pass.js";
 import { reductionKernels } from "./kernels/reductions.js";
-import { timeMixingToken } from "./kernels/time-mixing-token.js";
+import { tokenKernels } from "./kernels/token-kernels.js";
 import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends, tensorMemory } from "./tensor-memory.js";
 import { tensorflowBackendName, tensorflowKernels } from "./tensorflow/kernels.js";
@@ -102,7 +102,7 @@ function ownKernels(binding: NativeBinding): KernelConfig[] {
       ...linearKernels,
       ...libraryKernels,
       AdamWAll: adamWAll,
-      TimeMixingToken: timeMixingToken,
+      ...tokenKernels,
       ...baselineKernels,
       ...elementwiseKernels,
       ...reductionKernels,

@@ -21,6 +21,16 @@ void metaForwardOfSize(const MetaShape& shape, const MetaInputs& in, const MetaO
   const Wkv7Inputs meta{in.r, in.w, in.k, out.o, in.a, in.b, in.meta};
   const Wkv7Outputs wkvOut{out.u, nullptr, out.wkvCheckpoints}, metaOut{out.o, out.metaAfter, out.metaCheckpoints};
 
+  if (isOneStep(states)) {
+    for (int64_t head = firstHead; head < firstHead + heads; ++head) {
+      const FewSteps step{1, firstStep(states, head), 0, head % states.heads * n};
+      oneStep<Size>(states, wkv, out.u, nullptr, head, 0, n);
+      writeSteps(shape, step, in.readGain, out.u, in.x, out.added, out.o, row);
+      oneStep<Size>(states, meta, out.o, out.metaAfter, head, 0, n);
+      rememberSteps(shape, step, in.memoryGain, out.o, out.added, row);
+    }
+    return;
+  }
   startHeads<Size>(states, wkv, firstHead, heads, 0, n, wkvBlocks);
   startHeads<Size>(states, meta, firstHead, heads, 0, n, metaBlocks);
   for (int64_t from = 0; from < states.time; from += forwardTile) {

@@ -12,5 +12,6 @@ void defineMovement(Napi::Object& exports);
 void defineOps(Napi::Object& exports);
 void defineRecurrences(Napi::Object& exports);
 void defineTensors(Napi::Object& exports);
+void defineTokens(Napi::Object& exports);
 
 }  // namespace metastate

@@ -61,32 +61,6 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// rowProducts(layouts, xs, weights, ys): y = x W^T with W [out, in] where the layout is 1, x W with W [in, out] where it is 0.
-Napi::Value multiplyRows(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const std::vector<int64_t> layouts = call.sizes("layouts");
-  std::vector<int64_t> depths, lengths, columns;
-  const std::vector<float*> xs = call.listOfAnyFloats("xs", depths);
-  const std::vector<float*> weights = call.listOfAnyFloats("weights", lengths);
-  const std::vector<float*> ys = call.listOfAnyFloats("ys", columns);
-  if (xs.size() != layouts.size() || weights.size() != layouts.size() || ys.size() != layouts.size()) {
-    throw Napi::RangeError::New(info.Env(), "layouts, xs, weights and ys must be equally many");
-  }
-  std::vector<ProductOperands> products;
-  for (size_t i = 0; i < layouts.size(); ++i) {
-    const int64_t n = columns[i], k = depths[i];
-    if (n < 1 || k < 1 || lengths[i] != product(info.Env(), {n, k})) {
-      throw Napi::RangeError::New(info.Env(), "weights[" + std::to_string(i) + "] has " + std::to_string(lengths[i]) +
-                                                  " values; from " + std::to_string(k) + " to " + std::to_string(n) +
-                                                  " values takes " + std::to_string(n * k));
-    }
-    const bool outIn = layouts[i] != 0;
-    products.push_back({1, n, k, xs[i], k, 1, weights[i], outIn ? 1 : n, outIn ? k : 1, ys[i], n});
-  }
-  Engine::instance().use([&](ThreadPool& pool, const SimdPath& path) { rowProducts(pool, path, products); });
-  return info.Env().Undefined();
-}
-
 /// setPrecision("float32" | "bfloat16" | "bfloat16 rounded"): of products from now on. bfloat16 wants oneDNN.
 Napi::Value setPrecision(const Napi::CallbackInfo& info) {
   Call call(info);
@@ -148,7 +122,6 @@ Napi::Value loadBlas(const Napi::CallbackInfo& info) {
 
 void defineMatMul(Napi::Object& exports) {
   define<multiply>(exports, "matMul");
-  define<multiplyRows>(exports, "rowProducts");
   define<loadBlas>(exports, "loadBlas");
   define<setPrecision>(exports, "setPrecision");
   define<loadOneDnn>(exports, "loadOneDnn");

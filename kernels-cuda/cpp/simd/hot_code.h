@@ -44,6 +44,7 @@ namespace {
 #include "wkv4/wkv4.h"
 #include "tfjs/tensor_functions.h"
 #include "tfjs/comparisons.h"
+#include "wkv7/one_step.h"
 #include "wkv7/forward.h"
 #include "wkv7/backward_chunk.h"
 #include "wkv7/backward.h"

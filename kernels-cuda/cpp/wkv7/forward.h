@@ -199,11 +199,6 @@ inline void eachBlockOfHeads(int64_t headSize, int64_t firstHead, int64_t heads,
   }
 }
 
-/// Where a head's first step lies in [B, T, H, N].
-inline int64_t firstStep(const Wkv7Shape& shape, int64_t head) {
-  return ((head / shape.heads) * shape.time * shape.heads + head % shape.heads) * shape.headSize;
-}
-
 /// Puts the initial states of these rows of these heads in place.
 template <int Size>
 void startHeads(const Wkv7Shape& shape, const Wkv7Inputs& in, int64_t firstHead, int64_t heads, int64_t firstRow,
@@ -238,6 +233,12 @@ inline void endHeads(const Wkv7Shape& shape, float* states, int64_t firstHead, i
 template <int Size>
 void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead,
                        int64_t heads, int64_t firstRow, int64_t rows, float* scratch) {
+  if (isOneStep(shape)) {
+    for (int64_t head = firstHead; head < firstHead + heads; ++head) {
+      oneStep<Size>(shape, in, out.y, out.finalState, head, firstRow, rows);
+    }
+    return;
+  }
   float* const blocks = alignedTo64(scratch);
   startHeads<Size>(shape, in, firstHead, heads, firstRow, rows, blocks);
   for (int64_t first = 0; first < shape.time; first += forwardTile) {

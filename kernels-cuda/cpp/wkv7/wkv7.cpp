@@ -72,7 +72,9 @@ void loop(ThreadPool& pool, bool threaded, int64_t count, const ThreadPool::Task
 void wkv7Forward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape, const Wkv7Inputs& in,
                  const Wkv7Outputs& out) {
   const int64_t heads = shape.batch * shape.heads, n = shape.headSize;
-  const double operations = 9.0 * static_cast<double>(heads * shape.time) * static_cast<double>(n * n);
+  // A single step waits for the states to come and go: it takes a core as long as so many operations.
+  const double ofElement = shape.time == 1 ? 16 : 9;
+  const double operations = ofElement * static_cast<double>(heads * shape.time) * static_cast<double>(n * n);
   const bool threaded = pool.threads() > 1 && operations >= worthThreads;
   const int threads = threaded ? pool.threads() : 1;
   // Half a block is a share too when whole blocks would leave threads idle: fewer rows then share a broadcast.

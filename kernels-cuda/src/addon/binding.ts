@@ -6,7 +6,7 @@ import type { BaselineOps } from "./baseline-ops.js";
 import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 11;
+export const interfaceVersion = 12;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -317,15 +317,28 @@ export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions,
     aMatrices?: readonly number[],
     bMatrices?: readonly number[],
   ): void;
-  /**
-   * Each y = x Wᵀ (layout 1, W `[out, in]`) or x W (layout 0, W `[in, out]`), x and y one row each: all of them in one start of
-   * the threads. A y must not be the x of another.
-   */
-  rowProducts(
-    layouts: readonly number[],
-    xs: readonly Float32Array[],
-    weights: readonly Float32Array[],
-    ys: readonly Float32Array[],
+  /** The kernel `TimeMixingToken`; both lists in the order of `cpp/node/token_binding.cpp`. */
+  timeMixingToken(
+    batch: number,
+    width: number,
+    heads: number,
+    headSize: number,
+    normEpsilon: number,
+    readEpsilon: number,
+    aScale: number,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+  ): void;
+  /** The kernel `MetaStateLayerToken`, likewise; with the pass over both states where the inputs go on to its tensors. */
+  metaStateLayerToken(
+    batch: number,
+    width: number,
+    heads: number,
+    headSize: number,
+    normEpsilon: number,
+    readEpsilon: number,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
   ): void;
   /** c = activation(c + bias) in place, c of rows of `columns`; activations are numbered in `matmul_kernels.h`. */
   addBias(c: Float32Array, columns: number, bias: Float32Array | null, activation: number, alpha: number): void;

@@ -151,6 +151,29 @@ for (const simd of testedInstructionSets()) {
     }
     t.diagnostic(`the worst error is ${worst.toFixed(2)} of what is allowed`);
   });
+
+  test(`the Meta-State pass of a single step without checkpoints agrees with float64: ${simd}`, () => {
+    // Of one head of 192 the rows are shared between threads; of twelve of 64, heads.
+    for (const [batch, heads, headSize] of [
+      ...[2, 3, 4, 16, 30, 32, 64, 128].map((size) => [2, 3, size] as const),
+      ...([
+        [1, 12, 64],
+        [1, 1, 192],
+      ] as const),
+    ]) {
+      const shape = shapeOf(batch, 1, heads, headSize, 0);
+      const c = randomMetaCase(shape, headSize, decays.model);
+      const expected = metaReferenceForward(shape, c);
+      for (const threads of [1, 2, 5]) {
+        const { outputs } = configured({ simd, threads }, (binding) => run(binding, shape, c));
+        for (const name of ["added", "metaAfter"] as const) {
+          const error = relativeError(outputs[name], expected[name]);
+          const told = `${heads} heads of ${headSize}, ${threads} threads: ${name} is off by ${error}`;
+          assert.ok(error <= tolerance(shape), told);
+        }
+      }
+    }
+  });
 }
 
 for (const threads of [1, 2, 5]) {

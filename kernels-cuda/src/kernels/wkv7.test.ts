@@ -115,6 +115,34 @@ for (const simd of needsNative.skip ? [] : native().info().simdCompiled) {
       }
     },
   );
+
+  test(
+    `a single step without checkpoints agrees with the float64 reference: ${simd}`,
+    {
+      skip: tested ? false : `this CPU cannot run ${simd}, or METASTATE_TEST_SIMD leaves it out`,
+    },
+    () => {
+      // On several threads too: 12 heads of 64 are shared out, and the rows of one of 192.
+      for (const [batch, heads, headSize] of [
+        ...[1, 3, 4, 16, 30, 32, 64, 128].map((size) => [2, 3, size] as const),
+        ...([
+          [1, 12, 64],
+          [1, 1, 192],
+        ] as const),
+      ]) {
+        const s = shape(batch, 1, heads, headSize, 0);
+        const c = randomCase(s, headSize, decays.model);
+        const expected = referenceForward(s, c);
+        for (const threads of [1, 2, 5]) {
+          const actual = configured({ simd, threads }, (binding) => nativeForward(binding, s, c));
+          for (const name of ["y", "finalState"] as const) {
+            const error = relativeError(actual[name], expected[name]);
+            assert.ok(error <= tolerance(s), `${heads} heads of ${headSize}, ${threads} threads: ${name} by ${error}`);
+          }
+        }
+      }
+    },
+  );
 }
 
 test("a thousand steps agree with the float64 reference", needsNative, () => {

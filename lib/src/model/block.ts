@@ -1,13 +1,15 @@
 /** One block: time mixing, then the Meta-State layer, each on the layer-normalised residual stream. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { groupNorm } from "../ops/group-norm/group-norm.js";
+import { layerNorm } from "./block-norm.js";
 import type { ModelConfiguration } from "./configuration.js";
-import { metaStateLayer } from "./meta-state-layer.js";
+import { metaStateLayerOfToken } from "./meta-state-layer-token.js";
+import { metaStateLayer, type ChangedStream } from "./meta-state-layer.js";
 import type { LayerState } from "./state.js";
 import type { LayerRun } from "./tap.js";
-import { timeMixing } from "./time-mixing.js";
+import { timeMixingOfToken } from "./time-mixing-token.js";
+import { timeMixing, type MixedStream } from "./time-mixing.js";
 
 /** A block's result: the residual stream after it, its state, and the first layer's value. */
 export interface BlockResult {
@@ -21,33 +23,52 @@ export function block(
   configuration: ModelConfiguration,
   run: LayerRun,
   stream: Tensor3D,
-  before: LayerState,
+  given: LayerState,
   firstValue?: Tensor3D,
 ): BlockResult {
-  const norm = (name: string, x: Tensor3D): Tensor3D =>
-    run.tap(
-      name,
-      layerNorm((part) => run.parameter(part), name, x),
-    );
-  const x0 = run.layer === 0 ? norm("ln0", stream) : stream;
-  const state = tapState(run, "before", before);
-  const x1 = norm("ln1", x0);
-  const mixed = timeMixing(configuration, run, x1, state.attShift, state.wkv, firstValue);
-  const x: Tensor3D = run.tap("mid", tf.add(x0, mixed.output));
-  const x2 = norm("ln2", x);
-  const { output, meta } = metaStateLayer(configuration, run, {
-    x: x2,
-    shift: state.ffnShift,
-    wkv: state.wkv,
-    timeMix: mixed.coefficients,
-    ...(state.meta && { meta: state.meta }),
-  });
-  const after = { attShift: lastRow(x1), ffnShift: lastRow(x2), wkv: mixed.wkv, ...(meta && { meta }) };
-  return {
-    x: run.tap("out", tf.add(x, output)),
-    state: tapState(run, "state", after),
-    firstValue: mixed.firstValue,
+  const x = run.layer === 0 ? norm(run, "ln0", stream) : stream;
+  const before = tapState(run, "before", given);
+  const mixed =
+    timeMixingOfToken(configuration, run, x, before, firstValue) ?? mix(configuration, run, x, before, firstValue);
+  const changed = metaStateLayerOfToken(configuration, run, mixed, before) ?? change(configuration, run, mixed, before);
+  const after = {
+    ...{ attShift: mixed.shift, ffnShift: changed.shift, wkv: mixed.wkv },
+    ...(changed.meta && { meta: changed.meta }),
   };
+  return { x: run.tap("out", changed.stream), state: tapState(run, "state", after), firstValue: mixed.firstValue };
+}
+
+/** The first half, op by op. */
+function mix(
+  configuration: ModelConfiguration,
+  run: LayerRun,
+  stream: Tensor3D,
+  { attShift, wkv }: LayerState,
+  firstValue?: Tensor3D,
+): MixedStream {
+  const x = norm(run, "ln1", stream);
+  const { output, ...rest } = timeMixing(configuration, run, x, attShift, wkv, firstValue);
+  return { ...rest, stream: run.tap("mid", tf.add(stream, output)), shift: lastRow(x) };
+}
+
+/** The second half, op by op. */
+function change(
+  configuration: ModelConfiguration,
+  run: LayerRun,
+  { stream, coefficients: timeMix }: MixedStream,
+  { ffnShift, wkv, meta }: LayerState,
+): ChangedStream {
+  const x = norm(run, "ln2", stream);
+  const inputs = { x, shift: ffnShift, wkv, timeMix, ...(meta && { meta }) };
+  const { output, meta: after } = metaStateLayer(configuration, run, inputs);
+  return { stream: tf.add(stream, output), shift: lastRow(x), ...(after && { meta: after }) };
+}
+
+function norm(run: LayerRun, name: string, x: Tensor3D): Tensor3D {
+  return run.tap(
+    name,
+    layerNorm((part) => run.parameter(part), name, x),
+  );
 }
 
 /** The parts of a state, each by its name: `before.wkv`, `state.wkv`, … */
@@ -59,16 +80,6 @@ function tapState(run: LayerRun, when: "before" | "state", { attShift, ffnShift,
     wkv: run.tap(`${when}.wkv`, wkv),
     ...(meta && { meta: run.tap(`${when}.meta`, meta) }),
   };
-}
-
-/**
- * Layer normalisation with the parameters `name.weight` and `name.bias`, epsilon 1e−5 as in the checkpoints.
- *
- * @param parameter gives parameters by name
- */
-export function layerNorm(parameter: (name: string) => Tensor, name: string, x: Tensor3D): Tensor3D {
-  const weight = parameter(`${name}.weight`);
-  return groupNorm(x, weight, parameter(`${name}.bias`), { groups: 1, epsilon: 1e-5 });
 }
 
 function lastRow(x: Tensor3D): Tensor2D {

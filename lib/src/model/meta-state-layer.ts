@@ -13,6 +13,16 @@ export interface MetaStateInputs extends Omit<SseInputs, "shifted"> {
   readonly shift: Tensor2D;
 }
 
+/** The second half of a block: the residual stream after the layer. */
+export interface ChangedStream {
+  /** `[B, T, C]` */
+  readonly stream: Tensor3D;
+  /** the last row of what went in, layer-normalised, `[B, C]`: what the next token is shifted with */
+  readonly shift: Tensor2D;
+  /** M after the last token, where the variant carries one, `[B, Hs, N, N]` */
+  readonly meta?: Tensor4D;
+}
+
 /**
  * Token shift, the SSE, and the token–parameter interaction.
  *

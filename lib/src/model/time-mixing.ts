@@ -14,7 +14,6 @@ import { wkv7 } from "../ops/wkv7/wkv7.js";
 import type { TimeMixCoefficients } from "../sse/context.js";
 import { attentionWidth, type ModelConfiguration } from "./configuration.js";
 import type { LayerRun } from "./tap.js";
-import { timeMixingOfToken } from "./time-mixing-token.js";
 
 /** What time mixing gives: its output, the states after the last token, and what the Meta-State layer reuses. */
 export interface TimeMixing {
@@ -26,6 +25,14 @@ export interface TimeMixing {
   readonly coefficients: TimeMixCoefficients;
   /** the first layer's value, `[B, T, A]`, which later layers mix into theirs */
   readonly firstValue: Tensor3D;
+}
+
+/** The first half of a block: the residual stream after time mixing, and what else that gives. */
+export interface MixedStream extends Omit<TimeMixing, "output"> {
+  /** `[B, T, C]` */
+  readonly stream: Tensor3D;
+  /** the last row of what went in, layer-normalised, `[B, C]`: what the next token is shifted with */
+  readonly shift: Tensor2D;
 }
 
 /**
@@ -42,8 +49,6 @@ export function timeMixing(
   wkv: Tensor4D,
   firstValue?: Tensor3D,
 ): TimeMixing {
-  const atOnce = timeMixingOfToken(configuration, run, x, shift, wkv, firstValue);
-  if (atOnce) return atOnce;
   const { heads, headSize, aScale } = configuration;
   const [batch, time] = x.shape;
   const p = (name: string): Tensor => run.parameter(`att.${name}`);

@@ -97,6 +97,13 @@ const recurrence =
   (call) =>
     count * size(input(call, "r")) * input(call, "r").shape.at(-1)!;
 
+/** A token's product with each matrix of half a block. With its steps of recurrences that is almost all there is to do. */
+function tokenProducts(call: Call): number {
+  const { shift: _, r_k: __, ...others } = call.inputs;
+  const matrices = inputsOf({ ...call, inputs: others }).filter(({ shape }) => shape.length === 2);
+  return 2 * input(call, "stream").shape[0]! * total(matrices, size);
+}
+
 const flopsOf = new Map<string, Count>([
   ...each(
     ["Reshape", "Identity", "ExpandDims", "Transpose", "TransposeMatrix", "Slice", "StridedSlice", "Concat", "Pack"],
@@ -126,15 +133,8 @@ const flopsOf = new Map<string, Count>([
   ["Wkv7", recurrence(9)],
   // The states again from the checkpoints (7), and their adjoint: its sums with each operand, and its own step back.
   ["Wkv7Grad", recurrence(26)],
-  // A token's product with each of the layer's matrices, and a step of the recurrence: the rest is small beside them.
-  [
-    "TimeMixingToken",
-    (call) => {
-      const { shift: _, r_k: __, ...others } = call.inputs;
-      const matrices = inputsOf({ ...call, inputs: others }).filter(({ shape }) => shape.length === 2);
-      return 2 * input(call, "x").shape[0]! * total(matrices, size) + 9 * size(input(call, "wkv"));
-    },
-  ],
+  ["TimeMixingToken", (call) => tokenProducts(call) + 9 * size(input(call, "wkv"))],
+  ["MetaStateLayerToken", (call) => tokenProducts(call) + (call.inputs["meta"] ? 18 * size(input(call, "meta")) : 0)],
   // The same recurrence for S and for M.
   ["MetaPass", recurrence(18)],
   ["MetaPassGrad", recurrence(52)],

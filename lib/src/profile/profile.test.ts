@@ -73,8 +73,12 @@ test("work by name and shapes: transposed products, reductions, picked rows, the
   assert.equal(of("Sum", { x: t(4, 5) }, [t(4)]).flops, 20);
   const wkv = { r: t(2, 3, 4, 16), state: t(2, 4, 16, 16) };
   assert.equal(of("Wkv7", wkv, [t(2, 3, 4, 16), t(2, 4, 16, 16)]).flops, 9 * 2 * 3 * 4 * 16 * 16);
-  const token = { x: t(5, 1, 8), shift: t(5, 8), wkv: t(5, 2, 4, 4), r_k: t(2, 4), w0: t(1, 1, 8), w1: t(8, 3) };
+  const token = { stream: t(5, 1, 8), shift: t(5, 8), wkv: t(5, 2, 4, 4), r_k: t(2, 4), w0: t(1, 1, 8), w1: t(8, 3) };
   assert.equal(of("TimeMixingToken", token, [t(5, 1, 8)]).flops, 2 * 5 * 8 * 3 + 9 * 5 * 2 * 4 * 4);
+  const layer = { stream: t(5, 1, 8), shift: t(5, 8), "key.weight": t(9, 8), "value.weight": t(8, 9) };
+  assert.equal(of("MetaStateLayerToken", layer, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9);
+  const pass = { ...layer, wkv: t(5, 2, 4, 4), meta: t(5, 2, 4, 4) };
+  assert.equal(of("MetaStateLayerToken", pass, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9 + 18 * 5 * 2 * 4 * 4);
   const step = { norm: t(), parameter0: t(3, 5), gradient0: t(3, 5), moment1_0: t(3, 5), parameter1: t(4) };
   assert.equal(of("AdamWAll", step, [t(3, 5), t(4)]).flops, 13 * (15 + 4));
   const tokens = { shape: [2, 3], dtype: "int32" };

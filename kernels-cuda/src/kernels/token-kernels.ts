@@ -1,0 +1,79 @@
+/**
+ * The library's optional kernels of one token, which are the halves of a block: `TimeMixingToken` and `MetaStateLayerToken`. Their
+ * inputs and outputs stand with the library's `timeMixingTokenName` and `metaStateLayerTokenName`. Each is the ops of
+ * `library-ops.ts` one after the other, with the same bits, in one call of the addon: JavaScript and tfjs between them are what
+ * the memory that holds the weights would wait for.
+ */
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBackend } from "../backend/native-backend.js";
+import type { Inputs, NativeBodies } from "./native-kernel.js";
+
+/** In the addon's order; what the first layer lacks comes last. */
+const timeMixingInputs = [
+  ...["stream", "ln1.weight", "ln1.bias", "shift", "wkv", "x_r", "x_w", "x_k", "x_v", "x_a", "x_g"],
+  ...[
+    "receptance.weight",
+    "key.weight",
+    "value.weight",
+    "output.weight",
+    "w0",
+    "w1",
+    "w2",
+    "a0",
+    "a1",
+    "a2",
+    "g1",
+    "g2",
+  ],
+  ...["k_k", "k_a", "r_k", "ln_x.weight", "ln_x.bias"],
+];
+const ofLaterLayers = ["firstValue", "v0", "v1", "v2"];
+
+/** In the addon's order; what the pass over both states takes comes last. */
+const layerInputs = ["stream", "ln2.weight", "ln2.bias", "shift", "x_k", "key.weight", "value.weight"];
+const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g", "wkv", "meta"];
+
+function valuesOf(backend: NativeBackend, inputs: Inputs, names: readonly string[]): Float32Array[] {
+  return names.map((name) => backend.floats(inputs[name]!));
+}
+
+/** Texts and width of the residual stream. */
+function streamSizes(kernel: string, { stream }: Inputs): [batch: number, width: number] {
+  const [batch, time, width] = stream!.shape as [number, number, number];
+  if (time !== 1) throw new RangeError(`${kernel}: stream has ${time} tokens in a row, wanted 1`);
+  return [batch, width];
+}
+
+function makeAll(
+  backend: NativeBackend,
+  shapes: readonly (readonly number[])[],
+): { infos: TensorInfo[]; arrays: Float32Array[] } {
+  const made = shapes.map((shape) => backend.makeFloats(shape));
+  return { infos: made.map(({ info }) => info), arrays: made.map(({ floats }) => floats) };
+}
+
+export const tokenKernels: NativeBodies = {
+  TimeMixingToken(binding, backend, inputs, attributes) {
+    const { heads, headSize, aScale, normEpsilon, readEpsilon } = attributes as Record<string, number>;
+    const [batch, width] = streamSizes("TimeMixingToken", inputs);
+    const names = inputs["firstValue"] ? [...timeMixingInputs, ...ofLaterLayers] : timeMixingInputs;
+    const perHead = [batch, 1, heads!, headSize!];
+    const coefficients = Array<number[]>(6).fill(perHead);
+    const shapes = [[batch, 1, width], [batch, width], [batch, heads!, headSize!, headSize!], ...coefficients];
+    const { infos, arrays } = makeAll(backend, shapes);
+    const sizes = [batch, width, heads!, headSize!] as const;
+    binding.timeMixingToken(...sizes, normEpsilon!, readEpsilon!, aScale!, valuesOf(backend, inputs, names), arrays);
+    return infos;
+  },
+
+  MetaStateLayerToken(binding, backend, inputs, attributes) {
+    const { heads, headSize, normEpsilon, readEpsilon } = attributes as Record<string, number>;
+    const [batch, width] = streamSizes("MetaStateLayerToken", inputs);
+    const { meta } = inputs;
+    const names = meta ? [...layerInputs, ...ofPass] : layerInputs;
+    const { infos, arrays } = makeAll(backend, [[batch, 1, width], [batch, width], ...(meta ? [meta.shape] : [])]);
+    const sizes = [batch, width, heads!, headSize!] as const;
+    binding.metaStateLayerToken(...sizes, normEpsilon!, readEpsilon!, valuesOf(backend, inputs, names), arrays);
+    return infos;
+  },
+};

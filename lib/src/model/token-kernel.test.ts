@@ -1,0 +1,175 @@
+/** When a half of a block goes to an engine's kernel of one token, and when op by op. What a kernel computes is the engine's to test. */
+import assert from "node:assert/strict";
+import test, { type TestContext } from "node:test";
+
+import * as tf from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+
+import { checkNumerics } from "../engine/check-numerics.js";
+import { useBackend } from "../testing.js";
+import type { ModelOptions } from "./configuration.js";
+import { metaStateLayerTokenName } from "./meta-state-layer-token.js";
+import { createModel } from "./model.js";
+import { timeMixingTokenName } from "./time-mixing-token.js";
+
+const options: ModelOptions = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
+
+interface Call {
+  readonly name: string;
+  readonly inputs: Record<string, TensorInfo>;
+  readonly attributes: object;
+}
+
+/** Kernels of one token in place of the engine's own; their calls. */
+async function useKernels(t: TestContext, kernels: Record<string, (batch: number) => number[][]>): Promise<Call[]> {
+  await useBackend("cpu");
+  // Other engines run these tests too, and may have such kernels.
+  const backendName = tf.getBackend();
+  const own = [timeMixingTokenName, metaStateLayerTokenName].map((name) => tf.getKernel(name, backendName));
+  for (const kernel of own) if (kernel) tf.unregisterKernel(kernel.kernelName, backendName);
+  const calls: Call[] = [];
+  for (const [kernelName, shapesOf] of Object.entries(kernels)) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc({ inputs, attrs, backend }) {
+        const given = inputs as Record<string, TensorInfo>;
+        calls.push({ name: kernelName, inputs: given, attributes: attrs! });
+        const memory = backend as {
+          makeTensorInfo(shape: number[], dtype: string, values: Float32Array): TensorInfo;
+        };
+        return shapesOf(given["stream"]!.shape[0]!).map((shape) =>
+          memory.makeTensorInfo(shape, "float32", new Float32Array(tf.util.sizeFromShape(shape)).fill(0.5)),
+        );
+      },
+    });
+  }
+  t.after(() => {
+    for (const name of Object.keys(kernels))
+      if (tf.getKernel(name, backendName)) tf.unregisterKernel(name, backendName);
+    for (const kernel of own) if (kernel) tf.registerKernel(kernel);
+  });
+  return calls;
+}
+
+const both = {
+  [timeMixingTokenName]: (batch: number) => [
+    ...[
+      [batch, 1, 8],
+      [batch, 8],
+      [batch, 2, 4, 4],
+    ],
+    ...Array.from({ length: 6 }, () => [batch, 1, 2, 4]),
+  ],
+  [metaStateLayerTokenName]: (batch: number) => [
+    [batch, 1, 8],
+    [batch, 8],
+    [batch, 2, 4, 4],
+  ],
+};
+
+/** The names of the kernels that a run calls. */
+function called(calls: Call[], run: () => unknown): string[] {
+  calls.length = 0;
+  tf.tidy(() => void run());
+  return calls.map(({ name }) => name);
+}
+
+test("one token goes to the engine's kernels, but not under a gradient, a tap or a check", async (t) => {
+  const calls = await useKernels(t, both);
+  const model = createModel(options);
+  const halves = [timeMixingTokenName, metaStateLayerTokenName];
+  assert.deepEqual(
+    called(calls, () => model.forward([[1], [2]])),
+    [...halves, ...halves],
+    "two calls a layer",
+  );
+  const [first, , second, layer] = calls;
+  const sizes = { heads: 2, headSize: 4, normEpsilon: 1e-5, readEpsilon: 4e-5 };
+  assert.deepEqual(second!.attributes, { ...sizes, aScale: 1 });
+  assert.deepEqual(layer!.attributes, sizes);
+  const added = Object.keys(second!.inputs).filter((name) => !(name in first!.inputs));
+  assert.deepEqual(added.sort(), ["firstValue", "v0", "v1", "v2"]);
+  const given = new Set(["stream", "shift", "wkv", "meta", "firstValue", "r", "w", "k", "v", "alpha", "beta"]);
+  for (const { inputs } of [second!, layer!]) {
+    for (const [name, { shape }] of Object.entries(inputs)) {
+      const places = inputs["meta"] ? ["", "ffn.", "meta."] : ["", "att."];
+      const parameter = places.map((place) => model.parameters.get(`blocks.1.${place}${name}`)).find(Boolean);
+      if (parameter) assert.deepEqual(shape, parameter.shape, name);
+      else assert.ok(given.has(name), name);
+    }
+  }
+  const { state } = model.forward([[1], [2]]);
+  for (const tensor of state.tensors()) {
+    assert.ok(
+      tensor.dataSync().every((x) => x === 0.5),
+      "the kernels' own",
+    );
+  }
+
+  assert.deepEqual(
+    called(calls, () => model.forward([[1, 2]])),
+    [],
+    "two tokens",
+  );
+  assert.deepEqual(
+    called(calls, () => model.forward([[1]], undefined, { tap: (_, value) => value })),
+    [],
+    "a tap",
+  );
+  const loss = (): tf.Scalar => tf.sum(model.forward([[1]]).logits);
+  assert.deepEqual(
+    called(calls, () => tf.variableGrads(loss)),
+    [],
+    "a gradient",
+  );
+  checkNumerics();
+  t.after(() => checkNumerics(false));
+  assert.deepEqual(
+    called(calls, () => model.forward([[1]])),
+    [],
+    "a check names its op",
+  );
+});
+
+test("a layer that is not the kernel's goes op by op, time mixing to its kernel all the same", async (t) => {
+  const calls = await useKernels(t, both);
+  const others: Partial<ModelOptions>[] = [
+    ...[{ sse: "meta" }, { sse: "readout" }, { rho: 0.5 }, { mul: true }],
+    ...[{ activation: "geluL2" as const }, { mixture: { groups: 2 } }],
+  ];
+  for (const other of others) {
+    const model = createModel({ ...options, ...other });
+    assert.deepEqual(
+      called(calls, () => model.forward([[1]])),
+      [timeMixingTokenName, timeMixingTokenName],
+      JSON.stringify(other),
+    );
+    model.dispose();
+  }
+  // More heads than slices of the channels: they read the same slice and add up.
+  tf.unregisterKernel(timeMixingTokenName, tf.getBackend());
+  const wide = createModel({ ...options, heads: 4 });
+  assert.deepEqual(
+    called(calls, () => wide.forward([[1]])),
+    [],
+  );
+  wide.dispose();
+});
+
+test("RWKV-7's channel mixing goes to the kernel of the layer", async (t) => {
+  const calls = await useKernels(t, {
+    [metaStateLayerTokenName]: (batch) => [
+      [batch, 1, 8],
+      [batch, 8],
+    ],
+  });
+  const model = createModel({ ...options, sse: "none" });
+  assert.deepEqual(
+    called(calls, () => model.forward([[1]])),
+    [metaStateLayerTokenName, metaStateLayerTokenName],
+  );
+  assert.deepEqual(Object.keys(calls[0]!.inputs).sort(), [
+    ...["key.weight", "ln2.bias", "ln2.weight", "shift", "stream", "value.weight", "x_k"],
+  ]);
+});

@@ -1,0 +1,30 @@
+/**
+ * The halves of a block as kernels of one token, which an engine may register. When a model writes, its ops are so small that
+ * starting one costs as much as what it computes, and the memory that holds the weights waits meanwhile.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { NamedAttrMap, Tensor } from "@tensorflow/tfjs-core";
+
+import { keepsNames } from "../engine/numerics-context.js";
+import type { LayerRun } from "./tap.js";
+
+/**
+ * Whether a half goes to the kernel of this name. It goes op by op for several tokens, for a gradient (the kernels have none),
+ * for a tap, while numbers are checked (an error names its op), and on an engine without the kernel.
+ *
+ * @param stream the residual stream, `[B, T, C]`
+ */
+export function isForTokenKernel(kernelName: string, run: LayerRun, stream: Tensor): boolean {
+  const engine = tf.engine();
+  if (stream.shape[1] !== 1 || run.isTapped || engine.isTapeOn() || keepsNames()) return false;
+  return tf.getKernel(kernelName, engine.backendName) !== undefined;
+}
+
+/** Runs the kernel; its outputs in their order. */
+export function runTokenKernel(
+  kernelName: string,
+  inputs: Record<string, Tensor>,
+  attributes: NamedAttrMap,
+): readonly Tensor[] {
+  return tf.engine().runKernel<Tensor[]>(kernelName, inputs, attributes);
+}
