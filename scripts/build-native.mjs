@@ -4,7 +4,7 @@
 // changed since the last time. `npm start` and `npm test` call buildNative; as a command:
 //
 //   node scripts/build-native.mjs [--cuda] [--arch 90] [--only native,cuda-emulated,cuda] [--incremental] [--force]
-//                                 [--sanitize address,undefined]
+//                                 [--sanitize address,undefined] [--machine arm64]
 //
 // Three addons: `native`; `cuda-emulated`, the CUDA sources on the CPU, for tests; `cuda`, by nvcc, with --cuda and where
 // there is an NVIDIA driver: for this machine's GPUs, or for all architectures where it has none or with --arch all; --arch
@@ -14,6 +14,9 @@
 // A sanitizer build goes to kernels-cuda/build/Sanitize (CudaEmulatedSanitize) and is loaded through
 // METASTATE_NATIVE_ADDON (METASTATE_CUDA_ADDON). The native one has the AVX-512 path compiled for AVX2, so that the logic of
 // that path is tested on a machine without AVX-512 too.
+//
+// --machine arm64 compiles for Linux on arm64, by CXX or aarch64-linux-gnu-g++, into kernels-cuda/build/Release-arm64
+// (CudaEmulated-arm64): scripts/test-arm64.mjs runs that.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -78,6 +81,13 @@ const addons = {
   },
 };
 
+/** Machines that addons can be compiled for on another: each one's compiler, and the Debian package that has it. */
+export const crossCompilers = /** @type {const} */ ({
+  arm64: { command: "aarch64-linux-gnu-g++", debian: "g++-aarch64-linux-gnu" },
+});
+
+/** @typedef {keyof typeof crossCompilers} OtherMachine */
+
 /**
  * @typedef {{built: true, how: string} | {built: false, reason: string, remedy: string}} BuildResult `how` tells in a
  *   few words what was done, or that nothing was to do
@@ -92,6 +102,7 @@ const addons = {
  * @property {boolean} [incremental] keep what was compiled for the next time
  * @property {boolean} [force] build even when nothing has changed
  * @property {string} [sanitize] sanitizers, as for -fsanitize=
+ * @property {OtherMachine | ""} [machine] another than this one, to compile for
  * @property {string} [folder] where builds go; kernels-cuda looks in kernels-cuda/build
  * @property {string} [venv] the project's Python environment, where tools that are missing are installed; it need not exist
  * @property {NodeJS.ProcessEnv} [env] PATH and CXX are looked at, and what is run gets all of it
@@ -125,13 +136,14 @@ export async function buildNative({
   incremental = false,
   force = false,
   sanitize = "",
+  machine = "",
   folder = join(packageFolder, "build"),
   venv = join(root, ".venv"),
   env = process.env,
 } = {}) {
-  const note = join(folder, `${addons[target].note}.json`);
+  const note = join(folder, `${addons[target].note}${suffix(machine)}.json`);
   try {
-    const how = await build({ log, target, arch, incremental, force, sanitize, folder, venv, env });
+    const how = await build({ log, target, arch, incremental, force, sanitize, machine, folder, venv, env });
     rmSync(note, { force: true });
     return { built: true, how };
   } catch (error) {
@@ -149,11 +161,20 @@ export async function buildNative({
 }
 
 /**
+ * What the names of files for another machine end in.
+ *
+ * @param {Settings["machine"]} machine
+ */
+function suffix(machine) {
+  return machine && `-${machine}`;
+}
+
+/**
  * @param {Settings} settings
  * @returns {Promise<string>} how
  */
 async function build(settings) {
-  const { log, target, incremental, force, sanitize, folder, env } = settings;
+  const { log, target, incremental, force, sanitize, machine, folder, env } = settings;
   if (process.platform === "win32") {
     throw new CannotBuild("it is built on Linux and macOS only", "use WSL, or go on with the WASM engine");
   }
@@ -161,8 +182,8 @@ async function build(settings) {
   const compiler = await findCompiler(settings);
   const cuda = target === "cuda" ? await findCuda(settings) : undefined;
   const arch = cuda?.arch ?? "";
-  const key = fingerprint(compiler, [sanitize, arch, cuda?.version ?? "", cuda?.nvcc ?? ""], settings);
-  const place = join(folder, sanitize ? addon.sanitized : addon.folder);
+  const key = fingerprint(compiler, [sanitize, arch, cuda?.version ?? "", cuda?.nvcc ?? "", machine], settings);
+  const place = join(folder, (sanitize ? addon.sanitized : addon.folder) + suffix(machine));
   if (!force && isUpToDate(place, addon.file, key)) return "up to date";
 
   const headers = includeFolders();
@@ -187,6 +208,10 @@ async function build(settings) {
         `-DNODE_ADDON_API_INCLUDE=${headers.nodeAddonApi}`,
         `-DNODE_API_HEADERS_INCLUDE=${headers.nodeApi}`,
         ...(sanitize ? [`-DMETASTATE_SANITIZE=${sanitize}`, "-DMETASTATE_EMULATE_AVX512=ON"] : []),
+        // On an Apple silicon Mac a Node for x64 runs too, and takes no addon for arm64.
+        ...(process.platform === "darwin"
+          ? [`-DCMAKE_OSX_ARCHITECTURES=${process.arch === "x64" ? "x86_64" : process.arch}`]
+          : []),
         ...(cuda
           ? [
               `-DCUDA_NVCC=${cuda.nvcc}`,
@@ -200,7 +225,7 @@ async function build(settings) {
       "CMake could not set the build up",
     );
     await run(tools.cmake, ["--build", attempt, "--parallel"], settings, `the addon ${target} does not compile`);
-    const info = { key, platform: process.platform, arch: process.arch, node: process.version };
+    const info = { key, platform: process.platform, arch: machine || process.arch, node: process.version };
     install(attempt, addon.file, place, cuda ? { ...info, cuda: cuda.version } : info);
     return `built with ${name} in ${((performance.now() - begin) / 1000).toFixed(0)} s`;
   } finally {
@@ -242,7 +267,7 @@ async function findCuda(settings) {
  */
 
 /**
- * @param {Pick<Settings, "log" | "folder" | "venv" | "env">} settings
+ * @param {Pick<Settings, "log" | "folder" | "venv" | "env"> & Pick<BuildOptions, "machine">} settings
  * @returns {Promise<Compiler>}
  */
 export async function findCompiler(settings) {
@@ -251,6 +276,13 @@ export async function findCompiler(settings) {
     const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, settings);
     if (!path) throw new CannotBuild(`CXX is "${asked}", and there is no such program`, `correct CXX or unset it`);
     return { command: asked, path, name: asked };
+  }
+  if (settings.machine) {
+    const { command, debian } = crossCompilers[settings.machine];
+    const path = findProgram(command, settings);
+    if (path) return { command: path, path, name: command };
+    const remedy = `install it (Debian: apt install ${debian}), or name another by CXX`;
+    throw new CannotBuild(`the compiler for ${settings.machine}, ${command}, was not found`, remedy);
   }
   for (const name of ["g++", "clang++", "c++"]) {
     const path = findProgram(name, settings);
@@ -404,7 +436,7 @@ export function fingerprint(compiler, options, { target, env }) {
     .flatMap((folder) =>
       readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" }).map((file) => join(folder, file)),
     )
-    .filter((file) => statSync(join(packageFolder, file)).isFile())
+    .filter((file) => statSync(join(packageFolder, file)).isFile() && !file.endsWith(".test.cpp"))
     .sort();
   for (const file of ["CMakeLists.txt", "package.json", ...sources]) {
     hash.update(`\0${file}\0`).update(readFileSync(join(packageFolder, file)));
@@ -512,11 +544,17 @@ async function main() {
       incremental: { type: "boolean", default: false },
       force: { type: "boolean", default: false },
       sanitize: { type: "string", default: "" },
+      machine: { type: "string", default: "" },
     },
   });
   const { incremental, force, sanitize } = values;
+  if (values.machine && !(values.machine in crossCompilers)) {
+    throw new Error(`--machine ${values.machine}: give one of ${Object.keys(crossCompilers).join(", ")}`);
+  }
+  const machine = /** @type {OtherMachine | ""} */ (values.machine);
   const arch = values.arch === "all" ? "" : values.arch;
-  const targets = values.only?.split(",") ?? (sanitize ? ["native"] : wantedAddons(values.cuda || arch !== "own"));
+  const targets =
+    values.only?.split(",") ?? (sanitize || machine ? ["native"] : wantedAddons(values.cuda || arch !== "own"));
   for (const target of targets) {
     if (!(target in addons)) throw new Error(`--only ${target}: give some of ${Object.keys(addons).join(",")}`);
     const result = await buildNative({
@@ -526,6 +564,7 @@ async function main() {
       incremental,
       force,
       sanitize,
+      machine,
     });
     if (result.built) {
       console.log(`${target} addon: ${result.how}`);

@@ -2,8 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 namespace metastate {
 namespace {
@@ -19,6 +21,34 @@ std::string about;
 void* symbol(void* library, const std::string& name) {
   if (void* found = dlsym(library, ("scipy_" + name).c_str())) return found;
   return dlsym(library, name.c_str());
+}
+
+/// Whether a library multiplies as is defined, with either operand transposed or not, whatever c held: whole numbers, whose sums
+/// are the same in any order. A library has code for CPUs that its authors had not at hand: OpenBLAS 0.3.34 gives wrong sums of
+/// transposed operands where it takes that for SME (under QEMU).
+bool multipliesRightly(Sgemm product) {
+  constexpr int m = 33, n = 34, k = 35;  // no more multiply-adds than any product that it will be given
+  const auto left = [](int i, int p) { return static_cast<float>((3 * i + 5 * p) % 7 - 3); };
+  const auto right = [](int p, int j) { return static_cast<float>((2 * p + 3 * j) % 11 - 5); };
+  for (const bool transA : {false, true}) {
+    for (const bool transB : {false, true}) {
+      std::vector<float> a(m * k), b(k * n), c(m * n, NAN);
+      for (int p = 0; p < k; ++p) {
+        for (int i = 0; i < m; ++i) a[static_cast<size_t>(transA ? p * m + i : i * k + p)] = left(i, p);
+        for (int j = 0; j < n; ++j) b[static_cast<size_t>(transB ? j * k + p : p * n + j)] = right(p, j);
+      }
+      product(rowMajor, transA ? trans : noTrans, transB ? trans : noTrans, m, n, k, 1.0f, a.data(), transA ? m : k, b.data(),
+              transB ? k : n, 0.0f, c.data(), n);
+      for (int i = 0; i < m; ++i) {
+        for (int j = 0; j < n; ++j) {
+          float sum = 0;
+          for (int p = 0; p < k; ++p) sum += left(i, p) * right(p, j);
+          if (c[static_cast<size_t>(i * n + j)] != sum) return false;
+        }
+      }
+    }
+  }
+  return true;
 }
 
 /// Sets an environment variable while alive.
@@ -63,8 +93,11 @@ void Blas::load(const std::string& path) {
     setThreads(1);
   }
   const auto config = reinterpret_cast<char* (*)()>(symbol(library, "openblas_get_config"));
-  about = config ? config() : "a BLAS";
-  sgemm = product;  // the library stays loaded for good: its thread-local parts outlive any dlclose
+  const std::string name = config ? config() : "a BLAS";
+  static Sgemm right = nullptr;  // each of Node's workers loads it again
+  if (product != right && !multipliesRightly(product)) throw std::runtime_error("multiplies wrongly on this CPU (" + name + ")");
+  about = name;
+  right = sgemm = product;  // the library stays loaded for good: its thread-local parts outlive any dlclose
 }
 
 void Blas::forget() {

@@ -4,7 +4,9 @@
 // 2008): b is read from packed panels, a from panels or where it lies; the innermost loop keeps a tile of c in registers and
 // does one multiply-add for every element of it and step.
 
-constexpr int64_t tileRows = registers == 32 ? 12 : 6;
+// The tile, two vectors of b and a factor of a fit the registers. NEON multiplies no operand from memory, and compilers load a
+// step's factors together: beside 24 sums they would put some of these on the stack, within the loop.
+constexpr int64_t tileRows = registers == 16 ? 6 : lanes == 4 ? 8 : 12;
 constexpr int64_t tileVectors = 2;
 constexpr int64_t tileColumns = tileVectors * lanes;
 

@@ -32,8 +32,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   about.Set("simd", Engine::instance().path().name);
   about.Set("simdAvailable", strings(info.Env(), available));
   about.Set("simdCompiled", strings(info.Env(), compiledPaths()));
-  about.Set("blas", Blas::description());
-  about.Set("oneDnn", OneDnn::description());
+  about.Set("blas", Engine::instance().alone(Blas::description));
+  about.Set("oneDnn", Engine::instance().alone(OneDnn::description));
   about.Set("bfloat16", bfloat16Instructions());
   about.Set("threads", Engine::instance().threads());
 #if defined(__clang__)

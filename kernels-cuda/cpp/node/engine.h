@@ -41,6 +41,13 @@ class Engine {
     return body(cpu.pool, cpu.path);
   }
 
+  /// The same for what needs no threads: which libraries there are is read and changed in here alone.
+  template <typename Body>
+  auto alone(Body body) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return body();
+  }
+
   int threads() {
     std::lock_guard<std::mutex> lock(mutex_);
     return threads_;

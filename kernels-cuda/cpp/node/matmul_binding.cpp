@@ -65,15 +65,16 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
 Napi::Value setPrecision(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string name = call.text("precision");
+  const bool oneDnn = Engine::instance().alone(OneDnn::there);
   if (name == "float32") {
     Engine::instance().setPrecision(ProductPrecision::float32);
-  } else if (name == "bfloat16" && OneDnn::there()) {
+  } else if (name == "bfloat16" && oneDnn) {
     Engine::instance().setPrecision(ProductPrecision::bfloat16);
   } else if (name == "bfloat16 rounded") {
     Engine::instance().setPrecision(ProductPrecision::bfloat16Rounded);
   } else {
     throw Napi::RangeError::New(info.Env(), "precision \"" + name + "\" cannot be had: give \"float32\", " +
-                                                (OneDnn::there() ? "\"bfloat16\"" : "(without oneDNN not \"bfloat16\")") +
+                                                (oneDnn ? "\"bfloat16\"" : "(without oneDNN not \"bfloat16\")") +
                                                 " or \"bfloat16 rounded\"");
   }
   return info.Env().Undefined();
@@ -83,10 +84,11 @@ Napi::Value setPrecision(const Napi::CallbackInfo& info) {
 Napi::Value loadOneDnn(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string path = call.text("path");
-  return Engine::instance().use([&](ThreadPool&, const SimdPath&) -> Napi::Value {
+  const std::string description = Engine::instance().alone([&] {
     OneDnn::load(path);
-    return Napi::String::New(info.Env(), OneDnn::description());
+    return OneDnn::description();
   });
+  return Napi::String::New(info.Env(), description);
 }
 
 /// oneDnnProduct(m, n, k, transposeA, transposeB, a, b, c): in float32, through the calls that bfloat16 products take.
@@ -97,8 +99,8 @@ Napi::Value oneDnnProduct(const Napi::CallbackInfo& info) {
   const float* a = call.floats("a", product(info.Env(), {m, k}));
   const float* b = call.floats("b", product(info.Env(), {k, n}));
   float* c = call.floats("c", product(info.Env(), {m, n}));
-  if (!OneDnn::there()) throw Napi::Error::New(info.Env(), "oneDNN is not loaded: loadOneDnn comes first");
   Engine::instance().use([&](ThreadPool& pool, const SimdPath&) {
+    if (!OneDnn::there()) throw std::runtime_error("oneDNN is not loaded: loadOneDnn comes first");
     OneDnn::product(pool.threads(), OneDnn::Type::float32, transposeA, transposeB, m, n, k, a, b, c);
   });
   return info.Env().Undefined();
@@ -108,14 +110,15 @@ Napi::Value oneDnnProduct(const Napi::CallbackInfo& info) {
 Napi::Value loadBlas(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string path = call.text("path");
-  return Engine::instance().use([&](ThreadPool&, const SimdPath&) -> Napi::Value {
+  const std::string description = Engine::instance().alone([&] {
     if (path.empty()) {
       Blas::forget();
     } else {
       Blas::load(path);
     }
-    return Napi::String::New(info.Env(), Blas::description());
+    return Blas::description();
   });
+  return Napi::String::New(info.Env(), description);
 }
 
 }  // namespace

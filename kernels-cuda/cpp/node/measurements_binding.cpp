@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "memory/large_memory.h"
@@ -48,13 +50,23 @@ Napi::Value measurePeak(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), rate);
 }
 
+/// Bytes of the largest cache of the first core; 0 where the system does not tell. sysconf knows none on arm64.
+int64_t largestCache() {
+  int64_t largest = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  largest = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
+#endif
+  for (int index = 0; index < 8; ++index) {
+    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
+    int64_t kibibytes = 0;  // "32768K"
+    if (file >> kibibytes) largest = std::max(largest, kibibytes << 10);
+  }
+  return largest;
+}
+
 /// Floats of each of three arrays that together lie well beyond the caches: a multiple of a cache line for each thread.
 int64_t streamLength(int threads) {
-  int64_t cache = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-  cache = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
-#endif
-  const int64_t bytes = std::clamp<int64_t>(6 * cache, int64_t{192} << 20, int64_t{1} << 30);
+  const int64_t bytes = std::clamp<int64_t>(6 * largestCache(), int64_t{192} << 20, int64_t{1} << 30);
   const int64_t share = bytes / 3 / static_cast<int64_t>(sizeof(float)) / threads;
   return std::max<int64_t>(64, share / 64 * 64) * threads;
 }

@@ -23,6 +23,9 @@ class FlushDenormals {
     asm volatile("msr fpcr, %0" : : "r"(saved_ | (uint64_t{1} << 24)));  // FZ
   }
   ~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+#else
+  FlushDenormals() {}
+  ~FlushDenormals() {}
 #endif
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;

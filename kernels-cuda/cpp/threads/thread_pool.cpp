@@ -10,11 +10,12 @@ namespace {
 /// How long a thread watches before it sleeps: longer than JavaScript takes between the ops of a model.
 constexpr std::chrono::microseconds watchFor{200};
 
+/// Some tens of cycles. On arm64 `yield` would be none: it is for cores of several threads, and others skip it.
 inline void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("yield");
+  asm volatile("isb");
 #endif
 }
 

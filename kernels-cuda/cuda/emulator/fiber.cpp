@@ -29,20 +29,21 @@ size_t pageBytes() {
 }  // namespace
 
 Fiber::Fiber(void (*body)(void*), void* argument) : body_(body), argument_(argument) {
-  void* memory = mmap(nullptr, stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // With one page more, which arm64 may have of 64 KiB.
+  void* memory = mmap(nullptr, pageBytes() + stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   stack_ = static_cast<char*>(memory);
   mprotect(stack_, pageBytes(), PROT_NONE);  // A kernel with too much of its own faults here, not in its neighbour.
   getcontext(&start_);
   start_.uc_stack.ss_sp = stack_ + pageBytes();
-  start_.uc_stack.ss_size = stackBytes - pageBytes();
+  start_.uc_stack.ss_size = stackBytes;
   start_.uc_link = nullptr;
   const auto self = reinterpret_cast<uintptr_t>(this);
   makecontext(&start_, reinterpret_cast<void (*)()>(&Fiber::enter), 2, static_cast<unsigned>(self),
               static_cast<unsigned>(static_cast<uint64_t>(self) >> 32));
 }
 
-Fiber::~Fiber() { munmap(stack_, stackBytes); }
+Fiber::~Fiber() { munmap(stack_, pageBytes() + stackBytes); }
 
 void Fiber::enter(unsigned low, unsigned high) {
   Fiber* self = reinterpret_cast<Fiber*>(static_cast<uintptr_t>(static_cast<uint64_t>(high) << 32 | low));

@@ -1,4 +1,6 @@
 // Matrix products for JavaScript.
+#include <mutex>
+
 #include "node/tensor_call.h"
 #include "products/cublaslt.h"
 #include "products/multiply.h"
@@ -7,6 +9,9 @@ namespace metastate::cuda {
 namespace {
 
 using namespace products;
+
+/// Of the library in use and what it keeps of shapes: Node's workers multiply too, and each begins by taking a library.
+std::mutex library;
 
 /// matMul(precision, m, n, k, transposeA, transposeB, batch, a, b, c, bias | null, activation, alpha): batch is axes with
 /// the strides of a and of b, in matrices
@@ -31,6 +36,7 @@ Napi::Value matMul(const Napi::CallbackInfo& info) {
   epilogue.bias = call.optionalFloats("bias", shape.n);
   epilogue.activation = call.chosen<Activation>("activation");
   epilogue.alpha = static_cast<float>(call.number("alpha"));
+  const std::lock_guard<std::mutex> lock(library);
   multiply(call.device(), shape, precision, a, b, c, epilogue);
   return info.Env().Undefined();
 }
@@ -39,6 +45,7 @@ Napi::Value matMul(const Napi::CallbackInfo& info) {
 Napi::Value useCublas(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string path = call.text("path");
+  const std::lock_guard<std::mutex> lock(library);
   CublasLt::forget();
   if (path.empty()) return Napi::String::New(info.Env(), "");
   Device::get();  // its GPU is the one that the library takes

@@ -75,8 +75,6 @@ Device& Device::get() {
   return *theDevice;
 }
 
-Device* Device::opened() { return theDevice; }
-
 Device::Device() : index_(chosenDevice(countDevices())) {
   check(cudaSetDevice(index_), "choosing the GPU");
   check(cudaGetDeviceProperties(&properties_, index_), "asking for the GPU's properties");

@@ -44,9 +44,6 @@ class Device {
   /// The device of this process, opened at the first call. Throws NoDevice.
   static Device& get();
 
-  /// Opened or not, it never throws: for what runs at the end of a process.
-  static Device* opened();
-
   cudaStream_t stream() const { return stream_; }
   const cudaDeviceProp& properties() const { return properties_; }
   int index() const { return index_; }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
+import { loadAddon } from "./load.js";
 import { native, needsNative } from "../testing/native.js";
 import { randomCase } from "../testing/wkv7-reference.js";
 import {
@@ -157,6 +158,35 @@ test("the pool survives changes of its size", needsNative, () => {
 test("what the machine can do is measured: arithmetic, and memory beyond the caches", needsNative, () => {
   assert.ok(native().measurePeak(2) > 0);
   assert.ok(native().measureBandwidth(1) > 0);
+});
+
+const addon = loadAddon();
+const blas = "binding" in addon ? addon.blas : undefined;
+const needsBlas = needsNative.skip ? needsNative : { skip: blas === undefined && "no BLAS library is in use" };
+
+test("the BLAS in use is told whole while another thread takes it and leaves it", needsBlas, async (t) => {
+  const binding = native();
+  assert.ok("path" in addon && blas !== undefined);
+  const whole = binding.loadBlas(blas);
+  const done = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(
+    `const { addon, blas, done } = require("node:worker_threads").workerData;
+    const binding = require(addon);
+    for (let round = 0; round < 50_000; ++round) binding.loadBlas(round % 2 ? blas : "");
+    Atomics.store(done, 0, 1);`,
+    { eval: true, workerData: { addon: addon.path, blas, done } },
+  );
+  const ended = new Promise((resolve, reject) => worker.once("exit", resolve).once("error", reject));
+  t.after(() => worker.terminate());
+  const told = new Map<string, number>();
+  while (Atomics.load(done, 0) === 0) {
+    const { blas: name } = binding.info();
+    told.set(name, (told.get(name) ?? 0) + 1);
+  }
+  await ended;
+  told.delete("");
+  told.delete(whole);
+  assert.deepEqual([...told.keys()], []);
 });
 
 test("Node's worker threads use the addon at the same time, and it outlives them", needsNative, async () => {

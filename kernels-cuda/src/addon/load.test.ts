@@ -66,10 +66,38 @@ test("a damaged addon is told, and nothing crashes", (t) => {
 });
 
 test("threads and instruction sets of the environment are checked", needsNative, () => {
-  assert.match(refusal({ METASTATE_THREADS: "many" }).reason, /METASTATE_THREADS is "many"/);
-  assert.match(refusal({ METASTATE_THREADS: "0" }).remedy, /integer from 1 to 1024/);
-  assert.match(refusal({ METASTATE_SIMD: "mmx" }).remedy, /give one of /);
+  native();
+  const addon = addonStatus();
+  assert.ok(addon.loaded);
+  const refused = (asked: NodeJS.ProcessEnv) => refusal({ METASTATE_NATIVE_ADDON: addon.path, ...asked });
+  assert.match(refused({ METASTATE_THREADS: "many" }).reason, /METASTATE_THREADS is "many"/);
+  assert.match(refused({ METASTATE_THREADS: "0" }).remedy, /integer from 1 to 1024/);
+  assert.match(refused({ METASTATE_SIMD: "mmx" }).remedy, /give one of /);
 });
+
+const compiler = [process.env["CXX"], "c++", "g++", "clang++"].find(
+  (name) => name && spawnSync(name, ["--version"]).status === 0,
+);
+const needsCompiler = needsNative.skip ? needsNative : { skip: compiler === undefined && "no C++ compiler" };
+
+test(
+  "a BLAS library that multiplies wrongly on this CPU is refused, and the one before goes on",
+  needsCompiler,
+  (t) => {
+    const folder = buildFolder(t);
+    const [source, library] = [join(folder, "blas.cpp"), join(folder, "blas.so")];
+    writeFileSync(
+      source,
+      `extern "C" void cblas_sgemm() {}
+    extern "C" const char* openblas_get_config() { return "BLAS of nothing"; }`,
+    );
+    const { status, stderr } = spawnSync(compiler!, ["-shared", "-fPIC", "-o", library, source], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    const { blas } = native().info();
+    assert.throws(() => native().loadBlas(library), /^Error: multiplies wrongly on this CPU \(BLAS of nothing\)$/);
+    assert.equal(native().info().blas, blas);
+  },
+);
 
 test("the environment sets threads and instruction set", needsNative, () => {
   const slowest = native().info().simdAvailable[0]!;
