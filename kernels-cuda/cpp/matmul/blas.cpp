@@ -27,7 +27,7 @@ void* symbol(void* library, const std::string& name) {
 /// are the same in any order. A library has code for CPUs that its authors had not at hand: OpenBLAS 0.3.34 gives wrong sums of
 /// transposed operands where it takes that for SME (under QEMU).
 bool multipliesRightly(Sgemm product) {
-  constexpr int m = 33, n = 34, k = 35;  // no more multiply-adds than any product that it will be given
+  constexpr int m = 33, n = 34, k = 35;  // about the smallest that it will be given
   const auto left = [](int i, int p) { return static_cast<float>((3 * i + 5 * p) % 7 - 3); };
   const auto right = [](int p, int j) { return static_cast<float>((2 * p + 3 * j) % 11 - 5); };
   for (const bool transA : {false, true}) {
