@@ -14,6 +14,7 @@ test("no thread of the pool sees a loop before it is all there, and its caller s
   const program = join(folder, "pool");
   const files = ["thread_pool.cpp", "thread_pool.test.cpp"].map((name) => join(sources, "threads", name));
   const flags = ["-std=c++17", "-O1", "-g", "-pthread", "-fsanitize=thread", `-I${sources}`, "-o", program];
+  if (process.env["METASTATE_EMULATED_NODE"]) return t.skip("is about this machine's compiler");
   if (!existsSync(files[0]!)) return t.skip("the sources are not here");
   const compiled = spawnSync(process.env["CXX"] ?? "g++", [...flags, ...files], { encoding: "utf8" });
   if (compiled.status !== 0)
