@@ -1,4 +1,3 @@
-/* global __dirname -- of the script, as in any CommonJS module */
 // The script of which Node.js makes a snapshot, see src/language/build-snapshot.cts. Such a script is given no `exports`, of which
 // what TypeScript compiles speaks.
 const { readFileSync } = require("node:fs");

@@ -39,7 +39,7 @@ export function notebooksOptions(args, env = process.env) {
   const chosen = /** @type {const} */ (["help", "check", "pictures", "gallery", "html"]).filter((name) => values[name]);
   if (chosen.length > 1) throw new UsageError(`--${chosen.join(" and --")} do not go together\n\n${NOTEBOOKS_USAGE}`);
   // What is kept is of the engine that a session takes by itself.
-  const what = chosen[0] ?? (values.engine === undefined ? "run" : "check");
+  const what = chosen.at(0) ?? (values.engine === undefined ? "run" : "check");
   if (what !== "check" && values.engine !== undefined)
     throw new UsageError(`--${what} runs nothing that --engine could run`);
   if (what === "run" && env.METASTATE_QUICK === "1") {
