@@ -67,14 +67,10 @@ for (const size of options.sizes.split(",")) {
   }
   const { batchSize, length, ...shape } = chosen;
   for (const [name, sse] of variants.filter(([of]) => options.models.split(",").includes(of))) {
+    await compileAround({ ...shape, width: 64, headSize: 32, sse });
     const model = timedModel({ vocabSize: 256, ...shape, sse });
     const parameters = [...model.parameters.values()].reduce((sum, { size: count }) => sum + count, 0);
-    const steps = ms.train(model, ms.data.batches(text, { batchSize, length, seed: 1 }), {
-      steps: Number.MAX_SAFE_INTEGER,
-      warmup: 0,
-      schedule: "constant",
-      learningRate: 1e-4,
-    });
+    const steps = training(model, batchSize, length);
     const decoding = decoder(model);
     const what = `${name}, ${(parameters / 1e6).toFixed(1)} M parameters`;
     const peer = await Peer.start(options.python, [
@@ -121,6 +117,39 @@ writeResults(pieceName, { native: info, loadBefore, results }, { write: !options
 /** @param {object} result */
 function note(result) {
   results.push(result);
+}
+
+/**
+ * Steps without an end.
+ *
+ * @param {import("metastate").Model} model
+ * @param {number} batchSize
+ * @param {number} length
+ */
+function training(model, batchSize, length) {
+  return ms.train(model, ms.data.batches(text, { batchSize, length, seed: 1 }), {
+    steps: Number.MAX_SAFE_INTEGER,
+    warmup: 0,
+    schedule: "constant",
+    learningRate: 1e-4,
+  });
+}
+
+/**
+ * Trains a small model of as many layers, and has it write, until V8 has compiled what lies around the ops: of a large one only a
+ * few steps are measured, and the first of a training take a tenth of a second more for that.
+ *
+ * @param {Omit<import("metastate").ModelOptions, "vocabSize">} shape
+ */
+async function compileAround(shape) {
+  const model = timedModel({ vocabSize: 256, ...shape });
+  const steps = training(model, 1, 64);
+  for (let step = 0; step < 20; ++step) await steps.next();
+  await steps.return();
+  const decoding = decoder(model);
+  for (let token = 0; token < 200; ++token) decoding.step();
+  decoding.dispose();
+  tf.dispose([...model.parameters.values()]);
 }
 
 /**
