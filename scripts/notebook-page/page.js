@@ -5,40 +5,43 @@ const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 const figures = [...document.querySelectorAll(".figure")].map((place) => ({
   place,
   json: place.firstElementChild.textContent,
+  drawn: Promise.resolve(),
 }));
 
-drawFigures();
-systemIsDark.addEventListener("change", drawFigures);
-addEventListener("resize", fitFigures);
+each(draw);
+systemIsDark.addEventListener("change", () => each(draw));
+addEventListener("resize", () => each(fit));
 
-function drawFigures() {
-  const { theme } = document.documentElement.dataset;
-  const dark = theme === undefined ? systemIsDark.matches : theme === "dark";
-  for (const { place, json } of figures) {
-    const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
-    const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
-    const { width, height, letters } = sizeIn(place, layout);
-    const title = { ...layout.title, font: { ...layout.title?.font, size: letters } };
-    Plotly.newPlot(place, data, { ...layout, width, height, title }, config).then(() =>
-      Plotly.addFrames(place, frames),
-    );
-  }
+/** Does something to each figure when what was done to it before has ended: plotly's functions do not bear each other. */
+function each(change) {
+  for (const figure of figures) figure.drawn = figure.drawn.finally(() => change(figure));
 }
 
-function fitFigures() {
-  for (const { place, json } of figures) {
-    const { width, height, letters = null } = sizeIn(place, JSON.parse(json).layout);
-    const { width: before, title } = place.layout ?? {};
-    if (width !== undefined && width !== before) Plotly.relayout(place, { width, height });
-    if (letters !== (title?.font?.size ?? null)) Plotly.relayout(place, { "title.font.size": letters });
-  }
+async function draw({ place, json }) {
+  const { theme } = document.documentElement.dataset;
+  const dark = theme === undefined ? systemIsDark.matches : theme === "dark";
+  const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
+  const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
+  const { width, height, letters } = sizeIn(place, layout);
+  const title = { ...layout.title, font: { ...layout.title?.font, size: letters } };
+  await Plotly.newPlot(place, data, { ...layout, width, height, title }, config);
+  await Plotly.addFrames(place, frames);
+}
+
+async function fit({ place, json }) {
+  const { width, height, letters = null } = sizeIn(place, JSON.parse(json).layout);
+  const { width: before, title } = place.layout;
+  if (width !== undefined && width !== before) await Plotly.relayout(place, { width, height });
+  if (letters !== (title?.font?.size ?? null)) await Plotly.relayout(place, { "title.font.size": letters });
 }
 
 /**
  * The size of a figure, and of the letters of its title where they must be smaller than plotly's: a figure of a fixed size is no
  * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer.
  */
-function sizeIn({ clientWidth: room }, { width, height, margin, meta, title }) {
+function sizeIn({ clientWidth }, { width, height, margin, meta, title }) {
+  // What is not laid out, as while a browser takes a picture of the whole page, has no width: it keeps its own.
+  const room = clientWidth || Infinity;
   // A letter of plotly's 18 pixels is about 9.5 wide; below 11 pixels nobody reads it.
   const length = 9.5 * (title?.text?.length ?? 0);
   const letters = length > 0.97 * room ? Math.max(11, Math.floor((18 * 0.97 * room) / length)) : undefined;
