@@ -21,8 +21,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
-  accessSync,
-  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -36,7 +34,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import {
@@ -49,6 +47,7 @@ import {
   refusedByDriver,
   wheelVersion,
 } from "./lib/cuda-toolkit.mjs";
+import { findProgram, isProgram } from "./lib/find-program.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const packageFolder = join(root, "kernels-cuda");
@@ -273,19 +272,19 @@ async function findCuda(settings) {
 export async function findCompiler(settings) {
   const asked = settings.env["CXX"]?.trim();
   if (asked) {
-    const path = findProgram(asked.split(/\s+/, 1)[0] ?? asked, settings);
+    const path = programFor(asked.split(/\s+/, 1)[0] ?? asked, settings);
     if (!path) throw new CannotBuild(`CXX is "${asked}", and there is no such program`, `correct CXX or unset it`);
     return { command: asked, path, name: asked };
   }
   if (settings.machine) {
     const { command, debian } = crossCompilers[settings.machine];
-    const path = findProgram(command, settings);
+    const path = programFor(command, settings);
     if (path) return { command: path, path, name: command };
     const remedy = `install it (Debian: apt install ${debian}), or name another by CXX`;
     throw new CannotBuild(`the compiler for ${settings.machine}, ${command}, was not found`, remedy);
   }
   for (const name of ["g++", "clang++", "c++"]) {
-    const path = findProgram(name, settings);
+    const path = programFor(name, settings);
     if (path) return { command: path, path, name };
   }
   return zigCompiler(settings);
@@ -363,9 +362,9 @@ async function installWheels(names, why, remedy, { venv, log, env }) {
  */
 async function findTools(settings) {
   const found = () => {
-    const cmake = findProgram("cmake", settings);
-    const ninja = findProgram("ninja", settings);
-    const maker = ninja ?? findProgram("make", settings);
+    const cmake = programFor("cmake", settings);
+    const ninja = programFor("ninja", settings);
+    const maker = ninja ?? programFor("make", settings);
     return { cmake, maker, generator: ninja ? "Ninja" : "Unix Makefiles" };
   };
   let tools = found();
@@ -383,26 +382,13 @@ async function findTools(settings) {
 }
 
 /**
- * The program's path, searched as a shell does and then in the project's Python environment.
+ * The program's path; the project's Python environment may have it too.
  *
  * @param {string} name
  * @param {Pick<Settings, "env" | "venv">} settings
- * @returns {string | undefined}
  */
-function findProgram(name, { env, venv }) {
-  if (isAbsolute(name)) return isProgram(name) ? name : undefined;
-  const folders = [...(env["PATH"] ?? "").split(delimiter).filter(Boolean), join(venv, "bin")];
-  return folders.map((folder) => join(folder, name)).find(isProgram);
-}
-
-/** @param {string} path */
-function isProgram(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+function programFor(name, { env, venv }) {
+  return findProgram(name, { env, besides: [join(venv, "bin")] });
 }
 
 function includeFolders() {

@@ -106,7 +106,7 @@ for (const [name, workspace] of [
   writeFileSync(join(place, "index.js"), `export * from ${JSON.stringify(entry)};\n`);
 }
 for (const file of ["CMakeLists.txt", "cmake", "cpp", "cuda"]) take(`kernels-cuda/${file}`);
-const programs = ["test-gpu", "build-native", "compile-cuda", "lib/cuda-toolkit"];
+const programs = ["test-gpu", "build-native", "compile-cuda", "lib/cuda-toolkit", "lib/find-program"];
 programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
 for (const name of programs) take(`scripts/${name}.mjs`);
 for (const name of ["gpu", "lib/gpu-measures", "lib/machine"]) take(`benchmarks/${name}.mjs`);

@@ -10,7 +10,7 @@
 // and orders memory as this machine does, more strictly than arm64: what two threads share is to be read with that in mind.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildNative, crossCompilers } from "./build-native.mjs";
 import { requirements, root, venv } from "./lib/checkout.mjs";
@@ -18,21 +18,12 @@ import { ask, Log, run } from "./lib/command.mjs";
 import { addonUnder, runEmulatedTests, writeEmulatedNode } from "./lib/emulated-tests.mjs";
 import { exitStatusOf } from "./lib/exit-status.mjs";
 import { Failure, UsageError } from "./lib/failure.mjs";
+import { findProgram } from "./lib/find-program.mjs";
 import { Progress } from "./lib/progress.mjs";
 import { summary } from "./lib/test-runners.mjs";
 
 /** What is fetched, and the programs that start it. */
 const folder = join(root, "build", "arm64");
-
-/**
- * The path of a program, or undefined.
- *
- * @param {readonly string[]} names
- */
-function findProgram(names) {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
-}
 
 /**
  * The emulator, and the folder with the C library of arm64, which the cross compiler's package brings along.
@@ -44,8 +35,8 @@ async function findTools() {
     throw new Failure("QEMU emulates a CPU for programs on Linux only", "run npm test on a machine with arm64");
   if (process.arch === "arm64") throw new Failure("this machine is arm64", "npm test runs these tests, natively");
   const { command, debian } = crossCompilers.arm64;
-  const qemu = findProgram(["qemu-aarch64", "qemu-aarch64-static"]);
-  const compiler = findProgram([command]);
+  const qemu = ["qemu-aarch64", "qemu-aarch64-static"].map((name) => findProgram(name)).find(Boolean);
+  const compiler = findProgram(command);
   const missing = [...(qemu ? [] : ["qemu-user"]), ...(compiler ? [] : [debian])];
   if (!qemu || !compiler) {
     const which = [...(qemu ? [] : ["qemu-aarch64"]), ...(compiler ? [] : [command])].join(" and ");
@@ -95,8 +86,7 @@ async function fetchOpenBlas(step) {
     step.upToDate();
     return;
   }
-  const python =
-    [join(venv, "bin", "python"), findProgram(["python3"])].find((path) => path && existsSync(path)) ?? "python3";
+  const python = findProgram(join(venv, "bin", "python")) ?? "python3";
   const wheels = join(folder, "wheels");
   const log = new Log("arm64-openblas");
   const platforms = ["manylinux_2_28", "manylinux2014"].flatMap((name) => ["--platform", `${name}_aarch64`]);

@@ -2,8 +2,9 @@
 // Finds what compiles CUDA: a toolkit of the system, of conda, or the Python wheels of the project's environment.
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readdirSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { findProgram, isProgram } from "./find-program.mjs";
 
 /** The wheels that together are a compiler, with the headers and the runtime to link. */
 export const cudaWheels = [
@@ -61,13 +62,12 @@ export function findCudaToolkit({ venv, env }) {
       broken: true,
     };
   }
-  const folders = [
-    ...(env["PATH"] ?? "").split(delimiter).filter(Boolean),
+  const besides = [
     ...(env["CONDA_PREFIX"] ? [join(env["CONDA_PREFIX"], "bin")] : []),
     ...wheelFolders(venv),
     "/usr/local/cuda/bin",
   ];
-  const nvcc = folders.map((folder) => join(folder, "nvcc")).find(isProgram);
+  const nvcc = findProgram("nvcc", { env, besides });
   if (nvcc) return toolkit(nvcc);
   return {
     reason: "no CUDA compiler (nvcc) was found",
@@ -185,14 +185,4 @@ export function refusedByDriver(version, { driver }) {
     reason: `what CUDA ${version} builds needs NVIDIA's driver ${least} or newer, and this machine has ${driver}`,
     remedy: `update the driver${older}, then run npm run build:native -- --cuda`,
   };
-}
-
-/** @param {string} path */
-function isProgram(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

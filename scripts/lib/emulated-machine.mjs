@@ -15,11 +15,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { root } from "./checkout.mjs";
 import { ask, Log, run } from "./command.mjs";
 import { Failure } from "./failure.mjs";
+import { findProgram } from "./find-program.mjs";
 
 /** Where the checkout lies in the machine. */
 export const checkout = "/metastate";
@@ -42,11 +43,12 @@ const needs = [
  * @throws {Failure} which names the packages that are missing
  */
 export function findTools() {
-  const programs = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
   /** @type {Record<string, string>} */
   const found = {};
-  for (const { path, places = programs } of needs) {
-    const place = places.map((folder) => join(folder, path)).find((file) => existsSync(file));
+  for (const { path, places } of needs) {
+    const place = places
+      ? places.map((folder) => join(folder, path)).find((file) => existsSync(file))
+      : findProgram(path);
     if (place) found[path] = place;
   }
   const missing = needs.filter(({ path }) => !(path in found));
