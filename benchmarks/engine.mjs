@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { compare } from "./lib/compare.mjs";
+import { compare, meanMilliseconds } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
@@ -219,22 +219,6 @@ async function operator() {
   }
   peer.stop();
   await tf.setBackend("wasm");
-}
-
-/**
- * The mean of as many calls as last about that long.
- *
- * @param {() => void} run
- * @param {number} milliseconds
- */
-function meanMilliseconds(run, milliseconds) {
-  const begin = performance.now();
-  let count = 0;
-  do {
-    run();
-    ++count;
-  } while (performance.now() - begin < milliseconds);
-  return (performance.now() - begin) / count;
 }
 
 /**

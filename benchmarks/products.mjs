@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { compare } from "./lib/compare.mjs";
+import { compare, meanMilliseconds } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
@@ -143,13 +143,7 @@ async function ours(backend, shape) {
   const { a, b } = operands(backend, shape);
   const once = () => tf.dispose(tf.matMul(a, b, shape.left, shape.right));
   once();
-  const begin = performance.now();
-  let count = 0;
-  do {
-    once();
-    ++count;
-  } while (performance.now() - begin < sample);
-  return (performance.now() - begin) / count;
+  return meanMilliseconds(once, sample);
 }
 
 /** @type {(backend: string, shape: Shape) => Operands} */

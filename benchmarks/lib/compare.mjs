@@ -130,3 +130,19 @@ async function time(contender, calls) {
   }
   return performance.now() - begin;
 }
+
+/**
+ * The mean of as many calls as last about that long: a contender's own `milliseconds`.
+ *
+ * @param {() => void} run
+ * @param {number} milliseconds
+ */
+export function meanMilliseconds(run, milliseconds) {
+  const begin = performance.now();
+  let count = 0;
+  do {
+    run();
+    ++count;
+  } while (performance.now() - begin < milliseconds);
+  return (performance.now() - begin) / count;
+}
