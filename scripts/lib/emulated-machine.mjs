@@ -60,7 +60,7 @@ export function findTools() {
 }
 
 /**
- * The CPU models that this Bochs knows: AVX-512 BF16 came with version 2.8.
+ * The CPU models that this Bochs knows.
  *
  * @param {string} bochs
  */
@@ -125,12 +125,12 @@ export function takeProgram(stage, file, to = file) {
 /**
  * Makes the disk that it starts from.
  *
- * @param {{stage: string, kernel: string, script: string, tools: Record<string, string>, folder: string,
- *   step: import("./progress.mjs").Step}} options stage: the root of the machine; script: what it runs, for a shell
- * @returns {Promise<(parameters: string) => Promise<string>>} makes the disk with these parameters of the kernel, and tells where
- *   it is
+ * @param {{stage: string, kernel: string, script: string, parameters: string, tools: Record<string, string>, folder: string,
+ *   step: import("./progress.mjs").Step}} options stage: the root of the machine; script: what it runs, for a shell; parameters:
+ *   of the kernel
+ * @returns {Promise<string>} where it is
  */
-export async function makeDisk({ stage, kernel, script, tools, folder, step }) {
+export async function makeDisk({ stage, kernel, script, parameters, tools, folder, step }) {
   const log = new Log("avx512-machine");
   mkdirSync(join(stage, "bin"), { recursive: true });
   cpSync(tools["busybox"] ?? "", join(stage, "bin", "busybox"));
@@ -157,16 +157,14 @@ sleep 1000000
   await run("sh", ["-c", pack, "sh", join(iso, "initrd.gz")], { tool: "cpio", step, log, cwd: stage });
   cpSync(kernel, join(iso, "vmlinuz"));
   for (const name of ["isolinux.bin", "ldlinux.c32"]) cpSync(tools[name] ?? "", join(iso, name));
-  return async (parameters) => {
-    const always = "console=ttyS0,115200 panic=-1 quiet mitigations=off nokaslr tsc=reliable random.trust_cpu=on";
-    const configuration = `default linux\nprompt 0\nlabel linux\n kernel vmlinuz\n append initrd=initrd.gz ${always} ${parameters}\n`;
-    writeFileSync(join(iso, "isolinux.cfg"), configuration);
-    const image = join(folder, "disk.iso");
-    const boot = ["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"];
-    const args = ["-quiet", "-R", "-o", image, ...boot, iso];
-    await run(tools["genisoimage"] ?? "", args, { tool: "genisoimage", step, log });
-    return image;
-  };
+  const always = "console=ttyS0,115200 panic=-1 quiet mitigations=off nokaslr tsc=reliable random.trust_cpu=on";
+  const configuration = `default linux\nprompt 0\nlabel linux\n kernel vmlinuz\n append initrd=initrd.gz ${always} ${parameters}\n`;
+  writeFileSync(join(iso, "isolinux.cfg"), configuration);
+  const image = join(folder, "disk.iso");
+  const boot = ["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"];
+  const args = ["-quiet", "-R", "-o", image, ...boot, iso];
+  await run(tools["genisoimage"] ?? "", args, { tool: "genisoimage", step, log });
+  return image;
 }
 
 /** What the machine says before and after its script. */
