@@ -39,6 +39,8 @@ export const sessionHooks: SessionHooks = {
     state.gradientDepth = 0;
     state.kernelDepth = 0;
     state.numDataMovesStack = [];
+    // What the tape holds for the way back is in no scope.
+    for (const { saved } of state.activeTape ?? []) if (saved) tf.dispose(saved);
     state.activeTape = [];
   },
   // Thousands of results would fill the memory.

@@ -7,6 +7,7 @@ import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import { parameter } from "../model/parameters.js";
 import { tokenTensor } from "../model/tokens.js";
 import { globalNorm } from "../ops/adamw/adamw.js";
+import { differentiate } from "../ops/differentiate.js";
 import { batchLoss } from "./loss.js";
 import { forwardStreams } from "./carried-state.js";
 
@@ -48,7 +49,7 @@ export function lossGradients(
   engine.startScope("lossGradients");
   let state: SequenceState | undefined;
   try {
-    const { value, grads } = engine.gradients(
+    const { value, grads } = differentiate(
       () =>
         tf.tidy(() => {
           const targets = tokenTensor("train (targets)", batch.targets, model.configuration.vocabSize);
@@ -58,13 +59,10 @@ export function lossGradients(
           return weight === 1 ? loss : tf.mul<Scalar>(loss, weight);
         }),
       parameters.map((name) => parameter(model.parameters, name)),
-      undefined,
-      true,
     );
     const gradients = new Map<string, Tensor>();
     parameters.forEach((name, i) => {
-      // tfjs gives null where its types promise a tensor.
-      const gradient = grads[i] as Tensor | null;
+      const gradient = grads[i];
       if (gradient) gradients.set(name, tf.keep(gradient));
     });
     const norm = tf.keep(globalNorm([...gradients.values()]));

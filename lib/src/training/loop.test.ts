@@ -8,6 +8,7 @@ import { batchOf, type Batch } from "../data/batch.js";
 import { batches } from "../data/batches.js";
 import { streams } from "../data/streams.js";
 import { withFolder } from "../io/testing.js";
+import { defineSse } from "../sse/define-sse.js";
 import { useBackend } from "../testing.js";
 import { adamW } from "./adamw.js";
 import { checkpoints } from "./checkpoint-folder.js";
@@ -191,6 +192,29 @@ test("lengths may change from batch to batch, also within a step; any kind of mo
     assert.deepEqual([...lengths].sort(), [3, 5, 9]);
     assert.ok(history.at(-1)!.loss < history[0]!.loss);
     assert.equal(tf.memory().numTensors, atStart);
+    model.dispose();
+  }
+});
+
+test("a step that fails, forward or back, leaves no tensor behind", async () => {
+  await useBackend("cpu");
+  const failures: Record<string, (x: tf.Tensor) => tf.Tensor> = {
+    forward: () => {
+      throw new Error("forward");
+    },
+    back: tf.customGrad((x) => ({
+      value: tf.clone(x as tf.Tensor),
+      gradFunc: () => {
+        throw new Error("back");
+      },
+    })),
+  };
+  for (const [name, fail] of Object.entries(failures)) {
+    defineSse({ name: `fails-${name}`, apply: ({ layer, shifted }) => (layer === 1 ? fail(shifted) : shifted) });
+    const model = smallModel(1, { ...tiny, layers: 2, sse: `fails-${name}` });
+    const atStart = tf.memory().numTensors;
+    await assert.rejects(metricsOf(model, ruleBatches, { steps: 1 }), { message: name });
+    assert.equal(tf.memory().numTensors, atStart, name);
     model.dispose();
   }
 });

@@ -5,6 +5,7 @@ import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { sseHeads } from "../../model/configuration.js";
 import { LayerRun } from "../../model/tap.js";
 import { tokenMatrix } from "../../model/tokens.js";
+import { differentiate } from "../../ops/differentiate.js";
 import { Random } from "../../random.js";
 import { disposeGradients, lossGradients } from "../../training/gradients.js";
 import type { TimeMixCoefficients } from "../context.js";
@@ -194,22 +195,13 @@ function tapeGradients(
   let values: Float32Array[] = [];
   tf.tidy(() => {
     const xs = operands.map(({ tensor }) => tensor);
-    // Not tf.grads: it refuses where a variant leaves some of what it gets unused.
-    const { grads } = tf.engine().gradients(
-      () => {
-        const sums = apply(subject, operands, xs).map((output, i) =>
-          tf.sum(tf.mul(output, tf.tensor(weights[i]!, output.shape))),
-        );
-        return sums.reduce((a, b) => tf.add(a, b));
-      },
-      xs,
-      undefined,
-      true,
-    );
-    values = xs.map((x, i) => {
-      const gradient = grads[i] as Tensor | null | undefined;
-      return gradient ? gradient.dataSync<"float32">().slice() : new Float32Array(x.size);
-    });
+    const { grads } = differentiate(() => {
+      const sums = apply(subject, operands, xs).map((output, i) =>
+        tf.sum(tf.mul(output, tf.tensor(weights[i]!, output.shape))),
+      );
+      return sums.reduce((a, b) => tf.add(a, b));
+    }, xs);
+    values = xs.map((x, i) => grads[i]?.dataSync<"float32">().slice() ?? new Float32Array(x.size));
   });
   return values;
 }
