@@ -14,7 +14,7 @@ import { grownTensor, growthPlan, type ParameterGrowth } from "./plan.js";
  * @param optimizer of `before`, `ms.adamW(before)`'s; stays as it is
  * @param after what `ms.grow(before, …)` gave
  * @returns to be given to `ms.train(after, …, {optimizer})`, and disposed of after
- * @throws ConfigurationError when the optimiser is of another model
+ * @throws ConfigurationError when the optimiser is of another model, or was disposed of
  */
 export function growOptimizer(optimizer: AdamW, before: Model, after: Model): AdamW {
   for (const [name, { first }] of optimizer.moments) {
@@ -46,12 +46,21 @@ export function grownMoments(
   return grown;
 }
 
-/** The optimiser's groups, and new parameters in the group that a new optimiser would have them in. */
+/**
+ * The optimiser's groups, and new parameters in the group that a new optimiser would have them in.
+ *
+ * @throws ConfigurationError when the optimiser was disposed of
+ */
 export function grownGroups(
   optimizer: AdamW,
   before: Pick<Model, "parameters">,
   after: Pick<Model, "parameters">,
 ): ParameterGroup[] {
+  if (optimizer.isDisposed) {
+    throw new ConfigurationError(
+      "an optimiser that was disposed of cannot grow, its moments are gone: grow it before, or make a new one, ms.adamW(after)",
+    );
+  }
   const fresh = new Map([...after.parameters].filter(([name]) => !before.parameters.has(name)));
   const added = new Map(parameterGroups(fresh, 0).map(({ name, parameters }) => [name, parameters]));
   const groups = optimizer.groups.map((group): ParameterGroup => {

@@ -143,7 +143,17 @@ export class AdamW {
     }
   }
 
-  /** Frees the moments. */
+  /** Whether {@link dispose} was called. */
+  get isDisposed(): boolean {
+    return this.held.size === 0;
+  }
+
+  /** Whether what it updates are parameters out of these, and no others of the same names. */
+  isOf(parameters: Parameters): boolean {
+    return [...this.held.keys()].every((name) => this.parameters.get(name) === parameters.get(name));
+  }
+
+  /** Frees the moments; the optimiser cannot be used afterwards. */
   dispose(): void {
     for (const { first, second } of this.held.values()) tf.dispose([first, second]);
     this.held.clear();

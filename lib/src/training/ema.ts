@@ -93,7 +93,17 @@ export class ExponentialMovingAverage {
     this.count = steps;
   }
 
-  /** Frees the averages. */
+  /** Whether {@link dispose} was called. */
+  get isDisposed(): boolean {
+    return this.held.size === 0;
+  }
+
+  /** Whether what it averages are parameters out of these, and no others of the same names. */
+  isOf(parameters: Parameters): boolean {
+    return [...this.held.keys()].every((name) => this.parameters.get(name) === parameters.get(name));
+  }
+
+  /** Frees the averages; they cannot be used afterwards. */
   dispose(): void {
     tf.dispose([...this.held.values()]);
     this.held.clear();

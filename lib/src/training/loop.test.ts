@@ -7,14 +7,17 @@ import { createBaseline } from "../baselines/create-baseline.js";
 import { batchOf, type Batch } from "../data/batch.js";
 import { batches } from "../data/batches.js";
 import { streams } from "../data/streams.js";
+import { growOptimizer } from "../growth/grow-optimizer.js";
 import { withFolder } from "../io/testing.js";
 import { defineSse } from "../sse/define-sse.js";
 import { useBackend } from "../testing.js";
 import { adamW } from "./adamw.js";
 import { checkpoints } from "./checkpoint-folder.js";
+import { ema } from "./ema.js";
 import { evaluate } from "./evaluate.js";
 import { metricsOf, ruleBatches, ruleText, smallModel, valuesOf } from "./testing.js";
 import { train } from "./train.js";
+import type { TrainOptions } from "./training-options.js";
 
 /** Sizes at which a step takes a millisecond or two. */
 const tiny = { width: 8, layers: 1, parameterTokens: 8, lowRank: { decay: 2, rate: 2, value: 2, gate: 2 } };
@@ -170,6 +173,29 @@ test("an optimiser of one's own goes on over several trainings as over one", asy
   optimizer.dispose();
   parts.dispose();
   whole.dispose();
+});
+
+test("an optimiser or an average of another model, or one disposed of, is refused, and neither model changes", async () => {
+  await useBackend("cpu");
+  const [model, other] = [smallModel(1, tiny), smallModel(2, tiny)];
+  const [optimizer, average] = [adamW(other), ema(other)];
+  const before = [valuesOf(model), valuesOf(other)];
+  const refused = async (options: Partial<TrainOptions>, message: RegExp): Promise<void> => {
+    await assert.rejects(metricsOf(model, ruleBatches, { steps: 1, ...options }), {
+      name: "ConfigurationError",
+      message,
+    });
+  };
+  await refused({ optimizer }, /optimizer is of another model: ms\.adamW\(model\) .* ms\.growOptimizer/);
+  await refused({ ema: average }, /ema is of another model: ms\.ema\(model\)/);
+  optimizer.dispose();
+  average.dispose();
+  await refused({ optimizer }, /optimizer was disposed of/);
+  await refused({ ema: average }, /ema was disposed of/);
+  assert.throws(() => growOptimizer(optimizer, other, other), /disposed of cannot grow/);
+  assert.deepEqual([valuesOf(model), valuesOf(other)], before);
+  model.dispose();
+  other.dispose();
 });
 
 test("lengths may change from batch to batch, also within a step; any kind of model trains", async () => {

@@ -65,6 +65,29 @@ export function comparedOptions(
 }
 
 /**
+ * Throws unless the optimiser and the average that a training is given are of its model. Others, of the same names, would change
+ * in its place.
+ *
+ * @throws ConfigurationError that says how to make one
+ */
+export function expectOwn(model: LanguageModel, { optimizer, ema }: Pick<TrainOptions, "optimizer" | "ema">): void {
+  const given = { optimizer, ema: typeof ema === "number" ? undefined : ema };
+  const remedies = {
+    optimizer:
+      "ms.adamW(model) makes one of this model, ms.growOptimizer(optimizer, before, after) one of a model that grew",
+    ema: "ms.ema(model) makes one of this model",
+  };
+  for (const name of ["optimizer", "ema"] as const) {
+    const wrong = given[name]?.isDisposed
+      ? "was disposed of"
+      : given[name]?.isOf(model.parameters) === false
+        ? "is of another model"
+        : undefined;
+    if (wrong) throw new ConfigurationError(`train: ${name} ${wrong}: ${remedies[name]}`);
+  }
+}
+
+/**
  * Throws unless the model is of the checkpoint's kind: same configuration, same parameters.
  *
  * @throws ConfigurationError that says what differs

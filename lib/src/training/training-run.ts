@@ -25,7 +25,7 @@ import { BestSoFar } from "./early-stop.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { evaluate } from "./evaluate.js";
 import { disposeGradients, type LossGradients } from "./gradients.js";
-import { comparedOptions, expectSameModel, expectSameOptions } from "./same-training.js";
+import { comparedOptions, expectOwn, expectSameModel, expectSameOptions } from "./same-training.js";
 import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
 import { Snapshot } from "./snapshot.js";
 import { Speedometer } from "./speedometer.js";
@@ -63,6 +63,7 @@ export class TrainingRun {
     private readonly options: TrainOptions,
   ) {
     checkTrainOptions(options);
+    expectOwn(model, options);
     this.schedule = chosenSchedule(options);
     this.spikes = options.spike === false ? undefined : new SpikeDetector(options.spike);
     this.best = new BestSoFar(options.earlyStop);
