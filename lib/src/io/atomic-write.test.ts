@@ -52,6 +52,26 @@ test("two writes at once: one of them wins, whole", async () => {
   });
 });
 
+test("what a killed process of the same number left is in nobody's way, and goes; what is being written stays", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "a");
+    let left: string[] = [];
+    await writeAtomically(path, async (sink) => {
+      const [ours] = await readdir(folder);
+      // In a container a program has the same number each time it is started, and counts its files from 1.
+      const count = Number(/(\d+)\.tmp$/.exec(ours!)![1]);
+      left = [1, 2, 3].map((more) => ours!.replace(/\d+\.tmp$/, `${count + more}.tmp`));
+      for (const name of left) await writeFile(join(folder, name), "half");
+      await writeAtomically(path, (other) => other.write(text("meanwhile")));
+      assert.deepEqual((await readdir(folder)).sort(), [ours, "a"]);
+      await sink.write(text("new"));
+    });
+    assert.equal(left.length, 3);
+    assert.equal(await readFile(path, "utf8"), "new");
+    assert.deepEqual(await readdir(folder), ["a"]);
+  });
+});
+
 /** Saves two models in turn until it is killed. */
 const saver = (folder: string): string => `
   import { useBackend } from ${JSON.stringify(new URL("../testing.js", import.meta.url))};

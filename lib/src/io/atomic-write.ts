@@ -5,6 +5,7 @@
 import { open, readdir, realpath, rename, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
 
 import { ModelFileError } from "../errors.js";
 
@@ -19,6 +20,8 @@ export interface FileSink {
 }
 
 let count = 0;
+/** The names of the temporary files that are being written here now. */
+const underWay = new Set<string>();
 
 /**
  * Writes a file atomically. When `write` throws, or the process ends at any moment, the old file is untouched.
@@ -40,9 +43,11 @@ async function replace(target: string, write: (sink: FileSink) => Promise<void>)
   const folder = dirname(target);
   const prefix = `.${basename(target)}.${hostname()}.`;
   await removeLeftovers(folder, prefix);
-  const temporary = join(folder, `${prefix}${process.pid}.${++count}.tmp`);
-  const handle = await open(temporary, "wx");
+  const name = `${prefix}${process.pid}.${threadId}.${++count}.tmp`;
+  const temporary = join(folder, name);
+  underWay.add(name);
   try {
+    const handle = await open(temporary, "wx");
     try {
       await write(new DiskSink(handle));
       // Without this a crash of the machine could leave the new name with nothing behind it.
@@ -54,6 +59,8 @@ async function replace(target: string, write: (sink: FileSink) => Promise<void>)
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    underWay.delete(name);
   }
   await syncFolder(folder);
 }
@@ -63,8 +70,10 @@ async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [] as string[]);
   for (const name of names) {
     if (!name.startsWith(prefix) || !name.endsWith(".tmp")) continue;
-    const process = Number.parseInt(name.slice(prefix.length), 10);
-    if (!isRunning(process)) await rm(join(folder, name), { force: true });
+    const [id, thread] = name.slice(prefix.length).split(".").map(Number);
+    // In a container every process may have the same number, so that a file of this one's may be its predecessor's.
+    const isWritten = id === process.pid ? thread !== threadId || underWay.has(name) : isRunning(id!);
+    if (!isWritten) await rm(join(folder, name), { force: true });
   }
 }
 

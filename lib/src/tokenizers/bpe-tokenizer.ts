@@ -1,7 +1,6 @@
 /** Byte-level byte-pair encoding: pieces of text, from their bytes up, are joined by merges in the order they were learned. */
-import { rename, writeFile } from "node:fs/promises";
-
 import { ConfigurationError } from "../errors.js";
+import { writeAtomically } from "../io/atomic-write.js";
 import { byteAlphabet, bytesToCharacters, piecesOf } from "./byte-level.js";
 import { Heap } from "./heap.js";
 import { tokenizerJson } from "./tokenizer-json.js";
@@ -98,11 +97,12 @@ export class BpeTokenizer implements Tokenizer {
   /**
    * Writes a `tokenizer.json` that Hugging Face's tokenizers read, and `ms.tokenizers.load` too. The file is whole or not
    * there.
+   *
+   * @throws ModelFileError when it cannot be written
    */
   async save(path: string): Promise<void> {
-    const temporary = `${path}.${process.pid}.tmp`;
-    await writeFile(temporary, `${JSON.stringify(this, null, 1)}\n`);
-    await rename(temporary, path);
+    const text = new TextEncoder().encode(`${JSON.stringify(this, null, 1)}\n`);
+    await writeAtomically(path, (sink) => sink.write(text));
   }
 
   private encodePiece(piece: string): readonly number[] {

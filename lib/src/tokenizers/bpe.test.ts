@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -135,6 +135,16 @@ test("a trained tokenizer comes back from its tokenizer.json, in older and newer
   newer.model.merges = newer.model.merges.map((merge) => (merge as string).split(" "));
   await writeFile(path, JSON.stringify(newer));
   assert.ok((await loadTokenizer(path)) instanceof BpeTokenizer);
+});
+
+test("a tokenizer that cannot be written says so, and leaves nothing behind", async () => {
+  const tokenizer = await trainBpe("the rain", { vocabSize: 260 });
+  await mkdir(join(folder, "taken"));
+  await assert.rejects(tokenizer.save(join(folder, "taken")), { name: "ModelFileError", message: /cannot be written/ });
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.endsWith(".tmp")),
+    [],
+  );
 });
 
 test("bytes have a printable character each, and come back", () => {
