@@ -3,7 +3,7 @@ import type { Annotations, Data } from "plotly.js";
 
 import type { EnginePeak } from "../engine/controls.js";
 import { ConfigurationError } from "../errors.js";
-import { rooflinePoints, type Profile } from "../profile/report.js";
+import type { Profile } from "../profile/report.js";
 import { Figure, rounded } from "./figure.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
@@ -118,4 +118,12 @@ export function roofline(
     },
     `${title}\n${points.map((point) => `${point.name}: ${portion(point)} of the limit`).join("\n")}`,
   );
+}
+
+/** The points of a profile's roofline: what does arithmetic and takes at least a hundredth of the time. */
+function rooflinePoints({ rows }: Pick<Profile, "rows">): RooflinePoint[] {
+  return rows.flatMap(({ op, within, gflops, flops, bytes, share }) => {
+    if (gflops === undefined || bytes === 0 || share < 0.01) return [];
+    return [{ name: within === null ? op : `${op} in ${within}`, gflops, intensity: flops! / bytes }];
+  });
 }

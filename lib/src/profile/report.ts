@@ -4,7 +4,7 @@ import type { EnginePeak, Precision } from "../engine/controls.js";
 import { bytesInWords } from "../engine/engine-info.js";
 import type { Figure } from "../plots/figure.js";
 import { opTimes } from "../plots/op-times.js";
-import { roofline, type RooflinePoint } from "../plots/roofline.js";
+import { roofline } from "../plots/roofline.js";
 import type { RecordedOp, Recording } from "./recording.js";
 
 /** One op of a profile. */
@@ -143,14 +143,6 @@ export class Profile<T = unknown> extends Shown {
     const table = `<table><thead>${line(head, "th")}</thead><tbody>${body}</tbody></table>`;
     return { "text/html": `<p>${escapeHtml(this.summary)}</p>${table}`, "text/plain": this.toString() };
   }
-}
-
-/** The points of a profile's roofline: what does arithmetic and takes at least a hundredth of the time. */
-export function rooflinePoints({ rows }: Pick<Profile, "rows">): RooflinePoint[] {
-  return rows.flatMap(({ op, within, gflops, flops, bytes, share }) => {
-    if (gflops === undefined || bytes === 0 || share < 0.01) return [];
-    return [{ name: within === null ? op : `${op} in ${within}`, gflops, intensity: flops! / bytes }];
-  });
 }
 
 function row(op: RecordedOp, total: number, peak: EnginePeak | undefined): ProfileRow {

@@ -8,8 +8,9 @@ import { dirname, join } from "node:path";
 
 import { unreadable } from "../data/lines.js";
 import { DataError, TokenError } from "../errors.js";
+import { bpeFromJson } from "./bpe-from-json.js";
 import { endOfTextToken, type BpeTokenizer } from "./bpe-tokenizer.js";
-import { bpeFromJson, isRecord } from "./tokenizer-json.js";
+import { isRecord } from "./tokenizer-json.js";
 import { tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
 
 /**
