@@ -11,6 +11,7 @@ import { useBackend } from "../testing.js";
 import { checkpoints } from "./checkpoint-folder.js";
 import { SpikeDetector } from "./divergence.js";
 import { metricsOf, ruleBatches, smallModel, valuesOf } from "./testing.js";
+import { train } from "./train.js";
 import type { TrainOptions } from "./training-options.js";
 
 test("a loss that jumps up and stays is a spike; scatter, single hard batches and falls are none", () => {
@@ -96,6 +97,30 @@ test("a spike ends the training with the parameters from before it, and names th
     const poisoned = { ...rest, resume: from, spike: false as const };
     await metricsOf(model, small, { ...poisoned, onStep: (metrics) => (onStep(metrics), void (last = metrics.step)) });
     assert.equal(last, 70);
+    model.dispose();
+  });
+});
+
+test("a training that was left while its loss was suspect, and goes on, ends as it would have: no later checkpoint is good", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    const model = smallModel(1, { width: 8, layers: 1, parameterTokens: 8 });
+    const head = model.parameters.get("head.weight")!;
+    const small = (start: number) => ruleBatches(start, { batchSize: 2, length: 8 });
+    const options: TrainOptions = { steps: 70, learningRate: 5e-3, checkpoint: { folder, every: 50, keep: 9 } };
+    const atStart = tf.memory().numTensors;
+    for await (const { step } of train(model, small, options)) {
+      if (step === 60) tf.tidy(() => head.assign(tf.mul(head, -30)));
+      if (step === 64) break;
+    }
+    await assert.rejects(metricsOf(model, small, { ...options, resume: true }), {
+      name: "DivergenceError",
+      step: 61,
+      lastStep: 64,
+      checkpoint: join(folder, "step-00000050.safetensors"),
+      message: /above .* for 5 steps/,
+    });
+    assert.equal(tf.memory().numTensors, atStart);
     model.dispose();
   });
 });

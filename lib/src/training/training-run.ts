@@ -214,16 +214,19 @@ export class TrainingRun {
     if (!spikes) return;
     const { threshold } = spikes;
     const verdict = spikes.add(loss);
-    if (verdict === "spike") {
-      const { step: lastStep, parameters } = this.before!;
-      parameters.restore(model.parameters);
-      const spike = { step: step - spikes.suspicious + 1, lastStep, loss, threshold, steps: spikes.suspicious };
-      throw await spikeError(spike, result.gradients, await this.lastGood(lastStep));
-    }
+    // Gone on from a checkpoint that was made while the loss was suspect, there is nothing from before.
     if (verdict === "normal" || !this.before) {
       this.before?.parameters.dispose();
       this.before = { step: step - 1, parameters: Snapshot.take(model.parameters, this.names) };
     }
+    if (verdict !== "spike") return;
+    const { step: lastStep, parameters } = this.before;
+    parameters.restore(model.parameters);
+    const first = step - spikes.suspicious + 1;
+    // The update before the first of these steps is what led there.
+    const good = await this.lastGood(Math.min(lastStep, first - 2));
+    const spike = { step: first, lastStep, loss, threshold, steps: spikes.suspicious };
+    throw await spikeError(spike, result.gradients, good);
   }
 
   /** What is said of the last checkpoint from up to a step. */
