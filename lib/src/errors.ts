@@ -67,9 +67,12 @@ export interface DivergenceDetails {
   readonly lastStep?: number;
   /** the last checkpoint from before the bad update; `null` when there is none; left out when none are written */
   readonly checkpoint?: string | null;
-  /** one more thing to do */
+  /** what to do; default to learn more slowly */
   readonly remedy?: string;
 }
+
+/** What most trainings that diverge need. */
+export const slower = "Lower learningRate, lengthen warmup, or clip harder (clip: 0.5).";
 
 /** Training left the finite numbers, or its course; the parameters are those of before the update that led there. */
 export class DivergenceError extends Error {
@@ -88,7 +91,7 @@ export class DivergenceError extends Error {
     readonly step: number,
     readonly parameter: string | null,
     detail: string,
-    { lastStep = step - 1, checkpoint, remedy }: DivergenceDetails = {},
+    { lastStep = step - 1, checkpoint, remedy = slower }: DivergenceDetails = {},
   ) {
     const last = checkpoint
       ? ` The last good checkpoint is ${checkpoint}.`
@@ -96,8 +99,7 @@ export class DivergenceError extends Error {
         ? " There is no checkpoint from before."
         : "";
     super(
-      `training diverged at step ${step}: ${detail}. The parameters are those after step ${lastStep}.${last} ` +
-        `Lower learningRate, lengthen warmup, or clip harder (clip: 0.5).${remedy ? ` ${remedy}` : ""}`,
+      `training diverged at step ${step}: ${detail}. The parameters are those after step ${lastStep}.${last} ${remedy}`,
     );
     this.checkpoint = checkpoint ?? null;
     this.lastStep = lastStep;

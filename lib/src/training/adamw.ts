@@ -166,7 +166,7 @@ export interface OptimizerOptions {
   weightDecay?: number;
   /** default (0.9, 0.99) */
   betas?: readonly [number, number];
-  /** added to the root of the second moment; default 1e−10: float32 holds squares of gradients down to 1e−38 */
+  /** added to the root of the second moment, positive; default 1e−10: float32 holds squares of gradients down to 1e−38 */
   epsilon?: number;
   /** gradients are scaled down to this global norm; default 1 */
   clip?: number;
@@ -193,7 +193,9 @@ export function adamW(
 ): AdamW {
   checkNumber("clip", clip, clip > 0, "a positive number");
   checkNumber("weightDecay", weightDecay, weightDecay >= 0, "0 or more");
-  checkNumber("epsilon", epsilon, epsilon >= 0, "0 or more");
+  // Of a gradient of 0, as that of a token that does not come, only epsilon keeps the step from being 0 / 0.
+  checkNumber("epsilon", epsilon, Math.fround(epsilon) > 0, "a positive number that float32 can hold, as 1e-10");
+  if (betas.length !== 2) throw new ConfigurationError(`train: betas has ${betas.length} numbers, wanted two`);
   for (const beta of betas) checkNumber("betas", beta, beta >= 0 && beta < 1, "numbers in [0, 1)");
   const names = new Set(trainableNames(model.parameters, trainable));
   const groups = parameterGroups(model.parameters, weightDecay).map((group) => ({

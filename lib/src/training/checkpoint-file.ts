@@ -234,6 +234,9 @@ function recordOf(file: TensorFile): TrainingRecord {
   const fail = (what: string): never => {
     throw new ModelFileError(file.path, null, `says of its training ${what}`, remedy);
   };
+  if (Number(record.version) > 1) {
+    throw new ModelFileError(file.path, null, "was written by a newer version of metastate", "Install that version.");
+  }
   if (record.version !== 1) fail(`that it is of version ${JSON.stringify(record.version)}, which this library is not`);
   const counts: [string, unknown][] = ["step", "batches", "optimizerSteps"].map((name) => [name, record[name]]);
   if (record.tokens !== undefined) counts.push(["tokens", record.tokens]);

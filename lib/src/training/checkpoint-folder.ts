@@ -1,5 +1,5 @@
 /** A folder of checkpoints: which there are, which is the last, which go. */
-import { readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
@@ -46,18 +46,26 @@ export function bestPath(folder: string): string {
  * @throws ModelFileError when `best.safetensors` is no checkpoint
  */
 export async function checkpoints(folder: string): Promise<CheckpointEntry[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [] as string[];
-    throw error;
-  });
-  const found: CheckpointEntry[] = [];
-  for (const name of names) {
-    const step = checkpointName.exec(name)?.[1];
-    const path = join(folder, name);
-    if (step !== undefined) found.push({ path, step: Number(step), isBest: false });
-    if (name === bestCheckpointName) found.push({ path, step: (await readRecord(path)).step, isBest: true });
+  const names = await namesIn(folder);
+  const found = stepsOf(folder, names);
+  if (names.includes(bestCheckpointName)) {
+    const path = bestPath(folder);
+    found.push({ path, step: (await readRecord(path)).step, isBest: true });
   }
   return found.sort((a, b) => a.step - b.step || Number(a.isBest) - Number(b.isBest));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+}
+
+/** The checkpoints among some names but for the best, by step; no file is looked into. */
+function stepsOf(folder: string, names: readonly string[]): CheckpointEntry[] {
+  const steps = names.flatMap((name) => checkpointName.exec(name)?.[1] ?? []).map(Number);
+  return steps.sort((a, b) => a - b).map((step) => ({ path: checkpointPath(folder, step), step, isBest: false }));
 }
 
 /**
@@ -101,13 +109,15 @@ export class CheckpointFolder {
    *
    * @param resumed the checkpoint's step that the training goes on from; 0 for a new training
    * @throws ConfigurationError when the folder holds checkpoints that this training would overwrite; ModelFileError when it
-   *   cannot be made
+   *   cannot be made, or nothing can be written there
    */
   static async open({ folder, keep = 2 }: CheckpointOptions, resumed: number): Promise<CheckpointFolder> {
     await makeFolder(folder).catch((error: unknown) => {
       const remedy = "Give checkpoint: {folder} a path at which a folder can be made.";
       throw new ModelFileError(folder, null, `cannot be made a folder (${message(error)})`, remedy, { cause: error });
     });
+    // Not after the first hundred steps.
+    await expectWritable(folder);
     const later = (await checkpoints(folder)).filter(({ step }) => step > resumed);
     if (later.length > 0) {
       const what = `${folder} has checkpoints of steps up to ${later.at(-1)!.step}`;
@@ -121,11 +131,22 @@ export class CheckpointFolder {
     return new CheckpointFolder(folder, keep);
   }
 
-  /** Writes the checkpoint of a step by `write`, then removes the oldest. */
+  /**
+   * Writes the checkpoint of a step by `write`, then removes the oldest.
+   *
+   * @throws ConfigurationError when another training writes to the folder: of both, each would remove the other's
+   */
   async save(step: number, write: (path: string) => Promise<void>): Promise<string> {
     const path = checkpointPath(this.folder, step);
+    const last = stepsOf(this.folder, await namesIn(this.folder)).at(-1)?.step ?? 0;
+    if (last >= step) {
+      throw new ConfigurationError(
+        `train: ${this.folder} has a checkpoint of step ${last}, which this training, at step ${step}, has not written: another ` +
+          `one writes there. Give each a folder of its own`,
+      );
+    }
     await write(path);
-    const steps = (await checkpoints(this.folder)).filter(({ isBest }) => !isBest);
+    const steps = stepsOf(this.folder, await namesIn(this.folder));
     for (const old of steps.slice(0, Math.max(0, steps.length - this.keep))) await rm(old.path, { force: true });
     return path;
   }
@@ -140,5 +161,15 @@ export class CheckpointFolder {
   /** The last checkpoint that was made no later than this step. */
   async lastUpTo(step: number): Promise<CheckpointEntry | undefined> {
     return (await checkpoints(this.folder)).filter((entry) => entry.step <= step).at(-1);
+  }
+}
+
+/** Makes something and removes it: permissions alone do not say it of every file system. */
+async function expectWritable(folder: string): Promise<void> {
+  try {
+    await rmdir(await mkdtemp(join(folder, ".writable-")));
+  } catch (error) {
+    const remedy = "Give checkpoint: {folder} a path that may be written to, on a disk that has room.";
+    throw new ModelFileError(folder, null, `cannot be written to (${message(error)})`, remedy, { cause: error });
   }
 }

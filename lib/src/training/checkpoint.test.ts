@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -258,6 +258,24 @@ test("the last checkpoints and the best stay, the others go; a step names its ch
   });
 });
 
+test("two trainings that write to one folder: one of them goes on, the other says so, and no checkpoint is lost", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    const models = [smallModel(1), smallModel(2)];
+    const options = { steps: 6, checkpoint: { folder, every: 2, keep: 1 } };
+    const [quick, slow] = models.map((model) => train(model, ruleBatches(), options));
+    // Both begin while the folder is empty.
+    for (const training of [slow!, quick!, quick!, quick!, quick!]) await training.next();
+    await assert.rejects(slow!.next(), /has a checkpoint of step 4, which this training, at step 2, has not written/);
+    for await (const { checkpoint } of quick!) if (checkpoint) await access(checkpoint);
+    assert.deepEqual(
+      (await checkpoints(folder)).map(({ step }) => step),
+      [6],
+    );
+    for (const model of models) model.dispose();
+  });
+});
+
 test("what must not be gone on from is refused, saying what differs, and the model stays as it is", async () => {
   await useBackend("wasm");
   await withFolder(async (folder) => {
@@ -303,7 +321,14 @@ test("what must not be gone on from is refused, saying what differs, and the mod
       }),
       /cannot be made a folder \(.*Give checkpoint: \{folder\} a path/,
     );
-    // Cut short, damaged, of another kind.
+    if (process.platform === "linux") {
+      const nowhere = metricsOf(model, ruleBatches(), { steps: 4, checkpoint: { folder: "/proc/self" } });
+      await assert.rejects(
+        nowhere,
+        /\/proc\/self: cannot be written to \(.*Give checkpoint: \{folder\} a path that may be/,
+      );
+    }
+    // Cut short, damaged, of another kind, of another version.
     const whole = await readFile(join(folder, "step-00000004.safetensors"));
     const cut = join(folder, "cut.safetensors");
     await writeFile(cut, whole.subarray(0, whole.length - 100));
@@ -311,6 +336,10 @@ test("what must not be gone on from is refused, saying what differs, and the mod
     const plain = join(folder, "plain.safetensors");
     await saveModel(model, plain);
     await refused({ steps: 4, resume: plain }, /is no checkpoint of a training/);
+    const newer = join(folder, "newer.safetensors");
+    const version = (number: number) => String.raw`{\"version\":${number},\"step\"`;
+    await writeFile(newer, whole.toString("latin1").replace(version(1), version(2)), "latin1");
+    await refused({ steps: 4, resume: newer }, /written by a newer version of metastate\. Install that version/);
     assert.equal(tf.memory().numTensors, atStart);
     const longer = { from: folder, allow: ["steps", "schedule"] as const };
     const more = await metricsOf(model, ruleBatches(), { steps: 6, resume: longer });

@@ -1,7 +1,7 @@
 /** When a training has gone wrong: numbers that are not finite, and a loss that jumped up and stays there. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { ConfigurationError, DivergenceError, type DivergenceDetails } from "../errors.js";
+import { ConfigurationError, DivergenceError, slower, type DivergenceDetails } from "../errors.js";
 import type { Parameters } from "../model/parameters.js";
 
 /** When a loss counts as a spike. */
@@ -78,16 +78,20 @@ export class SpikeDetector {
 /**
  * The error for numbers that are not finite. It names a parameter that is not finite itself, or else the one nearest to
  * the loss whose gradient is not: from there it spread.
+ *
+ * @param at `isFirst`: whether the training has not changed a parameter yet
  */
 export async function notFiniteError(
-  { step, loss }: { step: number; loss: number },
+  { step, loss, isFirst }: { step: number; loss: number; isFirst: boolean },
   parameters: Parameters,
   gradients: ReadonlyMap<string, Tensor>,
   details: DivergenceDetails,
 ): Promise<DivergenceError> {
   const broken = await firstNotFinite(parameters);
   if (broken !== undefined) {
-    return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`, details);
+    const remedy = "It was so before this training: make the model anew, or load it from a good file.";
+    const told = isFirst ? { ...details, remedy } : details;
+    return new DivergenceError(step, broken, `the loss is ${loss}, ${broken} is not finite`, told);
   }
   const name = await firstNotFinite([...gradients].reverse());
   const detail = name === undefined ? "" : `, the gradient of ${name} is not finite`;
@@ -119,7 +123,7 @@ export async function spikeError(
     largest?.name ?? null,
     `the loss has been above ${threshold.toPrecision(4)} for ${steps} steps, ${loss.toPrecision(4)} now; the largest ` +
       `gradient is that of ${largest?.name}, ${portion} % of the squared norm`,
-    { lastStep, ...details, remedy: "Where such jumps do no harm, pass spike: false." },
+    { lastStep, ...details, remedy: `${slower} Where such jumps do no harm, pass spike: false.` },
   );
 }
 

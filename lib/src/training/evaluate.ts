@@ -102,17 +102,34 @@ function* sequences(
 ): Generator<Batch, void> {
   checkIntegers("evaluate", { length, batchSize }, {});
   if (!(tokens >= 1)) throw new ConfigurationError(`evaluate: tokens is ${tokens}, wanted 1 or more`);
-  const { length: all } = tokensOf(data);
-  const available = Math.floor((all - 1) / length);
-  if (!(available >= 1)) {
-    throw new RangeError(`evaluate: ${all} tokens, wanted at least ${length + 1}: pass a smaller length`);
-  }
+  const available = sequencesIn(data, length);
   const count = Math.max(1, Math.min(available, Math.floor(tokens / length)));
   for (let from = 0; from < count; from += batchSize) {
     const numbers = Array.from({ length: Math.min(batchSize, count - from) }, (_, i) => from + i);
     const rows = numbers.map((number) => passageOf(data, Math.floor((number * available) / count) * length, length));
     yield batchOf(rows);
   }
+}
+
+/**
+ * How many sequences there are in tokens or a corpus, without overlap.
+ *
+ * @throws RangeError when they are too short for one
+ */
+function sequencesIn(data: TokenIds | Corpus, length: number): number {
+  const { length: all } = tokensOf(data);
+  const available = Math.floor((all - 1) / length);
+  if (available >= 1) return available;
+  throw new RangeError(`evaluate: ${all} tokens, wanted at least ${length + 1}: pass more, or a smaller length`);
+}
+
+/**
+ * Throws unless there is something to evaluate, as far as that can be told without taking any of it.
+ *
+ * @throws RangeError as {@link evaluate}
+ */
+export function expectSequence(data: EvaluationData, length: number): void {
+  if (data instanceof Corpus || isTokens(data)) sequencesIn(data, length);
 }
 
 /** Not a for-await over the caller's iterator: that would close it. */

@@ -142,7 +142,7 @@ export function checkTrainOptions(options: TrainOptions): void {
   for (const [name, value] of Object.entries(counts)) {
     if (value !== undefined && !fitting(value)) fail(name, value, "an integer of 1 or more");
   }
-  if (!(learningRate > 0)) fail("learningRate", learningRate, "a positive number");
+  if (!(learningRate > 0 && learningRate < Infinity)) fail("learningRate", learningRate, "a positive number");
   if (earlyStop && !evaluate) fail("earlyStop", "given", "evaluate with it, which it watches");
   if (checkpoint?.best && !evaluate) fail("checkpoint.best", "true", "evaluate with it, which says what is best");
   if (evaluate?.ema && ema === undefined) fail("evaluate.ema", "true", "the option ema with it");

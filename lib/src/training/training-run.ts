@@ -23,7 +23,7 @@ import { CheckpointFolder, checkpointToResume } from "./checkpoint-folder.js";
 import { notFiniteError, SpikeDetector, spikeError } from "./divergence.js";
 import { BestSoFar } from "./early-stop.js";
 import { ExponentialMovingAverage } from "./ema.js";
-import { evaluate } from "./evaluate.js";
+import { evaluate, expectSequence } from "./evaluate.js";
 import { disposeGradients, type LossGradients } from "./gradients.js";
 import { comparedOptions, expectOwn, expectSameModel, expectSameOptions } from "./same-training.js";
 import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
@@ -41,6 +41,8 @@ import {
 /** A training under way. Made by {@link TrainingRun.start}; {@link TrainingRun.close} ends it, whatever happened. */
 export class TrainingRun {
   private steps = 0;
+  /** the checkpoint's step that this goes on from */
+  private began = 0;
   private savedStep = 0;
   private overdue = false;
   private source!: BatchSource;
@@ -115,6 +117,7 @@ export class TrainingRun {
     options.signal?.throwIfAborted();
     const batches = await this.source.take(options.accumulate ?? 1);
     if (batches.length === 0) return undefined;
+    if (this.steps === this.began) this.expectEvaluable(batches[0]!);
     const started = performance.now();
     noteStep(this.steps + 1);
     const learned = await this.learn(batches).finally(() => noteStep(undefined));
@@ -207,7 +210,8 @@ export class TrainingRun {
       const earlier = isSound ? undefined : this.before;
       const good = await this.lastGood(isSound ? step - 1 : (earlier?.step ?? step - 2));
       const details = { lastStep: earlier?.step ?? step - 1, ...good };
-      const error = await notFiniteError({ step, loss }, model.parameters, result.gradients, details);
+      const isFirst = step === this.began + 1;
+      const error = await notFiniteError({ step, loss, isFirst }, model.parameters, result.gradients, details);
       earlier?.parameters.restore(model.parameters);
       throw error;
     }
@@ -233,6 +237,13 @@ export class TrainingRun {
   private async lastGood(step: number): Promise<Pick<DivergenceDetails, "checkpoint">> {
     if (!this.folder) return {};
     return { checkpoint: (await this.folder.lastUpTo(step))?.path ?? null };
+  }
+
+  /** Before the first step, not when hundreds are made: held-out data that are too short. */
+  private expectEvaluable({ inputs }: Batch): void {
+    const { evaluate: evaluation } = this.options;
+    if (!evaluation || typeof evaluation.data === "function") return;
+    expectSequence(evaluation.data, evaluation.length ?? inputs.shape[1]);
   }
 
   private async evaluateWhenDue(batch: Batch): Promise<number | undefined> {
@@ -334,6 +345,6 @@ export class TrainingRun {
     if (record.random) this.options.random?.restore(record.random);
     for (const { loss } of history) this.spikes?.add(loss);
     this.history = [...history];
-    this.steps = this.savedStep = record.step;
+    this.steps = this.began = this.savedStep = record.step;
   }
 }

@@ -155,7 +155,20 @@ test("options that make no sense are refused by name", async () => {
   // Without a type check a forgotten count would train for ever.
   await assert.rejects(run(model, {} as TrainOptions), /steps is undefined, wanted an integer of 1 or more/);
   await assert.rejects(run(model, { steps: 1, learningRate: -1 }), /learningRate is -1/);
+  await assert.rejects(run(model, { steps: 1, learningRate: Infinity }), /learningRate is Infinity/);
   await assert.rejects(run(model, { steps: 1, weightDecay: NaN }), /weightDecay is NaN/);
+  for (const epsilon of [0, 1e-60]) {
+    await assert.rejects(run(model, { steps: 1, epsilon }), /epsilon is .*, wanted a positive number that float32/);
+  }
+  const betas = [0.9] as unknown as [number, number];
+  await assert.rejects(run(model, { steps: 1, betas }), /betas has 1 numbers, wanted two/);
+  // Before the first step, not at the first evaluation.
+  const before = model.parameters.get("emb.weight")!.dataSync();
+  for (const data of [tokens.subarray(0, 10), tokens.subarray(0, 0)]) {
+    const evaluated = run(model, { steps: 100, evaluate: { data, every: 50, length: 16 } });
+    await assert.rejects(evaluated, /wanted at least 17: pass more, or a smaller length/);
+  }
+  assert.deepEqual(model.parameters.get("emb.weight")!.dataSync(), before);
   await assert.rejects(evaluate(model, tokens.subarray(0, 10), { length: 16 }), /10 tokens, wanted at least 17/);
 });
 
