@@ -195,7 +195,8 @@ export function adamW(
   checkNumber("weightDecay", weightDecay, weightDecay >= 0, "0 or more");
   // Of a gradient of 0, as that of a token that does not come, only epsilon keeps the step from being 0 / 0.
   checkNumber("epsilon", epsilon, Math.fround(epsilon) > 0, "a positive number that float32 can hold, as 1e-10");
-  if (betas.length !== 2) throw new ConfigurationError(`train: betas has ${betas.length} numbers, wanted two`);
+  const { length }: readonly number[] = betas;
+  if (length !== 2) throw new ConfigurationError(`train: betas has ${length} numbers, wanted two`);
   for (const beta of betas) checkNumber("betas", beta, beta >= 0 && beta < 1, "numbers in [0, 1)");
   const names = new Set(trainableNames(model.parameters, trainable));
   const groups = parameterGroups(model.parameters, weightDecay).map((group) => ({
