@@ -150,6 +150,49 @@ async function wkv7Forms(shape, tensors, tell) {
   }
 }
 
+/**
+ * Milliseconds of a step of writing, from its tokens to their logits on the host, and the launches of our kernels in one.
+ *
+ * @param {import("metastate").Model} of
+ * @param {number} texts side by side
+ */
+async function decoding(of, texts) {
+  const tokens = Array.from({ length: texts }, () => [1]);
+  let { logits, state } = of.forward(tokens);
+  const step = async () => {
+    logits.dispose();
+    const next = of.forward(tokens, state);
+    state.dispose();
+    ({ logits, state } = next);
+    await logits.data();
+  };
+  await step();
+  const before = binding.launches();
+  await step();
+  const launches = binding.launches() - before;
+  const milliseconds = await byClock(step);
+  logits.dispose();
+  state.dispose();
+  return { milliseconds, launches };
+}
+
+/**
+ * As on an engine that has no kernels of one token.
+ *
+ * @template T
+ * @param {() => Promise<T>} run
+ */
+async function withoutTokenKernels(run) {
+  const names = ["TimeMixingToken", "MetaStateLayerToken"];
+  const own = names.map((name) => tf.getKernel(name, tf.getBackend()));
+  for (const kernel of own) tf.unregisterKernel(kernel.kernelName, kernel.backendName);
+  try {
+    return await run();
+  } finally {
+    for (const kernel of own) tf.registerKernel(kernel);
+  }
+}
+
 async function model() {
   const { batchSize, length } = asked;
   const ours = ms.createModel(asked.model, { seed: 1 });
@@ -165,24 +208,30 @@ async function model() {
     learningRate: 1e-5,
   });
   const of = `${parameters} parameters`;
-  // Decoding before training: what training leaves behind cannot slow it down.
-  let state = ours.forward([[1]]).state;
-  const decode = await byClock(async () => {
-    const next = ours.forward([[1]], state);
-    state.dispose();
-    await next.logits.data();
-    next.logits.dispose();
-    state = next.state;
-  });
-  state.dispose();
-  const gigabytesPerSecond = (4 * parameters) / 1e6 / decode;
-  say({
-    what: "decoding, one token",
-    case: of,
-    milliseconds: decode,
-    tokensPerSecond: 1000 / decode,
-    gigabytesPerSecond,
-  });
+  // Decoding before training: what training leaves behind cannot slow it down. Both ways in turn, so that a GPU which grows
+  // warm is no difference between them.
+  for (const texts of asked.emulated ? [1] : [1, 8]) {
+    const figures = { "": Infinity, ", op by op": Infinity };
+    const launches = { ...figures };
+    for (let turn = 0; turn < (asked.emulated ? 1 : 3); turn++) {
+      for (const way of /** @type {(keyof typeof figures)[]} */ (Object.keys(figures))) {
+        const measured = await (way ? withoutTokenKernels(() => decoding(ours, texts)) : decoding(ours, texts));
+        figures[way] = Math.min(figures[way], measured.milliseconds);
+        launches[way] = measured.launches;
+      }
+    }
+    for (const way of /** @type {(keyof typeof figures)[]} */ (Object.keys(figures))) {
+      const milliseconds = figures[way];
+      say({
+        what: `decoding, one token${texts === 1 ? "" : ` of ${texts} texts`}${way}`,
+        case: of,
+        milliseconds,
+        tokensPerSecond: (1000 * texts) / milliseconds,
+        gigabytesPerSecond: (4 * parameters) / 1e6 / milliseconds,
+        launches: launches[way],
+      });
+    }
+  }
   for (const precision of engine.precisions) {
     engine.setPrecision(precision);
     const step = await byClock(() => steps.next(), asked.emulated ? 1 : 3);

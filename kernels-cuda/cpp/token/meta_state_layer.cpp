@@ -21,7 +21,8 @@ void metaStateLayerToken(const Cpu& cpu, ProductPrecision precision, const MetaS
     MetaInputs pass = o.pass;
     pass.x = o.shiftAfter;
     pass.q = z;
-    metaPassForward(cpu.pool, cpu.path, o.shape, pass, {added, o.metaAfter, nullptr, nullptr, nullptr, nullptr});
+    const MetaShape shape{{rows, 1, o.heads, o.headSize, 0}, o.readEpsilon};
+    metaPassForward(cpu.pool, cpu.path, shape, pass, {added, o.metaAfter, nullptr, nullptr, nullptr, nullptr});
     cpu.path.ops.addTo(channels, added, z);
   }
 

@@ -11,15 +11,14 @@ namespace metastate {
 /// B texts, C width, n parameter tokens. With the pass over both states C is heads * headSize; without it (channel mixing)
 /// `pass` is left as it is.
 struct MetaStateLayerToken {
-  int64_t batch, width, parameterTokens;
-  float normEpsilon;
+  int64_t batch, width, heads, headSize, parameterTokens;
+  float normEpsilon, readEpsilon;
 
   const float *stream, *normWeight, *normBias;  ///< [B, C], [C], [C]
   const float* shift;                           ///< what the token before left: [B, C]
   const float *mix, *key, *value;               ///< [C], [n, C], [C, n]
 
   bool hasPass;
-  MetaShape shape;  ///< of B texts and one step, without checkpoints
   MetaInputs pass;  ///< but for x and q, which are made here
 
   float *streamAfter, *shiftAfter, *metaAfter;

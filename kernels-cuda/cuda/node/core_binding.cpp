@@ -13,7 +13,7 @@ namespace {
 
 /// Raised whenever a function of the addon changes what it takes or gives, so that TypeScript refuses an addon of other
 /// sources.
-constexpr int interfaceVersion = 3;
+constexpr int interfaceVersion = 4;
 
 Napi::Value address(Napi::Env env, void* memory) {
   return Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
@@ -229,6 +229,11 @@ class Timing : public Napi::AsyncWorker {
   float milliseconds_ = 0;
 };
 
+/// launches(): kernels of ours that were launched in this process; not those of cuBLASLt
+Napi::Value launches(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(launchCount()));
+}
+
 /// startTimer(): a function that ends it, and gives a Promise of the milliseconds between, as the GPU saw them
 Napi::Value startTimer(const Napi::CallbackInfo& info) {
   auto begin = std::make_shared<std::unique_ptr<Event>>(std::make_unique<Event>(true));
@@ -282,6 +287,7 @@ METASTATE_BINDING(core) {
   define<resetPeak>(exports, "resetPeak");
   define<trim>(exports, "trim");
   define<poison>(exports, "poison");
+  define<launches>(exports, "launches");
   define<startTimer>(exports, "startTimer");
 #ifdef METASTATE_CUDA_EMULATED
   define<setMemory>(exports, "setMemory");

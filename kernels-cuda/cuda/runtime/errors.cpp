@@ -9,6 +9,7 @@ namespace {
 
 /// The text of the last launch in the process: the thread that hears of an error is often another one.
 std::atomic<const char*> lastLaunch{nullptr};
+std::atomic<uint64_t> launches{0};
 
 /// The kernel's name: the text up to the first comma outside of brackets, without the brackets about all of it.
 std::string lastKernel() {
@@ -36,7 +37,12 @@ std::string told(cudaError_t status) {
 
 }  // namespace
 
-LaunchName::LaunchName(const char* text) { lastLaunch.store(text, std::memory_order_relaxed); }
+LaunchName::LaunchName(const char* text) {
+  lastLaunch.store(text, std::memory_order_relaxed);
+  launches.fetch_add(1, std::memory_order_relaxed);
+}
+
+uint64_t launchCount() { return launches.load(std::memory_order_relaxed); }
 
 std::string LaunchName::text() const { return lastKernel(); }
 

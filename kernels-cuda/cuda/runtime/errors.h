@@ -1,6 +1,7 @@
 // Errors of the CUDA runtime as exceptions, told with what was being done and with the kernel that ran last.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -26,6 +27,9 @@ class LaunchName {
   explicit LaunchName(const char* text);
   std::string text() const;
 };
+
+/// How many there were in this process.
+uint64_t launchCount();
 
 /// Throws when the launch of the last named kernel was refused.
 void checkLaunch(cudaError_t status);

@@ -27,6 +27,33 @@ export interface NativeInfo {
   compiler: string;
 }
 
+/** The kernels of one token. All of the outputs are written. */
+export interface TokenOps {
+  /** The kernel `TimeMixingToken`; both lists in the order of `cpp/node/token_operands.h`. */
+  timeMixingToken(
+    batch: number,
+    width: number,
+    heads: number,
+    headSize: number,
+    normEpsilon: number,
+    readEpsilon: number,
+    aScale: number,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+  ): void;
+  /** The kernel `MetaStateLayerToken`, likewise; with the pass over both states where the inputs go on to its tensors. */
+  metaStateLayerToken(
+    batch: number,
+    width: number,
+    heads: number,
+    headSize: number,
+    normEpsilon: number,
+    readEpsilon: number,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+  ): void;
+}
+
 /**
  * The ops of the library. Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/library_ops.h`; all
  * of the outputs are written. Each throws TypeError or RangeError naming the argument that does not fit.
@@ -298,7 +325,8 @@ export interface TensorFunctions {
   topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
 }
 
-export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions, RecurrenceCalls<Float32Array> {
+export interface NativeBinding
+  extends LibraryOps, TokenOps, BaselineOps, TensorFunctions, RecurrenceCalls<Float32Array> {
   readonly interfaceVersion: number;
   /**
    * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix
@@ -316,29 +344,6 @@ export interface NativeBinding extends LibraryOps, BaselineOps, TensorFunctions,
     c: Float32Array,
     aMatrices?: readonly number[],
     bMatrices?: readonly number[],
-  ): void;
-  /** The kernel `TimeMixingToken`; both lists in the order of `cpp/node/token_binding.cpp`. */
-  timeMixingToken(
-    batch: number,
-    width: number,
-    heads: number,
-    headSize: number,
-    normEpsilon: number,
-    readEpsilon: number,
-    aScale: number,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
-  ): void;
-  /** The kernel `MetaStateLayerToken`, likewise; with the pass over both states where the inputs go on to its tensors. */
-  metaStateLayerToken(
-    batch: number,
-    width: number,
-    heads: number,
-    headSize: number,
-    normEpsilon: number,
-    readEpsilon: number,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
   ): void;
   /** c = activation(c + bias) in place, c of rows of `columns`; activations are numbered in `matmul_kernels.h`. */
   addBias(c: Float32Array, columns: number, bias: Float32Array | null, activation: number, alpha: number): void;

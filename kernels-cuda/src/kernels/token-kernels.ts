@@ -1,12 +1,11 @@
 /**
  * The library's optional kernels of one token, which are the halves of a block: `TimeMixingToken` and `MetaStateLayerToken`. Their
  * inputs and outputs stand with the library's `timeMixingTokenName` and `metaStateLayerTokenName`. Each is the ops of
- * `library-ops.ts` one after the other, with the same bits, in one call of the addon: JavaScript and tfjs between them are what
- * the memory that holds the weights would wait for.
+ * `library-ops.ts` one after the other, on the CPU with the same bits, in one call of the addon: JavaScript and tfjs between them
+ * are what the memory that holds the weights would wait for. The `cuda` backend runs these bodies too.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { NativeBackend } from "../backend/native-backend.js";
-import type { Inputs, NativeBodies } from "./native-kernel.js";
+import type { Inputs, KernelMemory, NativeBodies } from "./native-kernel.js";
 
 /** In the addon's order; what the first layer lacks comes last. */
 const timeMixingInputs = [
@@ -33,7 +32,7 @@ const ofLaterLayers = ["firstValue", "v0", "v1", "v2"];
 const layerInputs = ["stream", "ln2.weight", "ln2.bias", "shift", "x_k", "key.weight", "value.weight"];
 const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g", "wkv", "meta"];
 
-function valuesOf(backend: NativeBackend, inputs: Inputs, names: readonly string[]): Float32Array[] {
+function valuesOf(backend: KernelMemory, inputs: Inputs, names: readonly string[]): Float32Array[] {
   return names.map((name) => backend.floats(inputs[name]!));
 }
 
@@ -45,14 +44,14 @@ function streamSizes(kernel: string, { stream }: Inputs): [batch: number, width:
 }
 
 function makeAll(
-  backend: NativeBackend,
+  backend: KernelMemory,
   shapes: readonly (readonly number[])[],
 ): { infos: TensorInfo[]; arrays: Float32Array[] } {
   const made = shapes.map((shape) => backend.makeFloats(shape));
   return { infos: made.map(({ info }) => info), arrays: made.map(({ floats }) => floats) };
 }
 
-export const tokenKernels: NativeBodies = {
+export const tokenKernels: NativeBodies<KernelMemory> = {
   TimeMixingToken(binding, backend, inputs, attributes) {
     const { heads, headSize, aScale, normEpsilon, readEpsilon } = attributes as Record<string, number>;
     const [batch, width] = streamSizes("TimeMixingToken", inputs);

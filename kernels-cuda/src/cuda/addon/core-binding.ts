@@ -57,6 +57,8 @@ export interface CoreBinding {
   trim(): void;
   /** Fills memory that is given out from now on with NaNs, for tests. */
   poison(on: boolean): void;
+  /** How many kernels of the addon were launched in this process; those of cuBLASLt are not among them. */
+  launches(): number;
   /** Starts to measure; the function returned ends it, and tells the milliseconds between on the GPU. */
   startTimer(): () => Promise<number>;
   /** Emulated only: how much memory the device has. */

@@ -1,5 +1,5 @@
 import type { BaselineOps } from "../../addon/baseline-ops.js";
-import type { LibraryOps } from "../../addon/binding.js";
+import type { LibraryOps, TokenOps } from "../../addon/binding.js";
 import type { Address } from "./core-binding.js";
 
 /** An argument of the native addon as the CUDA addon takes it: addresses in place of arrays. */
@@ -13,11 +13,13 @@ type DeviceOp<Op> = Op extends (...values: infer Values) => void
   ? (...values: { [Place in keyof Values]: OnDevice<Values[Place]> }) => void
   : never;
 
+type NativeOps = LibraryOps & TokenOps & BaselineOps;
+
 /** The ops that the native addon has too, under its names and with its arguments. */
-type SharedOps = { [Name in keyof (LibraryOps & BaselineOps)]: DeviceOp<(LibraryOps & BaselineOps)[Name]> };
+type SharedOps = { [Name in keyof NativeOps]: DeviceOp<NativeOps[Name]> };
 
 /**
- * The declaration of `cuda/node/ops_binding.cpp`. All are queued and return at once.
+ * The declaration of `cuda/node/ops_binding.cpp` and `cuda/node/token_binding.cpp`. All are queued and return at once.
  * Targets and tokens out of range cannot be refused without waiting: they give NaN.
  */
 export interface OpsBinding extends SharedOps {

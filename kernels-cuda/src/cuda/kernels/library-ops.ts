@@ -8,6 +8,7 @@ import { baselineKernels } from "../../kernels/baseline-ops.js";
 import { libraryKernels as forMetaState } from "../../kernels/library-ops.js";
 import { metaPassKernels } from "../../kernels/meta-pass.js";
 import type { Inputs, KernelMemory, NativeBodies } from "../../kernels/native-kernel.js";
+import { tokenKernels } from "../../kernels/token-kernels.js";
 import { wkv7Kernels } from "../../kernels/wkv7.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend } from "../cuda-backend.js";
@@ -111,6 +112,6 @@ export const libraryKernels: CudaBodies = {
   Wkv7: withPaddedHeads(Wkv7!, 1),
   Wkv7Grad: withPaddedHeads(Wkv7Grad!, 6),
   ...shared(metaPassKernels, hasRecurrence),
-  ...shared({ ...forMetaState, ...baselineKernels }),
+  ...shared({ ...forMetaState, ...baselineKernels, ...tokenKernels }),
   AdamWAll,
 };

@@ -1,0 +1,180 @@
+// The arguments of the kernels of one token, on the CPU and on the GPU: sizes and numbers, then many tensors in two
+// lists, which are taken one after the other. src/addon/binding.ts declares these calls.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/call.h"
+
+namespace metastate {
+
+/// A list of tensors, each of the length that its place wants.
+class TokenTensors {
+ public:
+  template <typename Call>
+  TokenTensors(Call& call, const char* list)
+      : env_(call.env()), list_(list), tensors_(call.listOfAnyFloats(list, lengths_)) {}
+
+  bool goOn() const { return at_ < tensors_.size(); }
+
+  float* next(const char* name, int64_t length) {
+    require(name, lengthOfNext(name) == length, std::to_string(length));
+    return tensors_[at_++];
+  }
+
+  /// A matrix with one side known; the other side.
+  float* next(const char* name, int64_t side, int64_t& other) {
+    const int64_t length = lengthOfNext(name);
+    require(name, length > 0 && length % side == 0, "a multiple of " + std::to_string(side));
+    other = length / side;
+    return tensors_[at_++];
+  }
+
+ private:
+  int64_t lengthOfNext(const char* name) {
+    if (at_ < tensors_.size()) return lengths_[at_];
+    throw Napi::RangeError::New(env_, std::string(list_) + " ends before " + name);
+  }
+
+  void require(const char* name, bool fits, const std::string& wanted) {
+    if (fits) return;
+    throw Napi::RangeError::New(env_, std::string(name) + " has " + std::to_string(lengths_[at_]) +
+                                          " values; the sizes given want " + wanted);
+  }
+
+  Napi::Env env_;
+  const char* list_;
+  std::vector<int64_t> lengths_;
+  std::vector<float*> tensors_;
+  size_t at_ = 0;
+};
+
+/// What both kernels begin with: batch, width, heads, headSize, normEpsilon, readEpsilon.
+struct TokenSizes {
+  int64_t batch, width, heads, headSize, channels, inner, steps, states;
+  float normEpsilon, readEpsilon;
+
+  template <typename Call>
+  explicit TokenSizes(Call& call) {
+    batch = call.size("batch");
+    width = call.size("width");
+    heads = call.size("heads");
+    headSize = call.size("headSize");
+    normEpsilon = static_cast<float>(call.number("normEpsilon"));
+    readEpsilon = static_cast<float>(call.number("readEpsilon"));
+    channels = call.product({batch, width});
+    inner = call.product({heads, headSize});
+    steps = call.product({batch, inner});
+    states = call.product({steps, headSize});
+  }
+
+  template <typename Token>
+  void giveTo(Token& o) const {
+    o.batch = batch;
+    o.width = width;
+    o.heads = heads;
+    o.headSize = headSize;
+    o.normEpsilon = normEpsilon;
+    o.readEpsilon = readEpsilon;
+  }
+};
+
+/// timeMixingToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, inputs, outputs): of a layer
+/// after the first where the inputs go on to what those have. `Token` is the TimeMixingToken of the CPU or of the
+/// GPU.
+template <typename Token, typename Call>
+Token timeMixingOperands(Call& call) {
+  const TokenSizes s(call);
+  Token o{};
+  s.giveTo(o);
+  o.aScale = static_cast<float>(call.number("aScale"));
+
+  TokenTensors in(call, "inputs");
+  o.stream = in.next("stream", s.channels);
+  o.normWeight = in.next("ln1.weight", s.width);
+  o.normBias = in.next("ln1.bias", s.width);
+  o.shift = in.next("shift", s.channels);
+  o.wkv = in.next("wkv", s.states);
+  int which = 0;
+  for (const char* name : {"x_r", "x_w", "x_k", "x_v", "x_a", "x_g"}) o.mixes[which++] = in.next(name, s.width);
+  const int64_t matrix = call.product({s.inner, s.width});
+  o.receptance = in.next("receptance.weight", matrix);
+  o.key = in.next("key.weight", matrix);
+  o.value = in.next("value.weight", matrix);
+  o.output = in.next("output.weight", matrix);
+  const auto lowRank = [&](auto& part, const char* first, const char* second) {
+    part.w1 = in.next(first, s.width, part.rank);
+    part.w2 = in.next(second, call.product({part.rank, s.inner}));
+  };
+  o.w0 = in.next("w0", s.inner);
+  lowRank(o.decay, "w1", "w2");
+  o.a0 = in.next("a0", s.inner);
+  lowRank(o.rate, "a1", "a2");
+  lowRank(o.gate, "g1", "g2");
+  o.kk = in.next("k_k", s.inner);
+  o.ka = in.next("k_a", s.inner);
+  o.rk = in.next("r_k", s.inner);
+  o.readWeight = in.next("ln_x.weight", s.inner);
+  o.readBias = in.next("ln_x.bias", s.inner);
+  if (in.goOn()) {
+    o.firstValue = in.next("firstValue", s.steps);
+    o.v0 = in.next("v0", s.inner);
+    lowRank(o.residual, "v1", "v2");
+  }
+
+  TokenTensors out(call, "outputs");
+  o.streamAfter = out.next("stream", s.channels);
+  o.shiftAfter = out.next("shift", s.channels);
+  o.wkvAfter = out.next("wkv", s.states);
+  o.r = out.next("r", s.steps);
+  o.w = out.next("w", s.steps);
+  o.k = out.next("k", s.steps);
+  o.v = out.next("v", s.steps);
+  o.alpha = out.next("alpha", s.steps);
+  o.beta = out.next("beta", s.steps);
+  return o;
+}
+
+/// metaStateLayerToken(batch, width, heads, headSize, normEpsilon, readEpsilon, inputs, outputs): with the pass over
+/// both states where the lists go on to its tensors.
+template <typename Token, typename Call>
+Token metaStateLayerOperands(Call& call) {
+  const TokenSizes s(call);
+  Token o{};
+  s.giveTo(o);
+
+  TokenTensors in(call, "inputs");
+  o.stream = in.next("stream", s.channels);
+  o.normWeight = in.next("ln2.weight", s.width);
+  o.normBias = in.next("ln2.bias", s.width);
+  o.shift = in.next("shift", s.channels);
+  o.mix = in.next("x_k", s.width);
+  o.key = in.next("key.weight", s.width, o.parameterTokens);
+  o.value = in.next("value.weight", call.product({o.parameterTokens, s.width}));
+  o.hasPass = in.goOn();
+  if (o.hasPass) {
+    if (s.inner != s.width) {
+      throw Napi::RangeError::New(call.env(), std::to_string(s.heads) + " heads of " + std::to_string(s.headSize) +
+                                                  " channels are no width of " + std::to_string(s.width));
+    }
+    o.pass.r = in.next("r", s.steps);
+    o.pass.w = in.next("w", s.steps);
+    o.pass.k = in.next("k", s.steps);
+    o.pass.v = in.next("v", s.steps);
+    o.pass.a = in.next("alpha", s.steps);
+    o.pass.b = in.next("beta", s.steps);
+    o.pass.readGain = in.next("beta_g", s.inner);
+    o.pass.memoryGain = in.next("alpha_g", s.inner);
+    o.pass.wkv = in.next("wkv", s.states);
+    o.pass.meta = in.next("meta", s.states);
+  }
+
+  TokenTensors out(call, "outputs");
+  o.streamAfter = out.next("stream", s.channels);
+  o.shiftAfter = out.next("shift", s.channels);
+  if (o.hasPass) o.metaAfter = out.next("meta", s.states);
+  return o;
+}
+
+}  // namespace metastate
