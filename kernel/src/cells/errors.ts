@@ -293,6 +293,51 @@ export const errors: CellTable = {
     { code: 'const text9 = f"{1}"', ends: /^SyntaxError/, traceback: /Values within a text/ },
     { code: 'console.log("this and that"', ends: /^SyntaxError/, traceback: /^(?![^]*&& for and)/ },
   ],
+  "what was declared again is told from what it was, without the names of files that nobody knows": [
+    {
+      code: "class Twice { #v = 1 }\nfunction take8(t: Twice) {}\ninterface Opt8 { a: number }\nconst read8 = (o: Opt8) => o.a;",
+    },
+    { code: "class Twice { #v = 1 }" },
+    {
+      code: "take8(new Twice())",
+      ends: "TypeScriptError: Argument of type 'Twice' is not assignable to parameter of type 'Twice'.",
+      traceback: /^(?![^]*notebook-)[^]*\nTwice was declared again: /,
+    },
+    {
+      code: "interface Opt8 { a: string }\nread8({ a: '' } as Opt8)",
+      ends: "TypeScriptError: Argument of type 'Opt8' is not assignable to parameter of type 'Opt8'.",
+      traceback: /^(?![^]*notebook-)[^]*\nOpt8 was declared again: /,
+    },
+  ],
+  "what an error points at beside its own place has a place, or is not spoken of": [
+    {
+      code: "interface User8 { id: number; name: string }\nconst user8: User8 = { id: 1 };",
+      ends: /^TypeScriptError: Property 'name' is missing/,
+      traceback: /\n'name' is declared here: In \[\d+\]:1:31\n/,
+    },
+    { code: "function h8() { if (1) {", ends: /^SyntaxError/, traceback: /'\{' token here: In \[\d+\]:1:24\n/ },
+    {
+      code: "\n{ a: (() => { interface In8 { id: number }; const z: In8 = {}; return z })() }",
+      ends: /^TypeScriptError: Property 'id' is missing/,
+      traceback: /In \[\d+\]:2:51 - error[^]*declared here: In \[\d+\]:2:31\n/,
+    },
+    { code: "interface User8 { id: number; name: string }" },
+    {
+      code: "const user9: User8 = { id: 1 };",
+      ends: /^TypeScriptError: Property 'name' is missing/,
+      traceback: /^(?![^]*here)/,
+    },
+  ],
+  "what to do about what TypeScript says most often": [
+    { code: "['a'].find((x) => x).length", ends: /possibly 'undefined'/, traceback: /x\?\.name is then undefined/ },
+    { code: "try { 1 } catch (error) { error.message }", ends: /of type 'unknown'/, traceback: /instanceof Error/ },
+    { code: "const f9 = (x) => x", ends: /implicitly has an 'any' type/, traceback: /\(x: number\) =>/ },
+    {
+      code: "const counts9 = {}; for (const word of ['a']) counts9[word] = 1",
+      ends: /can't be used to index/,
+      traceback: /Record<string, number>/,
+    },
+  ],
   "a value for a name that was not declared": [
     { code: "undeclared9 = 5", ends: /Cannot find name/, traceback: /declared: let undeclared9 = …/ },
     { code: "undeclared9 == 5", ends: /Cannot find name/, traceback: /Has the cell that declares undeclared9/ },

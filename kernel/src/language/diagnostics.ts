@@ -2,8 +2,8 @@
 import ts = require("typescript");
 import { ansi } from "../ansi.js";
 import { excerpt } from "../excerpt.js";
-import { importRemedy } from "../package-name.js";
-import { remedyOfLine, remedyOfName } from "./of-python.js";
+import { remedyOfLine } from "./of-python.js";
+import { JSX_REMEDY, OF_A_CELL, remedyOf } from "./remedies.js";
 
 /** Errors of one cell. */
 export interface CellErrors {
@@ -16,46 +16,26 @@ export interface CellErrors {
 
 const MOST_SHOWN = 10;
 
-/** Errors that say that a module was not found. */
-export const MISSING_MODULE: ReadonlySet<number> = new Set([2307, 2792, 2882]);
-
-/** Errors that say that JSX is not set up. */
-const NEEDS_JSX: ReadonlySet<number> = new Set([6142, 17004]);
-
-/** Error that says that a text has too many statements for TypeScript to follow what each changes. */
-const TOO_LARGE = 2563;
-
-/** A line that gives a name its value. */
-const ASSIGNMENT = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?![=>])/u;
-
-/** A value where an array of such values is wanted. */
-const ONE_OF_AN_ARRAY =
-  /^(?:Type|Argument of type) '(\w+)' is not assignable to (?:type|parameter of type) '(?:readonly )?\1\[\]'\.$/;
-
-/** What to do about JSX in a notebook that has no setting for it. */
-const JSX_REMEDY =
-  'For JSX, a tsconfig.json beside the notebook says how it is compiled: { "compilerOptions": { "jsx": "react-jsx" } }';
-
 /** A text as the user knows it: a cell, or a file. */
 export interface UserText {
   readonly label: string;
   readonly text: string;
 }
 
+/** The text that an error, or what is added to it, is about. */
+type TextOf = (diagnostic: ts.DiagnosticRelatedInformation) => UserText;
+
 /** Formats errors. Positions are those of the user's own text, which `textOf` tells of each. */
-export function formatDiagnostics(
-  diagnostics: readonly ts.Diagnostic[],
-  textOf: (diagnostic: ts.Diagnostic) => UserText,
-): CellErrors {
+export function formatDiagnostics(diagnostics: readonly ts.Diagnostic[], textOf: TextOf): CellErrors {
   const places = merged(diagnostics, textOf);
-  const shown = places.slice(0, MOST_SHOWN).flatMap((place, i) => format(place, i === 0));
+  const shown = places.slice(0, MOST_SHOWN).flatMap((place, i) => format(place, i === 0, textOf));
   const more = places.length - MOST_SHOWN;
   const first = diagnostics[0];
   const rest = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
   return {
     // The parser's own errors have numbers from 1000 to 1999.
     ename: first !== undefined && isSyntax(first) ? "SyntaxError" : "TypeScriptError",
-    evalue: first === undefined ? "" : `${message(first, "").split("\n", 1)[0]}${rest}`,
+    evalue: first === undefined ? "" : `${message(first, "", textOf).split("\n", 1)[0]}${rest}`,
     traceback: [...shown, ...(more > 0 ? [`… and ${more} more errors`] : [])],
   };
 }
@@ -71,10 +51,7 @@ interface Place {
   again: number;
 }
 
-function merged(
-  diagnostics: readonly ts.Diagnostic[],
-  textOf: (diagnostic: ts.Diagnostic) => UserText,
-): readonly Place[] {
+function merged(diagnostics: readonly ts.Diagnostic[], textOf: TextOf): readonly Place[] {
   const places = new Map<string, Place>();
   for (const diagnostic of diagnostics) {
     const { label, text } = textOf(diagnostic);
@@ -92,7 +69,7 @@ function isSyntax({ code }: ts.Diagnostic): boolean {
   return code < 2000;
 }
 
-function format({ diagnostic, label, line, column, source, again }: Place, isFirst: boolean): string[] {
+function format({ diagnostic, label, line, column, source, again }: Place, isFirst: boolean, textOf: TextOf): string[] {
   const head = `${ansi.cyan}${label}:${line + 1}:${column + 1}${ansi.reset} - ${ansi.red}error${ansi.reset} ${ansi.grey}TS${diagnostic.code}:${ansi.reset} `;
   const { text, column: at } = excerpt(source, column);
   const length = Math.max(1, Math.min(diagnostic.length ?? 1, text.length - at));
@@ -100,7 +77,8 @@ function format({ diagnostic, label, line, column, source, again }: Place, isFir
   const gutter = `${ansi.inverse}${number}${ansi.reset} `;
   const under = `${ansi.inverse}${" ".repeat(number.length)}${ansi.reset} ${" ".repeat(at)}${ansi.red}${"~".repeat(length)}${ansi.reset}`;
   // What follows from an error of the first line that cannot be read is no Python.
-  const told = message(diagnostic, source, isFirst && isSyntax(diagnostic) ? remedyOfLine(source) : undefined);
+  const known = isFirst && isSyntax(diagnostic) ? remedyOfLine(source) : undefined;
+  const told = message(diagnostic, source, textOf, known);
   const repeated = again > 0 ? [`… and ${again} more of the same in this line`] : [];
   return [`${head}${told}`, "", `${gutter}${text}`, under, ...repeated, ""];
 }
@@ -119,38 +97,25 @@ function position(offset: number, lines: readonly string[]): { line: number; col
 const MOST_RELATED = 3;
 
 /** What is told of an error. @param line the text of its line; @param known a remedy that is known already */
-function message(diagnostic: ts.Diagnostic, line: string, known?: string): string {
+function message(diagnostic: ts.Diagnostic, line: string, textOf: TextOf, known?: string): string {
   const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
   const related = (diagnostic.relatedInformation ?? []).slice(0, MOST_RELATED);
-  const hint = known ?? remedy(diagnostic, text, line);
-  return [text, ...related.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n")), hint]
+  const hint = known ?? remedyOf(diagnostic.code, text, line);
+  const shown = text.replace(OF_A_CELL, "$2");
+  return [shown, ...related.map((each) => relatedMessage(each, textOf)), hint]
     .filter((line) => line !== undefined)
     .join("\n");
 }
 
-function remedy(diagnostic: ts.Diagnostic, text: string, line: string): string | undefined {
-  if (MISSING_MODULE.has(diagnostic.code)) {
-    const name = /'([^']+)'/.exec(text)?.[1] ?? "";
-    return importRemedy(name);
-  }
-  if (diagnostic.code === 2339 && /cell-api\/deno"/.test(text)) {
-    return "Cells run in Node.js: of Deno there is Deno.jupyter. For files there is node:fs/promises.";
-  }
-  if (/^Cannot find name '(document|window)'/.test(text)) {
-    return "Cells run in Node.js, where there is no page: display.html shows HTML, and ui has widgets.";
-  }
-  if (diagnostic.code === 2304 || diagnostic.code === 2552) {
-    const name = /'([^']+)'/.exec(text)?.[1] ?? "";
-    if (ASSIGNMENT.exec(line)?.[1] === name) {
-      return `A new variable is declared: let ${name} = …, or const ${name} = … where it keeps its value.`;
-    }
-    return remedyOfName(name) ?? `Has the cell that declares ${name} been run in this session?`;
-  }
-  if (ONE_OF_AN_ARRAY.test(text)) return "An array of such values is wanted here: put brackets around them, [ ].";
-  if (NEEDS_JSX.has(diagnostic.code)) return JSX_REMEDY;
-  if (diagnostic.code === TOO_LARGE)
-    return "%notype on the first line runs the cell without type checking; or put parts of it into functions.";
-  return undefined;
+/** What TypeScript adds to an error. What it points at, as "here", has its place behind it. */
+function relatedMessage(related: ts.DiagnosticRelatedInformation, textOf: TextOf): string | undefined {
+  const text = ts.flattenDiagnosticMessageText(related.messageText, "\n").replace(OF_A_CELL, "$2");
+  if (!/ here\.$/.test(text)) return text;
+  // In the declarations of an earlier cell, or of a library, there is nothing to see.
+  if (related.file?.isDeclarationFile === true) return undefined;
+  const { label, text: source } = textOf(related);
+  const { line, column } = position(related.start ?? 0, source.split("\n"));
+  return `${text.slice(0, -1)}: ${label}:${line + 1}:${column + 1}`;
 }
 
 /** An error of a text that could be read if it were TSX. */

@@ -61,6 +61,11 @@ export class CellFiles {
     return found.reverse();
   }
 
+  /** Whether a file is the cell's at hand, or has declarations of earlier ones. */
+  isOfCell(path: string): boolean {
+    return path !== this.preludePath && this.#files.has(path);
+  }
+
   get(path: string): VirtualFile | undefined {
     return this.#files.get(path);
   }

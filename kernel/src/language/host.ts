@@ -6,7 +6,7 @@ import { isPackage, nodeSpecifier, packageOf } from "../package-name.js";
 import { cellTransform } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
 import { semanticDiagnostics } from "./cell-program.js";
-import { MISSING_MODULE } from "./diagnostics.js";
+import { MISSING_MODULE } from "./remedies.js";
 import type { CellFiles } from "./files.js";
 import { modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
 import type { OwnModulesHost } from "./own-modules.js";

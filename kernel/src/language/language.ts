@@ -147,11 +147,16 @@ export class Language {
     const literal = asObjectLiteral(cell.text);
     const before = literal === undefined ? 0 : OPEN_LENGTH;
     const parsed = parseCell(literal ?? cell.text, target, this.#files.cellPath, kind);
-    const isOfCell = ({ file }: ts.Diagnostic): boolean => file === undefined || file.fileName === this.#files.cellPath;
+    type Told = ts.DiagnosticRelatedInformation;
+    const isOfCell = ({ file }: Told): boolean => file === undefined || file.fileName === this.#files.cellPath;
+    const placed = <T extends Told>(d: T): T => (isOfCell(d) ? { ...d, start: (d.start ?? 0) - before } : d);
     const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => {
-      const placed = diagnostics.map((d) => (isOfCell(d) ? { ...d, start: (d.start ?? 0) - before } : d));
-      const textOf = (d: ts.Diagnostic): UserText => (isOfCell(d) ? { label, text: source } : this.#fileText(d.file));
-      return { ok: false, errors: formatDiagnostics(placed, textOf) };
+      const inCell = diagnostics.map((d) => ({
+        ...placed(d),
+        ...(d.relatedInformation && { relatedInformation: d.relatedInformation.map(placed) }),
+      }));
+      const textOf = (d: Told): UserText => (isOfCell(d) ? { label, text: source } : this.#fileText(d.file));
+      return { ok: false, errors: formatDiagnostics(inCell, textOf) };
     };
     // What cannot be read is not worth a program.
     const unreadable = parseErrors(parsed);
@@ -319,6 +324,11 @@ export class Language {
       this.#programs.renew();
       return undefined;
     }
+  }
+
+  /** Whether a declaration is one of the cell's at hand, or of those before it. */
+  isOfCell(declaration: ts.Node): boolean {
+    return this.#files.isOfCell(declaration.getSourceFile().fileName);
   }
 
   /** Makes the program for the next text, should it take a new one: for when nobody waits. */
