@@ -1,7 +1,20 @@
 /** Names of the engine's globals that cells declare for themselves: packages, and the session, keep theirs. */
 import type { CellTable } from "./table.js";
 
+/** How a cell ends that uses what only newer versions of Node.js have. */
+function known(member: string, of: object): string | RegExp {
+  return member in of ? "ok" : new RegExp(`Property '${member}' does not exist`);
+}
+
 export const globals: CellTable = {
+  "the library of JavaScript is that of the Node.js that runs": [
+    { code: "Object.groupBy([1, 2], (x) => (x > 1 ? 'b' : 'a')).a", ends: known("groupBy", Object) },
+    { code: "Promise.withResolvers<number>().promise.then", ends: known("withResolvers", Promise) },
+    { code: "new Set([1]).union(new Set([2])).size", ends: known("union", Set.prototype) },
+    { code: "await Array.fromAsync([1])", ends: known("fromAsync", Array) },
+    { code: "[1].values().map((x) => x).toArray()", ends: known("map", Object.getPrototypeOf([].values()) as object) },
+    { code: "RegExp.escape('a')", ends: known("escape", RegExp) },
+  ],
   "WebAssembly has its types, though there is no page": [
     {
       code: "const { module, instance } = await WebAssembly.instantiate(Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]));\n[module, instance.exports]",

@@ -1,11 +1,36 @@
 /** Compiler options of cells. */
 import ts = require("typescript");
 
+/** Whether the Node.js that runs has something of JavaScript's library. */
+function has(of: object, ...names: readonly string[]): boolean {
+  return names.every((name) => Object.hasOwn(of, name));
+}
+
+const HAS_2024 =
+  has(Object, "groupBy") &&
+  has(Promise, "withResolvers") &&
+  has(Atomics, "waitAsync") &&
+  has(ArrayBuffer.prototype, "transfer");
+const HAS_SETS = has(Set.prototype, "union");
+const HAS_ITERATORS = has(globalThis, "Iterator");
+const HAS_2025 =
+  HAS_SETS && HAS_ITERATORS && has(globalThis, "Float16Array") && has(Promise, "try") && has(RegExp, "escape");
+
+/** The newest year of which the Node.js that runs has JavaScript's library as a whole; Node 20 that of 2023. */
+export const LIBRARY_YEAR = HAS_2025 ? 2025 : HAS_2024 ? 2024 : 2023;
+
+/** What it has of newer ones. */
+const NEWER: readonly string[] = [
+  ...(HAS_SETS ? ["lib.es2025.collection.d.ts"] : []),
+  ...(HAS_ITERATORS ? ["lib.es2025.iterator.d.ts"] : []),
+  ...(has(Array, "fromAsync") ? ["lib.esnext.array.d.ts"] : []),
+];
+
 /** Strict, modern, for Node: the defaults where a notebook says nothing else. */
 export const CELL_OPTIONS: ts.CompilerOptions = {
-  // Node 20 knows the syntax of ES2024 (the flag `v` of regular expressions), but not all of its library.
+  // Node 20 knows the syntax of ES2024: the flag `v` of regular expressions.
   target: ts.ScriptTarget.ES2024,
-  lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+  lib: [`lib.es${LIBRARY_YEAR}.d.ts`, ...NEWER, "lib.esnext.disposable.d.ts"],
   module: ts.ModuleKind.Preserve,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   // Bundlers know a condition that Node does not; here the packages are loaded by Node.

@@ -4,10 +4,13 @@
  */
 import { dirname, join } from "node:path";
 import ts = require("typescript");
+import { LIBRARY_YEAR } from "./options.js";
 
 /** The library of JavaScript that cells have at least, unless a notebook's options say less. */
-export const STANDARD_LIBRARY = join(dirname(ts.getDefaultLibFilePath({})), "lib.es2023.d.ts").replaceAll("\\", "/");
-const STANDARD_YEAR = 2023;
+export const STANDARD_LIBRARY = join(dirname(ts.getDefaultLibFilePath({})), `lib.es${LIBRARY_YEAR}.d.ts`).replaceAll(
+  "\\",
+  "/",
+);
 
 const REFERENCE = /^\/\/\/\s*<reference\s+(path|lib)="([^"]+)"\s*\/>.*$/gm;
 /** A file with this is a module: what it declares is not global. */
@@ -46,6 +49,6 @@ export function packDeclarations(root: string): Map<string, string> {
 export function hasStandardLibrary({ lib = [] }: ts.CompilerOptions): boolean {
   return lib.some((name) => {
     const year = /^lib\.es(next|\d{4})(?:\.full)?\.d\.ts$/.exec(name)?.[1];
-    return year === "next" || Number(year) >= STANDARD_YEAR;
+    return year === "next" || Number(year) >= LIBRARY_YEAR;
   });
 }
