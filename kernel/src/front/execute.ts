@@ -6,6 +6,7 @@ import type { MimeBundle, Outcome } from "../session-protocol.js";
 import type { Execution, ExecutionRequest } from "./execution.js";
 import type { History } from "./history.js";
 import { pagePayload } from "./inspect-reply.js";
+import { askedName } from "./question.js";
 
 export interface ExecuteOptions {
   readonly sockets: Sockets;
@@ -23,9 +24,6 @@ export interface Request {
   readonly message: Message;
   readonly channel: RequestChannel;
 }
-
-/** `name?` asks what is known of a name; `?name` and `name??` are IPython's other ways to ask. */
-const QUESTION = /^\s*(?:(?<before>\?{1,2})\s*)?(?<name>[\p{ID_Start}$_][\p{ID_Continue}$.]*)(?<after>\?{0,2})\s*$/u;
 
 export class Execute {
   readonly #options: ExecuteOptions;
@@ -84,8 +82,7 @@ export class Execute {
     const onResult = ({ "text/plain": text }: MimeBundle): void => {
       if (stored && typeof text === "string") history.addOutput(executionCount, text);
     };
-    const { name, before, after } = QUESTION.exec(source)?.groups ?? {};
-    const question = before || after ? name : undefined;
+    const question = askedName(source);
     // The cell is being compiled while it is announced and written down.
     const running: Promise<Outcome> | Outcome =
       question !== undefined

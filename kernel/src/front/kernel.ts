@@ -11,6 +11,7 @@ import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { inspectReply } from "./inspect-reply.js";
 import { kernelInfo } from "./kernel-info.js";
+import { askedName } from "./question.js";
 import { Subshells } from "./subshells.js";
 import { toCodePoints, toCodeUnits } from "./offsets.js";
 
@@ -182,7 +183,9 @@ export class Kernel {
     complete_request: (message, channel) => this.#complete(message, channel),
     inspect_request: (message, channel) => this.#inspect(message, channel),
     is_complete_request: async (message, channel) => {
-      const content = await this.#language.ask("completeness", codeOf(message));
+      const code = codeOf(message);
+      const asks = askedName(code) !== undefined;
+      const content = asks ? { status: "complete" } : await this.#language.ask("completeness", code);
       await this.#sockets.reply(channel, "is_complete_reply", { ...content }, message);
     },
     history_request: (message, channel) => {

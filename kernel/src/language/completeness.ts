@@ -1,5 +1,6 @@
 /** Whether a text is a whole cell, the start of one, or wrong: what a console asks before it runs a line. */
 import ts = require("typescript");
+import { rewriteCommands } from "./commands/rewrite.js";
 import { asObjectLiteral } from "./object-literal.js";
 import { parseCell, parseErrors } from "./parse.js";
 
@@ -14,8 +15,13 @@ const UNTERMINATED = new Set([
 
 const UNTERMINATED_STRING = 1002;
 
+/** A line that is a command for the cell below it. */
+const CELL_COMMAND = /^\s*%%\w+[^\n]*$/;
+
 /** Judges by the parser alone: a text is incomplete when all that is wrong with it is that it ends. */
-export function completeness(text: string): Completeness {
+export function completeness(cell: string): Completeness {
+  const { text } = rewriteCommands(cell);
+  if (/^[;\s]*$/.test(text) && CELL_COMMAND.test(cell)) return { status: "incomplete", indent: "" };
   if (asObjectLiteral(text) !== undefined) return { status: "complete" };
   const judged = judge(text);
   // What is no block may yet become an object literal.

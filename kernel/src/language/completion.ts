@@ -21,17 +21,25 @@ export interface Completions {
 const IDENTIFIER_BEFORE = /[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u;
 const IDENTIFIER_AFTER = /^[\p{ID_Continue}$]*/u;
 
+/** The head of a class or an interface, up to where a name is to come: without that TypeScript takes what follows for members. */
+const HEAD = /\b(?:class|interface)\b[^{}();]*\b(?:extends|implements)\s+(?:[^{}();]*,\s*)?$/;
+const NO_BODY = /^\s*(?:$|[^\s{])/;
+
 /** What may stand at `cursor` (an offset in UTF-16 code units), best first. */
 export function complete(language: Language, text: string, cursor: number): Completions {
   const prefix = IDENTIFIER_BEFORE.exec(text.slice(0, cursor))?.[0] ?? "";
   const rest = IDENTIFIER_AFTER.exec(text.slice(cursor))?.[0] ?? "";
   const start = cursor - prefix.length;
   const end = cursor + (prefix === "" ? 0 : rest.length);
-  const found = language.edit(text, (service, path, program) => {
+  const head = HEAD.test(text.slice(0, cursor)) && NO_BODY.test(text.slice(cursor));
+  const asked = head ? `${text.slice(0, cursor)}_ {}${text.slice(cursor)}` : text;
+  const at = head ? cursor + 1 : cursor;
+  // At the very end of a text TypeScript looks for names outside of it.
+  const found = language.edit(`${asked}\n`, (service, path, program) => {
     const checker = program.getTypeChecker();
     spare(checker);
     const options = { includeCompletionsWithInsertText: false, includeSymbol: true };
-    const entries = service.getCompletionsAtPosition(path, cursor, options)?.entries;
+    const entries = service.getCompletionsAtPosition(path, at, options)?.entries;
     return entries && { entries, checker };
   });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
@@ -48,7 +56,8 @@ export function complete(language: Language, text: string, cursor: number): Comp
       return { entry, from, to, typed };
     })
     .filter(({ entry, typed }) => entry.name.toLowerCase().startsWith(typed))
-    .sort((a, b) => rank(a.entry, prefix, last) - rank(b.entry, prefix, last) || compare(a.entry, b.entry))
+    .map((item) => ({ ...item, rank: rank(item.entry, prefix, last), place: placeOf(item.entry, language) }))
+    .sort((a, b) => a.rank - b.rank || compare(a.place, b.place) || compare(a.entry.name, b.entry.name))
     .map(({ entry, from, to }) => ({ text: entry.name, type: kind(entry, checker), start: from, end: to }));
   const first = items[0];
   return { items, start: first?.start ?? start, end: first?.end ?? end };
@@ -112,9 +121,17 @@ function rank({ name }: ts.CompletionEntry, prefix: string, last: ReadonlySet<st
   return (name.startsWith(prefix) ? 0 : 1) + (last.has(name) ? 2 : 0);
 }
 
-function compare(a: ts.CompletionEntry, b: ts.CompletionEntry): number {
-  if (a.sortText !== b.sortText) return a.sortText < b.sortText ? -1 : 1;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+/** TypeScript's order of what is declared globally, to which earlier cells belong as well; and theirs, before it. */
+const GLOBAL = "15";
+const OF_A_CELL = "14";
+
+/** The order of names by where they are from, as TypeScript has it: those nearest to the cursor first. */
+function placeOf({ sortText, symbol }: ts.CompletionEntry, language: Language): string {
+  return sortText === GLOBAL && symbol?.declarations?.some((each) => language.isOfCell(each)) ? OF_A_CELL : sortText;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** What an imported name, or what a module passes on, is in truth. */

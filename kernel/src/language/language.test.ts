@@ -77,6 +77,31 @@ test("completion knows what a name in truth is that a module passes on", () => {
   assert.equal(kinds("EventEmi|")["EventEmitter"], "class");
 });
 
+test("completion at the very end of a text knows what the text declares, and what cells declare comes before globals", () => {
+  for (const text of ["const mine = 1; |", "const mine = 1;\n|"]) {
+    const { texts } = at(text);
+    assert.equal(texts[0], "mine", text);
+    const first = texts.slice(1, texts.indexOf("AbortController"));
+    for (const name of ["Point", "addition", "paths", "shape"]) assert.ok(first.includes(name), `${text} ${name}`);
+  }
+});
+
+test("completion in the head of a class or of an interface, whose body is still to come", () => {
+  for (const text of [
+    "class A extends |",
+    "class A extends |\nconst x = 1;",
+    "class A implements |",
+    "interface A extends |",
+  ]) {
+    const { texts, start, end } = at(text);
+    assert.ok(texts.includes("Point") && texts.includes("Map"), text);
+    assert.ok(!texts.includes("constructor"), text);
+    assert.deepEqual([start, end], [text.indexOf("|"), text.indexOf("|")]);
+  }
+  assert.ok(at("class A implements Iterable<number>, |").texts.includes("PromiseLike"));
+  assert.ok(at("class A extends Point { |").texts.includes("constructor"));
+});
+
 test("completion tells case apart but forgives it", () => {
   assert.deepEqual(at("point|").texts, ["Point"]);
 });
@@ -221,6 +246,10 @@ for (const [text, status] of Object.entries({
   "let 1 = 2": "invalid",
   ")": "invalid",
   "'open string": "invalid",
+  "%%time": "incomplete",
+  "%%time\n": "complete",
+  "%%time\nf(": "incomplete",
+  "%%time\nf()": "complete",
 })) {
   test(`${JSON.stringify(text)} is ${status}`, () => {
     assert.equal(completeness(text).status, status);

@@ -90,7 +90,7 @@ function methodsWith(
     compile: (source, label, from) => opened().compile(source, label, from),
     complete: (text, cursor) => completeCommand(text, cursor, folder) ?? complete(opened(), text, cursor),
     inspect: (text, cursor) => inspect(opened(), text, cursor),
-    completeness: (text) => completeness(rewriteCommands(text).text),
+    completeness,
     compileImport: (specifier) => opened().compileImport(specifier),
     declare: (name) => {
       opened().declare(name);

@@ -206,6 +206,7 @@ describe("the protocol", { timeout: 300_000 }, () => {
       ["1", "complete"],
       ["(", "incomplete"],
       [")", "invalid"],
+      ["answer?", "complete"],
     ]) {
       const { content } = await kernel.request("shell", "is_complete_request", { code });
       assert.equal(content["status"], status);
