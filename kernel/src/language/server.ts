@@ -4,7 +4,6 @@
  */
 import { Socket } from "node:net";
 import { completeCommand } from "./commands/completion.js";
-import { rewriteCommands } from "./commands/rewrite.js";
 import { complete } from "./completion.js";
 import { completeness } from "./completeness.js";
 import { inspect } from "./inspection.js";
