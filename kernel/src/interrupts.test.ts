@@ -101,6 +101,7 @@ describe("an interrupt of a wait in native code", { skip: process.platform !== "
     "a read of a pipe into which nothing comes": `fs.readSync(fs.openSync(${silent}, "r+"), Buffer.alloc(1))`,
     "a wait for another thread": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
     "a wait for a child": `require("node:child_process").execSync("sleep 600")`,
+    "a wait for what a child has left behind": `require("node:child_process").execSync("sleep 600 & echo left")`,
   };
   let notebook: TestNotebook;
   before(async () => {
@@ -121,4 +122,13 @@ describe("an interrupt of a wait in native code", { skip: process.platform !== "
       assert.equal((await notebook.run("precious")).result, "42");
     });
   }
+
+  test("spares a child that nobody waits for", async () => {
+    await notebook.run('const server = require("node:child_process").spawn("sleep", ["600"])');
+    const running = notebook.run(`require("node:child_process").execSync("sleep 600 & sleep 600")`);
+    await sleep(300);
+    notebook.interrupt();
+    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.equal((await notebook.run("[server.signalCode, server.kill()]")).result, "[ null, true ]");
+  });
 });

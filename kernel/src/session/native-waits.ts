@@ -3,7 +3,7 @@
  * not native code. Runs on the interrupt thread. Linux tells what a thread waits for; elsewhere little is known, and little
  * is done.
  */
-import { closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 
 /** Numbers of system calls, which differ by architecture. */
 interface CallNumbers {
@@ -37,7 +37,7 @@ export function endWait(signal: NodeJS.Signals): void {
   const call = systemCall();
   if (numbers === undefined || call === undefined) signalAwaitedChild(signal);
   else if (call === "none" || numbers.spared.includes(call.number)) return;
-  else if (numbers.poll.includes(call.number)) signalAwaitedChild(signal);
+  else if (numbers.poll.includes(call.number)) signalAwaited(signal, call);
   else if (numbers.open.includes(call.number)) openOtherEnd(openedBy(call, numbers));
   else interruptCall();
 }
@@ -96,10 +96,39 @@ function interruptCall(): void {
   if ((BigInt(`0x${caught}`) >> (SIGUSR1 - 1n)) & 1n) process.kill(process.pid, "SIGUSR1");
 }
 
-/** Signals the child that `execSync` or its like waits for, the one that was started last, and what that has started. */
+/**
+ * Signals what the event loop of `execSync` or its like waits for: whoever can still write to its pipes, be it what a child that is
+ * gone has left behind; where it has none left, the child.
+ */
+function signalAwaited(signal: NodeJS.Signals, { args: [loop = -1] }: SystemCall): void {
+  const writers = holdersOf(otherEnds(loop));
+  if (writers.length === 0) signalAwaitedChild(signal);
+  for (const pid of new Set(writers.flatMap((writer) => [writer, ...descendantsOf(writer)]))) send(signal, pid);
+}
+
+/** Signals the child that was started last, and what that has started. */
 function signalAwaitedChild(signal: NodeJS.Signals): void {
   const last = childrenOf(process.pid).at(-1);
   if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) send(signal, pid);
+}
+
+/**
+ * The other ends of the pipes that an event loop, an `epoll` descriptor, waits for. libuv makes them as pairs of sockets, of
+ * which it keeps the first; Linux numbers the two in one go.
+ */
+function otherEnds(loop: number): ReadonlySet<string> {
+  const watched = [...readText(`/proc/self/fdinfo/${loop}`).matchAll(/^tfd:\s*(\d+)/gm)].map(([, fd = ""]) => fd);
+  const sockets = watched.map((fd) => /^socket:\[(\d+)\]$/.exec(readLink(`/proc/self/fd/${fd}`))?.[1]);
+  return new Set(sockets.filter((inode) => inode !== undefined).map((inode) => `socket:[${Number(inode) + 1}]`));
+}
+
+/** Other processes that have one of these files open. */
+function holdersOf(files: ReadonlySet<string>): number[] {
+  if (files.size === 0) return [];
+  const others = entriesOf("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const holds = (pid: string): boolean =>
+    entriesOf(`/proc/${pid}/fd`).some((fd) => files.has(readLink(`/proc/${pid}/fd/${fd}`)));
+  return others.filter(holds).map(Number);
 }
 
 function send(signal: NodeJS.Signals, pid: number): void {
@@ -116,11 +145,20 @@ function descendantsOf(pid: number): number[] {
 
 /** What the main thread of a process has started and still runs, the youngest last. */
 function childrenOf(pid: number): number[] {
+  // Linux has this list; elsewhere such a wait ends when the child does.
+  const pids = readText(`/proc/${pid}/task/${pid}/children`).trim();
+  return pids === "" ? [] : pids.split(" ").map(Number);
+}
+
+/** What `/proc` says of something: nothing where it is gone, or another user's. */
+const readText = (path: string): string => orElse("", () => readFileSync(path, "utf8"));
+const readLink = (path: string): string => orElse("", () => readlinkSync(path));
+const entriesOf = (folder: string): readonly string[] => orElse([], () => readdirSync(folder));
+
+function orElse<T>(otherwise: T, read: () => T): T {
   try {
-    // Linux has this list; elsewhere such a wait ends when the child does.
-    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return pids === "" ? [] : pids.split(" ").map(Number);
+    return read();
   } catch {
-    return [];
+    return otherwise;
   }
 }
