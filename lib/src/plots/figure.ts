@@ -1,5 +1,5 @@
 /** What every plot is: plotly's data and layout, which displays itself in a notebook and is plain JSON otherwise. */
-import type { Config, Data, Frame, Layout } from "plotly.js";
+import type { Config, Data, Frame, Layout, LayoutAxis } from "plotly.js";
 
 import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { currentTheme, type PageHints } from "./theme.js";
@@ -43,7 +43,12 @@ export class Figure extends Shown {
     const { layout: look, axis } = currentTheme();
     const axes = Object.entries(layout)
       .filter(([name]) => /^[xy]axis\d*$/.test(name))
-      .map(([name, own]) => [name, { ...axis, ...(own as object) }] as const);
+      .map(([name, own]) => {
+        const { title, ...rest } = own as Partial<LayoutAxis>;
+        // Plotly's own distance is large: what stands below, a legend or a slider, would touch the name.
+        const near = name.startsWith("x") ? { standoff: 10 } : {};
+        return [name, { ...axis, ...rest, ...(title && { title: { ...near, ...(title as object) } }) }] as const;
+      });
     const title = layout.title && { x: 0.02, xanchor: "left" as const, ...(layout.title as object) };
     const meta: PageHints | undefined = layout.autosize === false ? { ...look.meta, scales: true } : look.meta;
     this.layout = { ...look, ...(meta && { meta }), ...layout, ...Object.fromEntries(axes), ...(title && { title }) };

@@ -75,9 +75,9 @@ export function growthDiagram(
   ] satisfies Partial<Data>[];
   const hidden = { visible: false, fixedrange: true, showline: false };
   const labels: Partial<Annotations>[] = [
-    heading("heads: WKV states S", columns.states),
-    ...(after.sseHeads > 0 ? [heading("heads with SSE", columns.sse)] : []),
-    heading("parameter tokens: rows of K<sub>P</sub>, V<sub>P</sub>", columns.tokens),
+    heading("heads:<br>WKV states S", columns.states),
+    ...(after.sseHeads > 0 ? [heading("heads<br>with SSE", columns.sse)] : []),
+    heading("parameter tokens:<br>rows of K<sub>P</sub>, V<sub>P</sub>", columns.tokens),
     ...rows.map(({ label }, row) => ({
       ...{ text: label, x: -1, y: row + 0.5, xanchor: "right" as const, showarrow: false },
     })),
@@ -87,12 +87,15 @@ export function growthDiagram(
   return new Figure(
     data,
     {
-      title: { text: `${title}<br><span style="font-size:12px">${changes.join(" · ")}</span>` },
+      title: {
+        text: `${title}<br><span style="font-size:12px">${changes.join(" · ")}</span>`,
+        ...{ y: 1, yanchor: "top", pad: { t: 24 } },
+      },
       xaxis: { ...hidden, range: [-21, 101] },
-      yaxis: { ...hidden, range: [-0.1, rows.length + 0.55] },
+      yaxis: { ...hidden, range: [-0.1, rows.length + 0.1] },
       legend: { orientation: "h", x: 0.14, y: -0.02, yanchor: "top" },
       annotations: labels,
-      margin: { l: 16, r: 16, t: 76, b: 44 },
+      margin: { l: 16, r: 16, t: 108, b: 44 },
       height: 150 + rows.length * (rows.length > 6 ? 44 : 64),
       hovermode: "closest",
     },
@@ -208,7 +211,8 @@ function area(name: string, parameters: number, boxes: readonly Box[], isNew: bo
 }
 
 function heading(text: string, [left]: readonly [number, number]): Partial<Annotations> {
-  return { text, x: left, xanchor: "left", y: 1, yref: "paper", yanchor: "top", showarrow: false, font: { size: 12 } };
+  const place = { x: left, xanchor: "left", y: 1, yref: "paper", yanchor: "bottom" } as const;
+  return { text, ...place, align: "left", showarrow: false, font: { size: 12 } };
 }
 
 const sizeNames: Readonly<Record<keyof ModelSizes, string>> = {

@@ -66,7 +66,7 @@ export function heatmapGrid(
   const small = columns >= many;
   const text = small ? { tickfont: { size: 10 } } : {};
   const named = (name: string) => ({ title: { text: name, ...(small && { font: { size: 11 } }) } });
-  const bar = colourBar(valueLabel, small ? inner.height : Infinity);
+  const bar = colourBar(valueLabel, limit, small ? inner.height : Infinity);
   // Names that would touch are left out: all columns have the same.
   const every = Math.ceil(nameWidth / (size + gap.columns));
   const data: Partial<Data>[] = [];
@@ -138,15 +138,29 @@ function broken<T>(row: readonly T[]): T[][] {
 /**
  * A colour bar that says what its colours are.
  *
+ * @param largest magnitude of its numbers
  * @param plotHeight of the plot beside it, pixels, where it is low: words that would reach beyond it get lines of their own
  */
-export function colourBar(label: string, plotHeight = Infinity): Partial<ColorBar> {
-  const text = wrapped(label, (portionOfHeight * plotHeight) / titleCharacter);
-  return { title: { text, side: "right" }, thickness: 14, outlinewidth: 0, len: portionOfHeight };
+export function colourBar(label: string, largest: number, plotHeight = Infinity): Partial<ColorBar> {
+  const height = portionOfHeight * plotHeight;
+  // Plotly moves such a title away from the numbers that it would lie over, and no farther: it would stand between wider ones
+  // above and below it. Empty lines first leave the room that the widest takes.
+  const decimals = Math.max(0, Math.ceil(-Math.log10(largest / 4)));
+  // Beyond so many characters plotly writes a power of ten.
+  const widest = Math.min(7, "−".length + Math.trunc(largest).toString().length + (decimals && 1 + decimals));
+  const room = "<br>".repeat(Math.max(1, Math.ceil((widest * titleCharacter) / titleLine) - 1));
+  return {
+    title: { text: room + wrapped(label, height / titleCharacter), side: "right" },
+    thickness: 14,
+    outlinewidth: 0,
+    len: portionOfHeight,
+    // As many numbers as do not lie over each other.
+    ...(Number.isFinite(height) && { nticks: Math.max(2, Math.floor(height / titleLine)) }),
+  };
 }
 
-/** Width of a character of a colour bar's title, pixels; and the bar's part of the plot's height. */
-const titleCharacter = 8;
+/** Width of a character of a colour bar's title, and height of its lines, pixels; and the bar's part of the plot's height. */
+const [titleCharacter, titleLine] = [8, 20];
 const portionOfHeight = 0.9;
 
 /** Lines of at most so many characters, broken between words. */

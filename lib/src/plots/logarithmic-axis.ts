@@ -21,6 +21,7 @@ export function logarithmicAxis(values: Iterable<number>): Partial<LayoutAxis> {
   return {
     type: "log",
     dtick: decades > 2 ? Math.ceil(decades / 8) : "D2",
-    ...(isPlain ? { exponentformat: "none", separatethousands: true } : { exponentformat: "power" }),
+    // Without a format of its own plotly writes 2 for 2,000 where only 10,000 is a power of ten.
+    ...(isPlain ? { tickformat: ",~g" } : decades > 2 ? { exponentformat: "power" } : { tickformat: "~e" }),
   };
 }

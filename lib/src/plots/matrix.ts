@@ -46,7 +46,7 @@ export function matrixPlot(
     colorscale: low < 0 ? diverging : sequential,
     zmin: low,
     zmax: high,
-    colorbar: colourBar(label),
+    colorbar: colourBar(label, Math.max(-low, high)),
     hovertemplate: `${yLabel} %{y}<br>${xLabel} %{x}<br>${label} %{z}<extra></extra>`,
   };
   const ticks = (all: readonly string[] | undefined, count: number) =>

@@ -2,6 +2,7 @@
 import type { Data } from "plotly.js";
 
 import { Figure, rounded } from "./figure.js";
+import { legendBelow } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 
@@ -24,9 +25,8 @@ export interface OverTokensOptions {
   log?: boolean;
 }
 
-/** What a character of a name takes, and the parts of a figure that has its names below; pixels. */
-const character = 8;
-const [titleHeight, plotHeight, axisHeight] = [48, 276, 60];
+/** What a character of a name takes, and the space between two names at least; pixels. */
+const [character, apart] = [8, 2];
 
 /**
  * A line for each name, a value a token: for instance the size of the state's update in each layer.
@@ -69,9 +69,8 @@ export function overTokens(
   const width = 740 - (entries.length > 1 && !below ? Math.max(...names) * character + 50 : 0);
   const shown = marked ? tokens.map(shortened) : [];
   const longest = Math.max(0, ...shown.map(({ length }) => length));
-  const upright = longest * character > width / shown.length;
+  const upright = longest * character + apart > width / shown.length;
   const downwards = upright ? longest * character : 0;
-  const lines = entries.length > 1 ? Math.ceil((names.reduce((a, b) => a + b + 6, 0) * character) / 740) : 0;
   return new Figure(
     data,
     {
@@ -90,11 +89,7 @@ export function overTokens(
       },
       hovermode: "x unified",
       showlegend: entries.length > 1,
-      ...((below || upright) && {
-        legend: { orientation: "h" as const, x: 0, y: -(axisHeight + downwards) / plotHeight, yanchor: "top" },
-        margin: { l: 64, r: 24, t: titleHeight, b: axisHeight + downwards + 20 * lines },
-        height: titleHeight + plotHeight + axisHeight + downwards + 20 * lines,
-      }),
+      ...((below || upright) && legendBelow(data, downwards)),
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );

@@ -330,10 +330,10 @@ test("a token strip breaks lines, marks spaces, and leaves what is missing witho
       .colorbar!.title.text;
   assert.equal(
     bar("surprise (nats)", 1),
-    "surprise<br>(nats)",
+    "<br>surprise<br>(nats)",
     "the name of the values is no longer than the colour bar",
   );
-  assert.equal(bar("surprise (nats)", 20), "surprise (nats)");
+  assert.equal(bar("surprise (nats)", 20), "<br>surprise (nats)");
   assert.throws(() => tokenStrip(["a"], [1, 2]), /1 tokens and 2 values/);
 });
 
@@ -399,15 +399,16 @@ test("the entries of a matrix are squares, and names that would touch stand upri
 
 test("a logarithmic axis has plain numbers where they are short, and as many as can be read", () => {
   const axis = (...values: number[]) => {
-    const { dtick, exponentformat } = logarithmicAxis(values);
-    return [dtick, exponentformat];
+    const { dtick, tickformat, exponentformat } = logarithmicAxis(values);
+    return [dtick, tickformat ?? exponentformat];
   };
-  assert.deepEqual(axis(1, 50), ["D2", "none"]);
-  assert.deepEqual(axis(0.01, 5000), [1, "none"]);
+  assert.deepEqual(axis(1, 50), ["D2", ",~g"]);
+  assert.deepEqual(axis(0.01, 5000), [1, ",~g"]);
   assert.deepEqual(axis(1e-7, 1), [1, "power"]);
+  assert.deepEqual(axis(2e-7, 3e-6), ["D2", "~e"]);
   assert.deepEqual(axis(1e-12, 1e12), [3, "power"]);
-  assert.deepEqual(axis(0, -1, 3), ["D2", "none"]);
-  assert.deepEqual(axis(), ["D2", "none"]);
+  assert.deepEqual(axis(0, -1, 3), ["D2", ",~g"]);
+  assert.deepEqual(axis(), ["D2", ",~g"]);
   const { yaxis } = metricPlot(
     [
       { step: 1, norm: 0.001 },
@@ -427,6 +428,8 @@ test("names over tokens stand upright where they would touch, and long names of 
       }),
     ).layout;
   assert.equal(of(8, "a", "b").xaxis.tickangle, 0);
+  const bytes = stored(overTokens({ a: Array<number>(60).fill(1) }, { tokens: Array<string>(60).fill("a") })).layout;
+  assert.equal(bytes.xaxis.tickangle, 0);
   assert.equal(of(40, "a", "b").xaxis.tickangle, -90);
   assert.equal(of(8, "a", "b").legend, undefined);
   assert.equal(of(8, "blocks.0.state.wkv, head 0", "b").legend?.orientation, "h");

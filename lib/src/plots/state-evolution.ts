@@ -43,15 +43,16 @@ export function stateEvolution(
     valueLabel: "state value",
     limit,
   });
-  const named = frames.map(({ matrix }, i): Partial<Frame> => ({
+  const steps = frames.map(({ matrix }, i): Partial<Frame> => ({
     name: String(i),
     data: [{ z: roundedMatrix(matrix) } as Partial<Data>] as never,
   }));
+  const [from, to] = [first, frames.at(-1)!].map(({ label }) => JSON.stringify(label));
   return new Figure(
     data,
     { title: { text: title }, ...layout, ...controls(frames, start, frameMilliseconds, layout) },
-    `${title}: ${frames.length} tokens, from ${JSON.stringify(first.label)} to ${JSON.stringify(frames.at(-1)!.label)}`,
-    named,
+    `${title}: ${frames.length} tokens${first.label === "" ? "" : `, from ${from} to ${to}`}`,
+    steps,
   );
 }
 

@@ -17,9 +17,10 @@ export interface TokenStripOptions {
   range?: readonly [low: number, high: number];
 }
 
-/** Width of a character and height of a line, pixels. */
+/** Width of a character, height of a line, and what a cell's width leaves for the tokens beside the colour bar; pixels. */
 const character = 9;
 const line = 26;
+const room = 720;
 
 /**
  * The tokens in reading order, each on a field of the colour of its value. Values of both signs get the diverging scale.
@@ -41,7 +42,7 @@ export function tokenStrip(
   const { diverging, sequential } = currentTheme();
   const shown = tokens.map(visible);
   const longest = Math.max(...shown.map(({ length }) => length), 2);
-  const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(860 / (longest * character))));
+  const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(room / (longest * character))));
   const lines = Math.ceil(tokens.length / columns);
   const margin = { l: 16, r: 24, t: 48, b: 16 };
   const height = Math.max(150, lines * line + 64);
@@ -70,7 +71,7 @@ export function tokenStrip(
     zmax: high,
     xgap: 1,
     ygap: 3,
-    colorbar: colourBar(label, height - margin.t - margin.b),
+    colorbar: colourBar(label, Math.max(-low, high), height - margin.t - margin.b),
     hovertemplate: `token %{customdata}: %{text}<br>${label} %{z}<extra></extra>`,
     hoverongaps: false,
   };

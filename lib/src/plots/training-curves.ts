@@ -3,6 +3,7 @@ import type { Data } from "plotly.js";
 
 import { mean, sampleDeviation } from "../comparison/statistics.js";
 import { Figure, rounded } from "./figure.js";
+import { legendBelow } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 import { thinned } from "./thinning.js";
@@ -61,7 +62,7 @@ export function lossPlot(
   const { series } = currentTheme();
   const runs = namedRuns(history);
   const data = runs.flatMap(([name, points], i) => lossTraces(name, points, series[i % series.length]!, smooth));
-  return new Figure(data, overSteps(title, `loss (${unit})`), lossSummary(title, runs, unit));
+  return new Figure(data, overSteps(data, title, `loss (${unit})`), lossSummary(title, runs, unit));
 }
 
 /**
@@ -88,7 +89,7 @@ export function metricPlot(
       line: { color: series[i % series.length]!, width: 2 },
     };
   });
-  const layout = overSteps(heading, label);
+  const layout = overSteps(data, heading, label);
   const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
   const scale = log && logarithmicAxis(data.flatMap(({ y }) => y));
   return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...scale } }, last.join("\n"));
@@ -153,7 +154,7 @@ export function seedsPlot(
       },
     ];
   });
-  const layout = overSteps(title, label, xLabel);
+  const layout = overSteps(data, title, label, xLabel);
   return new Figure(
     data,
     { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmicAxis(range ?? shown)), ...ends(range, log) } },
@@ -166,15 +167,12 @@ function ends(range: readonly [number, number] | undefined, log: boolean): { ran
   return range ? { range: range.map((end) => (log ? Math.log10(end) : end)) } : {};
 }
 
-function overSteps(title: string, label: string, xLabel = "step") {
+function overSteps(data: readonly Partial<Data>[], title: string, label: string, xLabel = "step") {
   return {
     title: { text: title },
     xaxis: { title: { text: xLabel }, rangemode: "tozero" as const },
     yaxis: { title: { text: label } },
-    // Below the plot and what its axis is called: curves fall or rise, and may reach every corner.
-    legend: { orientation: "h" as const, x: 0, y: -0.22, yanchor: "top" as const },
-    margin: { l: 64, r: 24, t: 48, b: 84 },
-    height: 408,
+    ...legendBelow(data),
     hovermode: "x unified" as const,
   };
 }

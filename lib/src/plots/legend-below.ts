@@ -1,0 +1,31 @@
+/** A legend below the plot: long names beside it would take their width from it, and over it curves may reach every corner. */
+import type { Data, Layout } from "plotly.js";
+
+/** What a character of a name takes, and the line or point before it; a row of names, and a narrow page that has room for them; pixels. */
+const [character, sample, row, narrow] = [8, 48, 24, 480];
+/** The parts of the figure: title, plot, numbers and name of the horizontal axis; pixels. */
+const [titleHeight, plotHeight, axisHeight] = [48, 276, 60];
+
+/**
+ * Legend, margin and height of a figure with the names of `data` below the plot. There is room for the rows that they take on a
+ * narrow page: plotly would make the plot lower for them, and when a page becomes wide again leave them where they were.
+ *
+ * @param downwards what names of ticks take that stand upright, pixels
+ */
+export function legendBelow(
+  data: readonly Partial<Data>[],
+  downwards = 0,
+): Pick<Layout, "legend" | "margin" | "height"> {
+  const shown = data.flatMap((trace) => {
+    const { name = "", showlegend = true } = trace as { name?: string; showlegend?: boolean };
+    return showlegend ? [name.length * character + sample] : [];
+  });
+  const rows = Math.max(1, Math.ceil(shown.reduce((sum, width) => sum + width, 0) / narrow));
+  const axis = axisHeight + downwards;
+  const bottom = axis + rows * row;
+  return {
+    legend: { orientation: "h", x: 0, y: -axis / plotHeight, yanchor: "top", tracegroupgap: 0 },
+    margin: { l: 64, r: 24, t: titleHeight, b: bottom },
+    height: titleHeight + plotHeight + bottom,
+  };
+}
