@@ -27,8 +27,11 @@ if (skip === false) {
     notebook = await LiveNotebook.open();
     notebook.page.setDefaultTimeout(PATIENCE);
   });
-  // A cell that a failed test has left running would keep all others waiting.
-  afterEach(() => notebook.command("notebook:interrupt-kernel"));
+  afterEach(async (context) => {
+    if ("passed" in context && !context.passed) await notebook.pictureOfPage(`failed: ${context.name}`);
+    // A cell that a failed test has left running would keep all others waiting.
+    await notebook.command("notebook:interrupt-kernel");
+  });
   after(() => notebook?.close());
 }
 

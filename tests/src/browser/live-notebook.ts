@@ -147,6 +147,11 @@ export class LiveNotebook {
     return join(pictures, `${name}.png`);
   }
 
+  /** Takes a picture of all that the window shows. */
+  async pictureOfPage(name: string): Promise<void> {
+    await this.page.screenshot({ path: this.picturePath(name) });
+  }
+
   /** Takes a picture of some elements, cut to what they fill. */
   async picture(name: string, ...elements: readonly Locator[]): Promise<void> {
     await this.page.mouse.move(0, 0);
