@@ -84,6 +84,11 @@ class Arguments {
     return whole;
   }
 
+  /// The same, or `otherwise` where there is no argument.
+  int64_t size(const char* name, int64_t least, int64_t otherwise) {
+    return at_ >= info_.Length() || info_[at_].IsUndefined() ? otherwise : size(name, least);
+  }
+
   /// The product of sizes; throws Napi::RangeError when it has no place in 63 bits.
   int64_t product(std::initializer_list<int64_t> sizes) const { return metastate::product(env(), sizes); }
 

@@ -7,13 +7,13 @@
 
 namespace metastate::cuda {
 
-void metaPass(const Wkv7Shape& shape, float epsilon, const MetaPassInputs& in, const MetaPassOutputs& out,
+void metaPass(const Wkv7Shape& shape, const HeadNorm& norm, const MetaPassInputs& in, const MetaPassOutputs& out,
               cudaStream_t stream) {
   withHeadSize(shape.headSize, [&](auto size) {
     constexpr int N = decltype(size)::value;
     using Pass = MetaPassForward<N>;
     launch(metaPassForward<N>, dim3(static_cast<unsigned>(shape.batch * shape.heads)), dim3(Pass::warps * 32),
-           sizeof(typename Pass::Shared), stream, shape, checkpointCount(shape), epsilon, in, out);
+           sizeof(typename Pass::Shared), stream, shape, checkpointCount(shape), norm, in, out);
   });
 }
 
@@ -29,7 +29,7 @@ size_t metaPassGradScratch(const Wkv7Shape& shape) {
   return gainFloats(shape) + static_cast<size_t>(shape.batch) * shape.heads * shape.interval * shape.headSize;
 }
 
-void metaPassGrad(const Wkv7Shape& shape, float epsilon, const MetaPassGradInputs& in, const MetaPassGradients& out,
+void metaPassGrad(const Wkv7Shape& shape, const HeadNorm& norm, const MetaPassGradInputs& in, const MetaPassGradients& out,
                   float* scratch, cudaStream_t stream) {
   float* const gains = scratch;
   float* const written = scratch + gainFloats(shape);
@@ -37,7 +37,7 @@ void metaPassGrad(const Wkv7Shape& shape, float epsilon, const MetaPassGradInput
     constexpr int N = decltype(size)::value;
     using Pass = MetaPassBackward<N>;
     launch(metaPassBackward<N>, dim3(static_cast<unsigned>(shape.batch * shape.heads)), dim3(Pass::warps * 32),
-           sizeof(typename Pass::Shared), stream, shape, checkpointCount(shape), epsilon, in, out, written, gains);
+           sizeof(typename Pass::Shared), stream, shape, checkpointCount(shape), norm, in, out, written, gains);
   });
   const int each = shape.heads * shape.headSize;
   launch(addGains, dim3(blocksFor(each, 256)), dim3(256), 0, stream, gains, shape.batch, each, out.dReadGain,

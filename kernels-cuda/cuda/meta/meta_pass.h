@@ -5,7 +5,7 @@
 //   M_t = M_{t-1} T_t + m_t k_t^T        o_t = M_t r_t
 //   added_t = readGain * GN(u_t) + memoryGain * GN(o_t)
 //
-// GN normalises a head's N values to mean 0 and variance 1, `epsilon` added to the variance. r, w, k, v, a, b, x, q, u, o,
+// GN normalises a head's values to mean 0 and variance 1, `epsilon` added to the variance. r, w, k, v, a, b, x, q, u, o,
 // added are [B, T, H, N]; the gains [H N]; states [B, H, N, N]. All are float32 in device memory, at addresses that 16
 // divides. N is 16, 32, 64 or 128.
 #pragma once
@@ -13,6 +13,17 @@
 #include "wkv7/wkv7.h"
 
 namespace metastate::cuda {
+
+/// Of GN. Heads of fewer channels than N have zeros after them: in r, k, v, a, b, x, q, the gains and the states; w is 1 there.
+/// They are left out of means, and give zeros.
+struct HeadNorm {
+  float epsilon;
+  int channels;
+  float share;  ///< 1 / channels
+
+  HeadNorm(float epsilon, int channels)
+      : epsilon(epsilon), channels(channels), share(1.0f / static_cast<float>(channels)) {}
+};
 
 struct MetaPassInputs {
   const float *r, *w, *k, *v, *a, *b, *x, *q, *readGain, *memoryGain, *wkv, *meta;
@@ -34,7 +45,7 @@ struct MetaPassGradients {
 };
 
 /// Launches the pass: one kernel.
-void metaPass(const Wkv7Shape& shape, float epsilon, const MetaPassInputs& in, const MetaPassOutputs& out,
+void metaPass(const Wkv7Shape& shape, const HeadNorm& norm, const MetaPassInputs& in, const MetaPassOutputs& out,
               cudaStream_t stream);
 
 /// Floats of scratch that the way back needs.
@@ -42,7 +53,7 @@ size_t metaPassGradScratch(const Wkv7Shape& shape);
 
 /// Launches the way back: one kernel, and a small one that adds the gains' gradients up over the batch. The order of every
 /// sum is fixed by the shape: the same call gives the same bits.
-void metaPassGrad(const Wkv7Shape& shape, float epsilon, const MetaPassGradInputs& in, const MetaPassGradients& out,
+void metaPassGrad(const Wkv7Shape& shape, const HeadNorm& norm, const MetaPassGradInputs& in, const MetaPassGradients& out,
                   float* scratch, cudaStream_t stream);
 
 }  // namespace metastate::cuda

@@ -43,7 +43,7 @@ __device__ __forceinline__ void addOverWarps(const HeadValues<N>& mine, float (&
 /// readGain and memoryGain of each batch entry. `chunks` is checkpointCount(shape).
 template <int N>
 __global__ void __launch_bounds__(MetaPassBackward<N>::warps * 32, 1)
-    metaPassBackward(Wkv7Shape shape, int chunks, float epsilon, MetaPassGradInputs in, MetaPassGradients out,
+    metaPassBackward(Wkv7Shape shape, int chunks, HeadNorm norm, MetaPassGradInputs in, MetaPassGradients out,
                      float* written, float* gains) {
   using Sweep = typename MetaPassBackward<N>::Sweep;
   using Values = HeadValues<N>;
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(MetaPassBackward<N>::warps * 32, 1)
       Values u, x;
       u.read(in.u + at + t * stride, lane);
       x.read(in.x + at + t * stride, lane);
-      u.normalise(epsilon, lane);
+      u.normalise(norm, lane);
 #pragma unroll
       for (int c = 0; c < Values::each; ++c) x.x[c] += readGain.x[c] * u.x[c];
       x.write(m + t * N, lane);
@@ -90,13 +90,13 @@ __global__ void __launch_bounds__(MetaPassBackward<N>::warps * 32, 1)
         Values o, d;
         o.read(in.o + stepAt, lane);
         d.read(in.dAdded + stepAt, lane);
-        const float inverse = o.normalise(epsilon, lane);
+        const float inverse = o.normalise(norm, lane);
 #pragma unroll
         for (int c = 0; c < Values::each; ++c) {
           dMemoryGain.x[c] += d.x[c] * o.x[c];
           d.x[c] *= memoryGain.x[c];
         }
-        d.normaliseBack(o, inverse);
+        d.normaliseBack(o, inverse, norm, lane);
         d.write(shared.adjoint[t], lane);
       }
       __syncthreads();
@@ -116,14 +116,14 @@ __global__ void __launch_bounds__(MetaPassBackward<N>::warps * 32, 1)
         u.read(in.u + stepAt, lane);
         d.read(in.dAdded + stepAt, lane);
         dx.read(out.dx + stepAt, lane);
-        const float inverse = u.normalise(epsilon, lane);
+        const float inverse = u.normalise(norm, lane);
 #pragma unroll
         for (int c = 0; c < Values::each; ++c) {
           d.x[c] += dx.x[c];
           dReadGain.x[c] += d.x[c] * u.x[c];
           d.x[c] *= readGain.x[c];
         }
-        d.normaliseBack(u, inverse);
+        d.normaliseBack(u, inverse, norm, lane);
         d.write(shared.adjoint[t], lane);
       }
       __syncthreads();

@@ -98,7 +98,7 @@ struct MetaPassState {
 /// One block for each head; `chunks` is checkpointCount(shape).
 template <int N>
 __global__ void __launch_bounds__(MetaPassForward<N>::warps * 32, 1)
-    metaPassForward(Wkv7Shape shape, int chunks, float epsilon, MetaPassInputs in, MetaPassOutputs out) {
+    metaPassForward(Wkv7Shape shape, int chunks, HeadNorm norm, MetaPassInputs in, MetaPassOutputs out) {
   using Pass = MetaPassForward<N>;
   using Rows = StateRows<N>;
   constexpr int tile = Pass::tile;
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(MetaPassForward<N>::warps * 32, 1)
         o.read(shared.o[step], lane);
         seen.read(shared.seen[step], lane);
         if (checkpoints) o.write(out.o + at, lane);
-        o.normalise(epsilon, lane);
+        o.normalise(norm, lane);
 #pragma unroll
         for (int c = 0; c < HeadValues<N>::each; ++c) o.x[c] = seen.x[c] + memoryGain.x[c] * o.x[c];
         o.write(out.added + at, lane);
@@ -164,7 +164,7 @@ __global__ void __launch_bounds__(MetaPassForward<N>::warps * 32, 1)
         u.read(shared.u[step], lane);
         x.read(shared.operands[i % 3].x[step], lane);
         if (checkpoints) u.write(out.u + at, lane);
-        u.normalise(epsilon, lane);
+        u.normalise(norm, lane);
 #pragma unroll
         for (int c = 0; c < HeadValues<N>::each; ++c) {
           u.x[c] *= readGain.x[c];

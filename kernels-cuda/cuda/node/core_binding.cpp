@@ -13,7 +13,7 @@ namespace {
 
 /// Raised whenever a function of the addon changes what it takes or gives, so that TypeScript refuses an addon of other
 /// sources.
-constexpr int interfaceVersion = 4;
+constexpr int interfaceVersion = 5;
 
 Napi::Value address(Napi::Env env, void* memory) {
   return Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));

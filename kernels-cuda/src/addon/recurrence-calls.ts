@@ -28,8 +28,13 @@ type MetaKept<Kept> = readonly [u: Kept, o: Kept, wkvCheckpoints: Kept, metaChec
  * RangeError with the name of what does not fit.
  *
  * @typeParam Form what more `wkv7` and `wkv7Grad` take
+ * @typeParam Channels what more `metaPass` and `metaPassGrad` take
  */
-export interface RecurrenceCalls<Tensor, Form extends readonly unknown[] = readonly []> {
+export interface RecurrenceCalls<
+  Tensor,
+  Form extends readonly unknown[] = readonly [],
+  Channels extends readonly unknown[] = readonly [],
+> {
   wkv7(
     ...call: readonly [
       ...sizes: RecurrenceSizes,
@@ -57,6 +62,7 @@ export interface RecurrenceCalls<Tensor, Form extends readonly unknown[] = reado
       ...states: readonly [wkv: Tensor, meta: Tensor],
       ...outputs: readonly [added: Tensor, metaAfter: Tensor],
       ...kept: MetaKept<Tensor | null>,
+      ...channels: Channels,
     ]
   ): void;
   metaPassGrad(
@@ -69,6 +75,7 @@ export interface RecurrenceCalls<Tensor, Form extends readonly unknown[] = reado
       ...gradients: TransitionGradients<Tensor>,
       ...others: readonly [dx: Tensor, dq: Tensor, dReadGain: Tensor, dMemoryGain: Tensor],
       ...states: readonly [dWkv: Tensor, dMeta: Tensor],
+      ...channels: Channels,
     ]
   ): void;
 }

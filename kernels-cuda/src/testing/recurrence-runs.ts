@@ -90,13 +90,13 @@ export function cudaBackward(
 }
 
 /** The outputs of the Meta-State pass by name (what is only kept for the gradient is empty without an interval). */
-export function cudaMetaForward(addon: CudaBinding, shape: MetaPassShape, c: MetaPassCase) {
+export function cudaMetaForward(addon: CudaBinding, shape: MetaPassShape, c: MetaPassCase, channels?: number) {
   return withTensors(addon, (tensors) => {
     const kept = shape.checkpointInterval > 0 ? c.r.length : 0;
     const lengths = [c.r.length, c.meta.length, kept, kept, checkpointLength(shape), checkpointLength(shape)];
     const operands = metaOperandNames.map((name) => tensors.of(c[name])) as MetaOperands;
     const outputs = lengths.map((length) => (length > 0 ? tensors.make(length) : null)) as MetaOutputs;
-    addon.metaPass(...sizesOf(shape), shape.epsilon, ...operands, ...outputs);
+    addon.metaPass(...sizesOf(shape), shape.epsilon, ...operands, ...outputs, channels);
     return byName(metaOutputNames, (i) =>
       outputs[i] === null ? new Float32Array(0) : tensors.read(outputs[i]!, lengths[i]!),
     );

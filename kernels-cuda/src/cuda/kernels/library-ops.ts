@@ -7,13 +7,13 @@ import type { NativeBinding } from "../../addon/binding.js";
 import { baselineKernels } from "../../kernels/baseline-ops.js";
 import { libraryKernels as forMetaState } from "../../kernels/library-ops.js";
 import { metaPassKernels } from "../../kernels/meta-pass.js";
-import type { Inputs, KernelMemory, NativeBodies } from "../../kernels/native-kernel.js";
+import type { KernelMemory, NativeBodies } from "../../kernels/native-kernel.js";
 import { tokenKernels } from "../../kernels/token-kernels.js";
 import { wkv7Kernels } from "../../kernels/wkv7.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
-import { headSizes, withPaddedHeads } from "./padded-heads.js";
+import { layoutsOfOutputs, withPaddedHeads } from "./padded-heads.js";
 
 /** What a body asks of a backend, with addresses for arrays. */
 interface AddressMemory {
@@ -40,26 +40,24 @@ function memoryOf(backend: CudaBackend): AddressMemory {
   return memory;
 }
 
-/** The CPU's bodies, for the cases that the GPU has code for. */
-function shared(bodies: NativeBodies<KernelMemory>, isForGpu: (inputs: Inputs) => boolean = () => true): CudaBodies {
+/** The CPU's bodies. */
+function shared(bodies: NativeBodies<KernelMemory>): CudaBodies {
   return Object.fromEntries(
     Object.entries(bodies).map(([name, body]): [string, CudaBody] => [
       name,
       (binding, backend, inputs, attributes) =>
-        isForGpu(inputs)
-          ? // Types say arrays; the bodies only hand them over, and both addons check what they get.
-            body(binding as unknown as NativeBinding, memoryOf(backend) as unknown as KernelMemory, inputs, attributes)
-          : undefined,
+        // Types say arrays; the bodies only hand them over, and both addons check what they get.
+        body(binding as unknown as NativeBinding, memoryOf(backend) as unknown as KernelMemory, inputs, attributes),
     ]),
   );
 }
 
-/** Whether the Meta-State pass has a kernel for r's heads; a shape that is none is told by the body. */
-function hasRecurrence({ r }: Inputs): boolean {
-  return r?.shape.length !== 4 || headSizes.includes(r.shape[3]!);
-}
-
-const { Wkv7, Wkv7Grad } = shared(wkv7Kernels);
+const recurrences: CudaBodies = Object.fromEntries(
+  Object.entries(shared({ ...wkv7Kernels, ...metaPassKernels })).map(([name, body]) => [
+    name,
+    withPaddedHeads(body, layoutsOfOutputs[name as keyof typeof layoutsOfOutputs]),
+  ]),
+);
 
 /** The library's optional kernel of a whole step; its inputs and attributes stand with the library's `adamWAllName`. */
 const AdamWAll: CudaBody = (binding, backend, inputs, attributes) => {
@@ -108,10 +106,7 @@ function successor(backend: CudaBackend, tensor: TensorInfo): TensorInfo {
 }
 
 export const libraryKernels: CudaBodies = {
-  // y, then states; the gradients of six operands, then that of a state.
-  Wkv7: withPaddedHeads(Wkv7!, 1),
-  Wkv7Grad: withPaddedHeads(Wkv7Grad!, 6),
-  ...shared(metaPassKernels, hasRecurrence),
+  ...recurrences,
   ...shared({ ...forMetaState, ...baselineKernels, ...tokenKernels }),
   AdamWAll,
 };

@@ -1,6 +1,7 @@
+import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cuda, needsCuda } from "../../testing/cuda.js";
+import { cuda, needsCuda, useCuda } from "../../testing/cuda.js";
 import {
   metaGradientNames,
   metaOperandNames,
@@ -12,6 +13,7 @@ import {
 } from "../../testing/meta-pass-reference.js";
 import { cudaMetaBackward, cudaMetaForward, metaOutputNames } from "../../testing/recurrence-runs.js";
 import { relativeError } from "../../testing/wkv7-runs.js";
+import { hostFallbacks } from "../host-fallback.js";
 
 const decays = { strong: [0.54, 0.541], none: [0.9999, 1], model: [0.545, 0.999] } as const;
 
@@ -129,13 +131,69 @@ test("no barrier of the Meta-State pass is missing: threads in another order giv
   }
 });
 
-test("a gain of a wrong size is refused by name", needsCuda, () => {
+test(
+  "heads of a size without a kernel of its own take the Meta-State pass on the GPU too, both ways",
+  needsCuda,
+  async () => {
+    await useCuda();
+    // As many heads as the padded size has channels: what ends with a matrix must not be told by its lengths.
+    for (const [batch, heads, headSize] of [
+      [2, 1, 4],
+      [1, 16, 5],
+      [1, 2, 24],
+      [1, 1, 33],
+    ] as const) {
+      const shape = shapeOf(batch, 18, heads, headSize);
+      const c = randomMetaCase(shape, headSize, decays.model);
+      const shapes = {
+        ...{ wkv: [batch, heads, headSize, headSize], meta: [batch, heads, headSize, headSize] },
+        ...{ dMetaAfter: [batch, heads, headSize, headSize] },
+        ...{ readGain: [heads * headSize], memoryGain: [heads * headSize] },
+      } as Partial<Record<string, number[]>>;
+      const tensors = Object.fromEntries(
+        Object.entries(c).map(([name, values]) => [
+          name,
+          tf.tensor(Float32Array.from(values), shapes[name] ?? [batch, 18, heads, headSize]),
+        ]),
+      ) as Record<keyof MetaPassCase, tf.Tensor>;
+      const { dAdded, dMetaAfter, ...inputs } = tensors;
+      const attributes = { checkpointInterval: 16, epsilon: shape.epsilon };
+      hostFallbacks.clear();
+      const { numTensors } = tf.memory();
+      const run = (name: string, given: tf.NamedTensorMap): tf.Tensor[] =>
+        tf.engine().runKernel<tf.Tensor[]>(name, given, attributes);
+      const outputs = run("MetaPass", inputs);
+      const [, , u, o, wkvCheckpoints, metaCheckpoints] = outputs;
+      const { wkv: _, meta: __, ...steps } = inputs;
+      const kept = { u: u!, o: o!, wkvCheckpoints: wkvCheckpoints!, metaCheckpoints: metaCheckpoints! };
+      const gradients = run("MetaPassGrad", { ...steps, ...kept, dAdded, dMetaAfter });
+      const expected = metaReferenceForward(shape, c);
+      const row = `N ${headSize} padded`;
+      for (const [i, name] of metaOutputNames.entries()) {
+        check(shape, `${row} forward`, name, outputs[i]!.dataSync<"float32">(), expected[name]);
+      }
+      const expectedGradients = metaReferenceBackward(shape, c);
+      for (const [i, name] of metaGradientNames.entries()) {
+        check(shape, `${row} backward`, name, gradients[i]!.dataSync<"float32">(), expectedGradients[name]);
+        assert.deepEqual(gradients[i]!.shape, inputs[metaOperandNames[i]!].shape, name);
+      }
+      assert.deepEqual([...hostFallbacks], [], "kernels that ran on the CPU");
+      tf.dispose([outputs, gradients]);
+      assert.equal(tf.memory().numTensors, numTensors);
+      tf.dispose(Object.values(tensors));
+    }
+  },
+);
+
+test("a gain of a wrong size, and more channels than a head has, are refused by name", needsCuda, () => {
   const shape = shapeOf(1, 2, 2, 16);
   const c = { ...randomMetaCase(shape, 1, decays.model), readGain: new Float64Array(16) };
   assert.throws(
     () => cudaMetaForward(cuda(), shape, c),
     /readGain has 64 bytes on the GPU; the shape given wants 32 values/,
   );
+  const given = { ...randomMetaCase(shape, 1, decays.model) };
+  assert.throws(() => cudaMetaForward(cuda(), shape, given, 17), /channels must be at most headSize, 16, not 17/);
 });
 
 test("table of the largest errors of the Meta-State pass", needsCuda, (t) => {
