@@ -31,13 +31,25 @@ const nameWidth = 2 * 70;
 const gap = { columns: 20, rows: 34 };
 const edge = { left: 70, right: 110, top: 74, bottom: 56 };
 
-/** The largest magnitude of matrices, with three digits; 1 when all is zero, so that a scale has an end. */
+/**
+ * The largest finite magnitude of matrices, with three digits; 1 when all is zero, so that a scale has an end. Values that are not
+ * finite are left blank by plotly.
+ */
 export function largestMagnitude(matrices: readonly (readonly (readonly number[])[])[]): number {
   let largest = 0;
   for (const matrix of matrices) {
-    for (const row of matrix) for (const value of row) largest = Math.max(largest, Math.abs(value));
+    for (const row of matrix) {
+      for (const value of row) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+    }
   }
   return rounded(largest, 3) || 1;
+}
+
+/** What a figure's title adds when some of the values are not finite; else nothing. */
+export function blanks(matrices: readonly (readonly (readonly number[])[])[]): string {
+  const values = matrices.flat(2);
+  const count = values.filter((value) => !Number.isFinite(value)).length;
+  return count > 0 ? ` (blank: ${count} of ${values.length} values, not finite)` : "";
 }
 
 /** Numbers as a figure keeps them. */

@@ -3,7 +3,7 @@ import type { Data, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
-import { colourBar, heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
+import { blanks, colourBar, heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
 import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.matrix`. */
@@ -38,6 +38,7 @@ export function matrixPlot(
 ): Figure {
   const { diverging, sequential } = currentTheme();
   const largest = largestMagnitude([matrix]);
+  const heading = title + blanks([matrix]);
   const bothSigns = matrix.some((row) => row.some((value) => value < 0));
   const [low, high] = range ?? [bothSigns ? -largest : 0, largest];
   const trace = {
@@ -53,11 +54,11 @@ export function matrixPlot(
     all ? { tickvals: all.map((_, at) => at), ticktext: [...all] } : count <= 8 ? { dtick: 1 } : {};
   const rows = matrix.length;
   const columns = matrix[0]?.length ?? 0;
-  const { upright, size } = place(title, rows, columns, x, y);
+  const { upright, size } = place(heading, rows, columns, x, y);
   return new Figure(
     [trace as Partial<Data>],
     {
-      title: { text: title },
+      title: { text: heading },
       xaxis: {
         title: { text: xLabel },
         showgrid: false,
@@ -67,7 +68,7 @@ export function matrixPlot(
       yaxis: { title: { text: yLabel, standoff: 10 }, showgrid: false, autorange: "reversed", ...ticks(y, rows) },
       ...size,
     },
-    `${title}: ${rows}×${columns}, largest magnitude ${largest}`,
+    `${heading}: ${rows}×${columns}, largest magnitude ${largest}`,
   );
 }
 
@@ -125,9 +126,10 @@ export function matricesPlot(
   if (entries.length === 0) throw new ConfigurationError("plots.matrices: there is no matrix, wanted at least one");
   const cells = entries.map(([name, matrix]) => ({ title: name, matrix }));
   const { data, layout } = heatmapGrid([cells], { xLabel, yLabel, valueLabel: label });
+  const heading = title + blanks(cells.map(({ matrix }) => matrix));
   return new Figure(
     data,
-    { title: { text: title }, ...layout },
-    `${title}: ${entries.map(([name, matrix]) => `${name} ${matrix.length}×${matrix[0]?.length ?? 0}`).join(", ")}`,
+    { title: { text: heading }, ...layout },
+    `${heading}: ${entries.map(([name, matrix]) => `${name} ${matrix.length}×${matrix[0]?.length ?? 0}`).join(", ")}`,
   );
 }

@@ -445,6 +445,29 @@ test("matrices side by side share a scale and keep their names", () => {
   assert.throws(() => matricesPlot({}), /there is no matrix/);
 });
 
+test("values that are not finite are left blank and told, and the others keep their scale", async () => {
+  const matrix = [
+    [NaN, -300],
+    [Infinity, 2],
+  ];
+  const one = matrixPlot(matrix, { title: "W" });
+  assert.match(String(one), /^W \(blank: 2 of 4 values, not finite\): 2×2, largest magnitude 300$/);
+  assert.deepEqual(stored(one).data[0]!.z, [
+    [null, -300],
+    [null, 2],
+  ]);
+  assert.equal(stored(one).data[0]!.zmin, -300);
+  const both = matricesPlot({ a: matrix, b: [[400]] });
+  assert.equal(stored(both).layout.coloraxis?.cmax, 400);
+  assert.match(stored(both).layout.title.text, /blank: 2 of 5 values/);
+  await useBackend("cpu");
+  tf.tidy(() => {
+    const state = createModel({ vocabSize: 4, width: 8, layers: 1, headSize: 4 }).initialState();
+    const bad = state.withTensors(state.tensors().map((tensor) => tf.fill(tensor.shape, NaN)));
+    assert.match(String(stateHeatmap(bad)), /blank: (\d+) of \1 values, not finite/);
+  });
+});
+
 test("a parameter table adds up layers and comes to the whole", () => {
   const model = createModel({ vocabSize: 16, width: 8, layers: 3, headSize: 8 }, { seed: 1 });
   const text = String(parameterTable(model));

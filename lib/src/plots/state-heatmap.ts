@@ -1,7 +1,7 @@
 /** State matrices as heatmaps: one head, all heads, all layers; and what has changed between two states. */
 import type { ModelState } from "../model/state.js";
 import { Figure } from "./figure.js";
-import { heatmapGrid, largestMagnitude } from "./heatmap-grid.js";
+import { blanks, heatmapGrid, largestMagnitude } from "./heatmap-grid.js";
 import { cellName, choiceName, stateMatrices, type HeadMatrix, type StateChoice } from "./state-matrices.js";
 
 /** Options of `ms.plots.stateHeatmap` and `ms.plots.stateDifference`. */
@@ -51,7 +51,7 @@ function grid(
   const all = cells.flat().map(({ matrix }) => matrix);
   const largest = largestMagnitude(all);
   const { data, layout } = heatmapGrid(cells, { ...stateLabels, valueLabel, limit: options.limit ?? largest });
-  const heading = options.title ?? title;
+  const heading = (options.title ?? title) + blanks(all);
   const size = `${all[0]!.length}×${all[0]![0]!.length}`;
   const count = all.length > 1 ? `${all.length} matrices of ${size}` : size;
   return new Figure(
