@@ -204,7 +204,10 @@ function checkOptions(options: GenerateOptions, vocabSize: number, stop: readonl
 function promptTokens(prompt: GenerateOptions["prompt"], tokenizer: Tokenizer | undefined): TokenIds[] {
   const prompts = isOnePrompt(prompt) ? [prompt] : prompt;
   if (prompts.length === 0) throw new ConfigurationError("generate: there is no prompt, wanted at least one");
-  return prompts.map((one, row) => {
+  return prompts.map((one: Prompt | undefined | null, row) => {
+    if (one === undefined || one === null) {
+      throw new ConfigurationError(`generate: the prompt is ${one}, wanted a text or tokens`);
+    }
     if (typeof one === "string" && !tokenizer) {
       throw new ConfigurationError(
         "generate: the prompt is a text, which needs a tokenizer: pass tokenizer, or tokens",

@@ -137,6 +137,7 @@ test("options that make no sense are refused by name", async () => {
   const model = smallModel();
   const refused = (options: Partial<GenerateOptions>, message: RegExp): Promise<void> =>
     assert.rejects(collect(model, options), { name: "ConfigurationError", message });
+  await refused({ prompt: undefined }, /the prompt is undefined, wanted a text or tokens/);
   await refused({ temperature: -1 }, /temperature is -1/);
   await refused({ topK: 0 }, /topK is 0/);
   await refused({ topP: 2 }, /topP is 2/);

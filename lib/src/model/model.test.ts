@@ -311,6 +311,13 @@ test("what does not fit is refused with what would", async () => {
     name: "ConfigurationError",
     message: "width is 10, wanted a multiple of headSize, 4: try width 12",
   });
+  const huge = { ...tiny, vocabSize: 1e9, parameterTokens: 4, width: 1e5, headSize: 1e5 };
+  const before = tf.memory().numTensors;
+  assert.throws(() => createModel(huge), {
+    name: "ConfigurationError",
+    message: /emb.weight would be \[1000000000, 100000\], 372529 GiB that cannot be had: make the model smaller/,
+  });
+  assert.equal(tf.memory().numTensors, before);
   assert.throws(() => createModel({ ...tiny, layers: 0 }), { message: "layers is 0, wanted a positive integer" });
   assert.throws(() => createModel({ ...tiny, heads: 1.5 }), /heads is 1.5/);
   assert.throws(() => createModel({ ...tiny, sse: "ses" }), /sse is "ses", wanted one of sse, meta, readout, none/);

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
 import { nameTensor } from "../engine/numerics-context.js";
+import { ConfigurationError } from "../errors.js";
 import { Random } from "../random.js";
 import type { SseAxis } from "../sse/axes.js";
 import { variantOf } from "../sse/registry.js";
@@ -150,15 +151,36 @@ export function createParameters(configuration: ModelConfiguration, seed: number
 export function createVariables(specifications: readonly ParameterSpecification[], seed: number): Parameters {
   const random = new Random(seed);
   const parameters = new Map<string, Variable>();
-  for (const { name, shape, fill } of specifications) {
-    const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    fill(random, values, shape);
-    const tensor = tf.tensor(values, [...shape], "float32");
-    // tfjs wants variable names unique among all models, so the variable keeps a number of its own.
-    parameters.set(name, tf.variable(tensor));
-    tensor.dispose();
+  try {
+    for (const { name, shape, fill } of specifications) {
+      const values = emptyValues(name, shape);
+      fill(random, values, shape);
+      const tensor = tf.tensor(values, [...shape], "float32");
+      // tfjs wants variable names unique among all models, so the variable keeps a number of its own.
+      parameters.set(name, tf.variable(tensor));
+      tensor.dispose();
+    }
+    return parameters;
+  } catch (error) {
+    for (const variable of parameters.values()) variable.dispose();
+    throw error;
   }
-  return parameters;
+}
+
+/** Room for a parameter's values. */
+function emptyValues(name: string, shape: readonly number[]): Float32Array {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const isShape = shape.every((size) => Number.isSafeInteger(size) && size >= 1);
+  const told = `the parameter ${name} would be [${shape.join(", ")}]`;
+  if (!isShape) {
+    throw new ConfigurationError(`${told}, wanted integers of 1 or more: look at the function that gives its shape`);
+  }
+  try {
+    return new Float32Array(count);
+  } catch (cause) {
+    const size = `${((4 * count) / 2 ** 30).toFixed(0)} GiB`;
+    throw new ConfigurationError(`${told}, ${size} that cannot be had: make the model smaller`, { cause });
+  }
 }
 
 /** The parameter of this name. */

@@ -130,6 +130,13 @@ test("what does not do is refused with what would", async () => {
   assert.throws(() => defineSse({ name: "sse", apply }), /"sse" is a variant of the library.*choose another name/);
   assert.throws(() => defineSse({ name: "two words", apply }), /"two words": its name does not do/);
   assert.throws(() => defineSse({ name: "x", apply: 1 as never }), /apply does not do, wanted a function/);
+  defineSse({ name: "shapeless", parameters: { g: { shape: () => [NaN] } }, apply });
+  const before = tf.memory().numTensors;
+  assert.throws(() => createModel({ ...tiny, sse: "shapeless" }), {
+    name: "ConfigurationError",
+    message: /blocks.0.meta.g would be \[NaN\], wanted integers of 1 or more: look at the function/,
+  });
+  assert.equal(tf.memory().numTensors, before);
   assert.throws(
     () => defineSse({ name: "x", parameters: { g: { shape: "head" as never } }, apply }),
     /shape of parameter "g", "head", does not do, wanted axes out of headChannels, heads/,
