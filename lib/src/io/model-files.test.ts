@@ -63,6 +63,31 @@ for (const [name, options] of formats) {
   });
 }
 
+test("what is saved is the model at the call, though training goes on, or it is disposed of, before all is written", async () => {
+  for (const backend of ["cpu", "wasm"] as const) {
+    await useBackend(backend);
+    await withFolder(async (folder) => {
+      const before = tf.memory().numTensors;
+      const model = randomModel();
+      const saved = bitsOf(model);
+      for (const [name, options] of formats) {
+        const path = join(folder, name);
+        const saving = saveModel(model, path, options);
+        for (const variable of model.parameters.values()) tf.tidy(() => variable.assign(tf.add(variable, 1)));
+        await saving;
+        const loaded = await loadModel(path);
+        assert.deepEqual(bitsOf(loaded), saved, `${backend}, ${name}`);
+        for (const [name, variable] of model.parameters) variable.assign(loaded.parameters.get(name)!);
+        loaded.dispose();
+      }
+      const last = saveModel(model, join(folder, "last.pth"));
+      model.dispose();
+      await last;
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+});
+
 test("NaN, infinities, -0 and subnormals come back from every format", async () => {
   await useBackend("cpu");
   const model = randomModel();

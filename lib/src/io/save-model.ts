@@ -1,12 +1,15 @@
 /** Models into files. */
 import { extname } from "node:path";
 
+import type { Tensor } from "@tensorflow/tfjs-core";
+
 import { BaselineModel } from "../baselines/baseline-model.js";
 import { baselineTitles } from "../baselines/configuration.js";
 import { ConfigurationError } from "../errors.js";
 import { attentionWidth, type ModelConfiguration } from "../model/configuration.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
+import { Snapshot } from "../training/snapshot.js";
 import { writeAtomically } from "./atomic-write.js";
 import type { SavedDtype } from "./float-formats.js";
 import { saveFolder } from "./huggingface/save-folder.js";
@@ -43,7 +46,8 @@ export function describeModel(model: Pick<LanguageModel, "configuration">): stri
 }
 
 /**
- * Saves a model. The file is replaced at once when it is complete: whatever happens before, the old one stays whole.
+ * Saves a model as it is at the call, also where a training goes on meanwhile. The file is replaced at once when it is complete:
+ * whatever happens before, the old one stays whole.
  *
  * @param path the file, or for `huggingface` the folder, which is made when there is none; its other files stay
  * @throws ConfigurationError when a value does not fit float16, when an option is unknown, or when the format is `pth` and
@@ -55,16 +59,31 @@ export async function saveModel(
   path: string,
   options: SaveModelOptions = {},
 ): Promise<void> {
+  // Taken now, at no cost: a training that nobody waits with would change some parameters before they are written.
+  const now = Snapshot.take(model.parameters);
+  try {
+    await writeModel(model, now.values, path, options);
+  } finally {
+    now.dispose();
+  }
+}
+
+async function writeModel(
+  model: Model | BaselineModel,
+  values: ReadonlyMap<string, Tensor>,
+  path: string,
+  options: SaveModelOptions,
+): Promise<void> {
   const { format = formatOf(path), dtype: dtypeName = "float32", maxShardBytes = 5e9, onProgress, signal } = options;
   const dtype = Object.hasOwn(dtypes, dtypeName) ? dtypes[dtypeName] : undefined;
   if (!dtype) throw wrong("dtype", dtypeName, Object.keys(dtypes));
-  const held = [...model.parameters].map(([name, variable]): ParameterToWrite => ({
+  const held = [...values].map(([name, tensor]): ParameterToWrite => ({
     name,
     dtype,
-    shape: variable.shape,
+    shape: tensor.shape,
     values: async () => {
       progress.parameter = name;
-      return (await variable.data<"float32">()) as Float32Array<ArrayBuffer>;
+      return (await tensor.data<"float32">()) as Float32Array<ArrayBuffer>;
     },
   }));
   const parameters = format === "pth" ? withUnused(rwkv7Of(model, format), held) : held;
