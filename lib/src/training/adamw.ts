@@ -69,8 +69,9 @@ export class AdamW {
     readonly options: AdamWOptions,
   ) {
     for (const name of groups.flatMap(({ parameters: names }) => names)) {
-      const { shape } = parameter(parameters, name);
-      this.held.set(name, { first: tf.keep(tf.zeros(shape)), second: tf.keep(tf.zeros(shape)) });
+      const held = parameter(parameters, name);
+      // Not tf.zeros, which makes them in JavaScript's memory and copies them into the engine's.
+      this.held.set(name, { first: tf.keep(tf.zerosLike(held)), second: tf.keep(tf.zerosLike(held)) });
     }
   }
 
