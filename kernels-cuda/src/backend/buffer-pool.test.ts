@@ -73,3 +73,24 @@ test("values of a large tensor are a copy of those given", needsNative, async ()
   tensor.dispose();
   assert.equal(pool.bytes, waiting + 4 * leastLarge, "and wait for the next tensor of the size");
 });
+
+test("a large tensor that was read has its array still, and whoever read it a copy", needsNative, async () => {
+  useNativeEngine();
+  await tf.setBackend("native");
+  const { pool } = tf.backend() as NativeBackend;
+  for (const [length, isUsedAgain] of [
+    [leastLarge, true],
+    [leastLarge - 1, false],
+  ] as const) {
+    const tensor = tf.ones([length]);
+    const twice = tf.mul(tensor, 2);
+    const [read, again] = [twice.dataSync(), await twice.data()];
+    assert.equal(read === again, !isUsedAgain);
+    const waiting = pool.bytes;
+    twice.dispose();
+    assert.equal(pool.bytes - waiting, isUsedAgain ? 4 * length : 0, `${length} floats`);
+    pool.give(pool.take(length).fill(7));
+    assert.ok(read.every((x) => x === 2));
+    tensor.dispose();
+  }
+});

@@ -177,7 +177,7 @@ export class NativeBackend extends KernelBackend {
   override readSync(dataId: DataId): BackendValues {
     const data = this.data.get(dataId);
     if (data.dtype !== "complex64") {
-      return util.convertBackendValuesAndArrayBuffer(data.values, data.dtype);
+      return util.convertBackendValuesAndArrayBuffer(data.handedOut(leastLarge), data.dtype);
     }
     const { real, imag } = data.complexTensorInfos!;
     return backend_util.mergeRealAndImagArrays(

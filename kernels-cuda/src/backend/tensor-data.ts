@@ -1,7 +1,7 @@
 /**
- * What a tensor of the `native` backend holds, and the table of all of them. The fallback kernels, tfjs itself and whoever
- * reads a tensor see the values through `values`, and may keep them (tfjs's slice keeps a part, `dataSync` hands them
- * out): such an array is not used again. Native kernels see them through `floats`, and keep nothing.
+ * What a tensor of the `native` backend holds, and the table of all of them. The fallback kernels and tfjs itself see the
+ * values through `values`, and may keep them (tfjs's slice keeps a part): such an array is not used again. Whoever reads a tensor
+ * gets them through `handedOut`. Native kernels see them through `floats`, and keep nothing.
  */
 import type { backend_util, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 
@@ -35,6 +35,15 @@ export class TensorData {
   set values(values: BackendValues) {
     this.#ours = false;
     this.#values = values;
+  }
+
+  /**
+   * The values, for whoever reads the tensor and may keep them. From `large` values on a copy: an array that is used again, as
+   * that of a parameter which a checkpoint has been written of, saves the next step a new one.
+   */
+  handedOut(large: number): BackendValues {
+    const own = this.release();
+    return own && own.length >= large ? own.slice() : this.values;
   }
 
   /** The values, for a kernel that keeps nothing. */
