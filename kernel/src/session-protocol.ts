@@ -105,8 +105,31 @@ export interface ImportReply {
   readonly error?: ErrorReport;
 }
 
+/** Asks what a value is, without running anything. */
+export interface LookCommand {
+  readonly type: "look";
+  readonly serial: number;
+  /** The name of a variable, and of members behind it. */
+  readonly path: readonly string[];
+  readonly wants: keyof Looked;
+}
+
+/** What a value is, as far as it was asked for and can be seen. */
+export interface Looked {
+  /** The value as text, cut. */
+  readonly text?: string | undefined;
+  /** Names of its members, and whether each is a function. */
+  readonly members?: readonly { readonly name: string; readonly isFunction: boolean }[];
+}
+
+/** The answer to a {@link LookCommand}. */
+export interface LookedFrame extends Looked {
+  readonly type: "looked";
+  readonly serial: number;
+}
+
 /** Front to session. */
-export type Command = RunCommand | CommCommand | InputReply | ImportReply;
+export type Command = RunCommand | CommCommand | InputReply | ImportReply | LookCommand;
 
 /** A question to the client of a cell. */
 export interface InputFrame {
@@ -194,6 +217,7 @@ export type Frame =
   | PublishFrame
   | InputFrame
   | ImportFrame
+  | LookedFrame
   | { readonly type: "exit" }
   /** A cell, or the handling of a client's message, has ended. */
   | { readonly type: "done"; readonly cell: number; readonly outcome: Outcome };

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Editing } from "./front/editing.js";
 import { Execution } from "./front/execution.js";
 import { LanguageClient } from "./language/client.js";
 import type { Completions } from "./language/completion.js";
+import type { Inspection } from "./language/inspection.js";
 import { makeHeader, type Header, type Json } from "./protocol/message.js";
 import type { Outcome } from "./session-protocol.js";
 
@@ -44,6 +46,7 @@ export class TestNotebook {
   readonly answers: (string | null)[] = [];
   readonly #language: LanguageClient;
   readonly #execution: Execution;
+  readonly #editing: Editing;
   readonly #outputs = new Map<string, Published[]>();
   #count = 0;
 
@@ -61,6 +64,7 @@ export class TestNotebook {
       ask: (content) => this.#ask(content),
       log: (line) => this.log.push(line),
     });
+    this.#editing = new Editing(this.#language, this.#execution);
   }
 
   async run(source: string, { allowStdin = true } = {}): Promise<Ran> {
@@ -123,7 +127,12 @@ export class TestNotebook {
 
   /** What may stand at the end of a text. */
   complete(text: string): Promise<Completions> {
-    return this.#language.ask("complete", text, text.length);
+    return this.#editing.complete(text, text.length);
+  }
+
+  /** What is known of the name at the end of a text. */
+  inspect(text: string): Promise<Inspection | undefined> {
+    return this.#editing.inspect(text, text.length);
   }
 
   interrupt(): void {

@@ -1,8 +1,8 @@
 /** Answers the `execute_request`s of a shell, one after the other. */
-import type { LanguageClient } from "../language/client.js";
 import { codeOf, type Json, type Message } from "../protocol/message.js";
 import type { RequestChannel, Sockets } from "../protocol/sockets.js";
 import type { MimeBundle, Outcome } from "../session-protocol.js";
+import type { Editing } from "./editing.js";
 import type { Execution, ExecutionRequest } from "./execution.js";
 import type { History } from "./history.js";
 import { pagePayload } from "./inspect-reply.js";
@@ -10,7 +10,7 @@ import { askedName } from "./question.js";
 
 export interface ExecuteOptions {
   readonly sockets: Sockets;
-  readonly language: LanguageClient;
+  readonly editing: Editing;
   readonly execution: Execution;
   readonly history: History;
   /** Numbers the inputs, those of all shells in one row. */
@@ -115,7 +115,7 @@ export class Execute {
   }
 
   async #page(name: string): Promise<Outcome> {
-    const inspection = await this.#options.language.ask("inspect", name, name.length);
+    const inspection = await this.#options.editing.inspect(name, name.length);
     return { status: "ok", payload: pagePayload(name, inspection) };
   }
 

@@ -14,6 +14,7 @@ import type {
   Frame,
   ImportFrame,
   InputFrame,
+  Looked,
   MimeBundle,
   Outcome,
   StreamName,
@@ -22,6 +23,7 @@ import { cellUrl } from "../session-protocol.js";
 import { Comms } from "./comms.js";
 import type { DebugPort } from "./debugger/port.js";
 import { Input, type Client, type SendQuestion } from "./input.js";
+import { Looks } from "./looks.js";
 import { Outputs, type Publish, type PublishOptions } from "./outputs.js";
 import { endReport, type KillReason } from "./session-end.js";
 import { SessionProcess, type SessionEnd, type SessionOptions } from "./session-process.js";
@@ -111,6 +113,7 @@ export class Execution {
   readonly comms: Comms;
   /** The questions of cells that wait for an answer. */
   readonly input = new Input();
+  readonly #looks = new Looks();
   /** What preload modules wrote before there was a cell: the first one that is not silent shows it. */
   readonly #early: (readonly [StreamName, string])[] = [];
   #closed = false;
@@ -239,6 +242,15 @@ export class Execution {
     });
     const [oldest] = this.#messages.keys();
     if (oldest !== undefined && this.#messages.size > MOST_PARENTS) this.#messages.delete(oldest);
+  }
+
+  /** What the value at a path is, where the session can say that at once. */
+  look(path: readonly string[], wants: keyof Looked): Promise<Looked> {
+    const session = this.#session;
+    if (session === undefined || !this.#startup.isDone) return Promise.resolve({});
+    return this.#looks.ask(path, wants, (command) => {
+      session.send(command);
+    });
   }
 
   /** Ids of what an interrupt stops: the running cells, and the handlers of comm messages that run or wait. */
@@ -388,6 +400,9 @@ export class Execution {
         break;
       case "import":
         void this.#import(frame, session);
+        break;
+      case "looked":
+        this.#looks.take(frame);
         break;
       case "exit":
         break;

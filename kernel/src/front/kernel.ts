@@ -7,6 +7,7 @@ import type { Execute, Request } from "./execute.js";
 import { Debugger } from "./debugger/debugger.js";
 import { DebugPort } from "./debugger/port.js";
 import { Sources } from "./debugger/sources.js";
+import { Editing } from "./editing.js";
 import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { inspectReply } from "./inspect-reply.js";
@@ -48,6 +49,7 @@ export class Kernel {
   readonly #sockets: Sockets;
   readonly #language: LanguageClient;
   readonly #execution: Execution;
+  readonly #editing: Editing;
   readonly #history: History;
   readonly #log: (line: string) => void;
   readonly #shells: Subshells;
@@ -75,7 +77,8 @@ export class Kernel {
       ask: (content, parent, { identities }) => this.#sockets.ask("input_request", content, parent, identities),
       log: options.log,
     });
-    const parts = { sockets, language: this.#language, execution: this.#execution, history: this.#history };
+    this.#editing = new Editing(this.#language, this.#execution);
+    const parts = { sockets, editing: this.#editing, execution: this.#execution, history: this.#history };
     this.#shells = new Subshells({ ...parts, counter: { count: 0 } }, (request) => this.#handle(request));
   }
 
@@ -221,7 +224,7 @@ export class Kernel {
   async #complete(message: Message, channel: RequestChannel): Promise<void> {
     const code = codeOf(message);
     const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
-    const { items, start, end } = await this.#language.ask("complete", code, cursor);
+    const { items, start, end } = await this.#editing.complete(code, cursor);
     const points = (offset: number): number => toCodePoints(code, offset);
     const content = {
       status: "ok",
@@ -242,7 +245,7 @@ export class Kernel {
   async #inspect(message: Message, channel: RequestChannel): Promise<void> {
     const code = codeOf(message);
     const cursor = toCodeUnits(code, Number(message.content["cursor_pos"] ?? Infinity));
-    const found = await this.#language.ask("inspect", code, cursor);
+    const found = await this.#editing.inspect(code, cursor);
     await this.#sockets.reply(channel, "inspect_reply", inspectReply(found), message);
   }
 

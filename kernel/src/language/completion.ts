@@ -2,6 +2,7 @@
 import ts = require("typescript");
 import { CAPTURED, CAPTURED_WITH } from "./commands/rewrite.js";
 import type { Language } from "./language.js";
+import { pathBefore, type ValuePath } from "./value-path.js";
 
 /** One completion, as `_jupyter_types_experimental` carries it. Offsets are in UTF-16 code units. */
 export interface CompletionItem {
@@ -16,6 +17,8 @@ export interface Completions {
   readonly items: readonly CompletionItem[];
   readonly start: number;
   readonly end: number;
+  /** Where TypeScript knows no members, as of a value of type `any`: those of the value at this path may be offered. */
+  readonly membersOf?: ValuePath | undefined;
 }
 
 const IDENTIFIER_BEFORE = /[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u;
@@ -39,11 +42,13 @@ export function complete(language: Language, text: string, cursor: number): Comp
     const checker = program.getTypeChecker();
     spare(checker);
     const options = { includeCompletionsWithInsertText: false, includeSymbol: true };
-    const entries = service.getCompletionsAtPosition(path, at, options)?.entries;
-    return entries && { entries, checker };
+    const { entries = [] } = service.getCompletionsAtPosition(path, at, options) ?? {};
+    const file = entries.length === 0 ? program.getSourceFile(path) : undefined;
+    const membersOf = file && pathBefore(language, program, file, start);
+    return { entries, checker, membersOf };
   });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
-  const { entries, checker } = found;
+  const { entries, checker, membersOf } = found;
   const wanted = prefix.toLowerCase();
   const last = membersOfFunctions(entries);
   const items = entries
@@ -60,7 +65,7 @@ export function complete(language: Language, text: string, cursor: number): Comp
     .sort((a, b) => a.rank - b.rank || compare(a.place, b.place) || compare(a.entry.name, b.entry.name))
     .map(({ entry, from, to }) => ({ text: entry.name, type: kind(entry, checker), start: from, end: to }));
   const first = items[0];
-  return { items, start: first?.start ?? start, end: first?.end ?? end };
+  return { items, start: first?.start ?? start, end: first?.end ?? end, membersOf };
 }
 
 /** What is internal to TypeScript. */
@@ -127,7 +132,9 @@ const OF_A_CELL = "14";
 
 /** The order of names by where they are from, as TypeScript has it: those nearest to the cursor first. */
 function placeOf({ sortText, symbol }: ts.CompletionEntry, language: Language): string {
-  return sortText === GLOBAL && symbol?.declarations?.some((each) => language.isOfCell(each)) ? OF_A_CELL : sortText;
+  return sortText === GLOBAL && symbol?.declarations?.some((each) => language.cells.has(each.getSourceFile().fileName))
+    ? OF_A_CELL
+    : sortText;
 }
 
 function compare(a: string, b: string): number {

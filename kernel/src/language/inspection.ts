@@ -2,12 +2,17 @@
 import ts = require("typescript");
 import { CELL_COMMANDS, isCellCommand, isLineCommand, LINE_COMMANDS, type CommandEntry } from "./commands/table.js";
 import type { Language } from "./language.js";
+import { pathAt, type ValuePath } from "./value-path.js";
 
 export interface Inspection {
   /** Signature or declaration, as TypeScript. */
   readonly signature: string;
   /** Documentation, as Markdown; empty where there is none. */
   readonly documentation: string;
+  /** Where the value is that it is about, if it is about one. */
+  readonly valuePath?: ValuePath;
+  /** TypeScript knows nothing of it: it is there only if the value is. */
+  readonly unknown?: boolean;
 }
 
 /** Overloads of a call that are shown. */
@@ -22,7 +27,15 @@ export function inspect(language: Language, text: string, cursor: number): Inspe
   const command = inspectCommand(text, cursor);
   if (command !== undefined) return command;
   language.readDocumentation();
-  const found = language.edit(text, (service, path) => query(service, path, text, cursor), { fresh: true });
+  const found = language.edit(
+    text,
+    (service, path, program) => {
+      const file = program.getSourceFile(path);
+      const valueAt = (offset: number): ValuePath | undefined => file && pathAt(language, program, file, offset);
+      return query(service, path, text, cursor, valueAt);
+    },
+    { fresh: true },
+  );
   if (found !== undefined || !LONE_NAME.test(text)) return found;
   return language.edit(AS_TYPE + text, (service, path) => {
     const as = query(service, path, AS_TYPE + text, AS_TYPE.length + cursor);
@@ -47,16 +60,29 @@ function inspectCommand(text: string, cursor: number): Inspection | undefined {
   return entry && { signature: entry.usage, documentation: entry.help };
 }
 
-function query(service: ts.LanguageService, path: string, text: string, cursor: number): Inspection | undefined {
+function query(
+  service: ts.LanguageService,
+  path: string,
+  text: string,
+  cursor: number,
+  valueAt?: (offset: number) => ValuePath | undefined,
+): Inspection | undefined {
   const at = (offset: number): Inspection | undefined => {
     if (offset < 0) return undefined;
     const info = service.getQuickInfoAtPosition(path, offset);
+    const valuePath = valueAt?.(offset);
     // Of a name that means nothing TypeScript says that it is `any`, without saying what kind of thing it is.
-    if (info === undefined || info.kind === ts.ScriptElementKind.unknown) return undefined;
+    if (info === undefined || info.kind === ts.ScriptElementKind.unknown) {
+      const isMember = valuePath !== undefined && valuePath.length > 1;
+      return isMember
+        ? { signature: `${valuePath.at(-1) ?? ""}: any`, documentation: "", valuePath, unknown: true }
+        : undefined;
+    }
     const signature = ts.displayPartsToString(info.displayParts);
     // A keyword that is all there is of a declaration, and a type that there is not.
     if (/\(Missing\)|\/\*unresolved\*\//.test(signature)) return undefined;
-    return { signature, documentation: documentation(info.documentation ?? [], info.tags ?? []) };
+    const about = documentation(info.documentation ?? [], info.tags ?? []);
+    return { signature, documentation: about, ...(valuePath && { valuePath }) };
   };
   // Between a call's parentheses the call is what the question is about.
   if (/[(,]\s*$/.test(text.slice(0, cursor))) return call(service, path, cursor) ?? at(cursor);

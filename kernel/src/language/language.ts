@@ -326,9 +326,9 @@ export class Language {
     }
   }
 
-  /** Whether a declaration is one of the cell's at hand, or of those before it. */
-  isOfCell(declaration: ts.Node): boolean {
-    return this.#files.isOfCell(declaration.getSourceFile().fileName);
+  /** The files of the cell at hand, and of what those before it declare: whether a path is one of theirs. */
+  get cells(): Pick<ReadonlySet<string>, "has"> {
+    return { has: (path) => this.#files.isOfCell(path) };
   }
 
   /** Makes the program for the next text, should it take a new one: for when nobody waits. */

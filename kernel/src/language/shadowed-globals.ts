@@ -143,8 +143,20 @@ function meaning(checker: ts.TypeChecker, node: ts.Node): ts.Symbol | undefined 
   return checker.getSymbolAtLocation(node);
 }
 
+/**
+ * The name by which code of the session finds a variable: of cells, at their top level, or of all; undefined for one that is local.
+ * @param cells paths of the files of cells
+ */
+export function variableOf(symbol: ts.Symbol, cells: Pick<ReadonlySet<string>, "has">): string | undefined {
+  const { name, declarations: [declaration] = [] } = symbol;
+  if (declaration === undefined || !(symbol.flags & (ts.SymbolFlags.Variable | ts.SymbolFlags.Alias))) return undefined;
+  if (!cells.has(declaration.getSourceFile().fileName)) return name;
+  if (!isOfCell(symbol, cells)) return undefined;
+  return Object.hasOwn(globalThis, name) ? name + UNSEEN : name;
+}
+
 /** Whether a cell has declared it, at its top level. */
-function isOfCell(symbol: ts.Symbol, scope: ReadonlySet<string>): boolean {
+function isOfCell(symbol: ts.Symbol, scope: Pick<ReadonlySet<string>, "has">): boolean {
   const declaration = symbol.declarations?.[0];
   if (declaration === undefined || !scope.has(declaration.getSourceFile().fileName)) return false;
   const isVar =

@@ -13,6 +13,7 @@ test("messages whose turn a termination has dropped are taken up after the inter
     },
     answer: () => undefined,
     imported: () => undefined,
+    look: () => undefined,
     hasEnded: () => false,
     failed: assert.fail,
   });
@@ -40,6 +41,7 @@ test("a cell or a message that cannot be begun, or carried through, is told of",
     },
     answer: () => undefined,
     imported: () => undefined,
+    look: () => undefined,
     hasEnded: () => false,
     failed: (id, error) => failed.push([id, (error as Error).message]),
   });

@@ -1,11 +1,12 @@
 /** The order in which the session takes up what the front asks of it. */
-import type { Command, CommCommand, ImportReply, InputReply, RunCommand } from "../session-protocol.js";
+import type { Command, CommCommand, ImportReply, InputReply, LookCommand, RunCommand } from "../session-protocol.js";
 
 export interface InboxHandlers {
   readonly run: (command: RunCommand) => Promise<void>;
   readonly comm: (command: CommCommand) => Promise<void>;
   readonly answer: (command: InputReply) => void;
   readonly imported: (command: ImportReply) => void;
+  readonly look: (command: LookCommand) => void;
   /** Whether a task has ended, be it before it began. */
   readonly hasEnded: (id: number) => boolean;
   /** Told of a task that could not be begun or carried through: a cell may have replaced what the session itself is made of. */
@@ -39,6 +40,10 @@ export class Inbox {
       }
       if (command.type === "import-reply") {
         this.#handlers.imported(command);
+        continue;
+      }
+      if (command.type === "look") {
+        this.#handlers.look(command);
         continue;
       }
       // The usual case: a cell, and nothing that waits before it.

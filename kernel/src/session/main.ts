@@ -14,6 +14,7 @@ import { takeImport } from "./computed-imports.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
 import { interruptibleLoad, listenForInterrupts, startIsDone, wasInterrupted } from "./interrupts.js";
+import { look } from "./look.js";
 import { Runner } from "./runner.js";
 import { explainStdin } from "./stdin.js";
 import { Tasks } from "./tasks.js";
@@ -73,6 +74,9 @@ const inbox = new Inbox({
   comm: (command) => handleComm(command, tasks),
   answer: takeAnswer,
   imported: takeImport,
+  look: (command) => {
+    sendFrame({ type: "looked", serial: command.serial, ...look(command) });
+  },
   hasEnded: (id) => tasks.hasEnded(id),
   failed: (id, error) => {
     const { ename, evalue } = errorReport(error);

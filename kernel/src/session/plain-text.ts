@@ -25,6 +25,28 @@ export function plainText(value: unknown, { depth = 4 } = {}): string {
   return `${text.slice(0, LONGEST_TEXT)}\n… ${left} more characters. To see all: ${HOW_TO_SEE_ALL}`;
 }
 
+/** Longest text of a glance, in UTF-16 units and in lines. */
+const GLANCE = { characters: 1000, lines: 15, properties: 50 };
+
+/** A value at a glance: the start of its text, without methods of its own. */
+export function glance(value: unknown): string {
+  const options = { maxArrayLength: 20, maxStringLength: 300, breakLength: 80, customInspect: false };
+  const seen = few(value);
+  if (types.isPromise(seen)) hideIds(seen);
+  const depth = mayHaveMany(seen, 1, { left: MOST_LOOKED_AT }) ? 0 : 1;
+  const text = inspect(seen, { ...options, depth });
+  const start = text.split("\n").slice(0, GLANCE.lines).join("\n").slice(0, GLANCE.characters);
+  return start.length < text.length || seen !== value ? `${start}\n…` : start;
+}
+
+/** An object, or the start of one with many properties: to ask for all their names takes long, so that is done once. */
+function few(value: unknown): unknown {
+  const mayBe = typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  if (!mayBe || types.isProxy(value)) return value;
+  const keys = Object.keys(value);
+  return keys.length > GLANCE.properties ? firstOf(value, keys.slice(0, GLANCE.properties)) : value;
+}
+
 function inspected(value: unknown, options: InspectOptions): string {
   try {
     const small = !mayHaveMany(value, options.depth ?? 0, { left: MOST_LOOKED_AT });
@@ -103,16 +125,18 @@ function withFewProperties(body: () => string): string {
 export function hideAsyncIds(): void {
   Reflect.defineProperty(Promise.prototype, inspect.custom, {
     value(this: Promise<unknown>) {
-      if (types.isPromise(this)) {
-        for (const symbol of Object.getOwnPropertySymbols(this)) {
-          if (NODES_OWN.has(symbol.description)) Reflect.defineProperty(this, symbol, { enumerable: false });
-        }
-      }
+      if (types.isPromise(this)) hideIds(this);
       return this;
     },
     configurable: true,
     writable: true,
   });
+}
+
+function hideIds(promise: Promise<unknown>): void {
+  for (const symbol of Object.getOwnPropertySymbols(promise)) {
+    if (NODES_OWN.has(symbol.description)) Reflect.defineProperty(promise, symbol, { enumerable: false });
+  }
 }
 
 const NODES_OWN: ReadonlySet<string | undefined> = new Set([
@@ -127,14 +151,20 @@ function firstProperties(this: object, depth: number, options: InspectOptions): 
   if (types.isProxy(this) || Array.isArray(this) || ArrayBuffer.isView(this) || depth < 0) return this;
   const keys = Object.keys(this);
   if (keys.length <= MOST_PROPERTIES) return this;
-  const first = Object.create(Object.getPrototypeOf(this) as object | null) as object;
-  for (const key of keys.slice(0, MOST_PROPERTIES)) {
-    Object.defineProperty(first, key, Object.getOwnPropertyDescriptor(this, key) ?? {});
-  }
+  const first = firstOf(this, keys.slice(0, MOST_PROPERTIES));
   const more = (keys.length - MOST_PROPERTIES).toLocaleString("en");
   const text = inspect(first, { ...options, depth });
   return text.replace(
     /,?(\s*)\}$/,
     (_, space: string) => `,${space === " " ? " " : `${space}  `}… ${more} more properties${space}}`,
   );
+}
+
+/** An object with some of the properties of another. */
+function firstOf(object: object, keys: readonly string[]): object {
+  const first = Object.create(Object.getPrototypeOf(object) as object | null) as object;
+  for (const key of keys) {
+    Object.defineProperty(first, key, Object.getOwnPropertyDescriptor(object, key) ?? {});
+  }
+  return first;
 }
