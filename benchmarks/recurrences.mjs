@@ -3,8 +3,9 @@
 // npm run bench:recurrences: what share of the measured float32 FMA peak Wkv7 and MetaPass reach over shapes, forward and back.
 //
 //   node benchmarks/recurrences.mjs [--rounds 5] [--ops Wkv7,MetaPass] [--head-sizes 16,32,64,128] [--times 64,256,1024]
-//                                   [--heads 1,2,4,12] [--no-file]
+//                                   [--heads 1,2,4,12] [--simd avx512,avx2] [--no-file]
 //
+// Of several instruction sets (--simd) each takes a sample in turn; the ratios are the first one's rate to the others'.
 // The addon is called itself: of a small op tfjs takes more time than the kernel does, which `npm run bench:small-ops` tells.
 
 import { parseArgs } from "node:util";
@@ -19,6 +20,7 @@ const { values: options } = parseArgs({
     "head-sizes": { type: "string", default: "16,32,64,128" },
     times: { type: "string", default: "64,256,1024" },
     heads: { type: "string", default: "1,2,4,12" },
+    simd: { type: "string" },
     "no-file": { type: "boolean", default: false },
   },
 });
@@ -31,9 +33,12 @@ const addon = loadAddon();
 if (!("binding" in addon)) throw new Error(addon.reason);
 const { binding } = addon;
 const info = binding.info();
+const instructionSets = options.simd?.split(",") ?? [info.simd];
 const about = machine();
 const loadBefore = load();
-console.log(`${about.cpu}, ${about.cores} cores; ${info.simd}, ${info.threads} threads; load ${loadBefore}`);
+console.log(
+  `${about.cpu}, ${about.cores} cores; ${instructionSets.join(", ")}, ${info.threads} threads; load ${loadBefore}`,
+);
 console.log("share of the FMA peak measured beside it, median (quartiles), best; GFLOP/s of the median");
 
 let seed = 1;
@@ -55,11 +60,20 @@ for (const op of options.ops.split(",")) {
       for (const heads of numbers(options.heads)) {
         const shape = { batch: 1, time, heads, headSize, checkpointInterval: interval };
         const told = Object.entries(passes(shape)).map(([pass, { flops, run }]) => {
-          const { share, gflops } = measured(flops, run);
-          results.push({ op, pass, shape: [1, time, heads, headSize], share, gflops });
-          const percent = [share.median, share.low, share.high, share.most].map((value) => (100 * value).toFixed(0));
-          const [median, low, high, most] = percent;
-          return `${pass} ${median} % (${low}–${high}), best ${most} %; ${gflops.median.toFixed(0)}`;
+          const measures = measured(flops, run);
+          const [first, ...others] = measures;
+          const ratios = others.map((other) => spread(first.rates.map((rate, round) => rate / other.rates[round])));
+          const words = measures.map(({ simd, rates, shares }) => {
+            const [share, gflops] = [spread(shares), spread(rates)];
+            results.push({ op, pass, simd, shape: [1, time, heads, headSize], share, gflops });
+            const percent = [share.median, share.low, share.high, share.most].map((value) => (100 * value).toFixed(0));
+            return `${percent[0]} % (${percent[1]}–${percent[2]}), best ${percent[3]} %; ${gflops.median.toFixed(0)}`;
+          });
+          const times = ratios.map(({ median, low, high }) => {
+            const [middle, least, most] = [median, low, high].map((value) => value.toFixed(2));
+            return `; ratio ${middle} (${least}–${most})`;
+          });
+          return `${pass} ${words.join(" | ")}${times.join("")}`;
         });
         console.log(`${op} [1, ${time}, ${heads}, ${headSize}]: ${told.join("; ")}`);
       }
@@ -69,7 +83,7 @@ for (const op of options.ops.split(",")) {
 writeResults("recurrences", { native: info, loadBefore, results }, { write: !options["no-file"] });
 
 /**
- * A kernel's rate and the peak in turn, so that the clock rate is that of both.
+ * A kernel's rate and the peak in turn, so that the clock rate is that of both, with each instruction set.
  *
  * @param {number} flops of a call
  * @param {() => void} run
@@ -78,15 +92,21 @@ function measured(flops, run) {
   run();
   let calls = 1;
   for (let took = 0; took < sampleMilliseconds / 2; calls *= 2) took = timeOf(run, calls);
-  const shares = [];
-  const rates = [];
+  const measures = instructionSets.map((simd) => ({
+    simd,
+    rates: /** @type {number[]} */ ([]),
+    shares: /** @type {number[]} */ ([]),
+  }));
   for (let round = 0; round < rounds; ++round) {
-    const peak = binding.measurePeak(sampleMilliseconds);
-    const rate = (flops * calls) / 1e6 / timeOf(run, calls);
-    rates.push(rate);
-    shares.push(rate / peak);
+    for (const { simd, rates, shares } of round % 2 === 0 ? measures : measures.toReversed()) {
+      binding.configure({ simd });
+      const peak = binding.measurePeak(sampleMilliseconds);
+      const rate = (flops * calls) / 1e6 / timeOf(run, calls);
+      rates.push(rate);
+      shares.push(rate / peak);
+    }
   }
-  return { share: spread(shares), gflops: spread(rates) };
+  return measures;
 }
 
 /**

@@ -6,7 +6,7 @@
 // the reads of M: a block of rows takes its values of a step before it puts its reads there.
 
 int64_t metaForwardScratch(int64_t headSize, int64_t heads) {
-  return 2 * roundUp(forwardScratch(headSize, heads, headSize), 16) + roundUp(headSize, 16) + 16;
+  return 2 * roundUp(forwardScratch(headSize, heads, headSize), 16) + 16;
 }
 
 template <int Size>
@@ -16,18 +16,17 @@ void metaForwardOfSize(const MetaShape& shape, const MetaInputs& in, const MetaO
   const int64_t n = states.headSize, scratchOfStates = roundUp(forwardScratch(n, heads, n), 16);
   float* const wkvBlocks = alignedTo64(scratch);
   float* const metaBlocks = wkvBlocks + scratchOfStates;
-  float* const row = metaBlocks + scratchOfStates;
   const Wkv7Inputs wkv{in.q, in.w, in.k, in.v, in.a, in.b, in.wkv};
   const Wkv7Inputs meta{in.r, in.w, in.k, out.o, in.a, in.b, in.meta};
   const Wkv7Outputs wkvOut{out.u, nullptr, out.wkvCheckpoints}, metaOut{out.o, out.metaAfter, out.metaCheckpoints};
 
   if (isOneStep(states)) {
     for (int64_t head = firstHead; head < firstHead + heads; ++head) {
-      const FewSteps step{1, firstStep(states, head), 0, head % states.heads * n};
+      const FewSteps step(1, firstStep(states, head), 0, head % states.heads * n);
       oneStep<Size>(states, wkv, out.u, nullptr, head, 0, n);
-      writeSteps(shape, step, in.readGain, out.u, in.x, out.added, out.o, row);
+      writeSteps<Size>(shape, step, in.readGain, out.u, in.x, out.added, out.o);
       oneStep<Size>(states, meta, out.o, out.metaAfter, head, 0, n);
-      rememberSteps(shape, step, in.memoryGain, out.o, out.added, row);
+      rememberSteps<Size>(shape, step, in.memoryGain, out.o, out.added);
     }
     return;
   }
@@ -37,11 +36,11 @@ void metaForwardOfSize(const MetaShape& shape, const MetaInputs& in, const MetaO
     const int64_t to = from + forwardTile < states.time ? from + forwardTile : states.time;
     advanceHeads<Size>(states, wkv, wkvOut, firstHead, heads, 0, n, from, to, wkvBlocks);
     eachFewSteps(shape, firstHead, heads, from, to, [&](int64_t, const FewSteps& steps) {
-      writeSteps(shape, steps, in.readGain, out.u, in.x, out.added, out.o, row);
+      writeSteps<Size>(shape, steps, in.readGain, out.u, in.x, out.added, out.o);
     });
     advanceHeads<Size>(states, meta, metaOut, firstHead, heads, 0, n, from, to, metaBlocks);
     eachFewSteps(shape, firstHead, heads, from, to, [&](int64_t, const FewSteps& steps) {
-      rememberSteps(shape, steps, in.memoryGain, out.o, out.added, row);
+      rememberSteps<Size>(shape, steps, in.memoryGain, out.o, out.added);
     });
   }
   endHeads(states, out.metaAfter, firstHead, heads, 0, n, metaBlocks);
@@ -49,11 +48,7 @@ void metaForwardOfSize(const MetaShape& shape, const MetaInputs& in, const MetaO
 
 void metaForwardHeads(const MetaShape& shape, const MetaInputs& in, const MetaOutputs& out, int64_t firstHead,
                       int64_t heads, float* scratch) {
-  switch (shape.states.headSize) {
-    case 16: return metaForwardOfSize<16>(shape, in, out, firstHead, heads, scratch);
-    case 32: return metaForwardOfSize<32>(shape, in, out, firstHead, heads, scratch);
-    case 64: return metaForwardOfSize<64>(shape, in, out, firstHead, heads, scratch);
-    case 128: return metaForwardOfSize<128>(shape, in, out, firstHead, heads, scratch);
-    default: return metaForwardOfSize<0>(shape, in, out, firstHead, heads, scratch);
-  }
+  withHeadSize(shape.states.headSize, [&](auto size) {
+    metaForwardOfSize<decltype(size)::value>(shape, in, out, firstHead, heads, scratch);
+  });
 }

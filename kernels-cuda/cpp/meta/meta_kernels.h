@@ -26,7 +26,7 @@ struct MetaOutputs {
   float *added, *metaAfter, *u, *o, *wkvCheckpoints, *metaCheckpoints;
 };
 
-/// Heads [firstHead, firstHead + heads) count batch entries and heads together. `row` is scratch of N floats.
+/// Heads [firstHead, firstHead + heads) count batch entries and heads together.
 struct MetaKernels {
   /// Floats of scratch that forwardHeads needs.
   int64_t (*forwardScratch)(int64_t headSize, int64_t heads);
@@ -38,14 +38,13 @@ struct MetaKernels {
 
   /// added = readGain GN(u), m = x + added. m may be where u is. added may be null.
   void (*write)(const MetaShape&, const float* gain, const float* u, const float* x, int64_t firstHead, int64_t heads,
-                float* added, float* m, float* row);
+                float* added, float* m);
   /// added += memoryGain GN(o).
-  void (*remember)(const MetaShape&, const float* gain, const float* o, int64_t firstHead, int64_t heads, float* added,
-                   float* row);
+  void (*remember)(const MetaShape&, const float* gain, const float* o, int64_t firstHead, int64_t heads, float* added);
   /// The gradient of gain GN(read) for dy + also (which may be null): dread is written, and dgain [N] of each head,
   /// dgainStride floats from one to the next.
   void (*readGrad)(const MetaShape&, const float* gain, const float* read, const float* dy, const float* also,
-                   int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride, float* row);
+                   int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride);
 };
 
 }  // namespace metastate

@@ -70,14 +70,14 @@ void metaPassForward(ThreadPool& pool, const SimdPath& path, const MetaShape& sh
     return;
   }
   wkv7Forward(pool, path, states, {in.q, in.w, in.k, in.v, in.a, in.b, in.wkv}, {out.u, nullptr, out.wkvCheckpoints});
-  sharing.eachGroup(pool, n, [&](int64_t first, int64_t heads, float* own) {
-    path.meta.write(shape, in.readGain, out.u, in.x, first, heads, out.added, out.o, own);
+  sharing.eachGroup(pool, 0, [&](int64_t first, int64_t heads, float*) {
+    path.meta.write(shape, in.readGain, out.u, in.x, first, heads, out.added, out.o);
   });
   // In place: a row of a state takes its value of a step before it puts its read there.
   wkv7Forward(pool, path, states, {in.r, in.w, in.k, out.o, in.a, in.b, in.meta},
               {out.o, out.metaAfter, out.metaCheckpoints});
-  sharing.eachGroup(pool, n, [&](int64_t first, int64_t heads, float* own) {
-    path.meta.remember(shape, in.memoryGain, out.o, first, heads, out.added, own);
+  sharing.eachGroup(pool, 0, [&](int64_t first, int64_t heads, float*) {
+    path.meta.remember(shape, in.memoryGain, out.o, first, heads, out.added);
   });
 }
 
@@ -100,28 +100,28 @@ void metaPassBackward(ThreadPool& pool, const SimdPath& path, const MetaShape& s
   const Wkv7RowGradients wkvRows{out.dv, out.dWkv};
   const Wkv7ColumnGradients wkvColumns{out.dq, out.dw, out.dk, out.da, out.db, entry, n, stride, true};
 
-  const auto beforeMeta = [&](int64_t first, int64_t heads, float* own) {
+  const auto beforeMeta = [&](int64_t first, int64_t heads, float*) {
     path.meta.readGrad(shape, in.memoryGain, saved.o, saved.dAdded, nullptr, first, heads, out.dv, gainOf(first, 1),
-                       2 * n, own);
-    path.meta.write(shape, in.readGain, saved.u, in.x, first, heads, nullptr, out.dq, own);
+                       2 * n);
+    path.meta.write(shape, in.readGain, saved.u, in.x, first, heads, nullptr, out.dq);
   };
   // The read of S is added to the token twice: as what is written to M, and as it is.
-  const auto beforeWkv = [&](int64_t first, int64_t heads, float* own) {
+  const auto beforeWkv = [&](int64_t first, int64_t heads, float*) {
     path.meta.readGrad(shape, in.readGain, saved.u, saved.dAdded, out.dx, first, heads, out.dv, gainOf(first, 0),
-                       2 * n, own);
+                       2 * n);
   };
   if (sharing.wholeHeads) {
     const int64_t recurrence = path.wkv7.backwardScratch(states, sharing.groups.largest(), n);
-    sharing.eachGroup(pool, std::max(recurrence, n), [&](int64_t first, int64_t heads, float* own) {
+    sharing.eachGroup(pool, recurrence, [&](int64_t first, int64_t heads, float* own) {
       beforeMeta(first, heads, own);
       path.wkv7.backwardRows(states, meta, metaRows, metaColumns, first, heads, 0, n, own);
       beforeWkv(first, heads, own);
       path.wkv7.backwardRows(states, wkv, wkvRows, wkvColumns, first, heads, 0, n, own);
     });
   } else {
-    sharing.eachGroup(pool, n, beforeMeta);
+    sharing.eachGroup(pool, 0, beforeMeta);
     wkv7Backward(pool, path, states, meta, metaRows, metaColumns);
-    sharing.eachGroup(pool, n, beforeWkv);
+    sharing.eachGroup(pool, 0, beforeWkv);
     wkv7Backward(pool, path, states, wkv, wkvRows, wkvColumns);
   }
 

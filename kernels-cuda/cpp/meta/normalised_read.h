@@ -4,27 +4,18 @@
 // head's N values GN(x) = (x - mean) / sqrt(variance + epsilon), and with dn = dy gain
 // dx = (dn - mean(dn) - n mean(dn n)) / sqrt(variance + epsilon).
 
-/// GN of a head's read in `n`; gives 1 / sqrt(variance + epsilon).
-inline float normaliseRead(const float* read, int64_t size, float epsilon, float* n) {
-  if (size < fewElements) {
-    double mean, inverse;
-    momentsOfFew(read, size, epsilon, mean, inverse);
-    for (int64_t j = 0; j < size; ++j) n[j] = static_cast<float>((static_cast<double>(read[j]) - mean) * inverse);
-    return static_cast<float>(inverse);
-  }
-  const Moments m = momentsOf(read, size, epsilon);
-  eachVector(size, [&](int64_t j, auto at) {
-    at.store(n + j, (at.load(read + j) - broadcast(m.mean)) * broadcast(m.inverse));
-  });
-  return m.inverse;
-}
+/// Steps that are normalised at once. They share the sums across lanes, and none waits for the root and the division of
+/// another.
+constexpr int fewSteps = registers >= 32 ? 8 : 4;
 
-/// Up to four steps of one head: where they lie in [B, T, H, N], and the head's gains in [H, N].
+/// Up to that many steps of one head: where they lie in [B, T, H, N], and the head's gains in [H, N].
 struct FewSteps {
-  int64_t count, first, stride, gain;
+  int64_t count, gain;
+  int64_t at[fewSteps];  // of the last for those that are not there
 
-  /// Where a step lies; of the last when there are fewer.
-  int64_t at(int64_t u) const { return first + (u < count ? u : count - 1) * stride; }
+  METASTATE_INLINE FewSteps(int64_t count, int64_t first, int64_t stride, int64_t gain) : count(count), gain(gain) {
+    for (int64_t u = 0; u < fewSteps; ++u) at[u] = first + (u < count ? u : count - 1) * stride;
+  }
 };
 
 /// visit(head, FewSteps) for steps [first, last) of each of these heads.
@@ -35,8 +26,8 @@ inline void eachFewSteps(const MetaShape& shape, int64_t firstHead, int64_t head
   const int64_t stride = states.heads * states.headSize;
   for (int64_t head = firstHead; head < firstHead + heads; ++head) {
     const int64_t begin = firstStep(states, head), gain = head % states.heads * states.headSize;
-    for (int64_t t = first; t < last; t += 4) {
-      visit(head, FewSteps{last - t < 4 ? last - t : 4, begin + t * stride, stride, gain});
+    for (int64_t t = first; t < last; t += fewSteps) {
+      visit(head, FewSteps(last - t < fewSteps ? last - t : fewSteps, begin + t * stride, stride, gain));
     }
   }
 }
@@ -50,83 +41,106 @@ inline void eachFewSteps(const MetaShape& shape, int64_t firstHead, int64_t head
   }
 }
 
-/// Whether steps are normalised four at a time: heads are whole registers.
-inline bool normalisedByFour(int64_t size) { return size >= fewElements && size % lanes == 0; }
+/// The sums over the lanes of a few vectors, times a factor.
+METASTATE_INLINE void scaledSums(const Vector (&x)[4], float factor, float* to) {
+  store4(to, sums(x[0], x[1], x[2], x[3]) * Vector4{factor, factor, factor, factor});
+}
 
-/// Mean and 1 / sqrt(variance + epsilon) of four steps: they share the sums across lanes, and none waits for the root and
-/// the division of the one before.
-struct FourMoments {
-  float mean[4], inverse[4];
+METASTATE_INLINE void scaledSums(const Vector (&x)[8], float factor, float* to) {
+  const Vector4 factors{factor, factor, factor, factor};
+  Vector4 first, second;
+  sums(x, first, second);
+  store4(to, first * factors);
+  store4(to + 4, second * factors);
+}
 
-  METASTATE_INLINE FourMoments(const float* read, const FewSteps& steps, int64_t size, float epsilon) {
+/// Mean and 1 / sqrt(variance + epsilon) of a few steps.
+struct MomentsOfSteps {
+  float mean[fewSteps], inverse[fewSteps];
+
+  METASTATE_INLINE MomentsOfSteps(const float* read, const FewSteps& steps, int64_t size, float epsilon) {
     const float scale = 1.0f / static_cast<float>(size);
-    Vector sum[4] = {}, squares[4] = {};
-    for (int64_t j = 0; j < size; j += lanes) {
-      for (int u = 0; u < 4; ++u) sum[u] += load(read + steps.at(u) + j);
-    }
-    const Vector4 means = sums(sum[0], sum[1], sum[2], sum[3]) * Vector4{scale, scale, scale, scale};
-    store4(mean, means);
-    for (int64_t j = 0; j < size; j += lanes) {
-      for (int u = 0; u < 4; ++u) {
-        const Vector centred = load(read + steps.at(u) + j) - broadcast(mean[u]);
+    Vector sum[fewSteps] = {}, squares[fewSteps] = {};
+    eachVector(size, [&](int64_t j, auto access) METASTATE_ALWAYS_INLINE {
+      for (int u = 0; u < fewSteps; ++u) sum[u] += access.load(read + steps.at[u] + j);
+    });
+    scaledSums(sum, scale, mean);
+    eachVector(size, [&](int64_t j, auto access) METASTATE_ALWAYS_INLINE {
+      for (int u = 0; u < fewSteps; ++u) {
+        const Vector centred = access.keep(access.load(read + steps.at[u] + j) - broadcast(mean[u]), 0);
         squares[u] += centred * centred;
       }
-    }
-    store4(inverse, sums(squares[0], squares[1], squares[2], squares[3]) * Vector4{scale, scale, scale, scale});
-    for (int u = 0; u < 4; ++u) inverse[u] = 1.0f / __builtin_sqrtf(inverse[u] + epsilon);
+    });
+    scaledSums(squares, scale, inverse);
+    for (int u = 0; u < fewSteps; ++u) inverse[u] = 1.0f / __builtin_sqrtf(inverse[u] + epsilon);
   }
 
   Vector normal(int u, Vector read) const { return (read - broadcast(mean[u])) * broadcast(inverse[u]); }
 };
 
 /// put(step's place, j, access, GN(read) there) for these steps, at each register of a head or the part of one that there is.
-/// `row` is scratch of N floats. A read is taken before what is put at its place.
-template <typename Put>
-METASTATE_INLINE void eachNormal(const MetaShape& shape, const FewSteps& steps, const float* read, float* row, Put put) {
-  const int64_t size = shape.states.headSize;
-  if (normalisedByFour(size)) {
-    const FourMoments moments(read, steps, size, shape.epsilon);
-    for (int64_t j = 0; j < size; j += lanes) {
-      for (int i = 0; i < steps.count; ++i) put(steps.at(i), j, Whole{}, moments.normal(i, load(read + steps.at(i) + j)));
-    }
+/// A read is taken before what is put at its place.
+template <int Size, typename Put>
+METASTATE_INLINE void eachNormal(const MetaShape& shape, const FewSteps& steps, const float* read, Put put) {
+  const int64_t size = Size != 0 ? Size : shape.states.headSize;
+  if (size >= fewElements) {
+    const MomentsOfSteps moments(read, steps, size, shape.epsilon);
+    eachVector(size, [&](int64_t j, auto access) METASTATE_ALWAYS_INLINE {
+      for (int64_t i = 0; i < steps.count; ++i) {
+        const int64_t at = steps.at[i];
+        put(at, j, access, moments.normal(static_cast<int>(i), access.load(read + at + j)));
+      }
+    });
     return;
   }
   for (int64_t i = 0; i < steps.count; ++i) {
-    normaliseRead(read + steps.at(i), size, shape.epsilon, row);
-    eachVector(size, [&](int64_t j, auto access) { put(steps.at(i), j, access, access.load(row + j)); });
+    const int64_t at = steps.at[i];
+    double mean, inverse;
+    momentsOfFew(read + at, size, shape.epsilon, mean, inverse);
+    float normal[fewElements];
+    for (int64_t j = 0; j < size; ++j) {
+      normal[j] = static_cast<float>((static_cast<double>(read[at + j]) - mean) * inverse);
+    }
+    eachVector(size, [&](int64_t j, auto access) { put(at, j, access, access.load(normal + j)); });
   }
 }
 
+template <int Size>
 inline void writeSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* u, const float* x,
-                       float* added, float* m, float* row) {
+                       float* added, float* m) {
   const float* const gain = gains + steps.gain;
-  eachNormal(shape, steps, u, row, [&](int64_t at, int64_t j, auto access, Vector normal) {
+  eachNormal<Size>(shape, steps, u, [&](int64_t at, int64_t j, auto access, Vector normal) {
     const Vector seen = normal * access.load(gain + j);
     if (added != nullptr) access.store(added + at + j, seen);
     access.store(m + at + j, access.load(x + at + j) + seen);
   });
 }
 
+template <int Size>
 inline void rememberSteps(const MetaShape& shape, const FewSteps& steps, const float* gains, const float* o,
-                          float* added, float* row) {
+                          float* added) {
   const float* const gain = gains + steps.gain;
-  eachNormal(shape, steps, o, row, [&](int64_t at, int64_t j, auto access, Vector normal) {
+  eachNormal<Size>(shape, steps, o, [&](int64_t at, int64_t j, auto access, Vector normal) {
     float* const to = added + at + j;
     access.store(to, access.load(to) + normal * access.load(gain + j));
   });
 }
 
 void metaWrite(const MetaShape& shape, const float* gain, const float* u, const float* x, int64_t firstHead,
-               int64_t heads, float* added, float* m, float* row) {
-  eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
-    writeSteps(shape, steps, gain, u, x, added, m, row);
+               int64_t heads, float* added, float* m) {
+  withHeadSize(shape.states.headSize, [&](auto size) {
+    eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
+      writeSteps<decltype(size)::value>(shape, steps, gain, u, x, added, m);
+    });
   });
 }
 
 void metaRemember(const MetaShape& shape, const float* gain, const float* o, int64_t firstHead, int64_t heads,
-                  float* added, float* row) {
-  eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
-    rememberSteps(shape, steps, gain, o, added, row);
+                  float* added) {
+  withHeadSize(shape.states.headSize, [&](auto size) {
+    eachFewSteps(shape, firstHead, heads, [&](int64_t, const FewSteps& steps) {
+      rememberSteps<decltype(size)::value>(shape, steps, gain, o, added);
+    });
   });
 }
 
@@ -151,79 +165,59 @@ inline void readGradOfFew(int64_t size, float epsilon, const float* gain, const 
   }
 }
 
-/// One step's share of metaReadGrad, where it is not for readGradOfFew; dgain is added to.
-inline void readGradStep(int64_t size, float epsilon, const float* gain, const float* read, const float* dy,
-                         const float* also, float* dread, float* dgain, float* n) {
-  const float inverse = normaliseRead(read, size, epsilon, n);
-  Vector sum = broadcast(0), along = sum;
-  eachVector(size, [&](int64_t j, auto at) {
-    Vector d = at.load(dy + j);
-    if (also != nullptr) d += at.load(also + j);
-    const Vector normal = at.load(n + j), dn = d * at.load(gain + j);
-    at.store(dgain + j, at.load(dgain + j) + d * normal);
-    at.store(dread + j, dn);
-    sum += dn;
-    along += dn * normal;
-  });
-  const Vector mean = broadcast(sumOf(sum) / static_cast<float>(size));
-  const Vector slope = broadcast(sumOf(along) / static_cast<float>(size));
-  eachVector(size, [&](int64_t j, auto at) {
-    const Vector dn = at.load(dread + j);
-    at.store(dread + j, (dn - mean - at.load(n + j) * slope) * broadcast(inverse));
-  });
-}
-
-/// The same of up to four steps of a head of whole registers.
-inline void readGradByFour(int64_t size, float epsilon, const FewSteps& steps, const float* gain, const float* read,
-                           const float* dy, const float* also, float* dread, float* dgain) {
-  const FourMoments moments(read, steps, size, epsilon);
-  Vector sum[8] = {};  // of dn, of dn n
-  for (int64_t j = 0; j < size; j += lanes) {
-    const Vector gainHere = load(gain + j);
-    Vector dgainHere = load(dgain + j);
+/// A few steps of a head that is not of few values; dgain is added to.
+template <int Size>
+inline void readGradOfSteps(int64_t runtimeSize, float epsilon, const FewSteps& steps, const float* gain,
+                            const float* read, const float* dy, const float* also, float* dread, float* dgain) {
+  const int64_t size = Size != 0 ? Size : runtimeSize;
+  const MomentsOfSteps moments(read, steps, size, epsilon);
+  Vector sum[fewSteps] = {}, along[fewSteps] = {};
+  eachVector(size, [&](int64_t j, auto access) METASTATE_ALWAYS_INLINE {
+    const Vector gainHere = access.load(gain + j);
+    Vector dgainHere = access.load(dgain + j);
     for (int u = 0; u < steps.count; ++u) {
-      const int64_t at = steps.at(u) + j;
-      Vector d = load(dy + at);
-      if (also != nullptr) d += load(also + at);
-      const Vector normal = moments.normal(u, load(read + at)), dn = d * gainHere;
+      const int64_t at = steps.at[u] + j;
+      Vector d = access.load(dy + at);
+      if (also != nullptr) d += access.load(also + at);
+      const Vector normal = moments.normal(u, access.load(read + at)), dn = d * gainHere;
       dgainHere += d * normal;
-      store(dread + at, dn);
+      access.store(dread + at, dn);
       sum[u] += dn;
-      sum[4 + u] += dn * normal;
+      along[u] += dn * normal;
     }
-    store(dgain + j, dgainHere);
-  }
-  Vector4 means, slopes;
-  sums(sum, means, slopes);
+    access.store(dgain + j, dgainHere);
+  });
   const float scale = 1.0f / static_cast<float>(size);
+  float means[fewSteps], slopes[fewSteps];
+  scaledSums(sum, scale, means);
+  scaledSums(along, scale, slopes);
   for (int u = 0; u < steps.count; ++u) {
-    const Vector mean = broadcast(means[u] * scale), slope = broadcast(slopes[u] * scale);
-    for (int64_t j = 0; j < size; j += lanes) {
-      const int64_t at = steps.at(u) + j;
-      const Vector normal = moments.normal(u, load(read + at));
-      store(dread + at, (load(dread + at) - mean - normal * slope) * broadcast(moments.inverse[u]));
-    }
+    const Vector mean = broadcast(means[u]), slope = broadcast(slopes[u]);
+    eachVector(size, [&](int64_t j, auto access) METASTATE_ALWAYS_INLINE {
+      const int64_t at = steps.at[u] + j;
+      const Vector normal = moments.normal(u, access.load(read + at));
+      access.store(dread + at, (access.load(dread + at) - mean - normal * slope) * broadcast(moments.inverse[u]));
+    });
   }
 }
 
 void metaReadGrad(const MetaShape& shape, const float* gains, const float* read, const float* dy, const float* also,
-                  int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride, float* row) {
+                  int64_t firstHead, int64_t heads, float* dread, float* dgain, int64_t dgainStride) {
   const int64_t size = shape.states.headSize;
   for (int64_t i = 0; i < heads; ++i) memset(dgain + i * dgainStride, 0, static_cast<size_t>(size) * sizeof(float));
-  eachFewSteps(shape, firstHead, heads, [&](int64_t head, const FewSteps& steps) {
-    float* const dgainOfHead = dgain + (head - firstHead) * dgainStride;
-    const float* const gain = gains + steps.gain;
-    if (normalisedByFour(size)) {
-      return readGradByFour(size, shape.epsilon, steps, gain, read, dy, also, dread, dgainOfHead);
-    }
-    for (int64_t u = 0; u < steps.count; ++u) {
-      const int64_t at = steps.at(u);
-      const float* const second = also == nullptr ? nullptr : also + at;
-      if (size < fewElements) {
-        readGradOfFew(size, shape.epsilon, gain, read + at, dy + at, second, dread + at, dgainOfHead);
-      } else {
-        readGradStep(size, shape.epsilon, gain, read + at, dy + at, second, dread + at, dgainOfHead, row);
+  withHeadSize(size, [&](auto known) {
+    eachFewSteps(shape, firstHead, heads, [&](int64_t head, const FewSteps& steps) {
+      float* const dgainOfHead = dgain + (head - firstHead) * dgainStride;
+      const float* const gain = gains + steps.gain;
+      if (size >= fewElements) {
+        return readGradOfSteps<decltype(known)::value>(size, shape.epsilon, steps, gain, read, dy, also, dread,
+                                                       dgainOfHead);
       }
-    }
+      for (int64_t u = 0; u < steps.count; ++u) {
+        const int64_t at = steps.at[u];
+        readGradOfFew(size, shape.epsilon, gain, read + at, dy + at, also == nullptr ? nullptr : also + at, dread + at,
+                      dgainOfHead);
+      }
+    });
   });
 }

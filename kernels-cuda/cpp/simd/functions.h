@@ -15,6 +15,16 @@ struct Whole {
 /// The first `count` lanes of a vector; loads give 0 in the others.
 struct Part {
   int64_t count;
+#if defined(METASTATE_MASKS)
+  __mmask16 there() const { return static_cast<__mmask16>((1u << count) - 1); }
+  Vector load(const float* from) const { return reinterpret_cast<Vector>(_mm512_maskz_loadu_ps(there(), from)); }
+  void store(float* to, Vector value) const { _mm512_mask_storeu_ps(to, there(), reinterpret_cast<__m512>(value)); }
+  /// The lanes that are there, `other` in the rest.
+  Vector keep(Vector value, float other) const {
+    return reinterpret_cast<Vector>(
+        _mm512_mask_mov_ps(_mm512_set1_ps(other), there(), reinterpret_cast<__m512>(value)));
+  }
+#else
   Vector load(const float* from) const {
     Vector value = broadcast(0);
     memcpy(&value, from, static_cast<size_t>(count) * sizeof(float));
@@ -27,6 +37,7 @@ struct Part {
     memcpy(&result, &value, static_cast<size_t>(count) * sizeof(float));
     return result;
   }
+#endif
 };
 
 /// body(i, access) for i = 0, lanes, 2 lanes, ...: `access` loads and stores the vector at i, or the part that is left.

@@ -9,6 +9,11 @@
 
 #include <stdint.h>
 #include <string.h>
+// Parts of registers by masks. A sanitizer does not see what these read and write.
+#if defined(__AVX512F__) && !defined(__SANITIZE_ADDRESS__)
+#include <immintrin.h>
+#define METASTATE_MASKS
+#endif
 
 #include "attention/attention_kernels.h"
 #include "ops/op_kernels.h"

@@ -14,7 +14,8 @@ typedef float Vector4Anywhere __attribute__((vector_size(16), aligned(4), may_al
 
 // What takes or gives registers of a hot loop: a call would put them all through memory, and compilers stop inlining what
 // many call.
-#define METASTATE_INLINE inline __attribute__((always_inline))
+#define METASTATE_ALWAYS_INLINE __attribute__((always_inline))
+#define METASTATE_INLINE inline METASTATE_ALWAYS_INLINE
 
 inline Vector load(const float* from) { return *reinterpret_cast<const VectorAnywhere*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<VectorAnywhere*>(to) = value; }
@@ -34,6 +35,8 @@ inline Vector broadcast(float x) {
 // Has a vector in a register at this point, so that the compiler neither stores it nor works across such points.
 #if defined(METASTATE_EMULATE_AVX512)
 #define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+m"(x))
+#elif defined(__AVX512F__)
+#define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+v"(x))  // all 32: "x" are the first 16
 #elif defined(__x86_64__)
 #define METASTATE_KEEP_IN_REGISTER(x) asm volatile("" : "+x"(x))
 #elif defined(__aarch64__)
@@ -135,6 +138,57 @@ inline void transpose(const float* from, int64_t fromStride, int64_t rows, int64
     for (int64_t j = i < wholeRows ? wholeColumns : 0; j < columns; ++j) to[j * toStride + i] = from[i * fromStride + j];
   }
 }
+
+template <int number>
+struct Constant {
+  static constexpr int value = number;
+};
+
+/// body(from), body(from + step), ... below `end`, each with a constant.
+template <int end, int step = 1, int from = 0, typename Body>
+METASTATE_INLINE void unrolled(Body body) {
+  if constexpr (from < end) {
+    body(from);
+    unrolled<end, step, from + step>(body);
+  }
+}
+
+/// `count` vectors that lie one after the other and are worked on over and over: where they lie. `at` counts floats.
+template <int count, bool held>
+struct Vectors {
+  float* place;
+  METASTATE_INLINE explicit Vectors(float* at) : place(at) {}
+  METASTATE_INLINE Vector get(int64_t at) const { return load(place + at); }
+  METASTATE_INLINE void put(int64_t at, Vector x) const { store(place + at, x); }
+  METASTATE_INLINE void settle() const {}
+  /// body(0), body(step), ... below `end`.
+  template <int end, int step = 1, typename Body>
+  static METASTATE_INLINE void each(Body body) {
+    for (int64_t i = 0; i < end; i += step) body(i);
+  }
+};
+
+/// The same held in registers: in their place once they are settled, and `at` has to be a constant.
+template <int count>
+struct Vectors<count, true> {
+  float* place;
+  Vector held[count];
+  METASTATE_INLINE explicit Vectors(float* at) : place(at) {
+    unrolled<count>([&](int i) METASTATE_ALWAYS_INLINE { held[i] = load(place + i * lanes); });
+  }
+  METASTATE_INLINE Vector get(int64_t at) const { return held[at / lanes]; }
+  METASTATE_INLINE void put(int64_t at, Vector x) { held[at / lanes] = x; }
+  METASTATE_INLINE void settle() const {
+    unrolled<count>([&](int i) METASTATE_ALWAYS_INLINE { store(place + i * lanes, held[i]); });
+  }
+  template <int end, int step = 1, typename Body>
+  static METASTATE_INLINE void each(Body body) {
+    unrolled<end, step>(body);
+  }
+};
+
+/// Whether so many vectors can be held and leave registers enough to work with; 0 is a number that is not known.
+constexpr bool canBeHeld(int count) { return count > 0 && 2 * count <= registers; }
 
 inline int64_t roundUp(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 

@@ -66,16 +66,16 @@ METASTATE_INLINE void recomputeStep(const float* state, float* nextState, const 
   storeSums(sum, nextSa);
 }
 
-/// G b + (r.b) dy and G k + (r.k) dy for four rows.
-template <int Columns>
-METASTATE_INLINE void adjointProducts(const float* adjoint, const float* b, const float* k, float rb, float rk,
-                                      const float* dy, float* dsa, float* dv, int64_t runtimeColumns) {
+/// G b + (r.b) dy and G k + (r.k) dy for four rows from `row`.
+template <int Columns, typename Adjoint>
+METASTATE_INLINE void adjointProducts(const Adjoint& adjoint, int64_t row, const float* b, const float* k, float rb,
+                                      float rk, const float* dy, float* dsa, float* dv, int64_t runtimeColumns) {
   const int64_t columns = Columns != 0 ? Columns : runtimeColumns;
   Vector sum[8] = {};  // of b, of k
   for (int64_t j = 0; j < columns; j += lanes) {
     const Vector bj = load(b + j), kj = load(k + j);
     for (int i = 0; i < 4; ++i) {
-      const Vector g = load(adjoint + i * columns + j);
+      const Vector g = adjoint.get((row + i) * columns + j);
       sum[i] += g * bj;
       sum[4 + i] += g * kj;
     }
@@ -113,8 +113,8 @@ METASTATE_INLINE void finishColumns(const StepColumns& s, int64_t j, Access acce
 
 /// The sweep of a slab's G back over one step, at `vectors` registers of columns, from j: adds to the sums over rows, or
 /// writes them to their place when the slab is `Alone`.
-template <int Rows, int vectors, bool Alone>
-METASTATE_INLINE void sweepColumns(const float* state, float* adjoint, int64_t columns, const StepColumns& at,
+template <int Rows, int vectors, bool Alone, typename Adjoint>
+METASTATE_INLINE void sweepColumns(const float* state, Adjoint& adjoint, int64_t columns, const StepColumns& at,
                                    int64_t j, const float* dy, const float* dsa, const float* v, const float* sa) {
   Vector p[vectors], dk[vectors], dw[vectors], da[vectors], db[vectors], w[vectors], rw[vectors], a[vectors];
   for (int q = 0; q < vectors; ++q) {
@@ -128,20 +128,20 @@ METASTATE_INLINE void sweepColumns(const float* state, float* adjoint, int64_t c
     rw[q] = load(at.rw + c);
     a[q] = load(at.a + c);
   }
-  for (int64_t i = 0; i < Rows; ++i) {
+  adjoint.template each<Rows>([&](int64_t i) METASTATE_ALWAYS_INLINE {
     const Vector dyRow = broadcast(dy[i]), dsaRow = broadcast(dsa[i]), vRow = broadcast(v[i]), saRow = broadcast(sa[i]);
     for (int q = 0; q < vectors; ++q) {
       const int64_t c = i * columns + j + q * lanes;
       const Vector s = load(state + c);
-      const Vector g = load(adjoint + c);
+      const Vector g = adjoint.get(c);
       p[q] += s * dyRow;
       da[q] += s * dsaRow;
       dw[q] += g * s;
       dk[q] += g * vRow;
       db[q] += g * saRow;
-      store(adjoint + c, g * w[q] + dyRow * rw[q] + dsaRow * a[q]);
+      adjoint.put(c, g * w[q] + dyRow * rw[q] + dsaRow * a[q]);
     }
-  }
+  });
   for (int q = 0; q < vectors; ++q) {
     const int64_t c = j + q * lanes;
     if (Alone) {
@@ -178,16 +178,17 @@ void backwardSlab(const BackwardScratch& s, const Wkv7ColumnGradients& out, cons
   }
   if (Alone) twoDotsOfRows(s.dy, s.v, s.sa, steps, s.rowStride, s.vdy, s.sady);
 
-  float* adjoint = s.adjoint + row * columns;
+  // Of heads one register wide G fits.
+  Vectors<Rows, Columns == lanes && canBeHeld(Rows)> adjoint(s.adjoint + row * columns);
   for (int64_t t = steps - 1; t >= 0; --t) {
     const float* state = s.states + t * Rows * columns;
     const float* dy = s.dy + t * s.rowStride + row;
     if (row == 0) next.fetchStep(t);
     float dsa[Rows];
-    for (int64_t group = 0; group < Rows; group += 4) {
-      adjointProducts<Columns>(adjoint + group * columns, s.b + t * columns, s.k + t * columns, s.rb[t], s.rk[t],
-                               dy + group, dsa + group, dv + t * dvStride + group, columns);
-    }
+    adjoint.template each<Rows, 4>([&](int64_t group) METASTATE_ALWAYS_INLINE {
+      adjointProducts<Columns>(adjoint, group, s.b + t * columns, s.k + t * columns, s.rb[t], s.rk[t], dy + group,
+                               dsa + group, dv + t * dvStride + group, columns);
+    });
     const float* v = s.v + t * s.rowStride + row;
     const float* sa = s.sa + t * s.rowStride + row;
     const StepColumns step = s.columnsOf(t, out, chunk.outAt + t * out.stride);
@@ -200,6 +201,7 @@ void backwardSlab(const BackwardScratch& s, const Wkv7ColumnGradients& out, cons
     }
     for (; j < columns; j += lanes) sweepColumns<Rows, 1, Alone>(state, adjoint, columns, step, j, dy, dsa, v, sa);
   }
+  adjoint.settle();
 }
 
 template <int Columns, int Rows>
@@ -290,11 +292,7 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
 void backwardRows(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7RowGradients& rowGradients,
                   const Wkv7ColumnGradients& out, int64_t firstHead, int64_t heads, int64_t firstRow, int64_t rows,
                   float* scratch) {
-  switch (shape.headSize) {
-    case 16: return backwardRowsOfSize<16>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
-    case 32: return backwardRowsOfSize<32>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
-    case 64: return backwardRowsOfSize<64>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
-    case 128: return backwardRowsOfSize<128>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
-    default: return backwardRowsOfSize<0>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
-  }
+  withHeadSize(shape.headSize, [&](auto size) {
+    backwardRowsOfSize<decltype(size)::value>(shape, in, rowGradients, out, firstHead, heads, firstRow, rows, scratch);
+  });
 }

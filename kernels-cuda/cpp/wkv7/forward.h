@@ -2,10 +2,11 @@
 //
 // Wkv7 forward, for some rows of some heads.
 //
-// Rows of the state never meet, so a block of rows goes through a tile of time alone, its state in L1. The block is held
-// transposed: a register holds the same column of several rows, so that both sums over columns (S a and S r) are plain
-// additions of registers and nothing is ever summed across lanes. One sweep over the columns does everything for a step:
-// it updates S_t, sums S_t r_t, and sums S_t a_{t+1} for the next step.
+// Rows of the state never meet, so a block of rows goes through a tile of time alone, its state in L1, or in registers where
+// there are enough (heads of 16 with AVX-512). The block is held transposed: a register holds the same column of several
+// rows, so that both sums over columns (S a and S r) are plain additions of registers and nothing is ever summed across
+// lanes. One sweep over the columns does everything for a step: it updates S_t, sums S_t r_t, and sums S_t a_{t+1} for the
+// next step.
 
 /// Registers of rows that go together: they share the five broadcasts of a column. Each needs four (sa, v, and two
 /// sums); the rest of the registers is for the broadcasts.
@@ -59,6 +60,7 @@ template <int vectors, int Size>
 void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
                   int64_t rows, int64_t first, int64_t last, bool leads, float* block) {
   constexpr int64_t width = vectors * lanes;
+  constexpr bool held = canBeHeld(vectors * Size);
   // With one register of rows there are too few independent sums to keep the FMA units busy: even and odd columns are
   // summed apart.
   constexpr int apart = vectors == 1 ? 2 : 1;
@@ -81,9 +83,11 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
   }
   Vector sa[vectors];
   for (int q = 0; q < vectors; ++q) sa[q] = load(block + n * width + q * lanes);
+  Vectors<vectors * Size, held> state(block);
 
   for (int64_t t = first; t < last; ++t, at += stepStride) {
     if (t == nextKept) {
+      state.settle();
       transpose(block, width, n, rows, kept, n);
       nextKept += shape.interval;
       kept += n * n;
@@ -126,25 +130,29 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
       for (int u = 0; u < apart; ++u) y[u][q] = nextSa[u][q] = broadcast(0);
     }
 
-    const auto column = [&](int64_t j, Vector(&ySum)[vectors], Vector(&saSum)[vectors]) {
+    const auto column = [&](int64_t j, Vector(&ySum)[vectors], Vector(&saSum)[vectors]) METASTATE_ALWAYS_INLINE {
       const Vector wj = broadcast(w[j]), bj = broadcast(b[j]), kj = broadcast(k[j]);
       const Vector rj = broadcast(r[j]), aj = broadcast(nextA[j]);
       for (int q = 0; q < vectors; ++q) {
-        float* place = block + j * width + q * lanes;
+        const int64_t place = j * width + q * lanes;
         // S a comes last: it is what the step before has to be waited for.
         Vector s = v[q] * kj;
-        s += load(place) * wj;
+        s += state.get(place) * wj;
         s += sa[q] * bj;
-        store(place, s);
+        state.put(place, s);
         ySum[q] += s * rj;
         saSum[q] += s * aj;
       }
     };
-    int64_t j = 0;
-    for (; j + apart <= n; j += apart) {
-      for (int u = 0; u < apart; ++u) column(j + u, y[u], nextSa[u]);
+    if constexpr (held) {
+      state.template each<Size>([&](int64_t j) METASTATE_ALWAYS_INLINE { column(j, y[j % apart], nextSa[j % apart]); });
+    } else {
+      int64_t j = 0;
+      for (; j + apart <= n; j += apart) {
+        for (int u = 0; u < apart; ++u) column(j + u, y[u], nextSa[u]);
+      }
+      for (; j < n; ++j) column(j, y[0], nextSa[0]);
     }
-    for (; j < n; ++j) column(j, y[0], nextSa[0]);
 
     float rowsOfY[width];
     float* yRows = whole ? out.y + at + firstRow : rowsOfY;
@@ -158,15 +166,11 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
     }
     if (!whole) memcpy(out.y + at + firstRow, rowsOfY, static_cast<size_t>(rows) * sizeof(float));
   }
+  state.settle();
   for (int q = 0; q < vectors; ++q) store(block + n * width + q * lanes, sa[q]);
 }
 
-template <int vectors>
-struct Vectors {
-  static constexpr int value = vectors;
-};
-
-/// Calls visit(Vectors<...>, first row, rows, scratch) for each block of a share.
+/// Calls visit(Constant<registers of rows>, first row, rows, scratch) for each block of a share.
 template <typename Visit>
 inline void eachBlock(int64_t headSize, int64_t rows, float* scratch, Visit visit) {
   for (int64_t row = 0; row < rows;) {
@@ -174,20 +178,21 @@ inline void eachBlock(int64_t headSize, int64_t rows, float* scratch, Visit visi
     int64_t width;
     if (forwardMaximumVectors >= 4 && left > 2 * lanes) {
       width = 4 * lanes;
-      visit(Vectors<forwardMaximumVectors>{}, row, left < width ? left : width, scratch);
+      visit(Constant<forwardMaximumVectors>{}, row, left < width ? left : width, scratch);
     } else if (left > lanes) {
       width = 2 * lanes;
-      visit(Vectors<2>{}, row, left < width ? left : width, scratch);
+      visit(Constant<2>{}, row, left < width ? left : width, scratch);
     } else {
       width = lanes;
-      visit(Vectors<1>{}, row, left, scratch);
+      visit(Constant<1>{}, row, left, scratch);
     }
     row += width;
     scratch += blockFloats(headSize, width);
   }
 }
 
-/// Heads `first` to `first + heads`, each with its blocks: calls visit(Vectors<...>, head, first row, rows, scratch).
+/// Heads `first` to `first + heads`, each with its blocks: calls visit(Constant<registers of rows>, head, first row, rows,
+/// scratch).
 template <typename Visit>
 inline void eachBlockOfHeads(int64_t headSize, int64_t firstHead, int64_t heads, int64_t firstRow, int64_t rows,
                              float* scratch, Visit visit) {
@@ -250,11 +255,7 @@ void forwardRowsOfSize(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7O
 
 void forwardRows(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead, int64_t heads,
                  int64_t firstRow, int64_t rows, float* scratch) {
-  switch (shape.headSize) {
-    case 16: return forwardRowsOfSize<16>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
-    case 32: return forwardRowsOfSize<32>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
-    case 64: return forwardRowsOfSize<64>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
-    case 128: return forwardRowsOfSize<128>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
-    default: return forwardRowsOfSize<0>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
-  }
+  withHeadSize(shape.headSize, [&](auto size) {
+    forwardRowsOfSize<decltype(size)::value>(shape, in, out, firstHead, heads, firstRow, rows, scratch);
+  });
 }

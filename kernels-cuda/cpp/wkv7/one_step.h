@@ -4,6 +4,18 @@
 // transposed (forward.h) would cost more than the step. Rows are taken as they lie, four at a time: they share what is
 // loaded of the operands, and the sums across lanes.
 
+/// visit(Constant<head size>), of 0 for a size that is known only at run time.
+template <typename Visit>
+inline void withHeadSize(int64_t headSize, Visit visit) {
+  switch (headSize) {
+    case 16: return visit(Constant<16>{});
+    case 32: return visit(Constant<32>{});
+    case 64: return visit(Constant<64>{});
+    case 128: return visit(Constant<128>{});
+    default: return visit(Constant<0>{});
+  }
+}
+
 /// Where a head's first step lies in [B, T, H, N].
 inline int64_t firstStep(const Wkv7Shape& shape, int64_t head) {
   return ((head / shape.heads) * shape.time * shape.heads + head % shape.heads) * shape.headSize;
