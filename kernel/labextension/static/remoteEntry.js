@@ -226,12 +226,17 @@
       const portion = Math.max(0.2, (room - beside) / (width - beside));
       Object.assign(changes, { width: room, height: Math.round(above + (height - above) * portion) });
     }
-    const length = TITLE.character * (title?.text?.length ?? 0);
+    const length = TITLE.character * longestLine(title?.text ?? "");
     if (length > 0.97 * room) {
       const size = Math.max(TITLE.least, Math.floor((TITLE.size * 0.97 * room) / length));
       changes.title = { ...title, font: { ...title.font, size } };
     }
     return Object.keys(changes).length === 0 ? figure : { ...figure, layout: { ...figure.layout, ...changes } };
+  }
+
+  /** How many characters the longest line of a text has, without its marks. */
+  function longestLine(text) {
+    return Math.max(...text.split("<br>").map((line) => line.replace(/<[^>]*>/g, "").length));
   }
 
   /** A copy with other colours, with the opacity they had: `#rrggbb`, or `#rrggbbaa`. */

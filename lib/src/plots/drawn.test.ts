@@ -122,11 +122,15 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
       // A cell of JupyterLab, and a narrow one. How many tokens stand in a line does not follow the page.
       const isLine = /^(strip|bytes)/.test(name);
       const rooms = layout.width !== undefined ? [layout.width] : isLine ? [860] : [860, 480];
+      const legendTops = new Set<number>();
       for (const room of rooms) {
         const sized = { ...layout, width: room };
         const drawn = await page.evaluate(draw, { data, layout: sized });
         wrong.push(...faults(drawn, pictureSize(sized)).map((fault) => `${name}, ${room} wide: ${fault}`));
+        for (const { top } of drawn.legends) legendTops.add(Math.round(top));
       }
+      // A page that becomes wider does not move it.
+      if (legendTops.size > 1) wrong.push(`${name}: the legend begins at ${[...legendTops].join(" or ")}`);
     }
   } finally {
     await browser.close();

@@ -14,7 +14,16 @@ interface Plot {
   readonly data?: readonly { readonly line?: { readonly color?: string } }[];
 }
 
+interface StyledElement {
+  readonly style: { readonly fontSize: string };
+}
+
 const cell = 'const chart = display(ms.plots.overTokens({ norm: [1, 3, 2] }, { title: "A line" }));';
+
+/** Its lines have room on a narrow page: the marks in it, which make it long, are not seen. */
+const marked =
+  "const line = '<br><span style=\"font-size:12px\">and a line below it</span>';" +
+  'display(ms.plots.overTokens({ norm: [1, 3] }, { title: "A title" + line }));';
 
 /** Two heatmaps of 330 × 330 pixels, 680 with what is between them, and 180 and 130 for what is around them. */
 const heatmaps = 'display(ms.plots.matrices({ a: [[1]], b: [[2]] }, { title: "Two" }));';
@@ -63,6 +72,8 @@ test(
     const saved = (await keptWithPictures(notebook)).at(-1)!;
     assert.deepEqual({ width: saved.layout?.width, height: saved.layout?.height }, itsSize);
     assert.deepEqual(pictureSize(saved.picture), itsSize);
+    const title = (await notebook.run(marked)).locator(".gtitle");
+    assert.equal(await title.evaluate((element) => (element as unknown as StyledElement).style.fontSize), "18px");
     // Shown anew it is that picture until the mouse comes.
     await notebook.reload();
     const again = notebook.page.locator(".jp-Notebook .jp-Cell", { hasText: "plots.matrices" }).first();
