@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 // npm run test:gpu: the tests of the backend `cuda` on the GPU of this machine: those of kernels-cuda, tfjs's conformance
-// suite, and the library's own of ops and models.
+// suite, and the library's own of ops, models and writing.
 //
 //   node scripts/test-gpu.mjs [--quick] [--minutes 20] [--report file.json] [--resume] [--jobs n] [--emulated] [--sanitizer] [words]
 //
@@ -9,10 +9,10 @@
 // time; a test that crashes it, hangs, or ends the GPU for the process is named, run once more alone (waiting after each
 // launch, which tells the kernel), and the others go on. The report is written after each step, as JSON and as text beside it.
 //
-// --quick leaves out the library's tests of models. --minutes is the time for all: what has not begun by then is told as not run;
-// --resume runs that, and whatever did not pass, and adds it to the report. --emulated runs on the CPU under the emulator,
-// --sanitizer the tests of kernels under NVIDIA's compute-sanitizer. Exits with 1 when anything failed, with 2 when there
-// is no GPU to use; why not is in the report then.
+// --quick leaves out the library's tests of models and writing. --minutes is the time for all: what has not begun by then is
+// told as not run; --resume runs that, and whatever did not pass, and adds it to the report. --emulated runs on the CPU under
+// the emulator, --sanitizer the tests of kernels under NVIDIA's compute-sanitizer. Exits with 1 when anything failed, with 2
+// when there is no GPU to use; why not is in the report then.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -98,7 +98,16 @@ function step(part, file, where, seconds) {
 }
 
 /** The parts of the platform before what stands on them, cheap before dear. */
-const first = ["platform", "core-binding", "cuda-backend", "matrix-library", "wkv7", "meta-pass", "library-ops"];
+const first = [
+  "platform",
+  "core-binding",
+  "cuda-backend",
+  "matrix-library",
+  "wkv7",
+  "meta-pass",
+  "library-ops",
+  "token-kernels",
+];
 const rank = (/** @type {string} */ file) => (first.indexOf(basename(file, ".test.js")) + 100) % 100;
 const ours = { cwd: join(root, "kernels-cuda"), around: options.sanitizer ? sanitizer() : [] };
 const library = {
@@ -116,7 +125,7 @@ const conformance = {
   seconds: 240 * patience,
   run: (seconds) => runConformance(join(distOf("kernels-cuda"), "conformance", "run.js"), engine, { env, seconds }),
 };
-const folders = options.quick ? ["ops"] : ["ops", "model", "sse", "baselines"];
+const folders = options.quick ? ["ops"] : ["ops", "model", "sse", "baselines", "generation"];
 const steps = [
   ...kernels,
   ...(options.sanitizer

@@ -151,7 +151,8 @@ async function wkv7Forms(shape, tensors, tell) {
 }
 
 /**
- * Milliseconds of a step of writing, from its tokens to their logits on the host, and the launches of our kernels in one.
+ * Milliseconds of a step of writing, from its tokens to their logits on the host; in one step, the launches of our kernels and the
+ * bytes that tfjs's kernels take and give.
  *
  * @param {import("metastate").Model} of
  * @param {number} texts side by side
@@ -170,10 +171,12 @@ async function decoding(of, texts) {
   const before = binding.launches();
   await step();
   const launches = binding.launches() - before;
+  const { rows } = await ms.profile(step, { peak: false });
+  const megabytes = rows.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
   const milliseconds = await byClock(step);
   logits.dispose();
   state.dispose();
-  return { milliseconds, launches };
+  return { milliseconds, launches, megabytes };
 }
 
 /**
@@ -212,12 +215,13 @@ async function model() {
   // warm is no difference between them.
   for (const texts of asked.emulated ? [1] : [1, 8]) {
     const figures = { "": Infinity, ", op by op": Infinity };
-    const launches = { ...figures };
+    const counts = { "": {}, ", op by op": {} };
     for (let turn = 0; turn < (asked.emulated ? 1 : 3); turn++) {
       for (const way of /** @type {(keyof typeof figures)[]} */ (Object.keys(figures))) {
-        const measured = await (way ? withoutTokenKernels(() => decoding(ours, texts)) : decoding(ours, texts));
-        figures[way] = Math.min(figures[way], measured.milliseconds);
-        launches[way] = measured.launches;
+        const measure = () => decoding(ours, texts);
+        const { milliseconds, ...counted } = await (way ? withoutTokenKernels(measure) : measure());
+        figures[way] = Math.min(figures[way], milliseconds);
+        counts[way] = counted;
       }
     }
     for (const way of /** @type {(keyof typeof figures)[]} */ (Object.keys(figures))) {
@@ -228,7 +232,7 @@ async function model() {
         milliseconds,
         tokensPerSecond: (1000 * texts) / milliseconds,
         gigabytesPerSecond: (4 * parameters) / 1e6 / milliseconds,
-        launches: launches[way],
+        ...counts[way],
       });
     }
   }

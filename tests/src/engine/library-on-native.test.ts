@@ -20,10 +20,10 @@ function testsOf(folder: string): string[] {
     .map((file) => join(library, folder, file.replace(/\.ts$/, ".js")));
 }
 
-const folders = ["ops", "model", "sse", "baselines"];
+const folders = ["ops", "model", "sse", "baselines", "generation"];
 const onGpu = process.env["METASTATE_TEST_GPU"] === "1";
 /** The emulator runs a thread after the other: these have small sizes. */
-const fewForEmulator = ["ops/ops.test.js", "model/state.test.js"];
+const fewForEmulator = ["ops/ops.test.js", "model/state.test.js", "generation/generation.test.js"];
 
 async function passesOn(engine: string, files: readonly string[], t: test.TestContext): Promise<void> {
   assert.ok(files.length > 0);
@@ -57,7 +57,7 @@ whereCuda((engine) => {
       test(`lib/src/${folder} passes its tests on ${engine}`, patience, (t) => passesOn(engine, testsOf(folder), t));
     }
   } else {
-    test(`tests of the library's ops pass on ${engine}`, patience, (t) =>
+    test(`tests of the library's ops, states and writing pass on ${engine}`, patience, (t) =>
       passesOn(
         engine,
         fewForEmulator.map((file) => join(library, file)),
