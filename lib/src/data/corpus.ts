@@ -1,6 +1,7 @@
 /** Documents as one token sequence that knows where each begins, and how many bytes of text it stands for. */
 import { setImmediate } from "node:timers/promises";
 
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { tokenIds } from "../tokenizers/tokenizer.js";
@@ -17,7 +18,7 @@ export interface CorpusOptions {
 }
 
 /** Tokens of documents, one after the other, each with its separator. */
-export class Corpus {
+export class Corpus extends Shown {
   /** 1 where a document begins */
   private readonly begins: Uint8Array;
 
@@ -30,6 +31,7 @@ export class Corpus {
     /** the token after each document; `undefined` when there is none */
     readonly separator: number | undefined,
   ) {
+    super();
     this.begins = new Uint8Array(tokens.length);
     for (const start of starts) this.begins[start] = 1;
   }
@@ -81,6 +83,17 @@ export class Corpus {
         mask: this.begins.subarray(offset + 1, offset + length + 1).map((begins) => 1 - begins),
       }),
     };
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    const number = (value: number): string => value.toLocaleString("en");
+    const rows = [
+      ["corpus", `${number(this.documents)} documents`],
+      ["tokens", number(this.tokens.length)],
+      ["bytes", `${number(this.bytes)}, ${this.bytesPerToken.toFixed(2)} a token`],
+      ["separator", this.separator === undefined ? "none" : `token ${this.separator}`],
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
 }
 

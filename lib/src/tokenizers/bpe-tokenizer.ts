@@ -1,10 +1,19 @@
 /** Byte-level byte-pair encoding: pieces of text, from their bytes up, are joined by merges in the order they were learned. */
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import { writeAtomically } from "../io/atomic-write.js";
 import { byteAlphabet, bytesToCharacters, piecesOf } from "./byte-level.js";
 import { Heap } from "./heap.js";
 import { tokenizerJson } from "./tokenizer-json.js";
-import { BytesDecoder, tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
+import {
+  BytesDecoder,
+  tokenIds,
+  tokenizerTable,
+  unknownToken,
+  type TokenDecoder,
+  type TokenIds,
+  type Tokenizer,
+} from "./tokenizer.js";
 
 /** The text of the token that {@link BpeTokenizer.endOfText} is, where there is one. */
 export const endOfTextToken = "<|endoftext|>";
@@ -13,7 +22,7 @@ export const endOfTextToken = "<|endoftext|>";
 const cachedPieces = 2 ** 16;
 
 /** A tokenizer of ids 0 … V − 1: special tokens, then the 256 bytes, then one token a merge. */
-export class BpeTokenizer implements Tokenizer {
+export class BpeTokenizer extends Shown implements Tokenizer {
   readonly name = "bpe";
   readonly endOfText?: number;
   private readonly bytesById: Uint8Array[];
@@ -33,6 +42,7 @@ export class BpeTokenizer implements Tokenizer {
     readonly merges: readonly (readonly [left: number, right: number])[],
     readonly specialTokens: readonly string[] = [],
   ) {
+    super();
     this.bytesById = specialTokens.map((text) => new TextEncoder().encode(text));
     for (const byte of byteAlphabet) this.byteIds[byte] = this.bytesById.push(Uint8Array.of(byte)) - 1;
     this.firstMerged = this.bytesById.length;
@@ -146,6 +156,10 @@ export class BpeTokenizer implements Tokenizer {
       if (previous[at]! >= 0) consider(previous[at]!);
     }
     return ids.filter((id) => id >= 0);
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return tokenizerTable(this);
   }
 }
 

@@ -1,8 +1,9 @@
 /** The tokenizer that needs no vocabulary: a token is a byte of UTF-8. */
-import { BytesDecoder, unknownToken, type TokenDecoder, type Tokenizer } from "./tokenizer.js";
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
+import { BytesDecoder, tokenizerTable, unknownToken, type TokenDecoder, type Tokenizer } from "./tokenizer.js";
 
 /** A token is a byte of the text's UTF-8 form: any text, 256 tokens. */
-export class ByteTokenizer implements Tokenizer {
+export class ByteTokenizer extends Shown implements Tokenizer {
   readonly name = "bytes";
   readonly vocabSize = 256;
 
@@ -16,6 +17,10 @@ export class ByteTokenizer implements Tokenizer {
 
   decoder(): TokenDecoder {
     return new BytesDecoder((token) => Uint8Array.of(expectByte(token)));
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return tokenizerTable(this);
   }
 }
 

@@ -1,6 +1,14 @@
 /** A token is a character (a Unicode code point) of a text that was seen before. */
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { ConfigurationError, TokenError } from "../errors.js";
-import { tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
+import {
+  tokenIds,
+  tokenizerTable,
+  unknownToken,
+  type TokenDecoder,
+  type TokenIds,
+  type Tokenizer,
+} from "./tokenizer.js";
 
 /** Options of `ms.tokenizers.characters`. */
 export interface CharacterTokenizerOptions {
@@ -12,7 +20,7 @@ export interface CharacterTokenizerOptions {
 }
 
 /** A vocabulary of characters, in the order of their code points. */
-export class CharacterTokenizer implements Tokenizer {
+export class CharacterTokenizer extends Shown implements Tokenizer {
   readonly name = "characters";
   private readonly ids: ReadonlyMap<string, number>;
   private readonly unknownId: number | undefined;
@@ -26,6 +34,7 @@ export class CharacterTokenizer implements Tokenizer {
     readonly characters: readonly string[],
     { unknown }: CharacterTokenizerOptions = {},
   ) {
+    super();
     for (const character of characters) {
       if ([...character].length !== 1 || !character.isWellFormed()) {
         throw new ConfigurationError(
@@ -80,6 +89,10 @@ export class CharacterTokenizer implements Tokenizer {
     const character = this.characters[token];
     if (character === undefined) throw unknownToken("characterTokenizer", token, `0 to ${this.vocabSize - 1}`);
     return character;
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return tokenizerTable(this);
   }
 }
 

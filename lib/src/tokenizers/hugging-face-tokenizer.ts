@@ -7,11 +7,19 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { unreadable } from "../data/lines.js";
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { DataError, TokenError } from "../errors.js";
 import { bpeFromJson } from "./bpe-from-json.js";
 import { endOfTextToken, type BpeTokenizer } from "./bpe-tokenizer.js";
 import { isRecord } from "./tokenizer-json.js";
-import { tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
+import {
+  tokenIds,
+  tokenizerTable,
+  unknownToken,
+  type TokenDecoder,
+  type TokenIds,
+  type Tokenizer,
+} from "./tokenizer.js";
 
 /**
  * What is used of the implementation. Its own types import each other without file endings, which TypeScript's `nodenext`
@@ -39,7 +47,7 @@ export interface HuggingFaceTokenizerOptions {
  * A tokenizer from a `tokenizer.json`. Whether a text comes back as it was is up to the file: one that normalises (lower
  * case, accents) or has no token for a character cannot give it back.
  */
-export class HuggingFaceTokenizer implements Tokenizer {
+export class HuggingFaceTokenizer extends Shown implements Tokenizer {
   readonly name = "hugging face";
   readonly vocabSize: number;
   readonly endOfText?: number;
@@ -56,6 +64,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
     config: Readonly<Record<string, unknown>>,
     private readonly options: HuggingFaceTokenizerOptions,
   ) {
+    super();
     this.ids = new Set(implementation.get_vocab(true).values());
     // Not Math.max(...): that many arguments overflow the stack.
     let largest = 0;
@@ -113,6 +122,10 @@ export class HuggingFaceTokenizer implements Tokenizer {
       const detail = `Hugging Face's implementation cannot use it: ${(cause as Error).message}`;
       throw new DataError(this.file, null, detail, { cause });
     }
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return tokenizerTable(this);
   }
 }
 

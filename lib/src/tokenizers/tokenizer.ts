@@ -1,4 +1,5 @@
 /** What every tokenizer can do, and what they share: from tokens' bytes to text. */
+import { htmlTable, textTable, type MimeBundle } from "../display.js";
 import { TokenError } from "../errors.js";
 
 /** Token ids in a typed array. */
@@ -64,4 +65,14 @@ export function tokenIds(ids: ArrayLike<number>, vocabSize: number): TokenIds {
 /** The error for an id that a vocabulary lacks. */
 export function unknownToken(tokenizer: string, token: number, wanted: string): TokenError {
   return new TokenError(`${tokenizer}: token ${token} is not in the vocabulary, wanted ${wanted}`);
+}
+
+/** What a tokenizer shows of itself: none of its vocabulary. */
+export function tokenizerTable({ name, vocabSize, endOfText }: Tokenizer): MimeBundle {
+  const rows = [
+    ["tokenizer", name],
+    ["vocabulary", `${vocabSize.toLocaleString("en")} tokens`],
+    ...(endOfText === undefined ? [] : [["end of text", `token ${endOfText}`]]),
+  ];
+  return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
 }

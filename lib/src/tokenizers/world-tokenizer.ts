@@ -3,9 +3,18 @@
  * matches. Its vocabulary is a text file (`rwkv_vocab_v20230424.txt`, in the models' repositories) that the user brings.
  */
 import { linesOf } from "../data/lines.js";
+import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { DataError, TokenError } from "../errors.js";
 import { pythonLiteralBytes } from "./python-literal.js";
-import { BytesDecoder, tokenIds, unknownToken, type TokenDecoder, type TokenIds, type Tokenizer } from "./tokenizer.js";
+import {
+  BytesDecoder,
+  tokenIds,
+  tokenizerTable,
+  unknownToken,
+  type TokenDecoder,
+  type TokenIds,
+  type Tokenizer,
+} from "./tokenizer.js";
 
 /** Ids above this are taken for a damaged file: the published vocabulary ends at 65,529. */
 const largestId = 2 ** 22;
@@ -14,7 +23,7 @@ const largestId = 2 ** 22;
 const endOfText = 0;
 
 /** Greedy longest match over a vocabulary of byte strings. */
-export class WorldTokenizer implements Tokenizer {
+export class WorldTokenizer extends Shown implements Tokenizer {
   readonly name = "rwkv world";
   readonly vocabSize: number;
   readonly endOfText = endOfText;
@@ -22,6 +31,7 @@ export class WorldTokenizer implements Tokenizer {
 
   /** @param vocabulary bytes by id; id 0 is the end of a text and none of them */
   constructor(private readonly vocabulary: ReadonlyMap<number, Uint8Array>) {
+    super();
     let largest = 0;
     for (const [id, bytes] of vocabulary) {
       this.trie.add(bytes, id);
@@ -68,6 +78,10 @@ export class WorldTokenizer implements Tokenizer {
     const bytes = this.vocabulary.get(token);
     if (!bytes) throw unknownToken("rwkvWorld", token, `one of its ids from 0 to ${this.vocabSize - 1}`);
     return bytes;
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return tokenizerTable(this);
   }
 }
 

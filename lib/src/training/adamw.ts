@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
@@ -55,7 +56,7 @@ export interface Moments {
  * The optimiser: how often it has updated, and two moments a parameter. `ms.train` makes one, unless it is given one to go
  * on with.
  */
-export class AdamW {
+export class AdamW extends Shown {
   private count = 0;
   private readonly held = new Map<string, Moments>();
 
@@ -68,6 +69,7 @@ export class AdamW {
     readonly groups: readonly ParameterGroup[],
     readonly options: AdamWOptions,
   ) {
+    super();
     for (const name of groups.flatMap(({ parameters: names }) => names)) {
       const held = parameter(parameters, name);
       // Not tf.zeros, which makes them in JavaScript's memory and copies them into the engine's.
@@ -158,6 +160,23 @@ export class AdamW {
   dispose(): void {
     for (const { first, second } of this.held.values()) tf.dispose([first, second]);
     this.held.clear();
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    const { betas, epsilon, clip } = this.options;
+    const rows = [
+      ["AdamW", `${this.count.toLocaleString("en")} updates${this.isDisposed ? ", disposed of" : ""}`],
+      ...this.groups
+        .filter(({ parameters }) => parameters.length > 0)
+        .map(({ name, parameters, learningRateFactor, weightDecay }) => [
+          name,
+          `${parameters.length} parameters, learning rate × ${learningRateFactor}, weight decay ${weightDecay}`,
+        ]),
+      ["betas", betas.join(", ")],
+      ["epsilon", `${epsilon}`],
+      ["clip", `gradients of a global norm above ${clip}`],
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
 }
 

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Parameters } from "../model/parameters.js";
@@ -21,7 +22,7 @@ export interface EmaOptions {
  * An average over the steps of a training, given to it as its option `ema`. Step t has the decay
  * min(decay, (1 + t) / (10 + t)), so that the first values, which are far off, are soon forgotten.
  */
-export class ExponentialMovingAverage {
+export class ExponentialMovingAverage extends Shown {
   private held: Map<string, Tensor>;
   private count = 0;
 
@@ -31,6 +32,7 @@ export class ExponentialMovingAverage {
     names: readonly string[],
     readonly decay: number,
   ) {
+    super();
     if (!(decay > 0 && decay < 1)) throw new ConfigurationError(`ema: decay is ${decay}, wanted a number in (0, 1)`);
     this.held = new Map(Snapshot.take(parameters, names).values);
   }
@@ -107,6 +109,15 @@ export class ExponentialMovingAverage {
   dispose(): void {
     tf.dispose([...this.held.values()]);
     this.held.clear();
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    const rows = [
+      ["moving average", `of ${this.held.size} parameters${this.isDisposed ? ", disposed of" : ""}`],
+      ["steps", this.count.toLocaleString("en")],
+      ["decay", `${this.decay}`],
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
   }
 }
 
