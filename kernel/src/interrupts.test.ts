@@ -123,6 +123,21 @@ describe("an interrupt of a wait in native code", { skip: process.platform !== "
     });
   }
 
+  test("signals nobody while the session itself is about to hear", async () => {
+    const path = JSON.stringify(new URL("./session/native-waits.js", import.meta.url).href);
+    const told = await notebook.run(
+      `const idle = require("node:child_process").spawn("sleep", ["600"]);
+       await new Promise((done, fail) => {
+         const code = 'import(${path}).then(({ endWait }) => endWait("SIGTERM"))';
+         const { Worker } = require("node:worker_threads");
+         new Worker(code, { eval: true }).on("exit", done).on("error", fail);
+       });
+       await new Promise((r) => setTimeout(r, 200));
+       [idle.signalCode, idle.kill()]`,
+    );
+    assert.equal(told.result, "[ null, true ]");
+  });
+
   test("spares a child that nobody waits for", async () => {
     await notebook.run('const server = require("node:child_process").spawn("sleep", ["600"])');
     const running = notebook.run(`require("node:child_process").execSync("sleep 600 & sleep 600")`);

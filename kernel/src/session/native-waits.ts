@@ -4,11 +4,12 @@
  * is done.
  */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
+import { PIPE } from "../session-protocol.js";
 
 /** Numbers of system calls, which differ by architecture. */
 interface CallNumbers {
   readonly open: readonly number[];
-  /** The wait of an event loop: that of the session's own hears interrupts, so this is the one of `execSync` or its like. */
+  /** The wait of an event loop: the session's own, which hears interrupts, or that of `execSync` or its like. */
   readonly poll: readonly number[];
   /**
    * Waits that no signal is to end: that for another thread, which most likely computes, begins again; a write, of a frame to the
@@ -98,10 +99,13 @@ function interruptCall(): void {
 
 /**
  * Signals what the event loop of `execSync` or its like waits for: whoever can still write to its pipes, be it what a child that is
- * gone has left behind; where it has none left, the child.
+ * gone has left behind; where it has none left, the child. The session's own loop waits for the front and for nothing that is to
+ * end: the main thread is about to hear the interrupt, which on a busy machine takes it a while.
  */
 function signalAwaited(signal: NodeJS.Signals, { args: [loop = -1] }: SystemCall): void {
-  const writers = holdersOf(otherEnds(loop));
+  const watched = watchedBy(loop);
+  if (watched.includes(PIPE.commands)) return;
+  const writers = holdersOf(otherEnds(watched));
   if (writers.length === 0) signalAwaitedChild(signal);
   for (const pid of new Set(writers.flatMap((writer) => [writer, ...descendantsOf(writer)]))) send(signal, pid);
 }
@@ -112,23 +116,32 @@ function signalAwaitedChild(signal: NodeJS.Signals): void {
   if (last !== undefined) for (const pid of [last, ...descendantsOf(last)]) send(signal, pid);
 }
 
-/**
- * The other ends of the pipes that an event loop, an `epoll` descriptor, waits for. libuv makes them as pairs of sockets, of
- * which it keeps the first; Linux numbers the two in one go.
- */
-function otherEnds(loop: number): ReadonlySet<string> {
-  const watched = [...readText(`/proc/self/fdinfo/${loop}`).matchAll(/^tfd:\s*(\d+)/gm)].map(([, fd = ""]) => fd);
+/** The descriptors that an event loop, an `epoll` descriptor, waits for. */
+function watchedBy(loop: number): number[] {
+  return [...readText(`/proc/self/fdinfo/${loop}`).matchAll(/^tfd:\s*(\d+)/gm)].map(([, fd]) => Number(fd));
+}
+
+/** The other ends of pipes. libuv makes them as pairs of sockets, of which it keeps the first; Linux numbers the two in one go. */
+function otherEnds(watched: readonly number[]): ReadonlySet<string> {
   const sockets = watched.map((fd) => /^socket:\[(\d+)\]$/.exec(readLink(`/proc/self/fd/${fd}`))?.[1]);
   return new Set(sockets.filter((inode) => inode !== undefined).map((inode) => `socket:[${Number(inode) + 1}]`));
 }
 
-/** Other processes that have one of these files open. */
+/** Processes of the session's group, which are those that cells have started, that have one of these files open. */
 function holdersOf(files: ReadonlySet<string>): number[] {
   if (files.size === 0) return [];
-  const others = entriesOf("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const group = groupOf("self");
+  const others = entriesOf("/proc").filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid && groupOf(name) === group,
+  );
   const holds = (pid: string): boolean =>
     entriesOf(`/proc/${pid}/fd`).some((fd) => files.has(readLink(`/proc/${pid}/fd/${fd}`)));
   return others.filter(holds).map(Number);
+}
+
+/** The process group of a process: the third figure after its name, which may hold anything. */
+function groupOf(pid: string): string | undefined {
+  return /^[^]*\) \S \d+ (\d+) /.exec(readText(`/proc/${pid}/stat`))?.[1];
 }
 
 function send(signal: NodeJS.Signals, pid: number): void {
