@@ -1,7 +1,16 @@
 /** What goes wrong in cells, and what is shown of it. */
-import type { CellTable } from "./table.js";
+import type { Cell, CellTable } from "./table.js";
 
 const thrower = "function thrower(): never {\n  throw new Error('deep');\n}";
+
+/** Whether Node.js itself runs TypeScript. */
+const RUNS_TYPESCRIPT = Boolean((process.features as { readonly typescript?: unknown }).typescript);
+
+const workerOfTypeScript: Cell = {
+  code: "require('node:fs').writeFileSync('worker7.ts', 'export {};'); await once(new Worker('./worker7.ts'), 'exit')",
+  ends: /^TypeError: Unknown file extension "\.ts"/,
+  traceback: /^(?![^]*node:internal)[^]*runs TypeScript from version 22\.18 on/,
+};
 
 export const errors: CellTable = {
   "an error shows its line, with an arrow and a caret": [
@@ -337,6 +346,15 @@ export const errors: CellTable = {
       ends: /can't be used to index/,
       traceback: /Record<string, number>/,
     },
+  ],
+  "an error in a worker, without Node's inside": [
+    { code: 'import { once } from "node:events"; import { Worker } from "node:worker_threads"' },
+    {
+      code: "await once(new Worker('throw new Error(\"in a worker\")', { eval: true }), 'exit')",
+      ends: "Error: in a worker",
+      traceback: /^(?![^]*node:internal)[^]*at \[worker eval\]:1:7/,
+    },
+    ...(RUNS_TYPESCRIPT ? [] : [workerOfTypeScript]),
   ],
   "a value for a name that was not declared": [
     { code: "undeclared9 = 5", ends: /Cannot find name/, traceback: /declared: let undeclared9 = …/ },

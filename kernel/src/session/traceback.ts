@@ -20,6 +20,15 @@ const SHALLOW = { depth: 2 };
 /** What is shown of an error in other ways. */
 const SHOWN: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors", "error", "suppressed"]);
 
+/** A frame of Node's inside. */
+const NODES_INSIDE = /[( ]node:internal\//;
+
+/** What Node says of a file of TypeScript that it is to load itself. */
+const NO_TYPESCRIPT = /^Unknown file extension "\.[cm]?ts"/;
+const NO_TYPESCRIPT_REMEDY =
+  "Node.js loads this file by itself, as the file of a worker, and runs TypeScript from version 22.18 on: " +
+  `this is ${process.version}. A file of JavaScript works everywhere, and may import packages.`;
+
 const KERNEL_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Where the topmost frame of an error that lies in a cell is, found when its stack was written. */
@@ -157,12 +166,14 @@ function describe(error: Error): string[] {
   const frames = folded(
     (typeof stack === "string" ? stack : "")
       .split("\n")
-      .filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER)),
+      // The stack of an error that comes from a worker is written there.
+      .filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER) && !NODES_INSIDE.test(line)),
   );
   const place = places.get(error);
   const message = cut(errorMessage(error));
   return [
     `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${message === "" ? "" : `: ${message}`}`,
+    ...(NO_TYPESCRIPT.test(message) ? [NO_TYPESCRIPT_REMEDY] : []),
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
     ...(frames.length === 0 ? [] : ["", ...frames.map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
     ...more(error),
