@@ -4,8 +4,11 @@
 // tfjs-node, where `npm run setup:tensorflow` was run, and against tfjs's WASM backend: square ones, and those that a training
 // step of a model with 10 million parameters is made of.
 //
+// On a CPU that multiplies bfloat16, the same shapes in that precision: native takes and gives float32 tensors and rounds them
+// within the product. PyTorch does so too where it is said to convert; otherwise its operands and results are bfloat16.
+//
 //   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--only "low rank"] [--rounds 9]
-//                               [--no-file]
+//                               [--precision bfloat16] [--no-file]
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -20,6 +23,7 @@ const { values: options } = parseArgs({
     sizes: { type: "string", default: "256,512,1024,2048" },
     rounds: { type: "string", default: "9" },
     only: { type: "string", default: "" },
+    precision: { type: "string", default: "float32,bfloat16" },
     "no-file": { type: "boolean", default: false },
   },
 });
@@ -64,6 +68,7 @@ if (!started.ready || !("binding" in addon)) {
   process.exit(1);
 }
 const { binding } = addon;
+const precisions = started.controls?.precision;
 const native = binding.info();
 const loadBefore = load();
 const peak = binding.measurePeak(500);
@@ -71,23 +76,48 @@ console.log(
   `${machine().cpu}; ${native.simd}, ${native.threads} threads; load ${loadBefore}; peak ${peak.toFixed(0)} GFLOP/s`,
 );
 
-/** @type {{name: string, run: (shape: Shape) => Promise<number>}[]} */
-const peers = [];
-for (const library of ["numpy", "torch"]) {
+/** @typedef {{name: string, run: (shape: Shape) => Promise<number>}} Competitor */
+
+/** @type {(library: string, kind: string, what?: string) => Promise<Competitor[]>} */
+const ofPython = async (library, kind, what = "") => {
   const script = join(import.meta.dirname, "peers", "products.py");
-  const peer = await Peer.start(options.python, [script, library, String(native.threads)]);
+  const peer = await Peer.start(options.python, [script, library, kind, String(native.threads)]);
   if ("reason" in peer) {
     console.log(`${library} is left out: ${peer.reason}`);
-    continue;
+    return [];
   }
   const line = (/** @type {Shape} */ { batch, m, n, k, left, right }) =>
     [batch, m, n, k, Number(left), Number(right), sample].join(" ");
-  peers.push({ name: String(peer.about.name), run: (of) => peer.run(line(of)) });
+  return [{ name: String(peer.about.name) + what, run: (of) => peer.run(line(of)) }];
+};
+/** @type {{precision: "float32" | "bfloat16", peers: Competitor[]}[]} */
+const tables = [];
+if (options.precision.includes("float32")) {
+  const peers = [...(await ofPython("numpy", "float32")), ...(await ofPython("torch", "float32"))];
+  const tensorflow = await tensorflowEngine.start();
+  if (tensorflow.ready) peers.push({ name: `tfjs-node (${tensorflow.device})`, run: (of) => ours("tensorflow", of) });
+  else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
+  peers.push({ name: "tfjs wasm", run: (of) => ours("wasm", of) });
+  tables.push({ precision: "float32", peers });
 }
-const tensorflow = await tensorflowEngine.start();
-if (tensorflow.ready) peers.push({ name: `tfjs-node (${tensorflow.device})`, run: (of) => ours("tensorflow", of) });
-else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
-peers.push({ name: "tfjs wasm", run: (of) => ours("wasm", of) });
+/** @type {number | undefined} */
+let bfloat16Peak;
+if (options.precision.includes("bfloat16")) {
+  try {
+    precisions?.set("bfloat16");
+    bfloat16Peak = binding.measurePeak(500);
+    console.log(`bfloat16: ${native.bfloat16}, peak ${bfloat16Peak.toFixed(0)} GFLOP/s`);
+    const peers = [
+      ...(await ofPython("torch", "bfloat16", ", bfloat16 tensors")),
+      ...(await ofPython("torch", "converted", ", converting float32 tensors")),
+    ];
+    peers.push({ name: "native in float32", run: (of) => ours("native", of) });
+    tables.push({ precision: "bfloat16", peers });
+  } catch (error) {
+    console.log(`bfloat16 is left out: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  precisions?.set("float32");
+}
 
 // V8 compiles what lies around a product when that has run thousands of times, as in training it soon has.
 await tf.setBackend("native");
@@ -105,31 +135,33 @@ for (const of of shapes) {
   const { what, batch, m, n, k, left, right } = of;
   const rate = (/** @type {number} */ milliseconds) => (2 * batch * m * n * k) / 1e6 / milliseconds;
   const name = `${batch > 1 ? `${batch} × ` : ""}${m} × ${n} × ${k}${left ? ", aᵀ" : ""}${right ? ", bᵀ" : ""}`;
-  const told = [];
-  for (const peer of peers) {
-    if (peer.name === "tfjs wasm" && what !== "square") continue;
-    const timed = (/** @type {() => Promise<number>} */ run) => ({
-      milliseconds: () => setTimeout(pause).then(run),
-    });
-    const found = await compare(
-      timed(() => peer.run(of)),
-      timed(() => ours("native", of)),
-      {
-        rounds: peer.name === "tfjs wasm" ? 3 : rounds,
-        sampleMilliseconds: 0,
-      },
-    );
-    results.push({ ...of, peer: peer.name, ...found });
-    const { ratio, slowMilliseconds: theirs, fastMilliseconds: own } = found;
-    told.push(
-      `${peer.name} ${rate(theirs.median).toFixed(0)}, native ${rate(own.median).toFixed(0)}: ` +
-        `${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
-    );
+  for (const { precision, peers } of tables) {
+    const told = [];
+    for (const peer of peers) {
+      if (peer.name === "tfjs wasm" && what !== "square") continue;
+      const timed = (/** @type {() => Promise<number>} */ run) => ({
+        milliseconds: () => setTimeout(pause).then(run),
+      });
+      const found = await compare(
+        timed(() => peer.run(of)),
+        timed(() => ours("native", of, precision)),
+        {
+          rounds: peer.name === "tfjs wasm" ? 3 : rounds,
+          sampleMilliseconds: 0,
+        },
+      );
+      results.push({ ...of, precision, peer: peer.name, ...found });
+      const { ratio, slowMilliseconds: theirs, fastMilliseconds: own } = found;
+      told.push(
+        `${peer.name} ${rate(theirs.median).toFixed(0)}, native ${rate(own.median).toFixed(0)}: ` +
+          `${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
+      );
+    }
+    console.log(`${what}, ${name}${precision === "float32" ? "" : `, ${precision}`}: ${told.join("; ")}`);
   }
-  console.log(`${what}, ${name}: ${told.join("; ")}`);
 }
 console.log("GFLOP/s, medians; native's time in theirs, quartiles");
-writeResults("products", { native, peak, loadBefore, results }, { write: !options["no-file"] });
+writeResults("products", { native, peak, bfloat16Peak, loadBefore, results }, { write: !options["no-file"] });
 process.exit();
 
 /**
@@ -137,9 +169,11 @@ process.exit();
  *
  * @param {string} backend
  * @param {Shape} shape
+ * @param {"float32" | "bfloat16"} [precision] of `native`
  */
-async function ours(backend, shape) {
+async function ours(backend, shape, precision = "float32") {
   await tf.setBackend(backend);
+  if (backend === "native") precisions?.set(precision);
   const { a, b } = operands(backend, shape);
   const once = () => tf.dispose(tf.matMul(a, b, shape.left, shape.right));
   once();

@@ -1,6 +1,7 @@
-"""Float32 matrix products of numpy or PyTorch, timed on request.
+"""Matrix products of numpy or PyTorch, timed on request: float32; of PyTorch also bfloat16, of tensors that are bfloat16 and give it,
+or of float32 tensors, converted before each product and its result after it, as autocast does.
 
-    products.py numpy 2        the library, and how many threads
+    products.py numpy float32 2        the library, `float32`, `bfloat16` or `converted`, and how many threads
 
 A line `batch m n k transposeA transposeB milliseconds` of standard input is answered with the milliseconds of one product, the
 mean of as many as take about that long, into a result that is there. The first line says what is there.
@@ -11,7 +12,7 @@ import os
 import sys
 import time
 
-library, threads = sys.argv[1], int(sys.argv[2])
+library, kind, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 os.environ.update(OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
 if library == "numpy":
     import numpy
@@ -33,13 +34,18 @@ else:
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
     about = {"name": f"PyTorch {torch.__version__}"}
-    random = torch.rand
+
+    def random(*shape):
+        return torch.rand(*shape, dtype=torch.bfloat16 if kind == "bfloat16" else torch.float32)
 
     def turned(x):
         return x.transpose(-1, -2)
 
     def product(a, b, out):
-        torch.matmul(a, b, out=out)
+        if kind == "converted":
+            out.copy_(torch.matmul(a.bfloat16(), b.bfloat16()))
+        else:
+            torch.matmul(a, b, out=out)
 
 
 def operand(batch, rows, columns, transposed):

@@ -5,17 +5,17 @@
 namespace metastate {
 namespace {
 
-/// Floats of a panel of b: it is in the nearest cache, or comes from the second one as fast as it is used.
+/// Slots of a panel of b (floats, or pairs of bfloat16): it is in the nearest cache, or comes from the second one as fast as it is used.
 constexpr int64_t mostOfPanel = 1 << 13;
-constexpr int64_t mostDepth = 512;
+constexpr int64_t mostSlots = 512;
 /// Up to so many columns, rows of a that lie along the depth are read where they are: to copy them would cost more than it gains.
 constexpr int64_t mostDirectColumns = 512;
-/// Floats of a packed block of one operand.
+/// Slots of a packed block of one operand.
 constexpr int64_t mostOfBlock = 1 << 19;
-/// Floats of a that one task reads again for each panel of b: they fit the second cache.
-constexpr int64_t taskFloats = 1 << 16;
-/// Floats of b that a task packs at most: they fit the second cache, beside the floats of a.
-constexpr int64_t stripeFloats = 1 << 16;
+/// Slots of a that one task reads again for each panel of b: they fit the second cache.
+constexpr int64_t taskSlots = 1 << 16;
+/// Slots of b that a task packs at most: they fit the second cache, beside those of a.
+constexpr int64_t stripeSlots = 1 << 16;
 /// A task has at least so many rows to multiply its columns of b with, that to pack these costs little; where there are fewer
 /// stripes than threads, so many.
 constexpr int64_t leastStripeRows = 256;
@@ -36,8 +36,13 @@ int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
   return share(length, parts(length, std::max(most, multiple)), multiple);
 }
 
+/// The slots of a depth.
+int64_t slotsOf(const MatMulKernels& kernels, int64_t depth) { return parts(depth, kernels.slotDepth); }
+
 /// The deepest block, of a product that is deep enough.
-int64_t mostDepthOf(const MatMulKernels& kernels) { return std::min(mostDepth, mostOfPanel / kernels.tileColumns); }
+int64_t mostDepthOf(const MatMulKernels& kernels) {
+  return kernels.slotDepth * std::min(mostSlots, mostOfPanel / kernels.tileColumns);
+}
 
 /// A part of c that one task computes.
 struct Part {
@@ -47,11 +52,12 @@ struct Part {
 /// What [p0, p0 + deep) of the depth gives to a part of c. `a` begins with the part's rows; its columns of b go into `packed`.
 void multiplyPart(const MatMulKernels& kernels, const ProductOperands& o, const Part& c, int64_t p0, int64_t deep,
                   const RowPanels& a, float* packed) {
+  const int64_t slots = slotsOf(kernels, deep);
   kernels.packColumns(o.b + p0 * o.bRow + c.j * o.bColumn, o.bColumn, o.bRow, c.wide, deep, packed);
-  const int64_t rows = evenShare(c.high, taskFloats / deep, kernels.tileRows);
+  const int64_t rows = evenShare(c.high, taskSlots / slots, kernels.tileRows);
   for (int64_t i = 0; i < c.high; i += rows) {
     const RowPanels near{a.values + i / kernels.tileRows * a.panel, a.panel, a.row, a.step};
-    kernels.packedProduct(std::min(rows, c.high - i), c.wide, deep, near, packed, o.c + (c.i + i) * o.cRow + c.j, o.cRow,
+    kernels.packedProduct(std::min(rows, c.high - i), c.wide, slots, near, packed, o.c + (c.i + i) * o.cRow + c.j, o.cRow,
                           p0 > 0);
   }
 }
@@ -69,7 +75,7 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
     run(stripes * parts(high, rows), [&](int64_t index, int slot) {
       const int64_t i = index / stripes * rows, j = index % stripes * wide;
       body(Part{i0 + i, std::min(rows, high - i), j, std::min(wide, o.columns - j)},
-           scratch + blocks.floatsOfA() + slot * wide * blocks.depth);
+           scratch + blocks.floatsOfA() + slot * wide * blocks.slots);
     });
   };
   const auto eachDepth = [&](auto body) {
@@ -86,15 +92,16 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
   eachDepth([&](int64_t p0, int64_t deep) {
     for (int64_t i0 = 0; i0 < o.rows; i0 += blocks.rows) {
       const int64_t high = std::min(blocks.rows, o.rows - i0);
+      const int64_t slots = slotsOf(kernels, deep);
       const int64_t rows = share(high, std::min(wantedTasks, parts(high * deep, packedAtOnce)), kernels.tileRows);
       run(parts(high, rows), [&](int64_t index, int) {
         const int64_t i = index * rows;
         kernels.packRows(o.a + (i0 + i) * o.aRow + p0 * o.aColumn, o.aRow, o.aColumn, std::min(rows, high - i), deep,
-                         scratch + i * deep);
+                         scratch + i * slots);
       });
       eachPart(i0, high, [&](const Part& part, float* packed) {
-        const float* const a = scratch + (part.i - i0) * deep;
-        multiplyPart(kernels, o, part, p0, deep, {a, kernels.tileRows * deep, 1, kernels.tileRows}, packed);
+        const float* const a = scratch + (part.i - i0) * slots;
+        multiplyPart(kernels, o, part, p0, deep, {a, kernels.tileRows * slots, 1, kernels.tileRows}, packed);
       });
     }
   });
@@ -103,15 +110,16 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
 }  // namespace
 
 ProductBlocks::ProductBlocks(const MatMulKernels& kernels, const ProductOperands& o)
-    : packsA(o.aColumn != 1 || o.columns > mostDirectColumns),
+    : packsA(kernels.slotDepth > 1 || o.aColumn != 1 || o.columns > mostDirectColumns),
       depth(evenShare(o.depth, mostDepthOf(kernels), 8)),
+      slots(slotsOf(kernels, depth)),
       columns_(o.columns),
       tileColumns_(kernels.tileColumns) {
-  rows = packsA ? evenShare(o.rows, mostOfBlock / depth / kernels.tileRows * kernels.tileRows, kernels.tileRows) : o.rows;
+  rows = packsA ? evenShare(o.rows, mostOfBlock / slots / kernels.tileRows * kernels.tileRows, kernels.tileRows) : o.rows;
 }
 
 int64_t ProductBlocks::stripeColumns(int64_t threads) const {
-  const int64_t stripes = std::max(threads == 1 ? 1 : tasksOfThread * threads, parts(columns_ * depth, stripeFloats));
+  const int64_t stripes = std::max(threads == 1 ? 1 : tasksOfThread * threads, parts(columns_ * slots, stripeSlots));
   return share(columns_, std::min(stripes, parts(columns_, tileColumns_)), tileColumns_);
 }
 

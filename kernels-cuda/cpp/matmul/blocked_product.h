@@ -13,6 +13,7 @@ namespace metastate {
 struct ProductBlocks {
   bool packsA;          ///< or a is read where it lies
   int64_t rows, depth;  ///< of a block of a; rows are whole tiles, or all there are where a is not packed
+  int64_t slots;        ///< of a block's depth
 
   /// They depend on the operands' shapes alone, so that the sums are the same bits for any number of threads.
   ProductBlocks(const MatMulKernels& kernels, const ProductOperands& o);
@@ -20,9 +21,9 @@ struct ProductBlocks {
   /// Columns of a stripe, whole tiles: enough stripes for all threads.
   int64_t stripeColumns(int64_t threads) const;
   /// Floats of a packed block of a, to where the stripes begin on a cache line.
-  int64_t floatsOfA() const { return packsA ? (rows * depth + 15) / 16 * 16 : 0; }
+  int64_t floatsOfA() const { return packsA ? (rows * slots + 15) / 16 * 16 : 0; }
   /// The scratch of a product on so many threads: a block of a, and a stripe of b for each.
-  int64_t floats(int64_t threads) const { return floatsOfA() + threads * stripeColumns(threads) * depth; }
+  int64_t floats(int64_t threads) const { return floatsOfA() + threads * stripeColumns(threads) * slots; }
 
   /// At least the floats, on one thread, of any product of these sizes or smaller ones, whose blocks can be deeper.
   static int64_t mostFloats(const MatMulKernels& kernels, int64_t rows, int64_t columns, int64_t depth);

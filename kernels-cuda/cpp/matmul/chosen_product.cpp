@@ -18,7 +18,7 @@ ChosenProduct::ChosenProduct(const MatMulKernels& kernels, const ProductOperands
   const int64_t work = o.rows * o.columns * o.depth;
   if (o.rows == 1) {
     by_ = By::row;
-  } else if (Blas::there() && blocks_.packsA && o.depth > 1 && work >= leastForBlas &&
+  } else if (Blas::there() && kernels.slotDepth == 1 && blocks_.packsA && o.depth > 1 && work >= leastForBlas &&
              (work < mostSharedByBlas || threads == 1)) {
     by_ = By::library;
   }

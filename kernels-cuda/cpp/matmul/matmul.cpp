@@ -20,7 +20,7 @@ constexpr int64_t leastForThreadsOfVector = 1 << 15;
 /// none waits long for the last, few enough that each reads a long run of memory.
 constexpr int64_t weightsOfTask = 1 << 14;
 constexpr int64_t rowTasksOfThread = 6;
-/// Below this, rounding the operands and calling oneDNN costs more than its kernel gains.
+/// Below this, rounding the operands costs more than it gains.
 constexpr int64_t leastForBfloat16 = 1 << 18;
 
 /// Room for packed blocks, kept from one product to the next: fresh memory would be slower, and so would small pages, whose
@@ -65,11 +65,10 @@ void convertAll(ThreadPool& pool, int64_t count, Convert convert) {
   pool.run((count + run - 1) / run, [&](int64_t index, int) { convert(index * run, std::min(count, (index + 1) * run)); });
 }
 
-/// Each matrix rounded, and multiplied. Neighbours in a batch that share an operand share its rounding.
-void roundedMatMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
-  const bool native = o.precision == ProductPrecision::bfloat16;
+/// Each matrix rounded, and multiplied by oneDNN. Neighbours in a batch that share an operand share its rounding.
+void oneDnnMatMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
   const int64_t sizes[] = {o.m * o.k, o.k * o.n};
-  const auto floats = [&](int64_t size) { return static_cast<size_t>(native ? (size + 1) / 2 : size); };
+  const auto floats = [](int64_t size) { return static_cast<size_t>((size + 1) / 2); };
   const AlignedBuffer rounded[] = {AlignedBuffer(floats(sizes[0])), AlignedBuffer(floats(sizes[1]))};
   int64_t there[] = {-1, -1};
   for (size_t g = 0; g < o.aPlaces.size(); ++g) {
@@ -78,33 +77,22 @@ void roundedMatMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
     for (int which = 0; which < 2; ++which) {
       if (there[which] == places[which]) continue;
       there[which] = places[which];
-      float* to = rounded[which].data();
-      convertAll(pool, sizes[which], [&](int64_t first, int64_t last) {
-        if (native) {
-          path.matMul.toBfloat16(first, last, from[which], reinterpret_cast<uint16_t*>(to));
-        } else {
-          path.matMul.roundToBfloat16(first, last, from[which], to);
-        }
-      });
+      auto* to = reinterpret_cast<uint16_t*>(rounded[which].data());
+      convertAll(pool, sizes[which], [&](int64_t first, int64_t last) { path.toBfloat16(first, last, from[which], to); });
     }
-    float* c = o.c + static_cast<int64_t>(g) * o.m * o.n;
-    if (native) {
-      OneDnn::product(pool.threads(), OneDnn::Type::bfloat16, o.transposeA, o.transposeB, o.m, o.n, o.k,
-                      rounded[0].data(), rounded[1].data(), c);
-    } else {
-      matMul(pool, path, {o.m, o.n, o.k, o.transposeA, o.transposeB, {0}, {0}, rounded[0].data(), rounded[1].data(), c});
-    }
+    OneDnn::product(pool.threads(), OneDnn::Type::bfloat16, o.transposeA, o.transposeB, o.m, o.n, o.k, rounded[0].data(),
+                    rounded[1].data(), o.c + static_cast<int64_t>(g) * o.m * o.n);
   }
 }
 
 }  // namespace
 
 void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
-  if (o.precision != ProductPrecision::float32 && o.m > 1 && o.m * o.n * o.k >= leastForBfloat16) {
-    return roundedMatMul(pool, path, o);
-  }
   const int64_t batch = static_cast<int64_t>(o.aPlaces.size());
   const int64_t work = o.m * o.n * o.k;
+  const bool rounds = o.precision != ProductPrecision::float32 && o.m > 1 && o.n > 1 && work >= leastForBfloat16;
+  if (rounds && o.precision == ProductPrecision::bfloat16ByOneDnn) return oneDnnMatMul(pool, path, o);
+  const MatMulKernels& kernels = rounds ? bfloat16Kernels(path) : path.matMul;
   const int64_t lda = o.transposeA ? o.m : o.k, ldb = o.transposeB ? o.k : o.n;
   const auto operands = [&](int64_t g) {
     ProductOperands p{o.m,
@@ -123,8 +111,8 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
     return p;
   };
   const int64_t threads = pool.threads();
-  const ChosenProduct chosen(path.matMul, operands(0), threads);
-  const auto alone = [&](int64_t g, float* scratch) { chosen.alone(path.matMul, operands(g), scratch); };
+  const ChosenProduct chosen(kernels, operands(0), threads);
+  const auto alone = [&](int64_t g, float* scratch) { chosen.alone(kernels, operands(g), scratch); };
   using By = ChosenProduct::By;
   const int64_t floats = chosen.floats();
   if (threads == 1 || work * batch < (chosen.by() == By::row ? leastForThreadsOfVector : leastForThreads)) {
@@ -138,7 +126,7 @@ void matMul(ThreadPool& pool, const SimdPath& path, const MatMul& o) {
         case By::row: rowProducts(pool, path, {operands(g)}); break;
         case By::library: sharedBlasProduct(pool, operands(g)); break;
         case By::blocks:
-          blockedProduct(pool, path.matMul, operands(g), chosen.blocks(),
+          blockedProduct(pool, kernels, operands(g), chosen.blocks(),
                          packingSpace(chosen.blocks().floats(threads)));
       }
     }

@@ -12,8 +12,8 @@ namespace metastate {
 /// What becomes of the operands of large products; sums are float32 always.
 enum class ProductPrecision {
   float32,
-  bfloat16,         ///< rounded to bfloat16, by oneDNN in the CPU's own instructions
-  bfloat16Rounded,  ///< rounded to bfloat16 and multiplied as floats: the same up to the order of sums, and slower
+  bfloat16,          ///< rounded to bfloat16: in AVX-512 BF16, or, slower than float32, in what the CPU has
+  bfloat16ByOneDnn,  ///< rounded to bfloat16, and multiplied by oneDNN, which knows AMX
 };
 
 /// c[g] = op(a[g]) op(b[g]) for each matrix g of a batch; op transposes, as asked. c is [batch, m, n].

@@ -25,20 +25,22 @@ struct RowPanels {
   int64_t panel, row, step;  ///< strides in floats: from panel to panel, from row to row in one, and along the depth
 };
 
+/// Packed operands are slots of 32 bits: a float, or two values of bfloat16 that follow each other along the depth.
 struct MatMulKernels {
+  int64_t slotDepth;              ///< values in a slot: 1, or 2 of bfloat16
   int64_t tileRows, tileColumns;  ///< of the part of c that is kept in registers
   /// A `count` x `depth` part of an operand as panels of tileRows (a) or tileColumns (b), each column of a panel adjacent and
-  /// what is missing from the last one 0. `stride` leads from row to row, `step` along the depth.
+  /// what is missing from the last one, or from the last slot, 0. `stride` leads from row to row, `step` along the depth.
   void (*packRows)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
   void (*packColumns)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
-  /// c of a and packed b; `add` to what c holds, or replace it.
-  void (*packedProduct)(int64_t rows, int64_t columns, int64_t depth, const RowPanels& a, const float* b, float* c,
+  /// c of a and packed b, so many slots deep; `add` to what c holds, or replace it.
+  void (*packedProduct)(int64_t rows, int64_t columns, int64_t slots, const RowPanels& a, const float* b, float* c,
                         int64_t cRow, bool add);
-  /// The product where a has one row: no packing, b is read once.
+  /// The product where a has one row: no packing, b is read once, floats always.
   void (*rowProduct)(const ProductOperands&);
-  /// Elements [from, to) to the nearest bfloat16: its bits, or the same value as a float.
-  void (*toBfloat16)(int64_t from, int64_t to, const float* x, uint16_t* y);
-  void (*roundToBfloat16)(int64_t from, int64_t to, const float* x, float* y);
+  /// Runs `iterations` rounds of independent multiply-adds; returns floating point operations done. `sink` takes a result, so
+  /// that no compiler removes the loop.
+  double (*multiplyAddLoop)(int64_t iterations, float* sink);
 };
 
 }  // namespace metastate

@@ -1,4 +1,4 @@
-// Included by hot_code.h only, in an unnamed namespace.
+// Included by hot_code.h and path_avx512_bf16.cpp only, in an unnamed namespace.
 //
 // Copies a part of an operand of a product into panels: a few rows of a, or columns of b, whose values for one step along the
 // depth lie side by side, one step after the other. The innermost loop then reads memory in one run.

@@ -1,4 +1,4 @@
-// Included by hot_code.h only, in an unnamed namespace.
+// Included by hot_code.h and path_avx512_bf16.cpp only, in an unnamed namespace.
 //
 // One row times a matrix, as every product is when a model writes one token: as fast as memory gives the matrix.
 

@@ -61,21 +61,20 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// setPrecision("float32" | "bfloat16" | "bfloat16 rounded"): of products from now on. bfloat16 wants oneDNN.
+/// setPrecision("float32" | "bfloat16" | "bfloat16 by oneDNN"): of products from now on.
 Napi::Value setPrecision(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string name = call.text("precision");
   const bool oneDnn = Engine::instance().alone(OneDnn::there);
   if (name == "float32") {
     Engine::instance().setPrecision(ProductPrecision::float32);
-  } else if (name == "bfloat16" && oneDnn) {
+  } else if (name == "bfloat16") {
     Engine::instance().setPrecision(ProductPrecision::bfloat16);
-  } else if (name == "bfloat16 rounded") {
-    Engine::instance().setPrecision(ProductPrecision::bfloat16Rounded);
+  } else if (name == "bfloat16 by oneDNN" && oneDnn) {
+    Engine::instance().setPrecision(ProductPrecision::bfloat16ByOneDnn);
   } else {
-    throw Napi::RangeError::New(info.Env(), "precision \"" + name + "\" cannot be had: give \"float32\", " +
-                                                (oneDnn ? "\"bfloat16\"" : "(without oneDNN not \"bfloat16\")") +
-                                                " or \"bfloat16 rounded\"");
+    throw Napi::RangeError::New(info.Env(), "precision \"" + name + "\" cannot be had: give \"float32\", \"bfloat16\" or " +
+                                                (oneDnn ? "" : "(when oneDNN is loaded) ") + "\"bfloat16 by oneDNN\"");
   }
   return info.Env().Undefined();
 }

@@ -28,17 +28,19 @@ Clock::duration durationArgument(const Napi::CallbackInfo& info) {
   return std::chrono::microseconds(static_cast<int64_t>(milliseconds * 1000));
 }
 
-/// measurePeak(milliseconds): float32 multiply-adds in registers, GFLOP/s of all threads together. Each thread counts its
-/// best short slice, so that what else the machine does lowers the figure little.
+/// measurePeak(milliseconds): multiply-adds in registers, in float32 or, where products are in it, in AVX-512 BF16; GFLOP/s of all
+/// threads together. Each thread counts its best short slice, so that what else the machine does lowers the figure little.
 Napi::Value measurePeak(const Napi::CallbackInfo& info) {
   const Clock::duration allowed = durationArgument(info);
+  const bool rounds = Engine::instance().precision() != ProductPrecision::float32;
   const double rate = Engine::instance().use([&](ThreadPool& pool, const SimdPath& path) {
+    const MatMulKernels& kernels = rounds ? bfloat16Kernels(path) : path.matMul;
     const Clock::time_point until = Clock::now() + allowed;
     std::vector<double> best(static_cast<size_t>(pool.threads()), 0);
     pool.run(pool.threads(), [&](int64_t index, int) {
       float sink = 1;
       for (Clock::time_point now = Clock::now(); now < until;) {
-        const double operations = path.multiplyAddLoop(50000, &sink);
+        const double operations = kernels.multiplyAddLoop(50000, &sink);
         const Clock::time_point then = now;
         now = Clock::now();
         double& mine = best[static_cast<size_t>(index)];

@@ -1,9 +1,7 @@
-// Included by hot_code.h only, in an unnamed namespace.
+// Included by hot_code.h and path_avx512_bf16.cpp only, in an unnamed namespace.
 //
 // Loops over floats in vectors with a last part, and functions of vectors. Polynomials after the Cephes library (Moshier),
 // whose single precision errors are below 2 units in the last place.
-
-typedef int32_t IntVector __attribute__((vector_size(4 * METASTATE_LANES)));
 
 /// A whole vector of memory.
 struct Whole {

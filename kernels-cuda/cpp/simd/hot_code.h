@@ -28,13 +28,14 @@ namespace metastate {
 namespace {
 
 #include "simd/vector.h"
-#include "simd/multiply_add.h"
 #include "simd/memory_streams.h"
 #include "simd/functions.h"
 #include "matmul/packing.h"
 #include "matmul/packed_product.h"
 #include "matmul/row_product.h"
 #include "matmul/bfloat16_rounding.h"
+#include "matmul/bfloat16_pairs.h"
+#include "simd/multiply_add.h"
 #include "ops/token_shift.h"
 #include "ops/group_norm.h"
 #include "ops/key_preparation.h"
@@ -64,8 +65,11 @@ const SimdPath METASTATE_PATH{
     METASTATE_LANES,
     Wkv7Kernels{forwardBlockRows, forwardScratch, forwardRows, backwardSlabRows, backwardScratch, backwardRows},
     MetaKernels{metaForwardScratch, metaForwardHeads, metaWrite, metaRemember, metaReadGrad},
-    MatMulKernels{tileRows, tileColumns, pack<tileRows>, pack<tileColumns>, packedProduct, rowProduct, toBfloat16,
-                  roundToBfloat16},
+    MatMulKernels{FloatSlots::depth, FloatSlots::tileRows, tileColumns, pack<FloatSlots::tileRows>, pack<tileColumns>,
+                  packedProduct<FloatSlots>, rowProduct, multiplyAddLoop<FloatSlots>},
+    MatMulKernels{Bfloat16Slots::depth, Bfloat16Slots::tileRows, tileColumns, packPairs<Bfloat16Slots::tileRows>,
+                  packPairs<tileColumns>, packedProduct<Bfloat16Slots>, rowProduct, multiplyAddLoop<FloatSlots>},
+    toBfloat16,
     OpKernels{tokenShift, tokenShiftGrad, groupNorm, groupNormGrad, keyPreparation, keyPreparationGrad, decay, decayGrad,
               biasedSigmoid, biasedSigmoidGrad, interpolate, interpolateGrad, bonusGate, bonusGateGrad, squaredRelu,
               squaredReluGrad, crossEntropy, scale, addTo, sumOfSquares, adamW, addBias, transposeMatrix,
@@ -74,7 +78,6 @@ const SimdPath METASTATE_PATH{
     Wkv4Kernels{lanes, wkv4Forward, wkv4Scratch, wkv4Backward},
     TensorKernels{unary, binary, reduceRun, reduceRows, softmax, transpose, compareFloats, compareIntegers, compareTruths,
                   integerBinary, extremumPlace, extremumPlaces},
-    multiplyAddLoop,
     sumStream,
     triadStream,
 };

@@ -1,7 +1,8 @@
-// Included by hot_code.h only, in an unnamed namespace.
+// Included by hot_code.h and path_avx512_bf16.cpp only, in an unnamed namespace.
 //
 // The measure that kernels are held against: as many fused multiply-adds as the CPU can do.
 
+template <typename Slots>
 double multiplyAddLoop(int64_t iterations, float* sink) {
   const Vector factor = broadcast(0.999999f), addend = broadcast(1e-6f);
   // Twelve independent chains cover a latency of 4 to 6 cycles on two units and fit 16 registers. Where there are 32 (arm64,
@@ -17,8 +18,8 @@ double multiplyAddLoop(int64_t iterations, float* sink) {
   constexpr double chains = 12;
 #endif
 #define METASTATE_START(x) Vector x = broadcast(*sink);
-#define METASTATE_STEP(x)    \
-  x = x * factor + addend; \
+#define METASTATE_STEP(x)               \
+  x = Slots::link(x, factor, addend); \
   METASTATE_KEEP_IN_REGISTER(x);
 #define METASTATE_ADD(x) total += x;
   METASTATE_CHAINS(METASTATE_START)
@@ -33,5 +34,5 @@ double multiplyAddLoop(int64_t iterations, float* sink) {
 #undef METASTATE_STEP
 #undef METASTATE_ADD
   *sink = total[0];
-  return 2.0 * chains * lanes * static_cast<double>(iterations);
+  return 2.0 * Slots::depth * chains * lanes * static_cast<double>(iterations);
 }

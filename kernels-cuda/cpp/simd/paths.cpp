@@ -11,6 +11,9 @@ extern const SimdPath pathBaseline;
 #if defined(__x86_64__)
 extern const SimdPath pathAvx2;
 extern const SimdPath pathAvx512;
+#if defined(METASTATE_AVX512_BF16)
+extern const MatMulKernels bfloat16OfAvx512;
+#endif
 
 namespace {
 
@@ -58,14 +61,22 @@ const std::vector<const SimdPath*>& availablePaths() {
 }
 
 std::string bfloat16Instructions() {
-#if defined(__x86_64__)
+#if defined(METASTATE_AVX512_BF16)
   unsigned eax, ebx, ecx, edx;
   const CpuFeatures cpu = cpuFeatures();
   if (!cpu.avx512 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return "";
-  if (cpu.tiles && ((edx >> 22) & 1) != 0) return "AMX";  // AMX-BF16
-  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && ((eax >> 5) & 1) != 0) return "AVX-512 BF16";
+  const bool amx = cpu.tiles && ((edx >> 22) & 1) != 0;  // AMX-BF16
+  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && ((eax >> 5) & 1) != 0) return amx ? "AMX" : "AVX-512 BF16";
 #endif
   return "";
+}
+
+const MatMulKernels& bfloat16Kernels(const SimdPath& path) {
+#if defined(METASTATE_AVX512_BF16)
+  static const bool there = !bfloat16Instructions().empty();
+  if (there && &path == &pathAvx512) return bfloat16OfAvx512;
+#endif
+  return path.bfloat16;
 }
 
 std::vector<std::string> compiledPaths() {

@@ -22,14 +22,14 @@ struct SimdPath {
   Wkv7Kernels wkv7;
   MetaKernels meta;
   MatMulKernels matMul;
+  MatMulKernels bfloat16;  ///< products of operands rounded to bfloat16, without instructions for them: as `matMul`, and slower
+  /// Elements [from, to) to the nearest bfloat16.
+  void (*toBfloat16)(int64_t from, int64_t to, const float* x, uint16_t* y);
   OpKernels ops;
   AttentionKernels attention;
   Wkv4Kernels wkv4;
   TensorKernels tensors;
-  /// Runs `iterations` rounds of independent fused multiply-adds; returns floating point operations done. `sink` takes
-  /// a result, so that no compiler removes the loop.
-  double (*multiplyAddLoop)(int64_t iterations, float* sink);
-  /// Reads x once; z = x / 2 + y. `count` is a multiple of 64. `sink` is as above.
+  /// Reads x once; z = x / 2 + y. `count` is a multiple of 64. `sink` takes a result, so that no compiler removes the loop.
   void (*sumStream)(const float* x, int64_t count, float* sink);
   void (*triadStream)(const float* x, const float* y, int64_t count, float* z);
 };
@@ -37,8 +37,12 @@ struct SimdPath {
 /// The paths this CPU can run, slowest first; never empty.
 const std::vector<const SimdPath*>& availablePaths();
 
-/// The CPU's instructions for products of bfloat16, "AMX" or "AVX-512 BF16"; empty when it has none.
+/// The CPU's instructions for products of bfloat16: "AVX-512 BF16", or "AMX" beside these; empty when it has none, or the compiler
+/// knew none.
 std::string bfloat16Instructions();
+
+/// Products of operands rounded to bfloat16, beside the path's other code: in AVX-512 BF16 where path and CPU have it.
+const MatMulKernels& bfloat16Kernels(const SimdPath& path);
 
 /// Every path in this binary, by name, whether or not this CPU can run it.
 std::vector<std::string> compiledPaths();

@@ -1,4 +1,4 @@
-// Included by hot_code.h only, in an unnamed namespace.
+// Included by hot_code.h and path_avx512_bf16.cpp only, in an unnamed namespace.
 //
 // Vectors of METASTATE_LANES floats, in the compilers' own vector types (GCC and Clang): one source for every
 // instruction set, and `a * b + c` becomes one fused instruction where there is one.
@@ -16,6 +16,8 @@ typedef float Vector4Anywhere __attribute__((vector_size(16), aligned(4), may_al
 // many call.
 #define METASTATE_ALWAYS_INLINE __attribute__((always_inline))
 #define METASTATE_INLINE inline METASTATE_ALWAYS_INLINE
+
+typedef int32_t IntVector __attribute__((vector_size(4 * METASTATE_LANES)));
 
 inline Vector load(const float* from) { return *reinterpret_cast<const VectorAnywhere*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<VectorAnywhere*>(to) = value; }

@@ -6,7 +6,7 @@ import type { BaselineOps } from "./baseline-ops.js";
 import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 12;
+export const interfaceVersion = 13;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -21,7 +21,10 @@ export interface NativeInfo {
   blas: string;
   /** oneDNN, when it was loaded for bfloat16 products; empty otherwise. */
   oneDnn: string;
-  /** The CPU's instructions for products of bfloat16, "AMX" or "AVX-512 BF16"; empty when it has none. */
+  /**
+   * The CPU's instructions for products of bfloat16, "AVX-512 BF16", or "AMX", beside which there is always the former; empty when
+   * it has none, or the compiler knew none.
+   */
   bfloat16: string;
   /** Compiler that built the addon. */
   compiler: string;
@@ -352,11 +355,11 @@ export interface NativeBinding
   /** Loads oneDNN 3 from this path; returns its version. Throws why not. */
   loadOneDnn(path: string): string;
   /**
-   * Of the matrix products from now on: operands as they are, rounded to bfloat16 and multiplied by oneDNN in the CPU's own
-   * instructions, or rounded and multiplied as floats. Small products and single rows stay float32, and so does attention.
+   * Of the matrix products from now on: operands as they are, or rounded to bfloat16 and multiplied in AVX-512 BF16 (as floats where
+   * the instruction set in use has it not), or by oneDNN. Small products and single rows stay float32, and so does attention.
    */
-  setPrecision(precision: "float32" | "bfloat16" | "bfloat16 rounded"): void;
-  /** A float32 product through the calls that bfloat16 products take: for tests on CPUs that have none. */
+  setPrecision(precision: "float32" | "bfloat16" | "bfloat16 by oneDNN"): void;
+  /** A float32 product through the calls that bfloat16 products by oneDNN take: for tests on CPUs that have none. */
   oneDnnProduct(
     m: number,
     n: number,

@@ -1,13 +1,10 @@
 /**
  * Finds oneDNN, as the Python wheel `onednn-cpu-gomp` or the conda package `onednn` brings it, in the Python environments in
- * which OpenBLAS is looked for. Products of bfloat16 operands go there on CPUs that have instructions for them.
+ * which OpenBLAS is looked for. Products of bfloat16 operands go there on CPUs with AMX.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pythonEnvironments } from "./find-blas.js";
-
-/** What to do to have one. */
-export const oneDnnRemedy = "install it into the Python environment: pip install onednn-cpu-gomp";
 
 /** The library's path, or undefined. `METASTATE_ONEDNN` names another file. */
 export function findOneDnn(environment: NodeJS.ProcessEnv): string | undefined {
