@@ -8,12 +8,15 @@
 // within the product. PyTorch does so too where it is said to convert; otherwise its operands and results are bfloat16.
 //
 //   node benchmarks/products.mjs [--python /usr/bin/python3] [--sizes 256,512,1024,2048] [--only "low rank"] [--rounds 9]
-//                               [--precision bfloat16] [--no-file]
+//                               [--precision bfloat16] [--processor-time] [--no-file]
+//
+// --processor-time: all on one thread each, by the processor time that it takes and not by the clock: on a machine that others use
+// too, the figures then move by what these do to the caches alone.
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { compare, meanMilliseconds } from "./lib/compare.mjs";
+import { compare, meanMilliseconds, processorTime } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
@@ -24,6 +27,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "9" },
     only: { type: "string", default: "" },
     precision: { type: "string", default: "float32,bfloat16" },
+    "processor-time": { type: "boolean", default: false },
     "no-file": { type: "boolean", default: false },
   },
 });
@@ -69,6 +73,7 @@ if (!started.ready || !("binding" in addon)) {
 }
 const { binding } = addon;
 const precisions = started.controls?.precision;
+if (options["processor-time"]) binding.configure({ threads: 1 });
 const native = binding.info();
 const loadBefore = load();
 const peak = binding.measurePeak(500);
@@ -78,10 +83,12 @@ console.log(
 
 /** @typedef {{name: string, run: (shape: Shape) => Promise<number>}} Competitor */
 
+const clock = options["processor-time"] ? "processor" : "wall";
+
 /** @type {(library: string, kind: string, what?: string) => Promise<Competitor[]>} */
 const ofPython = async (library, kind, what = "") => {
   const script = join(import.meta.dirname, "peers", "products.py");
-  const peer = await Peer.start(options.python, [script, library, kind, String(native.threads)]);
+  const peer = await Peer.start(options.python, [script, library, kind, String(native.threads), clock]);
   if ("reason" in peer) {
     console.log(`${library} is left out: ${peer.reason}`);
     return [];
@@ -94,7 +101,10 @@ const ofPython = async (library, kind, what = "") => {
 const tables = [];
 if (options.precision.includes("float32")) {
   const peers = [...(await ofPython("numpy", "float32")), ...(await ofPython("torch", "float32"))];
-  const tensorflow = await tensorflowEngine.start();
+  // Its threads cannot be chosen.
+  const tensorflow = options["processor-time"]
+    ? { ready: /** @type {const} */ (false), reason: "it takes all cores" }
+    : await tensorflowEngine.start();
   if (tensorflow.ready) peers.push({ name: `tfjs-node (${tensorflow.device})`, run: (of) => ours("tensorflow", of) });
   else console.log(`tfjs-node is left out: ${tensorflow.reason}`);
   peers.push({ name: "tfjs wasm", run: (of) => ours("wasm", of) });
@@ -161,7 +171,7 @@ for (const of of shapes) {
   }
 }
 console.log("GFLOP/s, medians; native's time in theirs, quartiles");
-writeResults("products", { native, peak, bfloat16Peak, loadBefore, results }, { write: !options["no-file"] });
+writeResults("products", { native, peak, bfloat16Peak, clock, loadBefore, results }, { write: !options["no-file"] });
 process.exit();
 
 /**
@@ -177,7 +187,7 @@ async function ours(backend, shape, precision = "float32") {
   const { a, b } = operands(backend, shape);
   const once = () => tf.dispose(tf.matMul(a, b, shape.left, shape.right));
   once();
-  return meanMilliseconds(once, sample);
+  return meanMilliseconds(once, sample, options["processor-time"] ? processorTime : undefined);
 }
 
 /** @type {(backend: string, shape: Shape) => Operands} */

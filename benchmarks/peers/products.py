@@ -1,7 +1,8 @@
 """Matrix products of numpy or PyTorch, timed on request: float32; of PyTorch also bfloat16, of tensors that are bfloat16 and give it,
 or of float32 tensors, converted before each product and its result after it, as autocast does.
 
-    products.py numpy float32 2        the library, `float32`, `bfloat16` or `converted`, and how many threads
+    products.py numpy float32 2 wall        the library, `float32`, `bfloat16` or `converted`, how many threads, and by which clock:
+                                            `processor` is the time of all threads together
 
 A line `batch m n k transposeA transposeB milliseconds` of standard input is answered with the milliseconds of one product, the
 mean of as many as take about that long, into a result that is there. The first line says what is there.
@@ -13,6 +14,7 @@ import sys
 import time
 
 library, kind, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+now = time.process_time if sys.argv[4] == "processor" else time.perf_counter
 os.environ.update(OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
 if library == "numpy":
     import numpy
@@ -63,10 +65,10 @@ for line in sys.stdin:
         operands = (operand(batch, m, k, left), operand(batch, k, n, right), operand(batch, m, n, False))
         held = (shape, operands)
         product(*operands)
-    begin = time.perf_counter()
+    begin = now()
     count, spent = 0, 0.0
     while spent < float(wanted):
         product(*held[1])
         count += 1
-        spent = 1000 * (time.perf_counter() - begin)
+        spent = 1000 * (now() - begin)
     print(spent / count, flush=True)
