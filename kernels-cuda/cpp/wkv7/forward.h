@@ -12,8 +12,15 @@
 /// sums); the rest of the registers is for the broadcasts.
 constexpr int64_t forwardMaximumVectors = registers >= 32 ? 4 : 2;
 
-int64_t forwardBlockRows(int64_t headSize) {
+/// As many of them as leave a block's state half of a first-level cache of 32 KiB.
+inline int64_t forwardVectors(int64_t headSize) {
   int64_t vectors = forwardMaximumVectors;
+  while (vectors > 1 && vectors * lanes * headSize > 4096) vectors /= 2;
+  return vectors;
+}
+
+int64_t forwardBlockRows(int64_t headSize) {
+  int64_t vectors = forwardVectors(headSize);
   while (vectors > 1 && (vectors / 2) * lanes >= headSize) vectors /= 2;
   return vectors * lanes;
 }
@@ -173,18 +180,19 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
 /// Calls visit(Constant<registers of rows>, first row, rows, scratch) for each block of a share.
 template <typename Visit>
 inline void eachBlock(int64_t headSize, int64_t rows, float* scratch, Visit visit) {
+  const int64_t most = forwardVectors(headSize);
   for (int64_t row = 0; row < rows;) {
     const int64_t left = rows - row;
     int64_t width;
-    if (forwardMaximumVectors >= 4 && left > 2 * lanes) {
+    if (most >= 4 && left > 2 * lanes) {
       width = 4 * lanes;
       visit(Constant<forwardMaximumVectors>{}, row, left < width ? left : width, scratch);
-    } else if (left > lanes) {
+    } else if (most >= 2 && left > lanes) {
       width = 2 * lanes;
       visit(Constant<2>{}, row, left < width ? left : width, scratch);
     } else {
       width = lanes;
-      visit(Constant<1>{}, row, left, scratch);
+      visit(Constant<1>{}, row, left < width ? left : width, scratch);
     }
     row += width;
     scratch += blockFloats(headSize, width);
