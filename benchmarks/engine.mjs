@@ -8,25 +8,23 @@
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { compare, meanMilliseconds } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     python: { type: "string", default: peerPython() },
     only: { type: "string", default: "recurrence,steps,operator,engines" },
     rounds: { type: "string", default: "15" },
     quick: { type: "boolean", default: false },
     "no-file": { type: "boolean", default: false },
   },
-});
+  { counts: ["rounds"] },
+);
 const rounds = options.quick ? 3 : Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error(`--rounds is "${options.rounds}": give a positive integer`);
-  process.exit(2);
-}
 
 const packages = await (async () => {
   try {

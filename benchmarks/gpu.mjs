@@ -13,13 +13,13 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { runLimited } from "../scripts/lib/gpu-test-file.mjs";
 import { commit, machine } from "./lib/machine.mjs";
 
-const { values: options, positionals: words } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { values: options, positionals: words } = commandLine(
+  import.meta.filename,
+  {
     report: { type: "string", default: join(import.meta.dirname, "results", "gpu.json") },
     python: { type: "string", default: "python3" },
     minutes: { type: "string", default: "60" },
@@ -27,7 +27,8 @@ const { values: options, positionals: words } = parseArgs({
     emulated: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
   },
-});
+  { words: true, counts: ["minutes"] },
+);
 const end = performance.now() + 60_000 * Number(options.minutes);
 const plan = gpuPlan(options);
 

@@ -6,7 +6,7 @@
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { spread } from "./lib/compare.mjs";
 import { Contender, measures } from "./lib/kernel-measures.mjs";
 import { kernels } from "./lib/kernels.mjs";
@@ -15,13 +15,11 @@ import { commit, load, machine, resultName } from "./lib/machine.mjs";
 /** @typedef {{values: number[], said: string[]}} Found */
 /** @typedef {{samples?: number, said: string[]} & Partial<import("./lib/compare.mjs").Spread>} Summary */
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    "no-file": { type: "boolean", default: false },
-    only: { type: "string" },
-    row: { type: "string" },
-  },
+const { values: options } = commandLine(import.meta.filename, {
+  quick: { type: "boolean", default: false },
+  "no-file": { type: "boolean", default: false },
+  only: { type: "string" },
+  row: { type: "string" },
 });
 const clientFile = new URL("../tests/dist/client.js", import.meta.url);
 if (!existsSync(clientFile)) {

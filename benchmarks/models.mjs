@@ -11,13 +11,14 @@
 // Without a Python that has PyTorch and a C++ compiler the rows against it are left out, and said to be.
 
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { compare, inTurn, spread } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     sizes: { type: "string", default: "1M,10M,100M" },
     models: { type: "string", default: "RWKV-7,Meta-State" },
     rounds: { type: "string", default: "7" },
@@ -25,7 +26,8 @@ const { values: options } = parseArgs({
     contexts: { type: "string", default: "1,4,16,64,256" },
     "no-file": { type: "boolean", default: false },
   },
-});
+  { counts: ["rounds"] },
+);
 const rounds = Number(options.rounds);
 const contextRounds = 25;
 const whole = options.sizes === "1M,10M,100M" && options.models === "RWKV-7,Meta-State";

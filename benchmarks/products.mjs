@@ -15,13 +15,14 @@
 
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { compare, meanMilliseconds, processorTime } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     python: { type: "string", default: peerPython() },
     sizes: { type: "string", default: "256,512,1024,2048" },
     rounds: { type: "string", default: "9" },
@@ -30,7 +31,8 @@ const { values: options } = parseArgs({
     "processor-time": { type: "boolean", default: false },
     "no-file": { type: "boolean", default: false },
   },
-});
+  { counts: ["rounds"] },
+);
 const rounds = Number(options.rounds);
 /** A sample, and the pause before it: OpenBLAS's own threads watch for a tenth of a second when their work is done. */
 const sample = 60;

@@ -9,13 +9,14 @@
 import { fork } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { format, resolveConfig } from "prettier";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { commit, machine } from "./lib/machine.mjs";
 import { experiments as full, jobs, quick, runKey } from "./lib/quality-plan.mjs";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     quick: { type: "boolean", default: false },
     workers: { type: "string", default: "1" },
     seeds: { type: "string", default: "3" },
@@ -23,12 +24,9 @@ const { values: options } = parseArgs({
     report: { type: "boolean", default: false },
     results: { type: "string" },
   },
-});
+  { counts: ["workers", "seeds"] },
+);
 const [workers, seedCount] = [Number(options.workers), Number(options.seeds)];
-if (![workers, seedCount].every((count) => Number.isInteger(count) && count > 0)) {
-  console.error(`--workers is "${options.workers}", --seeds "${options.seeds}": give positive integers`);
-  process.exit(2);
-}
 const known = options.quick ? quick : full;
 const chosen = options.only?.split(",") ?? known.map(({ id }) => id);
 const unknown = chosen.filter((id) => !known.some((experiment) => experiment.id === id));

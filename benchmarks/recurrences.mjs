@@ -8,13 +8,14 @@
 // Of several instruction sets (--simd) each takes a sample in turn; the ratios are the first one's rate to the others'.
 // The addon is called itself: of a small op tfjs takes more time than the kernel does, which `npm run bench:small-ops` tells.
 
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { spread } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { loadAddon } from "@metastate/kernels-cuda";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     rounds: { type: "string", default: "5" },
     ops: { type: "string", default: "Wkv7,MetaPass" },
     "head-sizes": { type: "string", default: "16,32,64,128" },
@@ -23,7 +24,8 @@ const { values: options } = parseArgs({
     simd: { type: "string" },
     "no-file": { type: "boolean", default: false },
   },
-});
+  { counts: ["rounds"] },
+);
 const numbers = (/** @type {string} */ list) => list.split(",").map(Number);
 const rounds = Number(options.rounds);
 const sampleMilliseconds = 20;

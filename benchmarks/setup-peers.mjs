@@ -12,7 +12,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { peersFolder, PEER_PACKAGES, kernels } from "./lib/kernels.mjs";
 import { peerEnvironment, peerInterpreter } from "./lib/peer.mjs";
 
@@ -22,8 +22,9 @@ const BESIDE = ["numpy", "ninja", "setuptools"];
 const pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
 const CPU_INDEX = "https://download.pytorch.org/whl/cpu";
 
-const { values: options } = parseArgs({
-  options: { only: { type: "string" }, "with-cuda": { type: "boolean", default: false } },
+const { values: options } = commandLine(import.meta.filename, {
+  only: { type: "string" },
+  "with-cuda": { type: "boolean", default: false },
 });
 if (options.only !== undefined && !["kernels", "pytorch"].includes(options.only)) {
   console.error(`--only has "${options.only}": give kernels or pytorch`);

@@ -6,18 +6,20 @@
 //   node benchmarks/small-ops.mjs [--rounds 9] [--python /usr/bin/python3] [--no-file]
 
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../scripts/lib/command-line.mjs";
 import { compare } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
 import { Peer, peerPython } from "./lib/peer.mjs";
 
-const { values: options } = parseArgs({
-  options: {
+const { values: options } = commandLine(
+  import.meta.filename,
+  {
     rounds: { type: "string", default: "9" },
     python: { type: "string", default: peerPython() },
     "no-file": { type: "boolean", default: false },
   },
-});
+  { counts: ["rounds"] },
+);
 const rounds = Number(options.rounds);
 const ops = ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 4096"];
 /** Calls of one task, for some milliseconds. */

@@ -36,7 +36,7 @@ import {
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { commandLine } from "./lib/command-line.mjs";
 import {
   cudaFlags,
   cudaWheels,
@@ -522,16 +522,14 @@ function wantedAddons(cuda) {
 
 /** The command. Exits with 1 when an addon is not there, so that a script that needs it stops. */
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      cuda: { type: "boolean", default: false },
-      arch: { type: "string", default: "own" },
-      only: { type: "string" },
-      incremental: { type: "boolean", default: false },
-      force: { type: "boolean", default: false },
-      sanitize: { type: "string", default: "" },
-      machine: { type: "string", default: "" },
-    },
+  const { values } = commandLine(import.meta.filename, {
+    cuda: { type: "boolean", default: false },
+    arch: { type: "string", default: "own" },
+    only: { type: "string" },
+    incremental: { type: "boolean", default: false },
+    force: { type: "boolean", default: false },
+    sanitize: { type: "string", default: "" },
+    machine: { type: "string", default: "" },
   });
   const { incremental, force, sanitize } = values;
   if (values.machine && !(values.machine in crossCompilers)) {
@@ -563,7 +561,7 @@ async function main() {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   await main().catch((/** @type {Error} */ error) => {
-    console.error(`${error.message}\nusage: see the head of scripts/build-native.mjs`);
+    console.error(`${error.message}\nHow it is run: node scripts/build-native.mjs --help`);
     process.exitCode = 2;
   });
 }

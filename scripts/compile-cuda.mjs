@@ -9,14 +9,15 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "./lib/command-line.mjs";
 import { findCudaToolkit } from "./lib/cuda-toolkit.mjs";
 
 const root = resolve(import.meta.dirname, "..");
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { arch: { type: "string", default: "90" }, usage: { type: "boolean", default: false } },
-});
+const { values, positionals } = commandLine(
+  import.meta.filename,
+  { arch: { type: "string", default: "90" }, usage: { type: "boolean", default: false } },
+  { words: true },
+);
 const toolkit = findCudaToolkit({ venv: join(root, ".venv"), env: process.env });
 if (!("nvcc" in toolkit)) {
   console.error(`${toolkit.reason}\n${toolkit.remedy}`);

@@ -28,19 +28,17 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { buildNative } from "./build-native.mjs";
+import { commandLine } from "./lib/command-line.mjs";
 import { runtimePackages, unneeded } from "./lib/runtime-packages.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const mostBytes = 60 * 2 ** 20;
-const { values: options } = parseArgs({
-  options: {
-    arch: { type: "string", default: "" },
-    "as-built": { type: "boolean", default: false },
-    peers: { type: "boolean", default: false },
-    output: { type: "string", default: join(root, "test-results", "metastate-gpu.tar.xz") },
-  },
+const { values: options } = commandLine(import.meta.filename, {
+  arch: { type: "string", default: "" },
+  "as-built": { type: "boolean", default: false },
+  peers: { type: "boolean", default: false },
+  output: { type: "string", default: join(root, "test-results", "metastate-gpu.tar.xz") },
 });
 
 /** @param {string} message @returns {never} */
@@ -106,7 +104,14 @@ for (const [name, workspace] of [
   writeFileSync(join(place, "index.js"), `export * from ${JSON.stringify(entry)};\n`);
 }
 for (const file of ["CMakeLists.txt", "cmake", "cpp", "cuda"]) take(`kernels-cuda/${file}`);
-const programs = ["test-gpu", "build-native", "compile-cuda", "lib/cuda-toolkit", "lib/find-program"];
+const programs = [
+  "test-gpu",
+  "build-native",
+  "compile-cuda",
+  "lib/command-line",
+  "lib/cuda-toolkit",
+  "lib/find-program",
+];
 programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
 for (const name of programs) take(`scripts/${name}.mjs`);
 for (const name of ["gpu", "lib/gpu-measures", "lib/machine"]) take(`benchmarks/${name}.mjs`);

@@ -10,10 +10,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { findCompiler } from "./build-native.mjs";
 import { notes, root, venv } from "./lib/checkout.mjs";
 import { ask, Log, run } from "./lib/command.mjs";
+import { commandLine } from "./lib/command-line.mjs";
 import { Failure } from "./lib/failure.mjs";
 import { npmCommand } from "./lib/npm.mjs";
 import { Progress } from "./lib/progress.mjs";
@@ -259,8 +259,9 @@ function readJson(path) {
 }
 
 async function main() {
-  const { values } = parseArgs({
-    options: { gpu: { type: "boolean", default: false }, force: { type: "boolean", default: false } },
+  const { values } = commandLine(import.meta.filename, {
+    gpu: { type: "boolean", default: false },
+    force: { type: "boolean", default: false },
   });
   if (process.platform !== "linux") {
     throw new Failure(`the TensorFlow engine is set up on Linux only, and this is ${process.platform}`, "use WSL");

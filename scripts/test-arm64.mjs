@@ -11,10 +11,10 @@
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { buildNative, crossCompilers } from "./build-native.mjs";
 import { requirements, root, venv } from "./lib/checkout.mjs";
 import { ask, Log, run } from "./lib/command.mjs";
+import { commandLine } from "./lib/command-line.mjs";
 import { addonUnder, runEmulatedTests, writeEmulatedNode } from "./lib/emulated-tests.mjs";
 import { exitStatusOf } from "./lib/exit-status.mjs";
 import { Failure, UsageError } from "./lib/failure.mjs";
@@ -114,10 +114,11 @@ async function crossCompile(step, target) {
 
 /** @returns {Promise<number>} the exit status */
 async function testArm64() {
-  const { values: options, positionals: words } = parseArgs({
-    allowPositionals: true,
-    options: { cpu: { type: "string", default: "max,cortex-a72" }, cuda: { type: "boolean", default: false } },
-  });
+  const { values: options, positionals: words } = commandLine(
+    import.meta.filename,
+    { cpu: { type: "string", default: "max,cortex-a72" }, cuda: { type: "boolean", default: false } },
+    { words: true },
+  );
   const progress = new Progress();
   const { qemu, libraries } = await findTools();
   await progress.step("TypeScript", (step) => {

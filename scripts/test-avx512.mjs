@@ -11,10 +11,10 @@
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { buildNative } from "./build-native.mjs";
 import { buildTypeScript } from "./lib/build.mjs";
 import { root } from "./lib/checkout.mjs";
+import { commandLine } from "./lib/command-line.mjs";
 import {
   checkout,
   cpuModels,
@@ -143,13 +143,14 @@ echo; echo "count $(cat /tmp/count)"
 
 /** @returns {Promise<number>} the exit status */
 async function testAvx512() {
-  const { values: options, positionals: words } = parseArgs({
-    allowPositionals: true,
-    options: {
+  const { values: options, positionals: words } = commandLine(
+    import.meta.filename,
+    {
       cpu: { type: "string", default: Object.keys(cpus).join(",") },
       "as-built": { type: "boolean", default: false },
     },
-  });
+    { words: true },
+  );
   const names = options.cpu.split(",");
   const unknown = names.find((name) => !(name in cpus));
   if (unknown) throw new UsageError(`--cpu ${unknown}: give some of ${Object.keys(cpus).join(",")}`);

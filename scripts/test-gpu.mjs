@@ -18,15 +18,15 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "./lib/command-line.mjs";
 import { runConformance } from "./lib/gpu-conformance.mjs";
 import { runLimited, runTestFile } from "./lib/gpu-test-file.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const distOf = (/** @type {string} */ name) => join(root, name, "dist");
-const { values: options, positionals: words } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { values: options, positionals: words } = commandLine(
+  import.meta.filename,
+  {
     quick: { type: "boolean", default: false },
     minutes: { type: "string", default: "60" },
     resume: { type: "boolean", default: false },
@@ -35,7 +35,8 @@ const { values: options, positionals: words } = parseArgs({
     sanitizer: { type: "boolean", default: false },
     report: { type: "string", default: join(root, "test-results", "gpu.json") },
   },
-});
+  { words: true, counts: ["minutes", "jobs"] },
+);
 const engine = options.emulated ? "cuda-emulated" : "cuda";
 const env = {
   ...process.env,

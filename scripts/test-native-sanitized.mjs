@@ -8,8 +8,8 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { root } from "./lib/checkout.mjs";
+import { commandLine } from "./lib/command-line.mjs";
 
 /**
  * @param {string} command
@@ -31,10 +31,11 @@ function library(name) {
   process.exit(1);
 }
 
-const { values: options, positionals: words } = parseArgs({
-  allowPositionals: true,
-  options: { only: { type: "string", default: "native,cuda-emulated" } },
-});
+const { values: options, positionals: words } = commandLine(
+  import.meta.filename,
+  { only: { type: "string", default: "native,cuda-emulated" } },
+  { words: true },
+);
 const wanted = options.only.split(",");
 const preload = `${library("libasan.so")}:${library("libubsan.so")}`;
 run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b", "kernels-cuda"]);
