@@ -12,7 +12,7 @@ namespace {
 
 Napi::Value timeMixing(const Napi::CallbackInfo& info) {
   Call call(info);
-  const auto token = timeMixingOperands<TimeMixingToken>(call);
+  const auto token = timeMixingOperands(call);
   const ProductPrecision precision = Engine::instance().precision();
   timeMixingToken(Engine::instance().use(), precision, token);
   return info.Env().Undefined();

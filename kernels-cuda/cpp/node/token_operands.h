@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/call.h"
+#include "token/time_mixing_token.h"
 
 namespace metastate {
 
@@ -81,12 +82,11 @@ struct TokenSizes {
 };
 
 /// timeMixingToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, inputs, outputs): of a layer
-/// after the first where the inputs go on to what those have. `Token` is the TimeMixingToken of the CPU or of the
-/// GPU.
-template <typename Token, typename Call>
-Token timeMixingOperands(Call& call) {
+/// after the first where the inputs go on to what those have.
+template <typename Call>
+TimeMixingToken timeMixingOperands(Call& call) {
   const TokenSizes s(call);
-  Token o{};
+  TimeMixingToken o{};
   s.giveTo(o);
   o.aScale = static_cast<float>(call.number("aScale"));
 
@@ -103,7 +103,7 @@ Token timeMixingOperands(Call& call) {
   o.key = in.next("key.weight", matrix);
   o.value = in.next("value.weight", matrix);
   o.output = in.next("output.weight", matrix);
-  const auto lowRank = [&](auto& part, const char* first, const char* second) {
+  const auto lowRank = [&](LowRankPart& part, const char* first, const char* second) {
     part.w1 = in.next(first, s.width, part.rank);
     part.w2 = in.next(second, call.product({part.rank, s.inner}));
   };

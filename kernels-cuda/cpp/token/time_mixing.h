@@ -5,33 +5,9 @@
 
 #include "matmul/matmul.h"
 #include "ops/cpu.h"
+#include "token/time_mixing_token.h"
 
 namespace metastate {
-
-/// y = inner(x w1) w2, w1 [C, rank], w2 [rank, A].
-struct LowRankPart {
-  const float *w1, *w2;
-  int64_t rank;
-};
-
-/// B texts, C width, A = heads * headSize. The first layer has no firstValue, v0 and no part v: null.
-struct TimeMixingToken {
-  int64_t batch, width, heads, headSize;
-  float aScale, normEpsilon, readEpsilon;
-
-  const float *stream, *normWeight, *normBias;  ///< [B, C], [C], [C]
-  const float *shift, *wkv;                     ///< what the token before left: [B, C], [B, H, N, N]
-  const float* mixes[6];                        ///< of r, w, k, v, a, g: [C]
-  const float *receptance, *key, *value;        ///< [A, C]
-  const float* output;                          ///< [C, A]
-  LowRankPart decay, rate, gate, residual;
-  const float *w0, *a0, *v0, *kk, *ka, *rk;     ///< [A]
-  const float *readWeight, *readBias;           ///< of the normalisation of the read, [A]
-  const float* firstValue;                      ///< the first layer's v, [B, A]
-
-  float *streamAfter, *shiftAfter, *wkvAfter;
-  float *r, *w, *k, *v, *alpha, *beta;  ///< [B, A]
-};
 
 void timeMixingToken(const Cpu& cpu, ProductPrecision precision, const TimeMixingToken& o);
 

@@ -17,7 +17,7 @@ const Token& withHeadsThatFit(const DeviceCall& call, const Token& token) {
 
 Napi::Value timeMixing(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
-  const auto token = withHeadsThatFit(call, timeMixingOperands<TimeMixingToken>(call));
+  const auto token = withHeadsThatFit(call, timeMixingOperands(call));
   const Scratch scratch(call.device(), timeMixingTokenScratch(token));
   timeMixingToken(token, scratch.floats(), call.device().properties().multiProcessorCount, call.stream());
   return info.Env().Undefined();
