@@ -1,5 +1,4 @@
 /** Byte-level byte-pair encoding: pieces of text, from their bytes up, are joined by merges in the order they were learned. */
-import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import { writeAtomically } from "../io/atomic-write.js";
 import { byteAlphabet, bytesToCharacters, piecesOf } from "./byte-level.js";
@@ -8,7 +7,7 @@ import { tokenizerJson } from "./tokenizer-json.js";
 import {
   BytesDecoder,
   tokenIds,
-  tokenizerTable,
+  ShownTokenizer,
   unknownToken,
   type TokenDecoder,
   type TokenIds,
@@ -22,7 +21,7 @@ export const endOfTextToken = "<|endoftext|>";
 const cachedPieces = 2 ** 16;
 
 /** A tokenizer of ids 0 … V − 1: special tokens, then the 256 bytes, then one token a merge. */
-export class BpeTokenizer extends Shown implements Tokenizer {
+export class BpeTokenizer extends ShownTokenizer implements Tokenizer {
   readonly name = "bpe";
   readonly endOfText?: number;
   private readonly bytesById: Uint8Array[];
@@ -156,10 +155,6 @@ export class BpeTokenizer extends Shown implements Tokenizer {
       if (previous[at]! >= 0) consider(previous[at]!);
     }
     return ids.filter((id) => id >= 0);
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return tokenizerTable(this);
   }
 }
 

@@ -1,9 +1,8 @@
 /** The tokenizer that needs no vocabulary: a token is a byte of UTF-8. */
-import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
-import { BytesDecoder, tokenizerTable, unknownToken, type TokenDecoder, type Tokenizer } from "./tokenizer.js";
+import { BytesDecoder, ShownTokenizer, unknownToken, type TokenDecoder, type Tokenizer } from "./tokenizer.js";
 
 /** A token is a byte of the text's UTF-8 form: any text, 256 tokens. */
-export class ByteTokenizer extends Shown implements Tokenizer {
+export class ByteTokenizer extends ShownTokenizer implements Tokenizer {
   readonly name = "bytes";
   readonly vocabSize = 256;
 
@@ -17,10 +16,6 @@ export class ByteTokenizer extends Shown implements Tokenizer {
 
   decoder(): TokenDecoder {
     return new BytesDecoder((token) => Uint8Array.of(expectByte(token)));
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return tokenizerTable(this);
   }
 }
 

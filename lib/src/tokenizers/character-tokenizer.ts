@@ -1,9 +1,8 @@
 /** A token is a character (a Unicode code point) of a text that was seen before. */
-import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { ConfigurationError, TokenError } from "../errors.js";
 import {
   tokenIds,
-  tokenizerTable,
+  ShownTokenizer,
   unknownToken,
   type TokenDecoder,
   type TokenIds,
@@ -20,7 +19,7 @@ export interface CharacterTokenizerOptions {
 }
 
 /** A vocabulary of characters, in the order of their code points. */
-export class CharacterTokenizer extends Shown implements Tokenizer {
+export class CharacterTokenizer extends ShownTokenizer implements Tokenizer {
   readonly name = "characters";
   private readonly ids: ReadonlyMap<string, number>;
   private readonly unknownId: number | undefined;
@@ -89,10 +88,6 @@ export class CharacterTokenizer extends Shown implements Tokenizer {
     const character = this.characters[token];
     if (character === undefined) throw unknownToken("characterTokenizer", token, `0 to ${this.vocabSize - 1}`);
     return character;
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return tokenizerTable(this);
   }
 }
 

@@ -7,14 +7,13 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { unreadable } from "../data/lines.js";
-import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { DataError, TokenError } from "../errors.js";
 import { bpeFromJson } from "./bpe-from-json.js";
 import { endOfTextToken, type BpeTokenizer } from "./bpe-tokenizer.js";
 import { isRecord } from "./tokenizer-json.js";
 import {
   tokenIds,
-  tokenizerTable,
+  ShownTokenizer,
   unknownToken,
   type TokenDecoder,
   type TokenIds,
@@ -47,7 +46,7 @@ export interface HuggingFaceTokenizerOptions {
  * A tokenizer from a `tokenizer.json`. Whether a text comes back as it was is up to the file: one that normalises (lower
  * case, accents) or has no token for a character cannot give it back.
  */
-export class HuggingFaceTokenizer extends Shown implements Tokenizer {
+export class HuggingFaceTokenizer extends ShownTokenizer implements Tokenizer {
   readonly name = "hugging face";
   readonly vocabSize: number;
   readonly endOfText?: number;
@@ -122,10 +121,6 @@ export class HuggingFaceTokenizer extends Shown implements Tokenizer {
       const detail = `Hugging Face's implementation cannot use it: ${(cause as Error).message}`;
       throw new DataError(this.file, null, detail, { cause });
     }
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return tokenizerTable(this);
   }
 }
 

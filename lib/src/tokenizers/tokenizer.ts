@@ -1,5 +1,5 @@
 /** What every tokenizer can do, and what they share: from tokens' bytes to text. */
-import { htmlTable, textTable, type MimeBundle } from "../display.js";
+import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import { TokenError } from "../errors.js";
 
 /** Token ids in a typed array. */
@@ -67,12 +67,19 @@ export function unknownToken(tokenizer: string, token: number, wanted: string): 
   return new TokenError(`${tokenizer}: token ${token} is not in the vocabulary, wanted ${wanted}`);
 }
 
-/** What a tokenizer shows of itself: none of its vocabulary. */
-export function tokenizerTable({ name, vocabSize, endOfText }: Tokenizer): MimeBundle {
-  const rows = [
-    ["tokenizer", name],
-    ["vocabulary", `${vocabSize.toLocaleString("en")} tokens`],
-    ...(endOfText === undefined ? [] : [["end of text", `token ${endOfText}`]]),
-  ];
-  return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+/** A tokenizer that shows what it is, and none of its vocabulary. */
+export abstract class ShownTokenizer extends Shown {
+  abstract readonly name: string;
+  abstract readonly vocabSize: number;
+
+  /** What a notebook shows: name and sizes. */
+  [jupyterDisplay](): MimeBundle {
+    const { name, vocabSize, endOfText }: Pick<Tokenizer, "name" | "vocabSize" | "endOfText"> = this;
+    const rows = [
+      ["tokenizer", name],
+      ["vocabulary", `${vocabSize.toLocaleString("en")} tokens`],
+      ...(endOfText === undefined ? [] : [["end of text", `token ${endOfText}`]]),
+    ];
+    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+  }
 }

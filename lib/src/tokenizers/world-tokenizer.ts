@@ -3,13 +3,12 @@
  * matches. Its vocabulary is a text file (`rwkv_vocab_v20230424.txt`, in the models' repositories) that the user brings.
  */
 import { linesOf } from "../data/lines.js";
-import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
 import { DataError, TokenError } from "../errors.js";
 import { pythonLiteralBytes } from "./python-literal.js";
 import {
   BytesDecoder,
   tokenIds,
-  tokenizerTable,
+  ShownTokenizer,
   unknownToken,
   type TokenDecoder,
   type TokenIds,
@@ -23,7 +22,7 @@ const largestId = 2 ** 22;
 const endOfText = 0;
 
 /** Greedy longest match over a vocabulary of byte strings. */
-export class WorldTokenizer extends Shown implements Tokenizer {
+export class WorldTokenizer extends ShownTokenizer implements Tokenizer {
   readonly name = "rwkv world";
   readonly vocabSize: number;
   readonly endOfText = endOfText;
@@ -78,10 +77,6 @@ export class WorldTokenizer extends Shown implements Tokenizer {
     const bytes = this.vocabulary.get(token);
     if (!bytes) throw unknownToken("rwkvWorld", token, `one of its ids from 0 to ${this.vocabSize - 1}`);
     return bytes;
-  }
-
-  [jupyterDisplay](): MimeBundle {
-    return tokenizerTable(this);
   }
 }
 

@@ -138,7 +138,8 @@ export class CheckpointFolder {
    */
   async save(step: number, write: (path: string) => Promise<void>): Promise<string> {
     const path = checkpointPath(this.folder, step);
-    const last = stepsOf(this.folder, await namesIn(this.folder)).at(-1)?.step ?? 0;
+    const earlier = stepsOf(this.folder, await namesIn(this.folder));
+    const last = earlier.at(-1)?.step ?? 0;
     if (last >= step) {
       throw new ConfigurationError(
         `train: ${this.folder} has a checkpoint of step ${last}, which this training, at step ${step}, has not written: another ` +
@@ -146,8 +147,8 @@ export class CheckpointFolder {
       );
     }
     await write(path);
-    const steps = stepsOf(this.folder, await namesIn(this.folder));
-    for (const old of steps.slice(0, Math.max(0, steps.length - this.keep))) await rm(old.path, { force: true });
+    for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - this.keep)))
+      await rm(old.path, { force: true });
     return path;
   }
 
