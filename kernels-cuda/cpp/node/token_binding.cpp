@@ -20,7 +20,7 @@ Napi::Value timeMixing(const Napi::CallbackInfo& info) {
 
 Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
   Call call(info);
-  const auto token = metaStateLayerOperands<MetaStateLayerToken>(call);
+  const auto token = metaStateLayerOperands(call);
   const ProductPrecision precision = Engine::instance().precision();
   metaStateLayerToken(Engine::instance().use(), precision, token);
   return info.Env().Undefined();

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "node/call.h"
-#include "token/time_mixing_token.h"
+#include "token/one_token.h"
 
 namespace metastate {
 
@@ -138,10 +138,10 @@ TimeMixingToken timeMixingOperands(Call& call) {
 
 /// metaStateLayerToken(batch, width, heads, headSize, normEpsilon, readEpsilon, inputs, outputs): with the pass over
 /// both states where the lists go on to its tensors.
-template <typename Token, typename Call>
-Token metaStateLayerOperands(Call& call) {
+template <typename Call>
+MetaStateLayerToken metaStateLayerOperands(Call& call) {
   const TokenSizes s(call);
-  Token o{};
+  MetaStateLayerToken o{};
   s.giveTo(o);
 
   TokenTensors in(call, "inputs");

@@ -18,9 +18,8 @@ void metaStateLayerToken(const Cpu& cpu, ProductPrecision precision, const MetaS
   tokenShift(cpu, shift, rows, &z);
   if (o.hasPass) {
     float* const added = scratch.take(channels);
-    MetaInputs pass = o.pass;
-    pass.x = o.shiftAfter;
-    pass.q = z;
+    const TokenPass& p = o.pass;
+    const MetaInputs pass{p.r, p.w, p.k, p.v, p.a, p.b, o.shiftAfter, z, p.readGain, p.memoryGain, p.wkv, p.meta};
     const MetaShape shape{{rows, 1, o.heads, o.headSize, 0}, o.readEpsilon};
     metaPassForward(cpu.pool, cpu.path, shape, pass, {added, o.metaAfter, nullptr, nullptr, nullptr, nullptr});
     cpu.path.ops.addTo(channels, added, z);

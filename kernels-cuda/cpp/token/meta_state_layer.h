@@ -3,26 +3,10 @@
 #pragma once
 
 #include "matmul/matmul.h"
-#include "meta/meta_kernels.h"
 #include "ops/cpu.h"
+#include "token/one_token.h"
 
 namespace metastate {
-
-/// B texts, C width, n parameter tokens. With the pass over both states C is heads * headSize; without it (channel mixing)
-/// `pass` is left as it is.
-struct MetaStateLayerToken {
-  int64_t batch, width, heads, headSize, parameterTokens;
-  float normEpsilon, readEpsilon;
-
-  const float *stream, *normWeight, *normBias;  ///< [B, C], [C], [C]
-  const float* shift;                           ///< what the token before left: [B, C]
-  const float *mix, *key, *value;               ///< [C], [n, C], [C, n]
-
-  bool hasPass;
-  MetaInputs pass;  ///< but for x and q, which are made here
-
-  float *streamAfter, *shiftAfter, *metaAfter;
-};
 
 void metaStateLayerToken(const Cpu& cpu, ProductPrecision precision, const MetaStateLayerToken& o);
 

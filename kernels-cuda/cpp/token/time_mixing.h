@@ -5,7 +5,7 @@
 
 #include "matmul/matmul.h"
 #include "ops/cpu.h"
-#include "token/time_mixing_token.h"
+#include "token/one_token.h"
 
 namespace metastate {
 

@@ -25,7 +25,7 @@ Napi::Value timeMixing(const Napi::CallbackInfo& info) {
 
 Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
-  const auto token = withHeadsThatFit(call, metaStateLayerOperands<MetaStateLayerToken>(call));
+  const auto token = withHeadsThatFit(call, metaStateLayerOperands(call));
   const Scratch scratch(call.device(), metaStateLayerTokenScratch(token));
   metaStateLayerToken(token, scratch.floats(), call.device().properties().multiProcessorCount, call.stream());
   return info.Env().Undefined();

@@ -3,13 +3,10 @@
 
 #include "ops/column_sums.cuh"
 #include "ops/ops.h"
+#include "ops/scalars.cuh"
 
 namespace metastate::cuda {
 namespace {
-
-constexpr float decayStrength = 0.6065306597126334f;  // e^(-1/2)
-
-__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 struct DecayOf {
   int width;

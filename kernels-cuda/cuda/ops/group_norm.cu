@@ -4,6 +4,7 @@
 // Backwards a team finds each group's four numbers, and then one pass over the elements makes dx and the sums over rows.
 
 #include "ops/column_sums.cuh"
+#include "ops/moments.cuh"
 #include "ops/ops.h"
 
 namespace metastate::cuda {
@@ -19,32 +20,13 @@ struct GroupMoments {
   Real mean, inverse, dn, along;
 };
 
-/// The mean first and then the variance about it: their difference in one pass would lose what float32 has.
-template <int team, int V>
-__device__ __forceinline__ void momentsOf(const float* x, int size, float epsilon, float& mean, float& inverse) {
-  const int lane = static_cast<int>(threadIdx.x) % team;
-  float sum = 0;
-  for (int j = lane * V; j < size; j += team * V) {
-    const Floats<V> here = load<V>(x + j);
-    for (int i = 0; i < V; ++i) sum += here.at[i];
-  }
-  mean = teamSum<team>(sum) / static_cast<float>(size);
-  float squares = 0;
-  for (int j = lane * V; j < size; j += team * V) {
-    const Floats<V> here = load<V>(x + j);
-    for (int i = 0; i < V; ++i) squares += (here.at[i] - mean) * (here.at[i] - mean);
-  }
-  inverse = 1.0f / sqrtf(teamSum<team>(squares) / static_cast<float>(size) + epsilon);
-}
-
 template <int team, int V>
 __global__ void groupNormKernel(GroupNorm o, int64_t groups, const float* bias, float* y) {
   // A team past the end works on the last group too, and stores nothing: all threads of a block come to its barriers.
   const int64_t mine = teamGroup<team>(), group = mine < groups ? mine : groups - 1;
   const int size = o.width / o.groups, first = static_cast<int>(group % o.groups) * size;
   const float* x = o.x + group * size;
-  float mean, inverse;
-  momentsOf<team, V>(x, size, o.epsilon, mean, inverse);
+  const auto [mean, inverse] = momentsOf<team, V>(x, size, o.epsilon);
   if (mine >= groups) return;
   for (int j = static_cast<int>(threadIdx.x) % team * V; j < size; j += team * V) {
     Floats<V> here = load<V>(x + j);
@@ -59,8 +41,8 @@ __global__ void groupMoments(GroupNorm o, int64_t groups, const float* dy, Group
   const int64_t mine = teamGroup<team>(), group = mine < groups ? mine : groups - 1;
   const int size = o.width / o.groups, first = static_cast<int>(group % o.groups) * size;
   const float* x = o.x + group * size;
-  float mean, inverse, sum = 0, along = 0;
-  momentsOf<team, V>(x, size, o.epsilon, mean, inverse);
+  float sum = 0, along = 0;
+  const auto [mean, inverse] = momentsOf<team, V>(x, size, o.epsilon);
   for (int j = static_cast<int>(threadIdx.x) % team * V; j < size; j += team * V) {
     const Floats<V> here = load<V>(x + j), d = load<V>(dy + group * size + j), weight = load<V>(o.weight + first + j);
     for (int i = 0; i < V; ++i) {

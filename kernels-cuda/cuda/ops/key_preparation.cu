@@ -5,12 +5,10 @@
 
 #include "ops/column_sums.cuh"
 #include "ops/ops.h"
+#include "ops/scalars.cuh"
 
 namespace metastate::cuda {
 namespace {
-
-/// Below this length a key counts as this long, so that zero stays zero.
-constexpr float shortestKey = 1e-12f;
 
 /// Backwards, heads of fewer channels are worked in double: du - unit (unit . du) cancels there, with one channel to zero.
 constexpr int fewChannels = 16;

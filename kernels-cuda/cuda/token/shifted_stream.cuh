@@ -2,7 +2,7 @@
 // before left.
 #pragma once
 
-#include "ops/rows.cuh"
+#include "ops/moments.cuh"
 
 namespace metastate::cuda {
 
@@ -32,11 +32,6 @@ struct ShiftedStream {
   float* normalised;                               ///< [B, C]: what the next token is shifted with
   int width;
   float epsilon;
-};
-
-/// Of a row of the stream.
-struct Moments {
-  float mean, inverse;
 };
 
 /// The mean first and then the variance about it. `parts` neighbouring warps have a row together, which is theirs

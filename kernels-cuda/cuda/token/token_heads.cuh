@@ -4,6 +4,7 @@
 // written with what S showed of the token.
 #pragma once
 
+#include "ops/scalars.cuh"
 #include "token/shifted_stream.cuh"
 
 namespace metastate::cuda {
@@ -11,9 +12,6 @@ namespace metastate::cuda {
 /// A head's threads: a warp for four rows of its state.
 constexpr int mostHeadThreads = 512;
 constexpr int rowsTogether = 4;
-
-/// Below this length a key counts as this long, so that zero stays zero.
-constexpr float shortestUnit = 1e-12f;
 
 /// The transition of a step and what reads the state after it, in shared memory: [N] each.
 struct HeadStep {
@@ -61,16 +59,6 @@ __device__ __forceinline__ void stepState(int size, const HeadStep& step, const 
   }
 }
 
-/// Of a head's values in shared memory; each warp finds it for itself.
-__device__ __forceinline__ Moments momentsOfHead(const float* x, int size, float epsilon) {
-  const int lane = static_cast<int>(threadIdx.x) % warpThreads;
-  float sum = 0, squares = 0;
-  for (int j = lane; j < size; j += warpThreads) sum += x[j];
-  const float mean = teamSum<warpThreads>(sum) / static_cast<float>(size);
-  for (int j = lane; j < size; j += warpThreads) squares += (x[j] - mean) * (x[j] - mean);
-  return {mean, 1.0f / sqrtf(teamSum<warpThreads>(squares) / static_cast<float>(size) + epsilon)};
-}
-
 /// Time mixing between its products. Vectors are [B, A] or [A], A = H N.
 struct MixedHeads {
   int heads, size;
@@ -100,7 +88,7 @@ __global__ void __launch_bounds__(mostHeadThreads) mixHeads(MixedHeads o) {
     bonus += o.r[at + j] * (key * (1 + (o.rate[at + j] - 1) * o.ka[channel + j])) * o.rk[channel + j];
   }
   const float length = sqrtf(teamSum<warpThreads>(squares));
-  const float inverse = 1.0f / (length < shortestUnit ? shortestUnit : length);
+  const float inverse = 1.0f / (length < shortestKey ? shortestKey : length);
   bonus = teamSum<warpThreads>(bonus);
   for (int j = thread; j < size; j += threads) {
     const float key = o.rawKey[at + j], rate = o.rate[at + j], unit = key * o.kk[channel + j] * inverse;
@@ -117,7 +105,7 @@ __global__ void __launch_bounds__(mostHeadThreads) mixHeads(MixedHeads o) {
   __syncthreads();
   stepState(size, {w, a, b, k, r}, o.state + stateAt, v, o.stateAfter + stateAt, read);
   __syncthreads();
-  const Moments moments = momentsOfHead(read, size, o.epsilon);
+  const Moments moments = momentsOf<warpThreads, 1>(read, size, o.epsilon);
   for (int j = thread; j < size; j += threads) {
     const float normalised = (read[j] - moments.mean) * moments.inverse;
     const float scaled = normalised * o.readWeight[channel + j] + o.readBias[channel + j];
@@ -169,7 +157,7 @@ __global__ void __launch_bounds__(mostHeadThreads) passHeads(PassHeads o) {
   __syncthreads();
   stepState(size, {w, a, b, k, q}, o.wkv + stateAt, v, nullptr, u);
   __syncthreads();
-  const Moments ofRead = momentsOfHead(u, size, o.epsilon);
+  const Moments ofRead = momentsOf<warpThreads, 1>(u, size, o.epsilon);
   __syncthreads();
   for (int j = thread; j < size; j += threads) {
     u[j] = (u[j] - ofRead.mean) * ofRead.inverse * o.readGain[channel + j];
@@ -178,7 +166,7 @@ __global__ void __launch_bounds__(mostHeadThreads) passHeads(PassHeads o) {
   __syncthreads();
   stepState(size, {w, a, b, k, r}, o.meta + stateAt, m, o.metaAfter + stateAt, read);
   __syncthreads();
-  const Moments ofMemory = momentsOfHead(read, size, o.epsilon);
+  const Moments ofMemory = momentsOf<warpThreads, 1>(read, size, o.epsilon);
   for (int j = thread; j < size; j += threads) {
     const float remembered = (read[j] - ofMemory.mean) * ofMemory.inverse * o.memoryGain[channel + j];
     o.z[at + j] = q[j] + (u[j] + remembered);

@@ -11,6 +11,7 @@
 // then normalises and shifts for itself: a few rows out of the cache, and one launch less to wait for.
 #pragma once
 
+#include "ops/scalars.cuh"
 #include "token/shifted_stream.cuh"
 #include "wkv7/lanes.cuh"
 
@@ -60,19 +61,17 @@ struct TokenProducts {
   ShiftedStream stream;
 };
 
-__device__ __forceinline__ float sigmoidOf(float x) { return 1.0f / (1.0f + expf(-x)); }
-
 __device__ __forceinline__ float finished(const TokenMatrix& m, float sum, int64_t at, int column) {
   switch (m.after) {
     case AfterProduct::tanh: return tanhf(sum);
-    case AfterProduct::sigmoid: return sigmoidOf(sum);
+    case AfterProduct::sigmoid: return sigmoid(sum);
     case AfterProduct::squaredRelu: return sum <= 0 ? 0.0f : sum * sum;
     case AfterProduct::add: return m.base[at] + sum;
-    case AfterProduct::decay: return expf(sigmoidOf(sum + m.bias[column]) * -0.6065306597126334f);  // e^(-1/2)
-    case AfterProduct::biasedSigmoid: return sigmoidOf(sum + m.bias[column]);
+    case AfterProduct::decay: return expf(sigmoid(sum + m.bias[column]) * -decayStrength);
+    case AfterProduct::biasedSigmoid: return sigmoid(sum + m.bias[column]);
     case AfterProduct::interpolate: {
       const float base = m.base[at];
-      return base + (m.other[at] - base) * sigmoidOf(sum + m.bias[column]);
+      return base + (m.other[at] - base) * sigmoid(sum + m.bias[column]);
     }
     default: return sum;
   }

@@ -1,4 +1,4 @@
-// What RWKV-7's time mixing of one token of each text takes and gives, on the CPU and on the GPU.
+// What the halves of a block take and give for one token of each text, on the CPU and on the GPU.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,27 @@ struct TimeMixingToken {
 
   float *streamAfter, *shiftAfter, *wkvAfter;
   float *r, *w, *k, *v, *alpha, *beta;  ///< [B, A]
+};
+
+/// What the pass over both states takes of time mixing, [B, A]; the gains, [A]; S and M before the token.
+struct TokenPass {
+  const float *r, *w, *k, *v, *a, *b, *readGain, *memoryGain, *wkv, *meta;
+};
+
+/// B texts, C width, n parameter tokens. With the pass over both states C is heads * headSize; without it (channel
+/// mixing) `pass` is left as it is.
+struct MetaStateLayerToken {
+  int64_t batch, width, heads, headSize, parameterTokens;
+  float normEpsilon, readEpsilon;
+
+  const float *stream, *normWeight, *normBias;  ///< [B, C], [C], [C]
+  const float* shift;                           ///< what the token before left: [B, C]
+  const float *mix, *key, *value;               ///< [C], [n, C], [C, n]
+
+  bool hasPass;
+  TokenPass pass;
+
+  float *streamAfter, *shiftAfter, *metaAfter;
 };
 
 }  // namespace metastate
