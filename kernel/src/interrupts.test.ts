@@ -147,3 +147,49 @@ describe("an interrupt of a wait in native code", { skip: process.platform !== "
     assert.equal((await notebook.run("[server.signalCode, server.kill()]")).result, "[ null, true ]");
   });
 });
+
+describe("interrupts that meet one another", () => {
+  let notebook: TestNotebook;
+  before(async () => {
+    notebook = new TestNotebook();
+    await notebook.run("let saved = 0");
+  });
+  after(() => notebook.close());
+
+  test("leave alone what the first of them lets finish", async () => {
+    const running = notebook.run(
+      `try { await new Promise(() => {}) }
+       finally { for (const end = Date.now() + 600; Date.now() < end; ); saved++ }`,
+    );
+    await sleep(300);
+    for (let i = 0; i < 20; i++) {
+      notebook.interrupt();
+      await sleep(20);
+    }
+    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.equal((await notebook.run("saved")).result, "1");
+  });
+
+  test(
+    "in a session that gets no processor end neither it nor the child that it waits for, which may clean up",
+    { skip: process.platform === "win32" && "known on Unix" },
+    async () => {
+      const pid = Number((await notebook.run("process.pid")).result);
+      const running = notebook.run(
+        `require("node:child_process").execSync("trap 'echo > saved; exit' INT; sleep 600 & wait")`,
+      );
+      await sleep(300);
+      notebook.interrupt();
+      // The session has heard of it; what stopped it here is, for all that it knows, a machine that has much else to do.
+      await sleep(50);
+      process.kill(pid, "SIGSTOP");
+      await sleep(6000);
+      notebook.interrupt();
+      process.kill(pid, "SIGCONT");
+      const ran = await running;
+      assert.match(ending(ran), /^KeyboardInterrupt: /);
+      assert.equal(ran.stderr, "");
+      assert.equal((await notebook.run('[saved, require("node:fs").existsSync("saved")]')).result, "[ 1, true ]");
+    },
+  );
+});

@@ -3,7 +3,7 @@
  *
  * Four pipes beside the session's own stdin, stdout and stderr: commands (front to session), frames (session to front,
  * written synchronously so that they leave while a cell runs), interrupts (read by a thread of the session's own, so that
- * they arrive while a cell runs; what the debugger says and is told goes the same way), and answers to a `prompt()`, which blocks the session until it can read one. Each of the
+ * they arrive while a cell runs, and what that thread has to say of them; what the debugger says and is told goes the same way), and answers to a `prompt()`, which blocks the session until it can read one. Each of the
  * first three carries packets: a 32-bit little-endian length, a type byte, the payload. Answers are lines of JSON: a reader
  * that was terminated in the midst of one finds the next.
  */
@@ -229,8 +229,11 @@ const STREAM_PACKET = 1;
 const BUFFERS_PACKET = 2;
 const HEADER_BYTES = 5;
 
+/** What travels in a packet. */
+type Packet = Command | Frame | InterruptRequest | DeafNotice | DebugRequest | DebugMessage;
+
 /** The packet of a command or a frame. */
-export function encodePacket(message: Command | Frame | InterruptRequest | DebugRequest | DebugMessage): Buffer {
+export function encodePacket(message: Packet): Buffer {
   if (message.type === "stream") {
     const bytes = Buffer.byteLength(message.text);
     const packet = Buffer.allocUnsafe(HEADER_BYTES + 5 + bytes);
@@ -271,6 +274,12 @@ export interface InterruptRequest {
   readonly givesUpPreload: boolean;
 }
 
+/** Interrupted tasks of these ids do not end, though the main thread has had the time to; none where a preload module does not. */
+export interface DeafNotice {
+  readonly type: "deaf";
+  readonly ids: readonly number[];
+}
+
 /** Calls a method of V8's inspector; answered by a {@link DebugMessage} of this id. Goes by the pipe of interrupts, as its answers do. */
 export interface DebugRequest {
   readonly type: "debug";
@@ -290,7 +299,7 @@ export interface DebugMessage {
 }
 
 /** Cuts a byte stream into packets, without copying a large packet more than once. */
-export class PacketReader<T extends Command | Frame | InterruptRequest | DebugRequest | DebugMessage> {
+export class PacketReader<T extends Packet> {
   #chunks: Buffer[] = [];
   #length = 0;
 

@@ -81,8 +81,6 @@ interface ClientMessage {
 
 /** Cells, and comm messages, whose late output still finds its way. */
 const MOST_PARENTS = 1000;
-/** Time for what an interrupt stops to end, and for a preload module that is given up. */
-const INTERRUPT_MS = 5000;
 const DEAF =
   "Native code does not react to the interrupt. The cell goes on until that code ends; another interrupt ends the session, and " +
   "its variables are lost.\n";
@@ -281,15 +279,13 @@ export class Execution {
     session.interrupt(ids);
     this.input.interrupt(ids);
     this.#outputs.letThrough(LET_THROUGH_MS);
-    setTimeout(() => {
-      if (this.#session === session) this.#noteDeaf(ids);
-    }, INTERRUPT_MS).unref();
   }
 
   /** Native code may end by itself, and the variables are worth more than the time: whether they go is for the user to say. */
   #noteDeaf(ids: readonly number[]): void {
-    for (const id of this.#interruptible()) {
-      if (!ids.includes(id) || this.#deaf.has(id)) continue;
+    const running = new Set(this.#interruptible());
+    for (const id of ids) {
+      if (!running.has(id)) continue;
       this.#deaf.add(id);
       const { parent } = this.#parents.get(id) ?? this.#messages.get(id) ?? {};
       if (parent !== undefined) this.#outputs.stream(parent, "stderr", DEAF);
@@ -303,12 +299,8 @@ export class Execution {
     if (!givesUpPreload) {
       const report = this.#startup.report();
       for (const { finish } of this.#running.values()) finish({ status: "error", ...report });
-      return;
     }
-    // The session ends the cell, when it has told what it lacks.
-    setTimeout(() => {
-      if (this.#session === session && !this.#startup.isDone) this.#kill(session, "interrupted-at-start");
-    }, INTERRUPT_MS).unref();
+    // Otherwise the session ends the cell, when it has told what it lacks.
   }
 
   #kill(session: SessionProcess, reason: KillReason): void {
@@ -349,6 +341,11 @@ export class Execution {
     });
     session.on("raw", (name, text) => {
       this.#stream(this.#lastCell, name, text);
+    });
+    session.on("deaf", (ids) => {
+      if (session !== this.#session) return;
+      if (this.#startup.isDone) this.#noteDeaf(ids);
+      else this.#kill(session, "interrupted-at-start");
     });
     session.on("end", (end) => {
       this.#onEnd(session, end);

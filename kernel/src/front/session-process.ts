@@ -10,6 +10,7 @@ import {
   PacketReader,
   PIPE,
   type Command,
+  type DeafNotice,
   type DebugMessage,
   type DebugRequest,
   type Frame,
@@ -48,6 +49,8 @@ interface SessionEvents {
   end: [end: SessionEnd];
   /** What V8's inspector says to the debugger. */
   debug: [message: DebugMessage];
+  /** What was interrupted, and does not end. */
+  deaf: [ids: readonly number[]];
 }
 
 /** More than fits into the pipes of stdout and stderr, in bytes. */
@@ -111,9 +114,12 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
     this.#readRaw("stdout", stdout);
     this.#readRaw("stderr", stderr);
     this.#readFrames(this.#pipe(PIPE.frames) as Readable);
-    const fromInspector = new PacketReader<DebugMessage>();
+    const fromThread = new PacketReader<DebugMessage | DeafNotice>();
     (this.#pipe(PIPE.interrupts) as Readable).on("data", (chunk: Buffer) => {
-      for (const message of fromInspector.push(chunk)) this.emit("debug", message);
+      for (const message of fromThread.push(chunk)) {
+        if (message.type === "deaf") this.emit("deaf", message.ids);
+        else this.emit("debug", message);
+      }
     });
     for (const fd of [PIPE.commands, PIPE.frames, PIPE.interrupts, PIPE.input]) {
       const pipe = this.#pipe(fd) as Duplex;

@@ -27,7 +27,7 @@ export class KeyboardInterrupt extends Error {
 /** A cell that runs, or the handling of a client's message. */
 interface RunningTask {
   /** Rejects each pending await of the task. */
-  readonly pending: Set<(reason: KeyboardInterrupt) => void>;
+  readonly pending: Set<(reason: unknown) => void>;
   readonly interrupted: () => void;
   /** Set once the task is interrupted. */
   reason?: KeyboardInterrupt;
@@ -107,7 +107,7 @@ export function interruptible<T>(value: T): T | Promise<Awaited<T>> {
  * error's path back to the await in the cell.
  */
 async function race<T>(task: RunningTask, value: PromiseLike<T>): Promise<T> {
-  let fail: (reason: KeyboardInterrupt) => void = () => undefined;
+  let fail: (reason: unknown) => void = () => undefined;
   const settled = new Promise<T>((resolve, reject) => {
     value.then(resolve, reject);
     fail = reject;
@@ -118,6 +118,13 @@ async function race<T>(task: RunningTask, value: PromiseLike<T>): Promise<T> {
   } finally {
     task.pending.delete(fail);
   }
+}
+
+/** Ends the pending awaits of a task by an error: what they wait for will never come. */
+export function failAwaits(id: number, error: unknown): void {
+  const task = running.get(id);
+  for (const reject of task?.pending ?? []) reject(error);
+  task?.pending.clear();
 }
 
 /** An iterable for `for await`: an interrupt ends the loop and closes the iterator. */
@@ -174,17 +181,19 @@ export interface HearInterrupt {
   readonly givesUpPreload: boolean;
 }
 
-/** Says to the interrupt thread that the task of this id is over. */
+/** Says to the interrupt thread that the task of this id, which it has interrupted, is over. */
 export type TaskEnded = number;
 
 /**
  * Starts the interrupt thread.
  *
  * @param afterwards is given the ids of each interrupt when all of them have been told, and may get them again
- * @returns what is to be told of the end of each task that was interrupted, so that nothing of a later one is taken for it
+ * @returns what is to be told of the end of each task, so that nothing of a later one is taken for one that was interrupted
  */
 export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): (ended: TaskEnded) => void {
   const heard = new Int32Array(new SharedArrayBuffer(4));
+  /** What the thread has interrupted, and does not know the end of. */
+  const asked = new Set<TaskEnded>();
   const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
     workerData: { heard, stage } satisfies InterruptThreadData,
     // Nothing of the session's own flags (heap size, say) is for this thread.
@@ -193,14 +202,18 @@ export function listenForInterrupts(afterwards: (ids: readonly number[]) => void
   thread.on("message", ({ serial, ids, givesUpPreload }: HearInterrupt) => {
     afterTermination();
     if (givesUpPreload) giveUpLoading?.();
-    for (const id of ids) interrupt(id);
+    for (const id of ids) {
+      asked.add(id);
+      interrupt(id);
+    }
     afterwards(ids);
     // Not before: a termination that strikes here, on a busy machine, has the thread say it again.
     Atomics.store(heard, 0, serial);
   });
   thread.unref();
   return (ended) => {
-    thread.postMessage(ended);
+    early.delete(ended);
+    if (asked.delete(ended)) thread.postMessage(ended);
   };
 }
 

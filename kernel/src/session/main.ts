@@ -13,7 +13,7 @@ import { sendFrame } from "./frames.js";
 import { takeImport } from "./computed-imports.js";
 import { Inbox } from "./inbox.js";
 import { takeAnswer } from "./input.js";
-import { interruptibleLoad, listenForInterrupts, startIsDone, wasInterrupted } from "./interrupts.js";
+import { interruptibleLoad, listenForInterrupts, startIsDone } from "./interrupts.js";
 import { look } from "./look.js";
 import { Runner } from "./runner.js";
 import { explainStdin } from "./stdin.js";
@@ -26,7 +26,7 @@ const preloads = process.argv.slice(2);
 // Whatever the preload writes belongs to no cell yet; this is also the first use of AsyncLocalStorage.
 runAsCell(0, tolerateTermination);
 let endInterrupted = (_ids: readonly number[]): void => undefined;
-const interruptedEnded = listenForInterrupts((ids) => {
+const noteEnd = listenForInterrupts((ids) => {
   endInterrupted(ids);
 });
 captureConsole();
@@ -86,10 +86,10 @@ const inbox = new Inbox({
 });
 tasks.onEnd = (id) => {
   inbox.ended(id);
-  if (wasInterrupted(id)) interruptedEnded(id);
+  noteEnd(id);
 };
 endInterrupted = (ids) => {
-  for (const id of ids) if (tasks.hasEnded(id)) interruptedEnded(id);
+  for (const id of ids) if (tasks.hasEnded(id)) noteEnd(id);
   tasks.endInterrupted(ids);
   setImmediate(() => {
     inbox.wake();

@@ -11,6 +11,7 @@ interface CallNumbers {
   readonly open: readonly number[];
   /** The wait of an event loop: the session's own, which hears interrupts, or that of `execSync` or its like. */
   readonly poll: readonly number[];
+  readonly write: number;
   /**
    * Waits that no signal is to end: that for another thread, which most likely computes, begins again; a write, of a frame to the
    * front say, would end in its middle.
@@ -19,8 +20,8 @@ interface CallNumbers {
 }
 
 const CALLS: Readonly<Partial<Record<NodeJS.Architecture, CallNumbers>>> = {
-  x64: { open: [2, 257], poll: [232, 281, 441], spared: [202, 1, 18, 20, 296] },
-  arm64: { open: [56], poll: [22, 441], spared: [98, 64, 66, 68, 70] },
+  x64: { open: [2, 257], poll: [232, 281, 441], write: 1, spared: [202, 1, 18, 20, 296] },
+  arm64: { open: [56], poll: [22, 441], write: 64, spared: [98, 64, 66, 68, 70] },
 };
 
 /** Time for a writer to write, in milliseconds: where nobody reads, that is an error. */
@@ -41,6 +42,12 @@ export function endWait(signal: NodeJS.Signals): void {
   else if (numbers.poll.includes(call.number)) signalAwaited(signal, call);
   else if (numbers.open.includes(call.number)) openOtherEnd(openedBy(call, numbers));
   else interruptCall();
+}
+
+/** Whether the main thread waits for the front to read what it writes. */
+export function waitsForFront(): boolean {
+  const call = systemCall();
+  return typeof call === "object" && call.number === CALLS[process.arch]?.write && call.args[0] === PIPE.frames;
 }
 
 interface SystemCall {
