@@ -19,7 +19,13 @@ before(async () => {
     class Watched { field = 1; #own = 2; get got() { touched += "getter "; return { in: 1 } } method() {} }
     const watched: any = new Watched();
     const proxy: any = new Proxy({ a: 1 }, { get() { touched += "get "; }, ownKeys() { touched += "keys "; return [] } });
-    const custom = { v: 1, [Symbol.for("nodejs.util.inspect.custom")]() { touched += "custom "; return "" } };
+    const print = Symbol.for("nodejs.util.inspect.custom");
+    class Tensor { #shape = [2, 3]; data = [1, 2]; [print]() { return "Tensor [" + this.#shape + "]" } }
+    const tensor = new Tensor(), model = { weights: tensor };
+    const many = Object.assign(new Tensor(), Object.fromEntries(Array.from({ length: 2000 }, (_, i) => ["k" + i, i])));
+    const endless = { v: 1, [print]() { while (true); } };
+    const broken = { v: 1, [print]() { throw new Error("broken") } };
+    const fake: any = new Proxy({ [print]() { touched += "print " } }, {});
     const words = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => ["word" + i, i]));
     process.env.SET_BY_A_CELL = "1";`);
   assert.equal(ending(ran), "ok", ran.stderr);
@@ -105,10 +111,21 @@ test("what is local to a function, a function, and a member that is not there ha
   assert.equal(await notebook.inspect("data.none"), undefined);
 });
 
-test("to look at a value runs nothing of it", async () => {
+test("inspection shows a value as it is printed", async () => {
+  assert.equal(await shown("tensor"), "Tensor [2,3]");
+  assert.equal(await shown("model"), "{ weights: Tensor [2,3] }");
+  assert.equal(await shown("many"), "Tensor [2,3]");
+});
+
+test("a value that fails to print itself, or takes too long for it, is shown without", async () => {
+  assert.match((await shown("broken")) ?? "", /^\{\s+v: 1,/);
+  assert.match((await shown("endless")) ?? "", /^\{\s+v: 1,/);
+  assert.equal(await shown("count"), "42");
+});
+
+test("to look at a value runs no getter of it and no trap", async () => {
   assert.equal(await shown("watched"), "Watched { field: 1 }");
-  assert.match((await shown("custom")) ?? "", /^\{\s+v: 1,/);
-  for (const text of ["watched.got", "proxy", "proxy.a"]) await notebook.inspect(text);
+  for (const text of ["watched.got", "proxy", "proxy.a", "fake"]) await notebook.inspect(text);
   for (const text of ["watched.got.", "proxy.", "proxy.a."]) await notebook.complete(text);
   assert.equal((await notebook.run("touched")).result, "''");
 });

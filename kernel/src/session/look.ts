@@ -1,4 +1,4 @@
-/** What a value is, for completion and inspection: no getter runs, no trap of a proxy, and no method of the value's own. */
+/** What a value is, for completion and inspection: no getter runs, no trap of a proxy, and no method but that by which a value is printed. */
 import { types } from "node:util";
 import { runInThisContext } from "node:vm";
 import type { Looked, LookCommand } from "../session-protocol.js";

@@ -1,5 +1,6 @@
 /** Any value as text of a bounded length, in a bounded time, whatever the value does when it is looked at. */
 import { inspect, types, type InspectOptions } from "node:util";
+import { Script } from "node:vm";
 
 /** Longest text of a value, in UTF-16 units. */
 const LONGEST_TEXT = 100_000;
@@ -28,15 +29,46 @@ export function plainText(value: unknown, { depth = 4 } = {}): string {
 /** Longest text of a glance, in UTF-16 units and in lines. */
 const GLANCE = { characters: 1000, lines: 15, properties: 50 };
 
-/** A value at a glance: the start of its text, without methods of its own. */
+/** Time for a value's own method to say what it is, in milliseconds: meanwhile the session does nothing else. */
+const OWN_TEXT_MS = 100;
+
+/**
+ * A value at a glance: the start of its text. Of methods of its own only that runs by which it is printed (`inspect.custom`), for a
+ * short time.
+ */
 export function glance(value: unknown): string {
-  const options = { maxArrayLength: 20, maxStringLength: 300, breakLength: 80, customInspect: false };
-  const seen = few(value);
+  const seen = printsItself(value) ? value : few(value);
   if (types.isPromise(seen)) hideIds(seen);
   const depth = mayHaveMany(seen, 1, { left: MOST_LOOKED_AT }) ? 0 : 1;
-  const text = inspect(seen, { ...options, depth });
+  const options = { maxArrayLength: 20, maxStringLength: 300, breakLength: 80, depth };
+  const plain = { ...options, customInspect: false };
+  const text = types.isProxy(seen)
+    ? inspect(seen, plain)
+    : (withinTime(() => inspect(seen, options)) ?? inspect(seen, plain));
   const start = text.split("\n").slice(0, GLANCE.lines).join("\n").slice(0, GLANCE.characters);
   return start.length < text.length || seen !== value ? `${start}\n…` : start;
+}
+
+function printsItself(value: unknown): boolean {
+  if (value === null || typeof value !== "object" || types.isProxy(value)) return false;
+  return typeof (value as { readonly [inspect.custom]?: unknown })[inspect.custom] === "function";
+}
+
+/** The name of a global through which a function comes into a script, of which V8 can limit the time. */
+const BODY = Symbol.for("cell.within-time");
+const callBody = new Script("globalThis[Symbol.for('cell.within-time')]()");
+
+/** What `body` gives; undefined where it throws, or takes too long. */
+function withinTime<T>(body: () => T): T | undefined {
+  const place = globalThis as { [BODY]?: unknown };
+  place[BODY] = body;
+  try {
+    return callBody.runInThisContext({ timeout: OWN_TEXT_MS }) as T;
+  } catch {
+    return undefined;
+  } finally {
+    delete place[BODY];
+  }
 }
 
 /** An object, or the start of one with many properties: to ask for all their names takes long, so that is done once. */
