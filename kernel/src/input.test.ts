@@ -1,7 +1,7 @@
 /** What cells ask of whoever sits before the notebook. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import test, { after, before, beforeEach } from "node:test";
+import test, { after, before, beforeEach, describe } from "node:test";
 import { ending, TestNotebook, type Ran } from "./testing.js";
 
 let notebook: TestNotebook;
@@ -115,14 +115,96 @@ test("a session that ends while it asks is replaced", async () => {
   assert.equal((await answered("await input()", "in time")).result, "'in time'");
 });
 
-test("a cell that waits for a line of process.stdin is told what asks instead", async () => {
-  const ran = await notebook.run(
-    `import { createInterface } from "node:readline/promises";
-     const lines = createInterface({ input: process.stdin, output: process.stdout });
-     const ended = new Promise((resolve) => process.stdin.once("end", () => resolve("never asked")));
-     await Promise.race([lines.question("name? "), ended])`,
-  );
-  assert.equal(ran.result, "'never asked'");
-  assert.match(ran.stderr, /process\.stdin has nothing to read.*await input/);
-  assert.equal(ran.stdout, "name? ");
+describe("readline on process.stdin asks", () => {
+  const PROMISES = 'import { createInterface } from "node:readline/promises";';
+  const CALLBACKS = 'import * as readline from "node:readline";';
+  const BOTH = "{ input: process.stdin, output: process.stdout }";
+
+  test("the question of an interface, once", async () => {
+    const cell = await answered(
+      `${PROMISES} const lines = createInterface(${BOTH});
+       const name = await lines.question("name? "); const age = await lines.question("age? "); lines.close(); [name, age]`,
+      ...["Ann", "33"],
+    );
+    assert.equal(cell.result, "[ 'Ann', '33' ]");
+    assert.equal(cell.stdout, "name? age? ");
+    assert.equal(notebook.questions.length, 2);
+  });
+
+  test("by a callback, for which the cell waits", async () => {
+    const cell = await answered(
+      `${CALLBACKS} const rl = readline.createInterface(process.stdin, process.stdout);
+       rl.question("name? ", (name) => { console.log("Hello", name); rl.close(); })`,
+      "Bob",
+    );
+    assert.equal(cell.stdout, "name? Hello Bob\n");
+  });
+
+  test("in a later cell than the one that has made the interface, which asks nothing by itself", async () => {
+    await notebook.run(
+      `${CALLBACKS} const rl = readline.createInterface(${BOTH}), promisify = require("util").promisify`,
+    );
+    assert.equal(notebook.questions.length, 0);
+    const cell = await answered('const said = await promisify(rl.question)("say: "); said', "now");
+    assert.equal(cell.result, "'now'");
+    assert.equal(notebook.questions.length, 1);
+  });
+
+  test("for its lines, until it is closed", async () => {
+    const loop = await answered(
+      `${CALLBACKS} const got: string[] = [];
+       for await (const line of readline.createInterface({ input: process.stdin })) { if (line === "") break; got.push(line) }
+       got`,
+      ...["a", "b", ""],
+    );
+    assert.equal(loop.result, "[ 'a', 'b' ]");
+    const events = await answered(
+      `const heard: string[] = []; const rl = readline.createInterface({ input: process.stdin });
+       rl.on("line", (line) => { heard.push(line); if (heard.length === 2) rl.close() });`,
+      ...["c", "d"],
+    );
+    assert.equal(ending(events), "ok");
+    assert.equal((await notebook.run("heard")).result, "[ 'c', 'd' ]");
+    assert.equal(notebook.questions.length, 5);
+  });
+});
+
+describe("process.stdin asks", () => {
+  test("who listens to it, for as long as that is", async () => {
+    const cell = await answered(
+      `process.stdout.write("name? "); const text = await new Promise((r) => process.stdin.once("data", r)); String(text)`,
+      "Ann",
+    );
+    assert.equal(cell.result, "'Ann\\n'");
+    const loop = await answered(
+      `process.stdin.setEncoding("utf8"); const all: string[] = [];
+       for await (const chunk of process.stdin) { all.push(chunk); if (all.length === 2) break }
+       all`,
+      ...["a", "b"],
+    );
+    assert.equal(loop.result, "[ 'a\\n', 'b\\n' ]");
+    assert.equal(notebook.questions.length, 3);
+  });
+
+  test("nobody where nobody can be asked: the cell fails", async () => {
+    const refused = /^StdinNotImplementedError: there is nobody to ask/;
+    const waits = "await new Promise((r) => process.stdin.once('data', r))";
+    assert.match(ending(await notebook.run(waits, { allowStdin: false })), refused);
+    const listens = "process.stdin.once('data', () => 0);";
+    assert.match(ending(await notebook.run(listens, { allowStdin: false })), refused);
+    assert.equal((await answered(`String(${waits})`, "now")).result, "'now\\n'");
+  });
+
+  test("until an interrupt", async () => {
+    await notebook.run("let kept = 5");
+    const cell = notebook.run("process.stdin.on('data', () => kept++);");
+    await question();
+    notebook.interrupt();
+    assert.match(ending(await cell), /^KeyboardInterrupt/);
+    assert.equal((await notebook.run("process.stdin.removeAllListeners('data'); kept")).result, "5");
+    assert.equal(
+      (await answered("String(await new Promise((r) => process.stdin.once('data', r)))", "on")).result,
+      "'on\\n'",
+    );
+  });
 });

@@ -15,6 +15,7 @@ import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
 import { mimeBundle } from "./mime-bundle.js";
 import { ModuleLoader, type Import } from "./module-loader.js";
+import { prepareReadline } from "./readline.js";
 import { Timer } from "./timer.js";
 
 /** A file that is not there, in the notebook's folder: what cells import is resolved as from this. */
@@ -43,6 +44,7 @@ function findWithFallback(places: readonly string[]): Import {
   return async (asked, options) => {
     const specifier = nodeSpecifier(asked);
     noteImport(specifier);
+    prepareReadline(specifier);
     if (specifier === "tslab")
       return (await import("./compat/tslab.js")).importTslab(places, importFrom(places[0] ?? ""));
     try {
@@ -70,6 +72,7 @@ function findWithFallback(places: readonly string[]): Import {
 function requireWithRemedy(require: NodeJS.Require): NodeJS.Require {
   return new Proxy(require, {
     apply(target, _, [asked]: [string]) {
+      prepareReadline(asked);
       try {
         return target(asked) as unknown;
       } catch (error) {

@@ -16,7 +16,7 @@ import { takeAnswer } from "./input.js";
 import { interruptibleLoad, listenForInterrupts, startIsDone } from "./interrupts.js";
 import { look } from "./look.js";
 import { Runner } from "./runner.js";
-import { explainStdin } from "./stdin.js";
+import { askForStdin } from "./stdin.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
 import { reportLateError, reportUncaughtErrors } from "./uncaught-errors.js";
@@ -30,7 +30,7 @@ const noteEnd = listenForInterrupts((ids) => {
   endInterrupted(ids);
 });
 captureConsole();
-explainStdin();
+askForStdin();
 mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
 process.on("SIGINT", () => undefined);

@@ -12,6 +12,7 @@ import { sendFrame } from "./frames.js";
 import { interruptible, KeyboardInterrupt } from "./interrupts.js";
 import { mimeBundle } from "./mime-bundle.js";
 import { takePayload } from "./payload.js";
+import { untilRead } from "./stdin.js";
 import type { Tasks } from "./tasks.js";
 
 export class Runner {
@@ -51,8 +52,11 @@ export class Runner {
     const value = types.isProxy(result) ? result : await interruptible(result);
     this.#helpers.cellTimer.stop();
     flushUpdates(cell.id);
-    if (value === undefined || silent) return;
-    const data = await mimeBundle(value);
-    if (Object.keys(data).length > 0) sendFrame({ type: "result", cell: cell.id, data });
+    if (value !== undefined && !silent) {
+      const data = await mimeBundle(value);
+      if (Object.keys(data).length > 0) sendFrame({ type: "result", cell: cell.id, data });
+    }
+    const read = untilRead(cell.id);
+    if (read !== undefined) await read;
   }
 }
