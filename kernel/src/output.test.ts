@@ -175,3 +175,16 @@ test("a cell ends though V8 has thrown away the code that flushes C's stdout, as
     setFlagsFromString("--no-stress-flush-code");`);
   assert.equal(ending(ran), "ok");
 });
+
+test("a warning of Node's is told on its cell, with the place, and without what only a command line can use", async () => {
+  const { stderr } = await notebook.run(
+    `const emitter = new (require("node:events").EventEmitter)();
+     for (let i = 0; i < 11; i++) emitter.on("x", () => 0);
+     process.emitWarning("careful", { code: "W1", detail: "because" });`,
+  );
+  const [listeners, at, ...rest] = stderr.split("\n");
+  assert.match(listeners ?? "", /^MaxListenersExceededWarning: Possible EventEmitter memory leak/);
+  assert.match(at ?? "", /^ {4}at In \[\d+\]:2:/);
+  assert.deepEqual(rest.slice(0, 2), ["Warning: careful [W1]", "because"]);
+  assert.match(rest.slice(2).join("|"), /^ {4}at In \[\d+\]:3:\d+\|$/);
+});

@@ -20,6 +20,7 @@ import { askForStdin } from "./stdin.js";
 import { Tasks } from "./tasks.js";
 import { errorReport, mapStackTraces } from "./traceback.js";
 import { reportLateError, reportUncaughtErrors } from "./uncaught-errors.js";
+import { showWarnings } from "./warnings.js";
 
 const preloads = process.argv.slice(2);
 
@@ -31,6 +32,7 @@ const noteEnd = listenForInterrupts((ids) => {
 });
 captureConsole();
 askForStdin();
+showWarnings();
 mapStackTraces();
 // Ctrl-C in the terminal in which Jupyter runs is for Jupyter; it interrupts cells by messages.
 process.on("SIGINT", () => undefined);

@@ -73,6 +73,15 @@ function functionName(site: NodeJS.CallSite): string | undefined {
   return `${(site as { isAsync?(): boolean }).isAsync?.() === true ? "async " : ""}${site.isConstructor() ? "new " : ""}${full}`;
 }
 
+/** Where an error, or a warning, comes from: the line of a cell, or of a file; undefined where neither is known. */
+export function origin(error: Error): string | undefined {
+  const stack = property(error, "stack");
+  const place = places.get(error);
+  if (place !== undefined) return `${place.label}:${place.line}:${place.column}`;
+  const frame = typeof stack === "string" ? /^ {4}at (?:.*\()?(\/.*?|file:.*?)\)?$/m.exec(stack) : null;
+  return frame?.[1];
+}
+
 /** Frames that are the kernel's or Node's own doing tell a user nothing. */
 function isHidden(file: string | null | undefined): file is null | undefined {
   if (file === null || file === undefined || file === "") return true;
