@@ -285,6 +285,7 @@ export { Figure, type PlotlyJson, type SaveFigureOptions } from "./plots/figure.
 export { type ColourScale, type ThemeName } from "./plots/theme.js";
 export { type DistributionOptions } from "./plots/distributions.js";
 export { type GrowthDiagramOptions, type GrownModels, type GrownSizes } from "./plots/growth-diagram.js";
+export { type MarkedLines } from "./plots/marked-lines.js";
 export { type MatrixPlotOptions } from "./plots/matrix.js";
 export { type OverTokensOptions } from "./plots/over-tokens.js";
 export { type ParameterTableOptions } from "./plots/parameter-table.js";

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import test from "node:test";
 
+import type { Layout } from "plotly.js";
 import { chromium } from "playwright-core";
 
 import { createModel } from "../model/model.js";
@@ -86,6 +87,8 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
   const figures: Record<string, Figure> = {
     loss: lossPlot({ "Meta-State": history, "RWKV-7": history }),
     metric: metricPlot(history, { metric: "norm", log: true }),
+    marked: metricPlot(history, { metric: "loss", levels: { guessing: 1 }, places: { "grows here": 9 } }),
+    "powers of ten": overTokens({ error: [2e-3, 2.5e-7] }, { log: true, label: "relative error", x: [7, 23] }),
     seeds: seedsPlot(Object.fromEntries(names.map((name) => [name, [history, history]])), { metric: "loss" }),
     state: stateHeatmap(state, { layer: 1, head: 0 }),
     states: stateHeatmap(state, { layer: "all", head: "all" }),
@@ -94,6 +97,12 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
     strip: tokenStrip(tokens(60), values(60).map(Math.abs), { label: "surprise (nats)" }),
     "strip, a line": tokenStrip(tokens(23), line, { label: "surprise (nats)", perLine: 12 }),
     "strip of both signs": tokenStrip(tokens(24), values(24), { label: "factor", range: [-1, 1] }),
+    "strip of one line": tokenStrip(Array<string>(24).fill("213"), values(24), { label: "factor" }),
+    "strip of bytes": tokenStrip(
+      tokens(72).map(([byte]) => byte!),
+      values(72),
+      { label: "nats", perLine: 36 },
+    ),
     trajectory: trajectory({ calm: { points: [[1, 2], [3, 4]] }, "storm, alike again": { points: [[3, 1]] } }), // prettier-ignore
     tokens: overTokens({ "layer 0, head 0": line, "layer 0, head 1": line }, { tokens: tokens(23) }),
     bytes: overTokens({ "layer 0": values(60), "layer 1": values(60) }, { tokens: tokens(60).map(([byte]) => byte!) }),
@@ -103,7 +112,8 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
     similarity: matrixPlot(matrix(23, 23).map((row) => row.map(Math.abs)), { label: "cosine", x: tokens(23), y: tokens(23) }), // prettier-ignore
     taken: matrixPlot(portions, { label: "probability", y: tokens(15).map((name) => `M of layer 1, ${name}`), x: tokens(6) }), // prettier-ignore
     parts: matricesPlot({ before: matrix(4, 4), decayed: matrix(4, 4), "− removed": matrix(4, 4), "+ written": matrix(4, 4), after: matrix(4, 4) }, { label: "state value", xLabel: "key channel" }), // prettier-ignore
-    spectrum: spectrum({ "after 1 pair": [10, 1, 0.01], "after 3 pairs": [10, 9, 8] }),
+    two: matricesPlot({ "a = 1: removal": matrix(3, 3), "a = 2: reflection": matrix(3, 3) }, { label: "factor" }),
+    spectrum: spectrum({ "after 1 pair": [10, 1, 0.01], "after 3 pairs": [10, 9, 8], "after 6 pairs": [9] }),
     growth: growthDiagram({ before: model, after: larger }),
     roofline: roofline([{ name: "MetaPassGrad", intensity: 1, gflops: 1 }], { gflops: 207, gigabytesPerSecond: 41 }),
     schedule: schedulePlot({ cosine: "cosine", WSD: "linear" }, { steps: 10, learningRate: 1 }),
@@ -119,12 +129,9 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
     await page.addScriptTag({ path: createRequire(import.meta.url).resolve("plotly.js-dist-min/plotly.min.js") });
     for (const [name, figure] of Object.entries(figures)) {
       const { data, layout } = figure.toJSON();
-      // A cell of JupyterLab, and a narrow one. How many tokens stand in a line does not follow the page.
-      const isLine = /^(strip|bytes)/.test(name);
-      const rooms = layout.width !== undefined ? [layout.width] : isLine ? [860] : [860, 480];
       const legendTops = new Set<number>();
       for (const room of rooms) {
-        const sized = { ...layout, width: room };
+        const sized = inRoom(layout, room);
         const drawn = await page.evaluate(draw, { data, layout: sized });
         wrong.push(...faults(drawn, pictureSize(sized)).map((fault) => `${name}, ${room} wide: ${fault}`));
         for (const { top } of drawn.legends) legendTops.add(Math.round(top));
@@ -137,6 +144,18 @@ test("no words of a figure lie over others or beyond its edge, no legend over wh
   }
   assert.deepEqual(wrong, []);
 });
+
+/** Widths of a cell of JupyterLab, of a narrower one, and of one on half a page; pixels. */
+const rooms = [860, 560, 480];
+
+/** A figure's layout as pages draw it in a place of some width: what has a fixed size is drawn smaller, with its edges as they are. */
+function inRoom(layout: Partial<Layout>, room: number): Partial<Layout> {
+  const { width, height, margin } = layout;
+  if (width === undefined) return { ...layout, width: room };
+  if (width <= room) return layout;
+  const [beside, above] = [margin!.l! + margin!.r!, margin!.t! + margin!.b!];
+  return { ...layout, width: room, height: above + ((height! - above) * (room - beside)) / (width - beside) };
+}
 
 /** Runs in the page. */
 async function draw({ data, layout }: { data: unknown; layout: unknown }): Promise<Drawn> {

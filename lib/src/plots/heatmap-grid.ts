@@ -22,8 +22,10 @@ export interface GridOptions {
 
 /** Width of all heatmaps together: what the width of a cell, 860, leaves beside the edges. Pixels, as all here. */
 const room = 680;
-/** Width and height of one heatmap at most, and how many stand in a row: more would be too small to be read. */
-const [most, mostInRow] = [360, 8];
+/** Width and height of one heatmap at most, and how many stand in a row, without and with numbers: more could not be read. */
+const [most, mostInRow, mostNumbered] = [360, 8, 3];
+/** Rows and columns of a heatmap that has its values written into it, at most. */
+const fewEntries = 5;
 /** From so many heatmaps in a row on, text is smaller, so that it has room on a page of half the width too. */
 const many = 4;
 /** Width of the horizontal axis' name in small letters, on a page of half the width. */
@@ -67,7 +69,8 @@ export function heatmapGrid(
   wanted: readonly (readonly GridCell[])[],
   { xLabel, yLabel, valueLabel, limit = largestMagnitude(wanted.flat().map(({ matrix }) => matrix)) }: GridOptions,
 ): { data: Partial<Data>[]; layout: Partial<Layout> } {
-  const cells = wanted.flatMap(broken);
+  const numbered = wanted.flat().every(({ matrix }) => isSmall(matrix));
+  const cells = wanted.flatMap((row) => broken(row, numbered ? mostNumbered : mostInRow));
   const rows = cells.length;
   const columns = cells[0]!.length;
   const size = Math.floor(Math.min(most, (room + gap.columns) / columns - gap.columns));
@@ -110,6 +113,7 @@ export function heatmapGrid(
       data.push({
         type: "heatmap",
         z: roundedMatrix(matrix),
+        ...(numbered && numbers),
         coloraxis: "coloraxis",
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
@@ -140,9 +144,17 @@ export function heatmapGrid(
   return { data, layout: { ...layout, annotations } as Partial<Layout> };
 }
 
-/** A row as lines of about equal length, none of them longer than {@link mostInRow}. */
-function broken<T>(row: readonly T[]): T[][] {
-  const lines = Math.ceil(row.length / mostInRow);
+/** Whether a matrix is small enough for {@link numbers}. */
+export function isSmall(matrix: readonly (readonly number[])[]): boolean {
+  return matrix.length <= fewEntries && (matrix[0]?.length ?? 0) <= fewEntries;
+}
+
+/** Of a heatmap's trace: its values, written into it as large as there is room. */
+export const numbers = { texttemplate: "%{z:.2~f}" } as const;
+
+/** A row as lines of about equal length, none of them longer than `most`. */
+function broken<T>(row: readonly T[], most: number): T[][] {
+  const lines = Math.ceil(row.length / most);
   const length = Math.ceil(row.length / lines);
   return Array.from({ length: lines }, (_, line) => row.slice(line * length, (line + 1) * length));
 }
@@ -166,8 +178,8 @@ export function colourBar(label: string, largest: number, plotHeight = Infinity)
     thickness: 14,
     outlinewidth: 0,
     len: portionOfHeight,
-    // As many numbers as do not lie over each other.
-    ...(Number.isFinite(height) && { nticks: Math.max(2, Math.floor(height / titleLine)) }),
+    // As many numbers as do not lie over each other, and few even beside a high plot: those between whole ones are long.
+    nticks: Math.max(2, Math.min(5, Math.floor(height / titleLine))),
   };
 }
 

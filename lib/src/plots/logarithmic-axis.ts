@@ -4,6 +4,9 @@ import type { LayoutAxis } from "plotly.js";
 /** Beyond these a number is written as a power of ten. */
 const [shortest, longest] = [1e-3, 1e5];
 
+/** Plotly writes powers of ten a quarter larger than the font says: as large as other numbers. */
+const powers = { exponentformat: "power", tickfont: { size: 10.4 } } as const;
+
 /**
  * Over more than two decades only powers of ten have a number, eight of them at most; else 1, 2 and 5 have one.
  *
@@ -22,6 +25,6 @@ export function logarithmicAxis(values: Iterable<number>): Partial<LayoutAxis> {
     type: "log",
     dtick: decades > 2 ? Math.ceil(decades / 8) : "D2",
     // Without a format of its own plotly writes 2 for 2,000 where only 10,000 is a power of ten.
-    ...(isPlain ? { tickformat: ",~g" } : decades > 2 ? { exponentformat: "power" } : { tickformat: "~e" }),
+    ...(isPlain ? { tickformat: ",~g" } : decades > 2 ? powers : { tickformat: "~e" }),
   };
 }

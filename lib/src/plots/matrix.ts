@@ -3,8 +3,8 @@ import type { Data, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
-import { blanks, colourBar, heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
-import { currentTheme } from "./theme.js";
+import { blanks, colourBar, heatmapGrid, isSmall, largestMagnitude, numbers, roundedMatrix } from "./heatmap-grid.js";
+import { currentTheme, letters, lineHeight } from "./theme.js";
 
 /** Options of `ms.plots.matrix`. */
 export interface MatrixPlotOptions {
@@ -25,12 +25,12 @@ export interface MatrixPlotOptions {
 
 /** Width and height of an entry at most, and of all entries together; pixels. */
 const [mostOfOne, mostOfAll] = [56, { width: 640, height: 460 }];
-/** What a character of a name at an axis takes; pixels. */
-const character = 8;
+/** What a character of a name at an axis takes, and a narrow page; pixels. */
+const [character, narrow] = [8, 480];
 
 /**
  * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
- * scale, others the sequential one.
+ * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it.
  */
 export function matrixPlot(
   matrix: readonly (readonly number[])[],
@@ -44,6 +44,7 @@ export function matrixPlot(
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
+    ...(isSmall(matrix) && numbers),
     colorscale: low < 0 ? diverging : sequential,
     zmin: low,
     zmax: high,
@@ -54,7 +55,7 @@ export function matrixPlot(
     all ? { tickvals: all.map((_, at) => at), ticktext: [...all] } : count <= 8 ? { dtick: 1 } : {};
   const rows = matrix.length;
   const columns = matrix[0]?.length ?? 0;
-  const { upright, size } = place(heading, rows, columns, x, y);
+  const { upright, size, lettersOf } = place(heading, rows, columns, x, y);
   return new Figure(
     [trace as Partial<Data>],
     {
@@ -64,22 +65,32 @@ export function matrixPlot(
         showgrid: false,
         ...ticks(x, columns),
         ...(x && { tickangle: upright ? -90 : 0 }),
+        ...(upright && { tickfont: { size: lettersOf.x } }),
       },
-      yaxis: { title: { text: yLabel, standoff: 10 }, showgrid: false, autorange: "reversed", ...ticks(y, rows) },
+      yaxis: {
+        title: { text: yLabel, standoff: 10 },
+        showgrid: false,
+        autorange: "reversed",
+        ...ticks(y, rows),
+        ...(y && { tickfont: { size: lettersOf.y } }),
+      },
       ...size,
     },
     `${heading}: ${rows}×${columns}, largest magnitude ${largest}`,
   );
 }
 
-/** How large a heatmap of rows × columns is, with its names and its colour bar, and whether its columns' names stand upright. */
+/**
+ * How large a heatmap of rows × columns is, with its names and its colour bar; whether its columns' names stand upright; and how
+ * large the letters of names are, which must not touch where the heatmap is drawn smaller.
+ */
 function place(
   title: string,
   rows: number,
   columns: number,
   x: readonly string[] | undefined,
   y: readonly string[] | undefined,
-): { upright: boolean; size: Partial<Layout> } {
+): { upright: boolean; size: Partial<Layout>; lettersOf: { x: number; y: number } } {
   const widest = {
     width: Math.min(mostOfOne, mostOfAll.width / Math.max(1, columns)),
     height: Math.min(mostOfOne, mostOfAll.height / Math.max(1, rows)),
@@ -96,8 +107,13 @@ function place(
   // Names of columns stand upright where they would touch.
   const upright = x !== undefined && longest(x) > inner.width / columns;
   const margin = { l: 60 + longest(y), r: 110, t: 60, b: 56 + (upright ? longest(x) : 0) };
+  const portion = Math.min(1, (narrow - margin.l - margin.r) / inner.width);
   return {
     upright,
+    lettersOf: {
+      x: letters((portion * inner.width) / columns, lineHeight),
+      y: letters((portion * inner.height) / rows, lineHeight),
+    },
     size: {
       // A fixed size keeps the squares square and the colour bar beside them.
       autosize: false,
@@ -109,7 +125,8 @@ function place(
 }
 
 /**
- * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update.
+ * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update. Those of
+ * up to 5 × 5 have their values written into them.
  *
  * @throws ConfigurationError when there is none
  */

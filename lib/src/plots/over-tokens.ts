@@ -2,12 +2,13 @@
 import type { Data } from "plotly.js";
 
 import { Figure, rounded } from "./figure.js";
-import { legendBelow } from "./legend-below.js";
+import { legendBelow, legendByLength, type Named } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
-import { currentTheme } from "./theme.js";
+import { markedLines, type MarkedLines } from "./marked-lines.js";
+import { currentTheme, letters, lineHeight, monospace } from "./theme.js";
 
 /** Options of `ms.plots.overTokens`. */
-export interface OverTokensOptions {
+export interface OverTokensOptions extends MarkedLines {
   title?: string;
   /** what the values are; default `value` */
   label?: string;
@@ -25,8 +26,10 @@ export interface OverTokensOptions {
   log?: boolean;
 }
 
-/** What a character of a name takes, and the space between two names at least; pixels. */
-const [character, apart] = [8, 2];
+/** What a character of a name takes, and the space between two names at least; and the plot's width on a narrow page; pixels. */
+const [character, apart, narrow] = [8, 2, 392];
+/** What a character of {@link monospace} is wide, as a portion of its size. */
+const widthOfMonospace = 0.61;
 
 /**
  * A line for each name, a value a token: for instance the size of the state's update in each layer.
@@ -44,6 +47,7 @@ export function overTokens(
     xTick,
     xScale = "linear",
     log = false,
+    ...marked
   }: OverTokensOptions = {},
 ): Figure {
   const { series } = currentTheme();
@@ -62,15 +66,17 @@ export function overTokens(
       hovertemplate: `${name}: %{y}${tokens ? " at %{text}" : ""}<extra></extra>`,
     };
   });
-  const marked = tokens !== undefined && tokens.length <= 60;
-  const names = entries.map(([name]) => name.length);
-  // Names of lines beside the plot take their width from it; long ones stand below.
-  const below = entries.length > 1 && Math.max(...names) > 18;
-  const width = 740 - (entries.length > 1 && !below ? Math.max(...names) * character + 50 : 0);
-  const shown = marked ? tokens.map(shortened) : [];
+  const shapes = markedLines(marked);
+  const named: Named[] = [...(data as Named[]), ...shapes];
+  const legend = legendByLength(named);
+  const beside = legend.showlegend === true && legend.legend === undefined;
+  const width = 740 - (beside ? Math.max(...named.map(({ name = "" }) => name.length)) * character + 50 : 0);
+  const shown = tokens !== undefined && tokens.length <= 60 ? tokens.map(shortened) : [];
   const longest = Math.max(0, ...shown.map(({ length }) => length));
   const upright = longest * character + apart > width / shown.length;
-  const downwards = upright ? longest * character : 0;
+  // Many tokens have room on a narrow page when their letters are small, and no legend is beside them.
+  const size = letters(narrow / shown.length, upright ? lineHeight : longest * widthOfMonospace);
+  const dense = size < 13;
   return new Figure(
     data,
     {
@@ -80,7 +86,13 @@ export function overTokens(
         ...(xTick !== undefined && { dtick: xTick }),
         ...(xScale === "log" && { type: "log" as const, ...(x && { tickvals: Array.from(x) }) }),
         ...(xScale === "even" && { type: "category" as const }),
-        ...(marked && { tickvals: tokens.map((_, at) => at), ticktext: shown, tickangle: upright ? -90 : 0 }),
+        ...(shown.length > 0 && {
+          tickvals: shown.map((_, at) => at),
+          ticktext: shown,
+          tickangle: upright ? -90 : 0,
+          ...(x === undefined && { range: [-0.7, shown.length - 0.3] }),
+          ...(dense && { tickfont: { family: monospace, size } }),
+        }),
       },
       yaxis: {
         title: { text: label, standoff: 12 },
@@ -88,8 +100,9 @@ export function overTokens(
         ...(log && logarithmicAxis(entries.flatMap(([, all]) => Array.from(all)))),
       },
       hovermode: "x unified",
-      showlegend: entries.length > 1,
-      ...((below || upright) && legendBelow(data, downwards)),
+      shapes,
+      ...legend,
+      ...((upright || (dense && beside)) && legendBelow(named, upright ? longest * character : 0)),
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );

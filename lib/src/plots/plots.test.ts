@@ -45,7 +45,7 @@ interface PlotlyJson {
     xaxis: { title: { text: string }; tickangle?: number; type?: string; tickvals?: number[]; dtick?: number };
     yaxis: { title: { text: string } };
     coloraxis?: { cmin: number; cmax: number };
-    annotations?: { text: string }[];
+    annotations?: { text: string; y: number }[];
     sliders?: { active: number; steps: { label: string }[] }[];
     width: number;
     height: number;
@@ -152,7 +152,8 @@ test("all heads of all layers share one scale, a heatmap each, and say which the
 
 test("more heads than can stand in a row go on below it, and figures of a fixed size may be drawn smaller", () => {
   const titles = Array.from({ length: 12 }, (_, head) => `head ${head}`);
-  const cells = [0, 1].map(() => titles.map((title) => ({ title, matrix: [[1]] })));
+  const matrix = Array.from({ length: 6 }, () => [1, 1, 1, 1, 1, 1]);
+  const cells = [0, 1].map(() => titles.map((title) => ({ title, matrix })));
   const labels = { xLabel: "key", yLabel: "value", valueLabel: "state" };
   const { data, layout } = heatmapGrid(cells, labels);
   assert.equal(data.length, 24);
@@ -233,6 +234,49 @@ test("seeds become a mean with a band of one sample standard deviation, over the
   assert.equal(stored(seedsPlot({ sse: runs }, { xLabel: "moves" })).layout.xaxis.title.text, "moves");
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10] }).layout.yaxis?.range, [1, 10]);
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10], log: true }).layout.yaxis?.range, [0, 1]);
+});
+
+test("a plot marks levels and places by lines from edge to edge, each with a name in the legend", () => {
+  const marks = { levels: { guessing: 0.06 }, places: { "grows here": 2 } };
+  const point = { step: 1, loss: 1, accuracy: 0.5 };
+  const figures = [
+    lossPlot([point], marks),
+    metricPlot([point], { metric: "accuracy", ...marks }),
+    seedsPlot({ sse: [[point]] }, { metric: "accuracy", ...marks }),
+    overTokens({ accuracy: [0.5] }, marks),
+  ];
+  for (const { layout } of figures) {
+    assert.equal(layout.showlegend, true);
+    const found = layout.shapes!.map(({ name, showlegend, xref, x0, x1, yref, y0, y1 }) => [
+      ...[name, showlegend],
+      ...[xref ?? "x", x0, x1],
+      ...[yref ?? "y", y0, y1],
+    ]);
+    assert.deepEqual(found, [
+      ["guessing", true, "paper", 0, 1, "y", 0.06, 0.06],
+      ["grows here", true, "x", 2, 2, "paper", 0, 1],
+    ]);
+    assert.notEqual(layout.shapes![0]!.line!.dash, layout.shapes![1]!.line!.dash);
+  }
+  // One name alone needs no legend, and none has room.
+  const { layout } = metricPlot([point], { metric: "accuracy" });
+  assert.equal(layout.showlegend, false);
+  assert.ok(Number(figures[1]!.layout.height) > Number(layout.height));
+});
+
+test("small matrices have their values written into them, a few in a row", () => {
+  const text = (figure: Figure) => figure.data.map((trace) => (trace as { texttemplate?: string }).texttemplate);
+  const square = (side: number) => Array.from({ length: side }, () => Array.from({ length: side }, () => 0.25));
+  assert.deepEqual(text(matrixPlot(square(5))), ["%{z:.2~f}"]);
+  assert.deepEqual(text(matrixPlot(square(6))), [undefined]);
+  const four = Object.fromEntries(
+    ["before", "decayed", "removed", "written", "after"].map((name) => [name, square(4)]),
+  );
+  const figure = matricesPlot(four);
+  assert.deepEqual(new Set(text(figure)), new Set(["%{z:.2~f}"]));
+  const { layout } = stored(figure);
+  assert.deepEqual(layout.annotations!.map(({ y }) => y === layout.annotations![0]!.y), [true, true, true, false, false]); // prettier-ignore
+  assert.deepEqual(new Set(text(matricesPlot({ small: square(4), large: square(6) }))), new Set([undefined]));
 });
 
 test("any metric can be plotted; steps without it are left out", () => {
@@ -321,7 +365,7 @@ test("a token strip breaks lines, marks spaces, and leaves what is missing witho
   ]);
   assert.deepEqual(data[0]!.text, [
     ["a", "·"],
-    ["⏎", ""],
+    ["⏎", " "],
   ]);
   assert.equal(data[0]!.zmin, 0);
   assert.equal(stored(tokenStrip(["a", "b"], [-1, 3])).data[0]!.zmin, -3);

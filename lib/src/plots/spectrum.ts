@@ -1,6 +1,7 @@
 /** The singular values of state matrices. */
 import { stableRankOf } from "../inspection/spectrum.js";
 import { Figure, rounded } from "./figure.js";
+import { legendByLength } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
 import { currentTheme } from "./theme.js";
 
@@ -53,6 +54,7 @@ export function spectrum(
         title: { text: relative ? "singular value / largest" : "singular value" },
         ...logarithmicAxis(data.flatMap(({ y }) => y)),
       },
+      ...legendByLength(data),
     },
     `${title}\n${lines.join("\n")}`,
   );

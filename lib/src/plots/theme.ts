@@ -33,6 +33,17 @@ export interface Theme {
   readonly faint: string;
 }
 
+/** The font of tokens, whose characters are all of one width. */
+export const monospace = "ui-monospace, 'DejaVu Sans Mono', monospace";
+
+/** The size of letters for which there is so much room along a line, `portion` of their size: no larger than other text. */
+export function letters(room: number, portion: number): number {
+  return Math.max(8, Math.min(13, Math.floor(room / portion)));
+}
+
+/** What a line of letters is high, as a portion of their size. */
+export const lineHeight = 1.17;
+
 /** Okabe and Ito's colours, told apart with any colour vision; the last one is the text's. */
 const okabeIto = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"] as const;
 

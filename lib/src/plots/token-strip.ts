@@ -4,7 +4,7 @@ import type { Data } from "plotly.js";
 import { ConfigurationError } from "../errors.js";
 import { Figure, rounded } from "./figure.js";
 import { colourBar } from "./heatmap-grid.js";
-import { currentTheme } from "./theme.js";
+import { currentTheme, monospace } from "./theme.js";
 
 /** Options of `ms.plots.tokenStrip`. */
 export interface TokenStripOptions {
@@ -43,7 +43,8 @@ export function tokenStrip(
   const shown = tokens.map(visible);
   const longest = Math.max(...shown.map(({ length }) => length), 2);
   const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(room / (longest * character))));
-  const lines = Math.ceil(tokens.length / columns);
+  // A second line, if empty: plotly makes text small enough for its field only where there is more than one.
+  const lines = Math.max(2, Math.ceil(tokens.length / columns));
   const margin = { l: 16, r: 24, t: 48, b: 16 };
   const height = Math.max(150, lines * line + 64);
   const finite = Array.from(values).filter(Number.isFinite);
@@ -62,10 +63,11 @@ export function tokenStrip(
   const trace = {
     type: "heatmap",
     z: cells((token) => (Number.isFinite(values[token]) ? rounded(values[token]!, 3) : null)),
-    text: cells((token) => shown[token]!).map((row) => row.map((word) => word ?? "")),
+    text: cells((token) => shown[token]!).map((row) => row.map((word) => word ?? " ")),
     customdata: cells((token) => token),
     texttemplate: "%{text}",
-    textfont: { family: "ui-monospace, 'DejaVu Sans Mono', monospace", size: 13 },
+    // Without a size of its own text is as large as its field lets it be, and no larger than other text.
+    textfont: { family: monospace },
     colorscale: bothSigns ? diverging : sequential,
     zmin: low,
     zmax: high,

@@ -1,10 +1,11 @@
 /** Metrics over training: the loss, or any other; of one run, of several, of several seeds. */
-import type { Data } from "plotly.js";
+import type { Data, Layout } from "plotly.js";
 
 import { mean, sampleDeviation } from "../comparison/statistics.js";
 import { Figure, rounded } from "./figure.js";
-import { legendBelow } from "./legend-below.js";
+import { legendBelow, type Named } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
+import { markedLines, type MarkedLines } from "./marked-lines.js";
 import { currentTheme } from "./theme.js";
 import { thinned } from "./thinning.js";
 
@@ -19,7 +20,7 @@ export interface LossPoint {
 export type MetricPoint = { readonly step: number } & { readonly [metric: string]: unknown };
 
 /** Options of `ms.plots.loss`. */
-export interface LossPlotOptions {
+export interface LossPlotOptions extends MarkedLines {
   title?: string;
   /** steps over which the line is smoothed (exponential mean); default a fiftieth of the steps, 1 for none */
   smooth?: number;
@@ -28,7 +29,7 @@ export interface LossPlotOptions {
 }
 
 /** Options of `ms.plots.metric`. */
-export interface MetricPlotOptions {
+export interface MetricPlotOptions extends MarkedLines {
   /** the metric's name in the history, e.g. `gradientNorm`, `learningRate`, `tokensPerSecond` */
   metric: string;
   title?: string;
@@ -57,12 +58,12 @@ export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
  */
 export function lossPlot(
   history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>,
-  { title = "Training", smooth, unit = "nats per byte" }: LossPlotOptions = {},
+  { title = "Training", smooth, unit = "nats per byte", ...marked }: LossPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
   const runs = namedRuns(history);
   const data = runs.flatMap(([name, points], i) => lossTraces(name, points, series[i % series.length]!, smooth));
-  return new Figure(data, overSteps(data, title, `loss (${unit})`), lossSummary(title, runs, unit));
+  return new Figure(data, overSteps(data, title, `loss (${unit})`, marked), lossSummary(title, runs, unit));
 }
 
 /**
@@ -72,7 +73,7 @@ export function lossPlot(
  */
 export function metricPlot(
   history: readonly object[] | Readonly<Record<string, readonly object[]>>,
-  { metric, title, label = inWords(metric), smooth = 1, log = false }: MetricPlotOptions,
+  { metric, title, label = inWords(metric), smooth = 1, log = false, ...marked }: MetricPlotOptions,
 ): Figure {
   const { series } = currentTheme();
   const runs = namedRuns(history).map(([name, points]) => [name, valuesOf(points, metric)] as const);
@@ -89,7 +90,7 @@ export function metricPlot(
       line: { color: series[i % series.length]!, width: 2 },
     };
   });
-  const layout = overSteps(data, heading, label);
+  const layout = overSteps(data, heading, label, marked);
   const last = runs.map(([name, { values }]) => `${name === "" ? heading : name}: ${rounded(values.at(-1) ?? NaN)}`);
   const scale = log && logarithmicAxis(data.flatMap(({ y }) => y));
   return new Figure(data, { ...layout, yaxis: { ...layout.yaxis, ...scale } }, last.join("\n"));
@@ -111,6 +112,7 @@ export function seedsPlot(
     log = false,
     xLabel = "step",
     range,
+    ...marked
   }: SeedsPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
@@ -154,7 +156,7 @@ export function seedsPlot(
       },
     ];
   });
-  const layout = overSteps(data, title, label, xLabel);
+  const layout = overSteps(data, title, label, marked, xLabel);
   return new Figure(
     data,
     { ...layout, yaxis: { ...layout.yaxis, ...(log && logarithmicAxis(range ?? shown)), ...ends(range, log) } },
@@ -167,13 +169,21 @@ function ends(range: readonly [number, number] | undefined, log: boolean): { ran
   return range ? { range: range.map((end) => (log ? Math.log10(end) : end)) } : {};
 }
 
-function overSteps(data: readonly Partial<Data>[], title: string, label: string, xLabel = "step") {
+function overSteps(
+  data: readonly Partial<Data>[],
+  title: string,
+  label: string,
+  marked: MarkedLines,
+  xLabel = "step",
+): Partial<Layout> {
+  const shapes = markedLines(marked);
   return {
     title: { text: title },
-    xaxis: { title: { text: xLabel }, rangemode: "tozero" as const },
+    xaxis: { title: { text: xLabel }, rangemode: "tozero" },
     yaxis: { title: { text: label } },
-    ...legendBelow(data),
-    hovermode: "x unified" as const,
+    shapes,
+    ...legendBelow([...(data as Named[]), ...shapes]),
+    hovermode: "x unified",
   };
 }
 
