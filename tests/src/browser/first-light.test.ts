@@ -1,10 +1,10 @@
 /** 01-first-light.ipynb as a person sees it: in a real JupyterLab, in a real browser. */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { firstLight, results } from "../environment.js";
+import { firstLight, results, root } from "../environment.js";
 import { skip, startChromium } from "./chromium.js";
 import { startJupyterLab } from "./jupyterlab.js";
 import {
@@ -34,6 +34,7 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   copyFileSync(firstLight, join(folder, "first-light.ipynb"));
+  cpSync(join(root, "notebooks", "images"), join(folder, "images"), { recursive: true });
   const lab = await startJupyterLab(folder);
   t.after(() => lab.stop());
   const browser = await startChromium();
