@@ -123,8 +123,8 @@ export class ModelFileError extends Error {
   constructor(
     readonly path: string,
     readonly tensor: string | null,
-    problem: string,
-    remedy: string,
+    readonly problem: string,
+    readonly remedy: string,
     options?: ErrorOptions,
   ) {
     super(`${path}: ${tensor === null ? "" : `tensor ${quoted(tensor)} `}${problem}. ${remedy}`, options);

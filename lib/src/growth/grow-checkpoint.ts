@@ -8,7 +8,7 @@ import { ConfigurationError } from "../errors.js";
 import { loadModel } from "../io/load-model.js";
 import { Model } from "../model/model.js";
 import { disposeCheckpoint, readCheckpoint, writeCheckpoint } from "../training/checkpoint-file.js";
-import { findCheckpoint } from "../training/checkpoint-folder.js";
+import { findCheckpoint, readOrNameEarlier } from "../training/checkpoint-folder.js";
 import { grow, type GrowOptions } from "./grow.js";
 import { grownMoments } from "./grow-optimizer.js";
 import { growState } from "./grow-state.js";
@@ -35,7 +35,7 @@ export async function growCheckpoint(
   if (resolve(path) === resolve(to)) {
     throw new ConfigurationError(`growCheckpoint: ${to} is the smaller model's checkpoint: give another path`);
   }
-  const saved = await readCheckpoint(path);
+  const saved = await readOrNameEarlier(path, readCheckpoint);
   const made: Tensor[] = [];
   const keep = (tensors: Map<string, Tensor>): Map<string, Tensor> => {
     made.push(...tensors.values());

@@ -1,6 +1,6 @@
 /** A folder of checkpoints: which there are, which is the last, which go. */
 import { mkdtemp, readdir, rm, rmdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
 import { makeFolder } from "../io/make-folder.js";
@@ -41,18 +41,76 @@ export function bestPath(folder: string): string {
 }
 
 /**
- * The checkpoints in a folder, by step; none when there is no such folder.
- *
- * @throws ModelFileError when `best.safetensors` is no checkpoint
+ * The checkpoints in a folder, by step; none when there is no such folder. A `best.safetensors` that cannot be read is not
+ * among them: nothing else tells of which step it is. `ms.inspectFile` says what is wrong with it.
  */
 export async function checkpoints(folder: string): Promise<CheckpointEntry[]> {
+  return (await entriesOf(folder)).entries;
+}
+
+/** The checkpoints of a folder, and what is wrong with `best.safetensors` where that cannot be read. */
+async function entriesOf(folder: string): Promise<{ entries: CheckpointEntry[]; damage?: ModelFileError }> {
   const names = await namesIn(folder);
-  const found = stepsOf(folder, names);
+  const entries = stepsOf(folder, names);
+  let damage: ModelFileError | undefined;
   if (names.includes(bestCheckpointName)) {
     const path = bestPath(folder);
-    found.push({ path, step: (await readRecord(path)).step, isBest: true });
+    try {
+      entries.push({ path, step: (await readRecord(path)).step, isBest: true });
+    } catch (error) {
+      if (!(error instanceof ModelFileError)) throw error;
+      damage = error;
+    }
   }
-  return found.sort((a, b) => a.step - b.step || Number(a.isBest) - Number(b.isBest));
+  entries.sort((a, b) => a.step - b.step || Number(a.isBest) - Number(b.isBest));
+  return { entries, ...(damage && { damage }) };
+}
+
+/**
+ * The last checkpoint of a folder, if there is one.
+ *
+ * @throws ModelFileError when there is only a `best.safetensors`, and that cannot be read: a training that begins anew would
+ *   hide it
+ */
+async function lastCheckpoint(folder: string): Promise<CheckpointEntry | undefined> {
+  const { entries, damage } = await entriesOf(folder);
+  if (entries.length === 0 && damage) throw damage;
+  return entries.at(-1);
+}
+
+/**
+ * Reads a checkpoint. When it cannot be read, and the folder has an earlier one that can, the error names that one.
+ *
+ * @throws ModelFileError as `read`
+ */
+export async function readOrNameEarlier<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await read(path);
+  } catch (error) {
+    if (!(error instanceof ModelFileError)) throw error;
+    const earlier = await wholeBefore(path);
+    if (!earlier) throw error;
+    const whole = `${earlier.path}, of step ${earlier.step}, is whole`;
+    throw withMore(error, `${whole}: to go on from there, take this file out of its folder.`);
+  }
+}
+
+/** The same error, with a further sentence on what to do. */
+function withMore(error: ModelFileError, more: string): ModelFileError {
+  const { path, tensor, problem, remedy } = error;
+  return new ModelFileError(path, tensor, problem, `${remedy} ${more}`, { cause: error });
+}
+
+/** The last checkpoint before a file that can be read; none before what is not there, or is no checkpoint by its name. */
+async function wholeBefore(path: string): Promise<CheckpointEntry | undefined> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const step = name === bestCheckpointName ? Infinity : Number(checkpointName.exec(name)?.[1]);
+  const entries = (await stat(path).catch(() => undefined)) ? await checkpoints(folder) : [];
+  const earlier = entries.filter((entry) => entry.step < step && basename(entry.path) !== name);
+  for (const entry of earlier.reverse()) {
+    if (await readRecord(entry.path).then(Boolean, () => false)) return entry;
+  }
+  return undefined;
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -71,12 +129,12 @@ function stepsOf(folder: string, names: readonly string[]): CheckpointEntry[] {
 /**
  * The checkpoint that a path means: the file itself, or a folder's latest.
  *
- * @throws ModelFileError when there is none
+ * @throws ModelFileError when there is none, or none that can be told from its name and cannot be read
  */
 export async function findCheckpoint(path: string): Promise<string> {
   const info = await stat(path).catch(() => undefined);
   if (!info?.isDirectory()) return path;
-  const latest = (await checkpoints(path)).at(-1);
+  const latest = await lastCheckpoint(path);
   if (latest) return latest.path;
   throw new ModelFileError(path, null, "is a folder without a checkpoint", "Give the folder that ms.train wrote to.");
 }
@@ -90,7 +148,7 @@ export async function checkpointToResume({ resume, checkpoint }: TrainOptions): 
         "train: resume is true, wanted checkpoint: {folder} with it, or the path in its place",
       );
     }
-    const last = (await checkpoints(checkpoint.folder)).at(-1);
+    const last = await lastCheckpoint(checkpoint.folder);
     return last && { from: last.path };
   }
   const { from, allow = [] } = typeof resume === "string" ? { from: resume } : resume;
@@ -134,7 +192,8 @@ export class CheckpointFolder {
   /**
    * Writes the checkpoint of a step by `write`, then removes the oldest.
    *
-   * @throws ConfigurationError when another training writes to the folder: of both, each would remove the other's
+   * @throws ConfigurationError when another training writes to the folder: of both, each would remove the other's;
+   *   ModelFileError when it cannot be written
    */
   async save(step: number, write: (path: string) => Promise<void>): Promise<string> {
     const path = checkpointPath(this.folder, step);
@@ -146,7 +205,12 @@ export class CheckpointFolder {
           `one writes there. Give each a folder of its own`,
       );
     }
-    await write(path);
+    await write(path).catch((error: unknown) => {
+      if (!(error instanceof ModelFileError)) throw error;
+      const before = earlier.at(-1);
+      const goesOn = before ? `; ${before.path} is whole, and resume goes on from there` : "";
+      throw withMore(error, `The model is as it was trained up to step ${step}${goesOn}.`);
+    });
     for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - this.keep)))
       await rm(old.path, { force: true });
     return path;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, readdir, readFile, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -11,13 +11,15 @@ import * as tf from "@tensorflow/tfjs-core";
 import { createBaseline } from "../baselines/create-baseline.js";
 import { batchOf, type Batch } from "../data/batch.js";
 import { streams } from "../data/streams.js";
+import { ModelFileError } from "../errors.js";
+import { growCheckpoint } from "../growth/grow-checkpoint.js";
 import { inspectFile } from "../io/inspect-file.js";
 import { loadModel } from "../io/load-model.js";
 import { saveModel } from "../io/save-model.js";
 import { withFolder } from "../io/testing.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
-import { checkpoints } from "./checkpoint-folder.js";
+import { CheckpointFolder, checkpoints } from "./checkpoint-folder.js";
 import { ema } from "./ema.js";
 import { loadCheckpoint } from "./load-checkpoint.js";
 import { resume } from "./resume.js";
@@ -349,6 +351,86 @@ test("what must not be gone on from is refused, saying what differs, and the mod
     );
     model.dispose();
     other.dispose();
+  });
+});
+
+test("of a checkpoint that is cut short, the error names the last one before it that is whole", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    const model = smallModel();
+    const options: TrainOptions = {
+      steps: 8,
+      checkpoint: { folder, every: 2, keep: 3 },
+      evaluate: { data: ruleText, every: 2, length: 16, tokens: 64 },
+    };
+    await metricsOf(model, ruleBatches(), options);
+    const at = (step: number) => join(folder, `step-0000000${step}.safetensors`);
+    const cut = async (path: string) => writeFile(path, (await readFile(path)).subarray(0, -100));
+    await rm(join(folder, "best.safetensors"));
+    await cut(at(8));
+    await cut(at(6));
+    const error = (path: string) => ({
+      name: "ModelFileError",
+      message: new RegExp(
+        `^${path}: tensor ".*" ends at byte .*${at(4)}, of step 4, is whole: to go on from there, take`,
+      ),
+    });
+    const { checkpoint: _, ...elsewhere } = options;
+    await assert.rejects(metricsOf(model, ruleBatches(), { ...options, resume: true }), error(at(8)));
+    await assert.rejects(metricsOf(model, ruleBatches(), { ...elsewhere, resume: at(6) }), error(at(6)));
+    await assert.rejects(resume(folder, ruleBatches), error(at(8)));
+    await assert.rejects(loadCheckpoint(folder), error(at(8)));
+    await assert.rejects(growCheckpoint(folder, join(folder, "grown"), { layers: 3 }), error(at(8)));
+    // The earliest has none before it, a file that is not there none after it.
+    await cut(at(4));
+    await assert.rejects(loadCheckpoint(folder), (error: Error) => !error.message.includes("is whole"));
+    await assert.rejects(loadCheckpoint(at(9)), (error: Error) => !error.message.includes("is whole"));
+    model.dispose();
+  });
+});
+
+test("a checkpoint that cannot be written, its disk being full, says up to where the model is trained and what is left", async () => {
+  await withFolder(async (folder) => {
+    const checkpointFolder = await CheckpointFolder.open({ folder, keep: 1 }, 0);
+    const full = (path: string) => Promise.reject(new ModelFileError(path, null, "cannot be written", "Make room."));
+    const first = { message: /step-00000002\.safetensors: .* Make room\. The model is as it was trained up to step 2\.$/ };
+    await assert.rejects(checkpointFolder.save(2, full), first);
+    const before = await checkpointFolder.save(4, (path) => writeFile(path, ""));
+    const message = `Make room. The model is as it was trained up to step 6; ${before} is whole, and resume goes on from there.`;
+    await assert.rejects(checkpointFolder.save(6, full), (error: Error) => error.message.endsWith(message));
+    await access(before);
+  });
+});
+
+test("a best checkpoint that is damaged hides no other, and is not passed over where there is no other", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    const [model, best] = [smallModel(), join(folder, "best.safetensors")];
+    const options: TrainOptions = {
+      steps: 4,
+      checkpoint: { folder, every: 2 },
+      evaluate: { data: ruleText, every: 2, length: 16, tokens: 64 },
+    };
+    await metricsOf(model, ruleBatches(), options);
+    const whole = await readFile(best);
+    await writeFile(best, whole.subarray(0, -100));
+    const steps = async () => (await checkpoints(folder)).map(({ step, isBest }) => [step, isBest]);
+    assert.deepEqual(await steps(), [
+      [2, false],
+      [4, false],
+    ]);
+    await assert.rejects(loadCheckpoint(best), /best\.safetensors: .*step-00000004\.safetensors, of step 4, is whole/);
+    const more = { ...options, steps: 6, resume: { from: folder, allow: ["steps", "schedule"] as const } };
+    assert.deepEqual(
+      (await metricsOf(model, ruleBatches(), more)).map(({ step }) => step),
+      [5, 6],
+    );
+    // A better one takes its place.
+    assert.deepEqual((await steps()).at(-1), [6, true]);
+    for (const name of await readdir(folder)) if (name.startsWith("step-")) await rm(join(folder, name));
+    await writeFile(best, whole.subarray(0, -100));
+    await assert.rejects(metricsOf(model, ruleBatches(), { ...options, resume: true }), /best\.safetensors: tensor/);
+    model.dispose();
   });
 });
 

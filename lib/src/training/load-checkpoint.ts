@@ -8,7 +8,7 @@ import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
 import { adamW, type AdamW, type Moments } from "./adamw.js";
 import { disposeCheckpoint, readCheckpoint, type PastStep } from "./checkpoint-file.js";
-import { findCheckpoint } from "./checkpoint-folder.js";
+import { findCheckpoint, readOrNameEarlier } from "./checkpoint-folder.js";
 
 /** What a checkpoint holds. Dispose of the model and of the optimiser. */
 export interface LoadedCheckpoint<M extends LanguageModel = Model> {
@@ -42,7 +42,7 @@ export async function loadCheckpoint(
   { kind = "meta-state" }: { kind?: "meta-state" | BaselineKind | "any" } = {},
 ): Promise<LoadedCheckpoint<Model | BaselineModel>> {
   const file = await findCheckpoint(path);
-  const saved = await readCheckpoint(file);
+  const saved = await readOrNameEarlier(file, readCheckpoint);
   try {
     const { record, history, moments } = saved;
     const { trainable, betas, weightDecay, epsilon, clip } = record.options;

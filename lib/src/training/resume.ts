@@ -5,7 +5,7 @@ import type { BaselineKind } from "../baselines/configuration.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
 import { readRecord } from "./checkpoint-file.js";
-import { findCheckpoint } from "./checkpoint-folder.js";
+import { findCheckpoint, readOrNameEarlier } from "./checkpoint-folder.js";
 import { loadAs } from "./load-checkpoint.js";
 import { train } from "./train.js";
 import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";
@@ -46,7 +46,7 @@ export async function resume(
   { kind = "meta-state", ...options }: ResumeTrainOptions & { kind?: "meta-state" | BaselineKind | "any" } = {},
 ): Promise<ResumedTraining<Model | BaselineModel>> {
   const from = await findCheckpoint(path);
-  const { options: saved, schedule } = await readRecord(from);
+  const { options: saved, schedule } = await readOrNameEarlier(from, readRecord);
   if (!schedule && !options.schedule) {
     throw new ConfigurationError(
       `resume: the schedule of ${from} was a function, which a file cannot hold: give it again`,
