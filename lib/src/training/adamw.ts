@@ -2,12 +2,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
 import { adamWAll, type AdamWUpdate } from "../ops/adamw/adamw-all.js";
 import { expectShape } from "../ops/shape.js";
+import { ParameterMemory } from "./parameter-memory.js";
 import { trainableNames, type Trainable } from "./trainable.js";
 
 /** Parameters that share a learning-rate factor and a weight decay. */
@@ -56,20 +57,19 @@ export interface Moments {
  * The optimiser: how often it has updated, and two moments a parameter. `ms.train` makes one, unless it is given one to go
  * on with.
  */
-export class AdamW extends Shown {
+export class AdamW extends ParameterMemory<Moments> {
   private count = 0;
-  private readonly held = new Map<string, Moments>();
 
   /**
    * @param parameters the model's
    * @param groups which of them are updated, and how; the moments start at zero
    */
   constructor(
-    private readonly parameters: Parameters,
+    parameters: Parameters,
     readonly groups: readonly ParameterGroup[],
     readonly options: AdamWOptions,
   ) {
-    super();
+    super(parameters);
     for (const name of groups.flatMap(({ parameters: names }) => names)) {
       const held = parameter(parameters, name);
       // Not tf.zeros, which makes them in JavaScript's memory and copies them into the engine's.
@@ -146,22 +146,6 @@ export class AdamW extends Shown {
     }
   }
 
-  /** Whether {@link dispose} was called. */
-  get isDisposed(): boolean {
-    return this.held.size === 0;
-  }
-
-  /** Whether what it updates are parameters out of these, and no others of the same names. */
-  isOf(parameters: Parameters): boolean {
-    return [...this.held.keys()].every((name) => this.parameters.get(name) === parameters.get(name));
-  }
-
-  /** Frees the moments; the optimiser cannot be used afterwards. */
-  dispose(): void {
-    for (const { first, second } of this.held.values()) tf.dispose([first, second]);
-    this.held.clear();
-  }
-
   [jupyterDisplay](): MimeBundle {
     const { betas, epsilon, clip } = this.options;
     const rows = [
@@ -176,7 +160,7 @@ export class AdamW extends Shown {
       ["epsilon", `${epsilon}`],
       ["clip", `gradients of a global norm above ${clip}`],
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -2,11 +2,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Parameters } from "../model/parameters.js";
 import { expectShape } from "../ops/shape.js";
+import { ParameterMemory } from "./parameter-memory.js";
 import { Snapshot } from "./snapshot.js";
 import { trainableNames, type Trainable } from "./trainable.js";
 
@@ -22,17 +23,16 @@ export interface EmaOptions {
  * An average over the steps of a training, given to it as its option `ema`. Step t has the decay
  * min(decay, (1 + t) / (10 + t)), so that the first values, which are far off, are soon forgotten.
  */
-export class ExponentialMovingAverage extends Shown {
-  private held: Map<string, Tensor>;
+export class ExponentialMovingAverage extends ParameterMemory<Tensor> {
   private count = 0;
 
   /** Starts as the parameters are. */
   constructor(
-    private readonly parameters: Parameters,
+    parameters: Parameters,
     names: readonly string[],
     readonly decay: number,
   ) {
-    super();
+    super(parameters);
     if (!(decay > 0 && decay < 1)) throw new ConfigurationError(`ema: decay is ${decay}, wanted a number in (0, 1)`);
     this.held = new Map(Snapshot.take(parameters, names).values);
   }
@@ -95,29 +95,13 @@ export class ExponentialMovingAverage extends Shown {
     this.count = steps;
   }
 
-  /** Whether {@link dispose} was called. */
-  get isDisposed(): boolean {
-    return this.held.size === 0;
-  }
-
-  /** Whether what it averages are parameters out of these, and no others of the same names. */
-  isOf(parameters: Parameters): boolean {
-    return [...this.held.keys()].every((name) => this.parameters.get(name) === parameters.get(name));
-  }
-
-  /** Frees the averages; they cannot be used afterwards. */
-  dispose(): void {
-    tf.dispose([...this.held.values()]);
-    this.held.clear();
-  }
-
   [jupyterDisplay](): MimeBundle {
     const rows = [
       ["moving average", `of ${this.held.size} parameters${this.isDisposed ? ", disposed of" : ""}`],
       ["steps", this.count.toLocaleString("en")],
       ["decay", `${this.decay}`],
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -1,15 +1,20 @@
 /** Training, as an async iterator of metrics. */
 import { DivergenceError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
+import { Owned } from "./owned.js";
 import { TrainingRun } from "./training-run.js";
 import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";
 
 export type { TrainMetrics, TrainOptions } from "./training-options.js";
 
+/** Trainings whose iterator nobody can reach any more, as when their cell was terminated: nothing else would free them. */
+const unreachable = new FinalizationRegistry<Owned>((owned) => owned.dispose());
+
 /**
  * Trains a model, one update a step. Iterate over it with `for await`; leaving the loop early, or aborting, frees the
  * optimiser, leaves the model as trained so far and, where checkpoints are written, writes one. The event loop runs between
- * steps. With the same model seed, batches and engine, the metrics are the same.
+ * steps. What a training holds that nobody can end any more, its cell having been terminated, is freed with the
+ * garbage. With the same model seed, batches and engine, the metrics are the same.
  *
  * @param model changed in place
  * @param batches batches of any shapes, sync or async. Training takes what it needs of them and leaves an iterator where it
@@ -19,13 +24,25 @@ export type { TrainMetrics, TrainOptions } from "./training-options.js";
  * @throws ConfigurationError naming an option that makes no sense, or what keeps a checkpoint from being gone on from
  * @throws ModelFileError when a checkpoint is damaged, or cannot be written
  */
-export async function* train(
+export function train(
   model: LanguageModel,
   batches: TrainBatches,
   options: TrainOptions,
 ): AsyncGenerator<TrainMetrics, void, undefined> {
+  const owned = new Owned();
+  const training = steps(model, batches, options, owned);
+  unreachable.register(training, owned);
+  return training;
+}
+
+async function* steps(
+  model: LanguageModel,
+  batches: TrainBatches,
+  options: TrainOptions,
+  owned: Owned,
+): AsyncGenerator<TrainMetrics, void, undefined> {
   options.signal?.throwIfAborted();
-  const run = await TrainingRun.start(model, batches, options);
+  const run = await TrainingRun.start(model, batches, options, owned);
   let failure: unknown;
   try {
     while (!run.isOver) {

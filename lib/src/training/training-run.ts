@@ -19,12 +19,13 @@ import {
   type SavedTraining,
   type TrainingRecord,
 } from "./checkpoint-file.js";
-import { CheckpointFolder, checkpointToResume } from "./checkpoint-folder.js";
+import { CheckpointFolder, checkpointToResume, readOrNameEarlier } from "./checkpoint-folder.js";
 import { notFiniteError, SpikeDetector, spikeError } from "./divergence.js";
 import { BestSoFar } from "./early-stop.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { evaluate, expectSequence } from "./evaluate.js";
 import { disposeGradients, type LossGradients } from "./gradients.js";
+import type { Owned } from "./owned.js";
 import { comparedOptions, expectOwn, expectSameModel, expectSameOptions } from "./same-training.js";
 import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
 import { Snapshot } from "./snapshot.js";
@@ -63,33 +64,38 @@ export class TrainingRun {
   private constructor(
     readonly model: LanguageModel,
     private readonly options: TrainOptions,
+    private readonly owned: Owned,
   ) {
     checkTrainOptions(options);
     expectOwn(model, options);
     this.schedule = chosenSchedule(options);
     this.spikes = options.spike === false ? undefined : new SpikeDetector(options.spike);
     this.best = new BestSoFar(options.earlyStop);
-    this.optimizer = options.optimizer ?? adamW(model, options);
+    this.optimizer = options.optimizer ?? owned.add(adamW(model, options));
     this.names = this.optimizer.groups.flatMap(({ parameters }) => parameters);
-    try {
-      this.ema =
-        typeof options.ema === "number"
-          ? new ExponentialMovingAverage(model.parameters, this.names, options.ema)
-          : options.ema;
-    } catch (error) {
-      this.free();
-      throw error;
-    }
+    this.ema =
+      typeof options.ema === "number"
+        ? owned.add(new ExponentialMovingAverage(model.parameters, this.names, options.ema))
+        : options.ema;
   }
 
-  /** Begins a training, or goes on from a checkpoint. */
-  static async start(model: LanguageModel, batches: TrainBatches, options: TrainOptions): Promise<TrainingRun> {
-    const run = new TrainingRun(model, options);
+  /**
+   * Begins a training, or goes on from a checkpoint.
+   *
+   * @param owned takes all tensors that the training has of its own; disposed of when it ends
+   */
+  static async start(
+    model: LanguageModel,
+    batches: TrainBatches,
+    options: TrainOptions,
+    owned: Owned,
+  ): Promise<TrainingRun> {
     let saved: SavedTraining | undefined;
     try {
+      const run = new TrainingRun(model, options, owned);
       const found = await checkpointToResume(options);
       if (found) {
-        saved = await readCheckpoint(found.from);
+        saved = await readOrNameEarlier(found.from, readCheckpoint);
         expectSameModel(saved, model);
         expectSameOptions(saved, comparedOptions(options, run), found.allow);
       }
@@ -99,7 +105,7 @@ export class TrainingRun {
       if (saved) run.restore(saved);
       return run;
     } catch (error) {
-      run.free();
+      owned.dispose();
       throw error;
     } finally {
       if (saved) disposeCheckpoint(saved);
@@ -155,20 +161,12 @@ export class TrainingRun {
       // The error that ended the training says more.
       if (!failed) throw error;
     } finally {
-      this.free();
+      this.owned.dispose();
     }
   }
 
-  private free(): void {
-    if (this.optimizer !== this.options.optimizer) this.optimizer.dispose();
-    if (this.ema !== this.options.ema) this.ema?.dispose();
-    this.before?.parameters.dispose();
-    this.bestParameters?.dispose();
-    this.carried?.dispose();
-  }
-
   private async learn(batches: readonly Batch[]): Promise<Omit<PastStep, "validationLoss">> {
-    const { options, model } = this;
+    const { options, model, owned } = this;
     const step = this.steps + 1;
     const learningRate =
       (options.learningRate ?? learningRateDefault) * scheduleFactor(this.schedule, step, options.steps);
@@ -179,7 +177,8 @@ export class TrainingRun {
       state: this.carried,
       signal,
     });
-    let { state } = result;
+    const gradients = owned.add({ dispose: () => disposeGradients(result) });
+    let state = result.state && owned.add(result.state);
     try {
       const [[loss], [gradientNorm]] = await Promise.all([
         result.loss.data<"float32">(),
@@ -189,12 +188,12 @@ export class TrainingRun {
       this.optimizer.update(result.gradients, result.norm, learningRate);
       this.ema?.update();
       this.steps = step;
-      this.carried?.dispose();
+      owned.free(this.carried);
       [this.carried, state] = [state, undefined];
       return { step, loss: loss!, gradientNorm: gradientNorm!, learningRate };
     } finally {
-      state?.dispose();
-      disposeGradients(result);
+      owned.free(state);
+      owned.free(gradients);
     }
   }
 
@@ -203,7 +202,7 @@ export class TrainingRun {
    * parameters back to before the update that led there.
    */
   private async expectSound(step: number, loss: number, gradientNorm: number, result: LossGradients): Promise<void> {
-    const { model, spikes } = this;
+    const { model, spikes, owned } = this;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       // Parameters that give no loss are not sound, nor is a checkpoint of them; those that only lack a gradient are.
       const isSound = Number.isFinite(loss);
@@ -220,8 +219,8 @@ export class TrainingRun {
     const verdict = spikes.add(loss);
     // Gone on from a checkpoint that was made while the loss was suspect, there is nothing from before.
     if (verdict === "normal" || !this.before) {
-      this.before?.parameters.dispose();
-      this.before = { step: step - 1, parameters: Snapshot.take(model.parameters, this.names) };
+      owned.free(this.before?.parameters);
+      this.before = { step: step - 1, parameters: owned.add(Snapshot.take(model.parameters, this.names)) };
     }
     if (verdict !== "spike") return;
     const { step: lastStep, parameters } = this.before;
@@ -257,8 +256,8 @@ export class TrainingRun {
     const measure = async () => {
       const result = await evaluate(model, data, { ...defaults, ...evaluation });
       if (this.best.add(step, result.loss) && options.earlyStop?.restoreBest) {
-        this.bestParameters?.dispose();
-        this.bestParameters = Snapshot.take(model.parameters, this.names);
+        this.owned.free(this.bestParameters);
+        this.bestParameters = this.owned.add(Snapshot.take(model.parameters, this.names));
       }
       return result;
     };
@@ -325,7 +324,7 @@ export class TrainingRun {
 
   /** Goes on from a checkpoint, whose tensors stay the caller's. */
   private restore({ record, parameters, moments, ema, best, state, history }: SavedTraining): void {
-    const { model, optimizer } = this;
+    const { model, optimizer, owned } = this;
     const trained = new Set(this.names);
     const copies = (tensors: ReadonlyMap<string, tf.Tensor>): Map<string, tf.Tensor> =>
       new Map([...tensors].filter(([name]) => trained.has(name)).map(([name, tensor]) => [name, tf.clone(tensor)]));
@@ -338,10 +337,10 @@ export class TrainingRun {
       new Map(Array.from(first!, ([name, tensor]) => [name, { first: tensor, second: second!.get(name)! }])),
     );
     if (this.ema && ema) this.ema.restore(record.emaSteps ?? 0, copies(ema));
-    if (best && this.options.earlyStop?.restoreBest) this.bestParameters = Snapshot.of(copies(best));
+    if (best && this.options.earlyStop?.restoreBest) this.bestParameters = owned.add(Snapshot.of(copies(best)));
     this.best.restore(record.best);
     if (state && record.positions && this.options.carryState)
-      this.carried = restoredState(model, state, record.positions);
+      this.carried = owned.add(restoredState(model, state, record.positions));
     if (record.random) this.options.random?.restore(record.random);
     for (const { loss } of history) this.spikes?.add(loss);
     this.history = [...history];

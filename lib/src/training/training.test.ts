@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -8,6 +11,7 @@ import { batches } from "../data/batches.js";
 import { createModel, type Model } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { AdamW, parameterGroups } from "./adamw.js";
+import { ema } from "./ema.js";
 import { evaluate } from "./evaluate.js";
 import { train } from "./train.js";
 import type { TrainMetrics, TrainOptions } from "./training-options.js";
@@ -96,6 +100,31 @@ test("a run of any length holds the same number of tensors, and frees them when 
   }
   assert.deepEqual(new Set(counts).size, 1, counts.join());
   assert.equal(tf.memory().numTensors, atStart);
+  model.dispose();
+});
+
+test("a training that nobody can reach any more, its cell terminated, frees what it holds", async () => {
+  await useBackend("wasm");
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const model = smallModel();
+  const average = ema(model);
+  const atStart = tf.memory().numTensors;
+  const during = async (): Promise<number> => {
+    const options = { steps: 100, ema: 0.9, carryState: true };
+    const trainings = [train(model, smallBatches(), options), train(model, smallBatches(), { steps: 9, ema: average })];
+    for (const training of trainings) await training.next();
+    return tf.memory().numTensors;
+  };
+  // Moments, averages, a state and parameters to go back to.
+  assert.ok((await during()) > atStart + 5 * model.parameters.size);
+  for (let i = 0; i < 100 && tf.memory().numTensors > atStart; i++) {
+    await setImmediate();
+    collect();
+  }
+  assert.equal(tf.memory().numTensors, atStart);
+  assert.equal(average.isDisposed, false, "the caller's stays");
+  average.dispose();
   model.dispose();
 });
 

@@ -1,0 +1,35 @@
+/** What a training holds of the engine's memory, apart from the training, so that it can be freed without it. */
+
+/** Something that holds tensors. */
+export interface Disposable {
+  /** Frees them. */
+  dispose(): void;
+}
+
+/** Things that one owner is to free. They are freed as well when that owner cannot be reached any more. */
+export class Owned implements Disposable {
+  readonly #things = new Set<Disposable>();
+
+  /** Takes a thing over. */
+  add<T extends Disposable>(thing: T): T {
+    this.#things.add(thing);
+    return thing;
+  }
+
+  /** Gives a thing back: it is no longer freed here. */
+  release<T extends Disposable | undefined>(thing: T): T {
+    if (thing) this.#things.delete(thing);
+    return thing;
+  }
+
+  /** Frees a thing before the others. */
+  free(thing: Disposable | undefined): void {
+    this.release(thing)?.dispose();
+  }
+
+  /** Frees them all. */
+  dispose(): void {
+    for (const thing of this.#things) thing.dispose();
+    this.#things.clear();
+  }
+}
