@@ -52,6 +52,7 @@ export {
   type Precision,
   type PrecisionControl,
 } from "./engine/controls.js";
+export { afterTermination } from "./engine/termination.js";
 export { checkNumerics } from "./engine/check-numerics.js";
 export { EngineInfo, type ProvidedKernels } from "./engine/engine-info.js";
 

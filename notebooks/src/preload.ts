@@ -32,17 +32,7 @@ for (const { name, reason } of unavailable) {
 
 /** What the kernel asks of the library. */
 export const sessionHooks: SessionHooks = {
-  // What was terminated has left its scopes and its gradient tape open.
-  afterInterrupt() {
-    const { state } = tf.engine();
-    while (state.scopeStack.length > 0) tf.engine().endScope();
-    state.gradientDepth = 0;
-    state.kernelDepth = 0;
-    state.numDataMovesStack = [];
-    // What the tape holds for the way back is in no scope.
-    for (const { saved } of state.activeTape ?? []) if (saved) tf.dispose(saved);
-    state.activeTape = [];
-  },
+  afterInterrupt: ms.afterTermination,
   // Thousands of results would fill the memory.
   timedCall(call) {
     const engine = tf.engine();

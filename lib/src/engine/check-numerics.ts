@@ -5,6 +5,7 @@ import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs-core";
 import { NumericsError, type CheckedInput } from "../errors.js";
 import { hostMemory } from "../ops/host.js";
 import { keepNames, nameOf, nameTensor, stepNow, type TensorName } from "./numerics-context.js";
+import { closeAfterTermination } from "./termination.js";
 import { wrapKernels, type KernelCall, type KernelOutput } from "./wrap-kernels.js";
 
 let stop: (() => void) | undefined;
@@ -33,6 +34,7 @@ export function checkNumerics(on = true): void {
 
 /** Kernels that run now, the outermost first. */
 const running: string[] = [];
+closeAfterTermination(() => (running.length = 0));
 
 function checked(call: KernelCall, run: () => KernelOutput): KernelOutput {
   running.push(call.name);

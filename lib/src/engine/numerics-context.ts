@@ -4,6 +4,8 @@
  */
 import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
 
+import { closeAfterTermination } from "./termination.js";
+
 /** What a tensor is called. */
 export interface TensorName {
   /** e.g. `blocks.1.att.w1` */
@@ -14,6 +16,7 @@ export interface TensorName {
 
 let names: WeakMap<DataId, TensorName> | undefined;
 let step: number | undefined;
+closeAfterTermination(() => (step = undefined));
 
 /** Begins or ends to keep names. */
 export function keepNames(on: boolean): void {

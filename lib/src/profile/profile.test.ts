@@ -4,6 +4,7 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../display.js";
+import { afterTermination } from "../engine/termination.js";
 import { createModel } from "../model/model.js";
 import { plots } from "../plots/plots.js";
 import { useBackend } from "../testing.js";
@@ -150,6 +151,26 @@ test("an exception passes through, leaves nothing installed, and the next profil
   assert.equal(Object.hasOwn(tf.engine(), "runKernel"), false);
   const found = await profile(() => tf.dispose(tf.add(1, 1)), { peak });
   assert.equal(rowOf(found, "Add").calls, 1);
+});
+
+test("a profile that was terminated in its middle ends, and the next is made", async () => {
+  // What a termination leaves: a function that never goes on, and an op of which only the beginning has run.
+  const never = profile(() => new Promise<never>(() => undefined), { peak: false });
+  await new Promise((resolve) => setImmediate(resolve));
+  tf.engine().startScope();
+  afterTermination();
+  assert.equal(tf.engine().state.scopeStack.length, 0);
+  assert.equal(Object.hasOwn(tf.engine(), "runKernel"), false);
+  const found = await profile(() => tf.dispose(tf.add(1, 1)), { peak });
+  assert.equal(rowOf(found, "Add").within, null);
+  void never;
+  // One that does go on has not counted all that it ran.
+  let goOn = (): void => undefined;
+  const late = profile(() => new Promise<void>((resolve) => (goOn = resolve)), { peak: false });
+  await new Promise((resolve) => setImmediate(resolve));
+  afterTermination();
+  goOn();
+  await assert.rejects(late, /an interrupt has ended it before its time: make it again/);
 });
 
 test("one profile at a time", async () => {

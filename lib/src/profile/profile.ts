@@ -2,6 +2,7 @@
 import { ConfigurationError } from "../errors.js";
 import type { EnginePeak } from "../engine/controls.js";
 import { engineInUse } from "../engine.js";
+import { closeAfterTermination } from "../engine/termination.js";
 import { Profile } from "./report.js";
 import { Recording } from "./recording.js";
 
@@ -11,7 +12,8 @@ export interface ProfileOptions {
   peak?: EnginePeak | false;
 }
 
-let running = false;
+/** The profile that is being made. */
+let running: symbol | undefined;
 
 /**
  * Runs `run` and tells where its time went. Any code: a forward pass, a step of training, a loop with `await` in it. It runs
@@ -29,11 +31,16 @@ export async function profile<T>(
   if (running) {
     throw new ConfigurationError("profile: another profile is being made, wanted one at a time: await it first");
   }
-  running = true;
+  const self = (running = Symbol());
   const info = engineInUse();
+  let recording: Recording | undefined;
+  const close = closeAfterTermination(() => {
+    running = undefined;
+    recording?.stop();
+  });
   try {
     await info.synchronize();
-    const recording = new Recording(info.asynchronous);
+    recording = new Recording(info.asynchronous);
     const begin = performance.now();
     let result: Awaited<T>;
     let milliseconds: number;
@@ -44,10 +51,12 @@ export async function profile<T>(
     } finally {
       recording.stop();
     }
+    if (running !== self) throw new Error("profile: an interrupt has ended it before its time: make it again");
     await recording.settled();
     const peak = held === false ? undefined : (held ?? (await info.peak()));
     return new Profile({ result, recording, milliseconds, peak, engine: info.name, precision: info.precision });
   } finally {
-    running = false;
+    close();
+    if (running === self) running = undefined;
   }
 }
