@@ -1,10 +1,23 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "./display.js";
 import { engine, registerEngine, registerKernels, setPrecision, startEngine } from "./engine.js";
+
+test("the engine cpu tells what it is, and nothing of other packages", () => {
+  const program = `
+    import { startEngine } from ${JSON.stringify(new URL("./engine.js", import.meta.url))};
+    import * as tf from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs-core"))};
+    await startEngine({ backend: "cpu" });
+    console.log(tf.add(1, 2).dataSync()[0]);
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  assert.equal(stdout, "3\n", stderr);
+  assert.match(stderr, /^metastate runs on cpu: plain JavaScript .*, as asked for\n$/);
+});
 
 test("the choice of an engine: the best that can run, what was asked for, and why not the others", async (t) => {
   const lines: string[] = [];

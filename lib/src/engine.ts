@@ -45,7 +45,7 @@ export type KernelRegistration =
 
 /** Options of {@link startEngine}. */
 export interface StartEngineOptions {
-  /** the engine wanted, by name; comes before the environment variable `METASTATE_BACKEND` */
+  /** the engine wanted, by name; before the environment variable `METASTATE_BACKEND`. Default the best that can run */
   backend?: string;
   /** how matrix products are computed; comes before the environment variable `METASTATE_PRECISION`; default `float32` */
   precision?: Precision;
@@ -217,7 +217,12 @@ function tfjsEngine(name: string, priority: number, device: string): EngineCandi
     name,
     priority,
     async start() {
-      if (await tf.setBackend(name)) return { ready: true, backend: name, device };
+      if (await tf.setBackend(name)) {
+        const started = tf.backend() as tf.KernelBackend & { firstUse?: boolean };
+        // With its first tensor tfjs's cpu backend would advertise another package; startEngine tells what there is.
+        if (started.firstUse) started.firstUse = false;
+        return { ready: true, backend: name, device };
+      }
       return { ready: false, reason: `the tfjs backend "${name}" did not start` };
     },
   };
