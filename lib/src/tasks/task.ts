@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { batchOf, checkIntegers, type Batch, type BatchSizeOptions, type SequenceRow } from "../data/batch.js";
-import { ShapeError } from "../errors.js";
+import { ShapeError, TokenError } from "../errors.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
 import { countedPositions } from "../training/loss.js";
@@ -48,9 +48,13 @@ export interface Task {
 
 /** What a task must say of itself; the rest is the same for all. */
 export interface TaskDefinition {
+  /** for messages */
   readonly name: string;
+  /** V: tokens are 0 … V − 1 */
   readonly vocabSize: number;
+  /** T: tokens a sequence */
   readonly length: number;
+  /** the accuracy of guessing, 0 to 1 */
   readonly chance: number;
   /** makes one sequence of the random numbers */
   example(random: Random): TaskExample;
@@ -58,7 +62,12 @@ export interface TaskDefinition {
   word(token: number): string;
 }
 
-/** A task from its definition. */
+/**
+ * A task from its definition.
+ *
+ * @returns a task whose batches throw a ShapeError when an example is not as long as `length`, and a TokenError when a
+ *   token of it is not in the vocabulary
+ */
 export function defineTask(definition: TaskDefinition): Task {
   const { name, vocabSize, length, chance } = definition;
   return {
@@ -66,7 +75,7 @@ export function defineTask(definition: TaskDefinition): Task {
     vocabSize,
     length,
     chance,
-    example: (random) => definition.example(random),
+    example: (random) => checkedExample(definition, random),
     batches({ batchSize, seed = 0, start = 0 }) {
       checkIntegers(name, { batchSize }, { start });
       return taskBatches(definition, batchSize, seed, start);
@@ -85,9 +94,28 @@ function* taskBatches(
 ): Generator<Batch & { readonly mask: NonNullable<Batch["mask"]> }, never> {
   for (let number = start; ; number++) {
     const random = Random.at(seed, number);
-    const batch = batchOf(Array.from({ length: batchSize }, () => definition.example(random)));
+    const batch = batchOf(Array.from({ length: batchSize }, () => checkedExample(definition, random)));
     yield { ...batch, mask: batch.mask! };
   }
+}
+
+/** A sequence of a task, held against what the task says of itself. */
+function checkedExample(definition: TaskDefinition, random: Random): TaskExample {
+  const { name, length, vocabSize } = definition;
+  const made = definition.example(random);
+  for (const part of ["inputs", "targets", "mask"] as const) {
+    const values: ArrayLike<number> | undefined = made[part];
+    if (values?.length === length) continue;
+    throw new ShapeError(name, `example's ${part}`, values ? `of ${values.length}` : "missing", `of length, ${length}`);
+  }
+  for (const part of ["inputs", "targets"] as const) {
+    const wrong = made[part].find((token) => !(token >= 0 && token < vocabSize));
+    if (wrong === undefined) continue;
+    throw new TokenError(
+      `${name}: example's ${part} have the token ${wrong}, wanted 0 to vocabSize − 1, ${vocabSize - 1}`,
+    );
+  }
+  return made;
 }
 
 function accuracy(predictions: ArrayLike<number> | TokenMatrix | Tensor, batch: Batch): number {

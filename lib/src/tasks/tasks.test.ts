@@ -8,7 +8,7 @@ import { createModel } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { evaluate } from "../training/evaluate.js";
 import { train } from "../training/train.js";
-import type { Task } from "./task.js";
+import { defineTask, type Task, type TaskExample } from "./task.js";
 import { tasks } from "./tasks.js";
 
 interface Row {
@@ -241,4 +241,23 @@ test("a model learns a task from its answers alone, and evaluation measures them
   assert.ok(after.accuracy > 0.9, `after: ${after.accuracy}`);
   assert.ok(Math.abs(validationLoss! - after.loss) < 1e-6);
   model.dispose();
+});
+
+test("a task of one's own whose example is not what the task says is told which part, and what it should be", () => {
+  const good = { inputs: Int32Array.of(0, 1), targets: Int32Array.of(1, 2), mask: Uint8Array.of(0, 1) };
+  const batchOf = (change: Partial<TaskExample>) => {
+    const example = (): TaskExample => ({ ...good, ...change });
+    const task = defineTask({ name: "mine", vocabSize: 3, length: 2, chance: 1 / 3, word: String, example });
+    return task.batches({ batchSize: 2 }).next().value;
+  };
+  assert.deepEqual([...batchOf({}).targets.data], [1, 2, 1, 2]);
+  const short = { name: "ShapeError", message: "mine: example's targets is of 1, wanted of length, 2" };
+  assert.throws(() => batchOf({ targets: Int32Array.of(1) }), short);
+  const missing = { name: "ShapeError", message: "mine: example's mask is missing, wanted of length, 2" };
+  assert.throws(() => batchOf({ mask: undefined }), missing);
+  const outside = {
+    name: "TokenError",
+    message: /mine: example's inputs have the token 3, wanted 0 to vocabSize − 1, 2/,
+  };
+  assert.throws(() => batchOf({ inputs: Int32Array.of(0, 3) }), outside);
 });
