@@ -25,7 +25,7 @@ export interface TrainBpeOptions {
   /** a pair that is there less often is not merged; default 2 */
   minimumCount?: number;
   /** called now and then, and at the end */
-  progress?: (progress: BpeProgress) => void;
+  onProgress?: (progress: BpeProgress) => void;
   /** ends between steps; the promise then rejects with the signal's reason */
   signal?: AbortSignal;
 }
@@ -39,7 +39,7 @@ export interface TrainBpeOptions {
  */
 export async function trainBpe(
   text: string | Iterable<string> | AsyncIterable<string>,
-  { vocabSize, specialTokens = [endOfTextToken], minimumCount = 2, progress, signal }: TrainBpeOptions,
+  { vocabSize, specialTokens = [endOfTextToken], minimumCount = 2, onProgress, signal }: TrainBpeOptions,
 ): Promise<BpeTokenizer> {
   const least = 256 + specialTokens.length;
   if (!Number.isSafeInteger(vocabSize) || vocabSize < least || vocabSize > 2 ** 24) {
@@ -51,16 +51,16 @@ export async function trainBpe(
   if (!(minimumCount >= 1)) throw new ConfigurationError(`trainBpe: minimumCount is ${minimumCount}, wanted 1 or more`);
   checkSpecialTokens(specialTokens);
   const pause = turns(signal);
-  const counts = await countPieces(text, specialTokens, pause, progress);
+  const counts = await countPieces(text, specialTokens, pause, onProgress);
   const merger = new Merger(counts, specialTokens.length, minimumCount);
   let size = least;
   for (; size < vocabSize && merger.step(); size++) {
     const turn = pause();
     if (!turn) continue;
     await turn;
-    progress?.({ stage: "merge", done: size, total: vocabSize });
+    onProgress?.({ stage: "merge", done: size, total: vocabSize });
   }
-  progress?.({ stage: "merge", done: size, total: size });
+  onProgress?.({ stage: "merge", done: size, total: size });
   return new BpeTokenizer(merger.merges, specialTokens);
 }
 
@@ -81,7 +81,7 @@ async function countPieces(
   text: string | Iterable<string> | AsyncIterable<string>,
   specialTokens: readonly string[],
   pause: Pause,
-  progress: TrainBpeOptions["progress"],
+  onProgress: TrainBpeOptions["onProgress"],
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const special = specialTokens.length > 0 ? specialPattern(specialTokens) : undefined;
@@ -103,7 +103,7 @@ async function countPieces(
           const turn = pause();
           if (!turn) continue;
           await turn;
-          progress?.({ stage: "count", done, total });
+          onProgress?.({ stage: "count", done, total });
         }
       }
     }

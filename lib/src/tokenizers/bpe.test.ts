@@ -93,7 +93,7 @@ test("encoding equals applying merge after merge to each piece", async () => {
 test("Moby-Dick: the same 500 tokens each time, from one text or from lines; progress to the end", async () => {
   const text = mobyDick().slice(0, 200_000);
   const progress: BpeProgress[] = [];
-  const first = await trainBpe(text, { vocabSize: 500, progress: (at) => progress.push(at) });
+  const first = await trainBpe(text, { vocabSize: 500, onProgress: (at) => progress.push(at) });
   const second = await trainBpe(text, { vocabSize: 500 });
   assert.deepEqual(first.merges, second.merges);
   assert.equal(first.vocabSize, 500);
