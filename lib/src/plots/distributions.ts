@@ -8,6 +8,7 @@ import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.distribution`. */
 export interface DistributionOptions {
+  /** what stands above the figure; default "Distribution" */
   title?: string;
   /** what the values are, at the horizontal axis; default `value` */
   label?: string;
@@ -30,7 +31,7 @@ export function distribution(
 ): Figure {
   const series = currentTheme().series;
   const entries = Object.entries(values).filter(([, all]) => all.length > 0);
-  if (entries.length === 0) throw new ConfigurationError("distribution: there are no values");
+  if (entries.length === 0) throw new ConfigurationError("distribution: there are no values, wanted at least one");
   const whole = reach(entries);
   const [low, high] = range ?? whole;
   const found = entries.map(([name, all]) => [name, histogramOf(all, { bins, range: [low, high] })] as const);
@@ -66,7 +67,9 @@ function reach(entries: readonly (readonly [string, ArrayLike<number>])[]): [low
   for (const [name, all] of entries) {
     for (let i = 0; i < all.length; i++) {
       const value = all[i]!;
-      if (!Number.isFinite(value)) throw new ConfigurationError(`distribution: "${name}" has the value ${value}`);
+      if (!Number.isFinite(value)) {
+        throw new ConfigurationError(`distribution: "${name}" has the value ${value}, wanted finite numbers`);
+      }
       low = Math.min(low, value);
       high = Math.max(high, value);
     }

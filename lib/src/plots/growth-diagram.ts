@@ -21,6 +21,7 @@ export interface GrownSizes {
 
 /** Options of `ms.plots.growthDiagram`. */
 export interface GrowthDiagramOptions {
+  /** what stands above the figure; default "What grew, and what was there" */
   title?: string;
 }
 

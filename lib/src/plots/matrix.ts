@@ -8,6 +8,7 @@ import { currentTheme, letters, lineHeight } from "./theme.js";
 
 /** Options of `ms.plots.matrix`. */
 export interface MatrixPlotOptions {
+  /** what stands above the figure; default "Matrix", of several "Matrices" */
   title?: string;
   /** what the values are; default `value` */
   label?: string;

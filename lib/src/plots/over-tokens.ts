@@ -9,6 +9,7 @@ import { currentTheme, letters, lineHeight, monospace } from "./theme.js";
 
 /** Options of `ms.plots.overTokens`. */
 export interface OverTokensOptions extends MarkedLines {
+  /** what stands above the figure; default "Over tokens" */
   title?: string;
   /** what the values are; default `value` */
   label?: string;

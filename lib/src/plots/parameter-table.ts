@@ -7,6 +7,7 @@ import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.parameterTable`. */
 export interface ParameterTableOptions {
+  /** what stands above the figure; default "Parameters" */
   title?: string;
   /** `parts` (default) adds up what has the same name in all layers; `all` shows every parameter */
   rows?: "parts" | "all";

@@ -80,9 +80,11 @@ test("the loss plot holds training, smoothed and held-out loss, rounded and thin
   assert.ok(data[0]!.x!.length <= 501);
   assert.equal(layout.title.text, "A run");
   assert.equal(layout.xaxis.title.text, "step");
-  assert.equal(layout.yaxis.title.text, "loss (nats per byte)");
+  assert.equal(layout.yaxis.title.text, "loss (nats a token)");
   assert.ok(JSON.stringify(stored(figure)).length < 20000);
-  assert.match(String(figure), /A run: loss 0\.336 nats per byte at step 2000, held out 0\.433/);
+  assert.match(String(figure), /A run: loss 0\.336 nats a token at step 2000, held out 0\.433/);
+  const ofBytes = lossPlot(history, { unit: "nats per byte" });
+  assert.equal(stored(ofBytes).layout.yaxis.title.text, "loss (nats per byte)");
 });
 
 test("several runs share a loss plot by name, and an empty history is no error", () => {

@@ -19,6 +19,7 @@ export interface RooflinePoint {
 
 /** Options of `ms.plots.roofline`. */
 export interface RooflineOptions {
+  /** what stands above the figure; default "Roofline", and of which engine */
   title?: string;
 }
 

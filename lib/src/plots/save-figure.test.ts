@@ -37,7 +37,7 @@ test("a picture has the size asked for, a drawing its text", { skip }, async () 
   await figure.save(join(folder, "loss.svg"), { width: 300, height: 200 });
   const svg = readFileSync(join(folder, "loss.svg"), "utf8");
   assert.match(svg, /^<svg[^>]* width="300" height="200"/);
-  assert.match(svg, /nats per byte/);
+  assert.match(svg, /nats a token/);
 });
 
 test("a page holds plotly and the figure, whose text cannot end the script", async () => {

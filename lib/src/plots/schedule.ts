@@ -11,6 +11,7 @@ export interface SchedulePlotOptions {
   steps?: number;
   /** the highest rate; default 1: the factors themselves */
   learningRate?: number;
+  /** what stands above the figure; default "Schedule" */
   title?: string;
 }
 

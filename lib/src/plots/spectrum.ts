@@ -7,6 +7,7 @@ import { currentTheme } from "./theme.js";
 
 /** Options of `ms.plots.spectrum`. */
 export interface SpectrumOptions {
+  /** what stands above the figure; default "Singular values of the state" */
   title?: string;
   /** whether values are divided by the largest of their matrix, so that shapes can be compared; default no */
   relative?: boolean;

@@ -17,6 +17,7 @@ export interface EvolutionFrame {
 
 /** Options of `ms.plots.stateEvolution`. */
 export interface StateEvolutionOptions {
+  /** what stands above the figure; default "State after each token" */
   title?: string;
   /** time a frame is shown while the animation plays, milliseconds; default 250 */
   frameMilliseconds?: number;

@@ -6,6 +6,7 @@ import { cellName, choiceName, stateMatrices, type HeadMatrix, type StateChoice 
 
 /** Options of `ms.plots.stateHeatmap` and `ms.plots.stateDifference`. */
 export interface StateHeatmapOptions extends StateChoice {
+  /** what stands above the figure; default what is chosen of the state */
   title?: string;
   /** the magnitude at the ends of the colour scale, so that several plots can share it; default the largest there is */
   limit?: number;

@@ -8,6 +8,7 @@ import { currentTheme, monospace } from "./theme.js";
 
 /** Options of `ms.plots.tokenStrip`. */
 export interface TokenStripOptions {
+  /** what stands above the figure; default "Tokens" */
   title?: string;
   /** what the values are; default `value` */
   label?: string;

@@ -21,10 +21,11 @@ export type MetricPoint = { readonly step: number } & { readonly [metric: string
 
 /** Options of `ms.plots.loss`. */
 export interface LossPlotOptions extends MarkedLines {
+  /** what stands above the figure; default "Training" */
   title?: string;
   /** steps over which the line is smoothed (exponential mean); default a fiftieth of the steps, 1 for none */
   smooth?: number;
-  /** the unit of the loss; default `nats per byte` */
+  /** the unit of the loss; default `nats a token`. Of a text that is read byte by byte `nats per byte` says it better */
   unit?: string;
 }
 
@@ -32,6 +33,7 @@ export interface LossPlotOptions extends MarkedLines {
 export interface MetricPlotOptions extends MarkedLines {
   /** the metric's name in the history, e.g. `gradientNorm`, `learningRate`, `tokensPerSecond` */
   metric: string;
+  /** what stands above the figure; default the label */
   title?: string;
   /** what stands at the vertical axis; default the metric's name in words */
   label?: string;
@@ -58,7 +60,7 @@ export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
  */
 export function lossPlot(
   history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>,
-  { title = "Training", smooth, unit = "nats per byte", ...marked }: LossPlotOptions = {},
+  { title = "Training", smooth, unit = "nats a token", ...marked }: LossPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
   const runs = namedRuns(history);
@@ -105,7 +107,7 @@ export function seedsPlot(
   runs: Readonly<Record<string, readonly (readonly object[])[]>>,
   {
     metric = "validationLoss",
-    label = metric === "validationLoss" ? "held-out loss (nats per byte)" : inWords(metric),
+    label = metric === "validationLoss" ? "held-out loss (nats a token)" : inWords(metric),
     title = capital(label),
     smooth = 1,
     band = "deviation",

@@ -14,6 +14,7 @@ export interface TrajectoryPath {
 
 /** Options of `ms.plots.trajectory`. */
 export interface TrajectoryOptions {
+  /** what stands above the figure; default "Path of the state" */
   title?: string;
   /** the portions of the variance that the two components explain, from 0 to 1 */
   explained?: readonly number[];
