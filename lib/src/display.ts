@@ -67,3 +67,12 @@ export function textTable(rows: readonly (readonly string[])[]): string {
     )
     .join("\n");
 }
+
+/** What a value that is a table shows, a title above it. */
+export function tableForms(rows: readonly (readonly string[])[], title?: string): MimeBundle {
+  if (title === undefined) return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+  return {
+    "text/html": `<p>${escapeHtml(title)}</p>${htmlTable(rows)}`,
+    "text/plain": `${title}\n${textTable(rows)}`,
+  };
+}

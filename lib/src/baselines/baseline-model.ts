@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ActivationNames, type ActivationDescription } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
@@ -116,7 +116,7 @@ export class BaselineModel extends Shown implements LanguageModel<BaselineState>
       ...Object.entries(mixerOptions).map(([name, value]) => [name, String(value)]),
       ["vocabulary", `${vocabSize}`],
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { SequenceState } from "../model/language-model.js";
 import { expectShape } from "../ops/shape.js";
@@ -111,7 +111,7 @@ export class BaselineState extends Shown implements SequenceState {
     const shapes = (layer: BaselineLayerState): string[] =>
       parts.map((part) => `[${layer[part]!.shape.join(", ")}]${this.growing.has(part) ? " grows" : ""}`);
     const rows = [["layer", ...parts], ...this.layers.map((layer, i) => [String(i), ...shapes(layer)])];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

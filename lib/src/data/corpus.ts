@@ -1,7 +1,7 @@
 /** Documents as one token sequence that knows where each begins, and how many bytes of text it stands for. */
 import { setImmediate } from "node:timers/promises";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { tokenIds } from "../tokenizers/tokenizer.js";
@@ -93,7 +93,7 @@ export class Corpus extends Shown {
       ["bytes", `${number(this.bytes)}, ${this.bytesPerToken.toFixed(2)} a token`],
       ["separator", this.separator === undefined ? "none" : `token ${this.separator}`],
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

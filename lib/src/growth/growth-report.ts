@@ -1,5 +1,5 @@
 /** What growth added, and how far the larger model is from the smaller one: data that shows itself as tables. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { escapeHtml, htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { Difference } from "../model/state-distance.js";
 import type { ModelSizes } from "./model-sizes.js";
 
@@ -95,7 +95,7 @@ export class GrowthReport extends Shown implements GrowthFindings {
   [jupyterDisplay](): MimeBundle {
     const tables = [additionRows(this.added), measurementRows(this.measurements)];
     return {
-      "text/html": `<p>${this.summary}</p>${tables.map((rows) => htmlTable(rows)).join("")}`,
+      "text/html": `<p>${escapeHtml(this.summary)}</p>${tables.map((rows) => htmlTable(rows)).join("")}`,
       "text/plain": [this.summary, ...tables.map((rows) => textTable(rows))].join("\n\n"),
     };
   }

@@ -1,5 +1,5 @@
 /** An activation as plain data: numbers with named axes. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 
 /**
  * What an axis counts: texts of the batch, tokens, heads, channels; of a state's matrix the rows are value channels, the
@@ -96,7 +96,7 @@ export class ActivationValues extends Shown {
 
   [jupyterDisplay](): MimeBundle {
     const rows = [activationHead, activationRow(this)];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 
   private indices(choice: AxisChoice): Map<number, number> {

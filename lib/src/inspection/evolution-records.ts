@@ -1,5 +1,5 @@
 /** What a state did from token to token, as data for plots. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { GenerationEnd } from "../generation/generated-row.js";
 import type { TokenLogProbability } from "../generation/log-probabilities.js";
@@ -193,7 +193,7 @@ export class RecordedEvolution extends Shown {
       }),
     ];
     const title = `${this.records.length} tokens; the last:`;
-    return { "text/html": `${title}${htmlTable(rows)}`, "text/plain": `${title}\n${textTable(rows)}` };
+    return tableForms(rows, title);
   }
 
   private withMatrices(caller: string): EvolutionRecord[] {

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationNames } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel, SequenceState, Tap } from "../model/language-model.js";
@@ -103,7 +103,7 @@ export class IntervenedModel<S extends SequenceState = SequenceState> extends Sh
         heads === undefined ? "all" : listOf(heads).join(", "),
       ]),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 
   /** Where a piece of the text must end, so that a state can be edited there. */

@@ -1,5 +1,5 @@
 /** The statistics of every head's state, in a table. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import { ModelState } from "../model/state.js";
 import { ActivationValues } from "./activation-values.js";
@@ -56,7 +56,7 @@ export class StateStatistics extends Shown implements Iterable<HeadStatistics> {
         ...[one.norm, one.largest, one.stableRank, one.effectiveRank].map((x) => x.toPrecision(4)),
       ]),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What happens inside a model while it reads: its named activations and states as plain data. */
 import { ConfigurationError } from "../errors.js";
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { ActivationValues, activationHead, activationRow, joinPositions } from "./activation-values.js";
@@ -49,7 +49,7 @@ export class Trace extends Shown implements Iterable<ActivationValues> {
 
   [jupyterDisplay](): MimeBundle {
     const rows = [activationHead, ...[...this].map(activationRow)];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

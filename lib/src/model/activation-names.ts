@@ -1,5 +1,5 @@
 /** The names of what a forward pass shows to a tap: one scheme for traces, interventions and plots. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { variantOf } from "../sse/registry.js";
 import type { ModelConfiguration } from "./configuration.js";
 
@@ -35,7 +35,7 @@ export class ActivationNames extends Shown implements Iterable<ActivationDescrip
       ["activation", "shape", "what it is"],
       ...this.all.map(({ name, shape, description }) => [name, shape, description]),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { embedding } from "../ops/embedding/embedding.js";
 import { linear } from "../ops/linear/linear.js";
 import { tidyValue } from "../ops/tidy.js";
@@ -119,7 +119,7 @@ export class Model extends Shown implements LanguageModel<ModelState> {
       ["vocabulary", `${vocabSize}`],
       ...(learnedState ? [["initial state", "learned"]] : []),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -1,5 +1,5 @@
 /** How far two states are from each other. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { tensorNamesOf, valuesOf, type LayerState, type StateTensorName } from "./state-layers.js";
 
 /** How far two tensors are from each other. */
@@ -37,7 +37,7 @@ export class StateDistance extends Shown implements Difference {
       ...this.parts.map((part) => line([String(part.layer), part.part], part)),
       line(["all", ""], this),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ShapeError } from "../errors.js";
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { sizeOf } from "../ops/shape.js";
 import { gatherPlaces, mapLayers, valuesOf, type LayerState, type StateTensorName } from "./state-layers.js";
 import { placeShape, type ResolvedPlace } from "./state-place.js";
@@ -93,7 +93,7 @@ export class StateSlice extends Shown {
       }
     }
     const title = `${this.part} [${this.shape.join(", ")}]`;
-    return { "text/html": `${title}${htmlTable(table)}`, "text/plain": `${title}\n${textTable(table)}` };
+    return tableForms(table, title);
   }
 }
 

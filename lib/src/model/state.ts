@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ShapeError } from "../errors.js";
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { expectShape } from "../ops/shape.js";
 import { tidyValue } from "../ops/tidy.js";
 import { variantOf } from "../sse/registry.js";
@@ -216,7 +216,7 @@ export class ModelState extends Shown implements SequenceState {
     this.layers.forEach((layer, i) =>
       rows.push([String(i), shape(layer.attShift), shape(layer.ffnShift), shape(layer.wkv), shape(layer.meta)]),
     );
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 
   /** A state whose tensors are made of those that this one and the others have in the same place. */
@@ -269,7 +269,8 @@ export function initialState(configuration: ModelConfiguration, parameters: Para
 export function expectState(configuration: ModelConfiguration, batchSize: number, state: ModelState): void {
   const shapes = layerShapes(configuration, batchSize);
   if (state.layers.length !== configuration.layers) {
-    throw new RangeError(`forward: state has ${state.layers.length} layers, the model ${configuration.layers}`);
+    const wanted = `of ${configuration.layers}: a state of this model, or of a smaller one by ms.growState`;
+    throw new ShapeError("forward", "state", `of ${state.layers.length} layers`, wanted);
   }
   state.layers.forEach((layer, i) => {
     const name = (part: string): string => `state.layers[${i}].${part}`;
@@ -278,10 +279,8 @@ export function expectState(configuration: ModelConfiguration, batchSize: number
     expectShape("forward", name("wkv"), layer.wkv, shapes.wkv, "[B, H, N, N]");
     if (!shapes.meta) return;
     if (!layer.meta) {
-      throw new RangeError(
-        `forward: ${name("meta")} is missing: the model's SSE, "${configuration.sse}", carries a Meta-State; ` +
-          `the state came from a model without one`,
-      );
+      const wanted = `a Meta-State, which the model's SSE "${configuration.sse}" carries: ms.growState gives the state one`;
+      throw new ShapeError("forward", name("meta"), "missing", wanted);
     }
     expectShape("forward", name("meta"), layer.meta, shapes.meta, "[B, Hs, N, N]");
   });

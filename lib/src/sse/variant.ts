@@ -1,7 +1,7 @@
 /** An SSE variant: its definition, checked and completed. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationDescription } from "../model/activation-names.js";
 import type { ModelConfiguration } from "../model/configuration.js";
@@ -29,9 +29,9 @@ export type SseResult = Tensor | { readonly z: Tensor; readonly state?: Tensor }
 export interface SseDefinition<Name extends string = string> {
   /** what `createModel({sse: …})` takes */
   readonly name: string;
-  /** one line for a person */
+  /** one line for a person; default "a variant of your own" */
   readonly description?: string;
-  /** by name; every layer has each of them, as `blocks.3.meta.` and the name */
+  /** by name; every layer has each of them, as `blocks.3.meta.` and the name. Default none */
   readonly parameters?: Readonly<Record<Name, SseParameterDefinition>>;
   /** whether the variant carries a Meta-State M beside the WKV state; default false */
   readonly metaState?: boolean;
@@ -115,7 +115,7 @@ export class SseVariant extends Shown {
       }),
       ["RWKV-7 with parameters at zero", this.neutralAtZero ? "yes" : "not claimed"],
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }
 

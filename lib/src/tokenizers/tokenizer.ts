@@ -1,5 +1,5 @@
 /** What every tokenizer can do, and what they share: from tokens' bytes to text. */
-import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { TokenError } from "../errors.js";
 
 /** Token ids in a typed array. */
@@ -80,6 +80,6 @@ export abstract class ShownTokenizer extends Shown {
       ["vocabulary", `${vocabSize.toLocaleString("en")} tokens`],
       ...(endOfText === undefined ? [] : [["end of text", `token ${endOfText}`]]),
     ];
-    return { "text/html": htmlTable(rows), "text/plain": textTable(rows) };
+    return tableForms(rows);
   }
 }

@@ -1,5 +1,5 @@
 /** What a check of an SSE variant found, for a person to read. */
-import { escapeHtml, htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../../display.js";
+import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../../display.js";
 import { outOfSight } from "../../errors.js";
 
 /** One question and its answer. */
@@ -67,9 +67,6 @@ export class SseReport extends Shown {
       ["check", "result", "measured", "what it means"],
       ...this.checks.map(({ name, result, measured, meaning }) => [name, marks[result], measured, meaning]),
     ];
-    return {
-      "text/html": `<p>${escapeHtml(title)}</p>${htmlTable(rows)}`,
-      "text/plain": `${title}\n${textTable(rows)}`,
-    };
+    return tableForms(rows, title);
   }
 }
