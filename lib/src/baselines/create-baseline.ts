@@ -22,7 +22,7 @@ export interface BaselineSizeOptions {
   vocabSize: number;
   /** number of blocks */
   layers: number;
-  /** C: size of the residual stream. Give it, or `parameterCount`, or both */
+  /** C: size of the residual stream. Give it, or `parameterCount`, which then chooses it, or both */
   width?: number;
   /**
    * the number of parameters wanted: what is not given of `width` and the channel mixer's inner size is chosen so that the model
@@ -83,7 +83,7 @@ export interface MixersOptions extends BaselineSizeOptions {
   norm?: NormName;
   /** whether the embedding is normalised before the first block; default no */
   embeddingNorm?: boolean;
-  /** options of the mixers' own */
+  /** options of the mixers' own; default theirs */
   options?: MixerOptions;
 }
 

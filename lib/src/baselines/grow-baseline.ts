@@ -14,7 +14,7 @@ import { unitVariance } from "./feed-forward.js";
 import { baselineParameters } from "./parameters.js";
 import { unitSum } from "./tokenformer.js";
 
-/** What is to grow, each to its new size. */
+/** What is to grow, each to its new size; what is left out stays as it is. */
 export interface BaselineGrowth {
   /** the channel mixer's hidden channels or parameter tokens */
   hidden?: number;
@@ -119,16 +119,18 @@ function grownConfiguration(configuration: BaselineConfiguration, growth: Baseli
   const { hidden = was.hidden, layers = was.layers, attentionTokens } = growth;
   if (hidden > was.hidden && !innerAxes[channelMixer]) {
     throw new ConfigurationError(
-      `growBaseline: how the channel mixer "${channelMixer}" keeps its outputs when hidden grows is not known`,
+      `growBaseline: how the channel mixer "${channelMixer}" keeps its outputs when hidden grows is not known: leave hidden out`,
     );
   }
   if (attentionTokens !== undefined && tokenMixer !== "tokenAttention") {
-    throw new ConfigurationError(`growBaseline: attentionTokens are TokenFormer's, the token mixer is "${tokenMixer}"`);
+    throw new ConfigurationError(
+      `growBaseline: attentionTokens are TokenFormer's, the token mixer is "${tokenMixer}": leave them out`,
+    );
   }
   const loud = [tokenMixer, channelMixer].find((name) => !silentAtStart.has(name));
   if (layers > was.layers && loud !== undefined) {
     throw new ConfigurationError(
-      `growBaseline: whether a fresh layer of the mixer "${loud}" adds nothing is not known: layers cannot be added`,
+      `growBaseline: whether a fresh layer of the mixer "${loud}" adds nothing is not known: leave layers out`,
     );
   }
   return completeBaseline({

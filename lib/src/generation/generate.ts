@@ -21,13 +21,13 @@ export interface GenerateOptions<S extends SequenceState = SequenceState> extend
   tokens?: number;
   /** decides every choice; row i of a batch has the seed `seed + i`. Default 0 */
   seed?: number;
-  /** texts that end the output; they are not part of it */
+  /** texts that end the output; they are not part of it. Default none */
   stop?: string | readonly string[];
   /** tokens that end the output; default the tokenizer's `endOfText`, if it has one */
   endTokens?: readonly number[];
   /** the tokens to choose from, or a function that gives them for what a row has generated so far; default all */
   allowed?: AllowedTokens;
-  /** adds to each piece the log-probability of its token, and this many of the most likely ones (0: none) */
+  /** adds to each piece the log-probability of its token, and this many of the most likely ones (0: none). Default neither */
   logProbabilities?: number;
   /**
    * the state before the prompt, of one row for all or a row a prompt; left out, the beginning of a text. It is not
@@ -191,7 +191,8 @@ function checkOptions(options: GenerateOptions, vocabSize: number, stop: readonl
   whole("logProbabilities", logProbabilities, 0);
   if (tokenizer && tokenizer.vocabSize > vocabSize) {
     throw new ConfigurationError(
-      `generate: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocabSize is ${vocabSize}`,
+      `generate: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocabSize is ${vocabSize}: wanted the one that ` +
+        `the model was trained with`,
     );
   }
   if (!tokenizer && stop.length > 0) throw new ConfigurationError("generate: stop needs a tokenizer: pass tokenizer");

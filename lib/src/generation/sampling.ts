@@ -143,11 +143,16 @@ function mostLikely(scores: Float32Array, candidates: Int32Array): number {
   for (const token of candidates) {
     const score = scores[token]!;
     if (Number.isNaN(score) || score === Infinity) {
-      throw new RangeError(`the logit of token ${token} is ${score}: the model's parameters or state are not finite`);
+      throw new RangeError(
+        `the logit of token ${token} is ${score}: the model's parameters or state are not finite: load ` +
+          `or train it again, or find where with ms.checkNumerics()`,
+      );
     }
     if (score > scores[best]!) best = token;
   }
-  if (scores[best] === -Infinity) throw new RangeError("every token that is allowed has the logit −∞: none is left");
+  if (scores[best] === -Infinity) {
+    throw new RangeError("every token that is allowed has the logit −∞, wanted one that can be: allow more tokens");
+  }
   return best;
 }
 

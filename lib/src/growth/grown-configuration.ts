@@ -11,7 +11,7 @@ import { parameterSpecifications } from "../model/parameters.js";
 import { variantOf } from "../sse/registry.js";
 import { nameInBlock, parameterAxes } from "./parameter-axes.js";
 
-/** What of a model grows. All values are what the larger model has, not what is added. */
+/** What of a model grows. All values are what the larger model has, not what is added; what is left out stays as it is. */
 export interface Growth {
   /** n: parameter tokens a layer */
   parameterTokens?: number;

@@ -41,8 +41,10 @@ export function distribution(
   { bins = 32, range }: HistogramOptions = {},
 ): Distribution {
   const sorted = Float64Array.from(values instanceof ActivationValues ? values.data : values).sort();
-  if (sorted.length === 0) throw new RangeError("distribution: there are no values");
-  if (!sorted.every(Number.isFinite)) throw new RangeError("distribution: a value is not finite");
+  if (sorted.length === 0) throw new RangeError("distribution: there are no values, wanted at least one");
+  if (!sorted.every(Number.isFinite)) {
+    throw new RangeError("distribution: a value is not finite, wanted finite numbers: leave the others out");
+  }
   if (!(Number.isInteger(bins) && bins >= 1)) throw new RangeError(`distribution: bins is ${bins}, wanted 1 or more`);
   const [low, high] = range ?? [sorted[0]!, sorted.at(-1)!];
   if (!(low <= high)) throw new RangeError(`distribution: range is [${low}, ${high}], wanted the lower border first`);

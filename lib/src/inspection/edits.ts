@@ -134,7 +134,7 @@ function changed(action: EditAction, value: Tensor, context: EditContext, axisOf
 function swapped(value: Tensor, axis: number, [a, b]: readonly [number, number]): Tensor {
   const size = value.shape[axis]!;
   if (!(a < size && b < size)) {
-    throw new ConfigurationError(`intervene: ${a} and ${b} cannot be swapped, there are ${size}`);
+    throw new ConfigurationError(`intervene: ${a} and ${b} cannot be swapped, wanted numbers below ${size}`);
   }
   const order = Array.from({ length: size }, (_, i) => (i === a ? b : i === b ? a : i));
   return tf.gather(value, tf.tensor1d(order, "int32"), axis);

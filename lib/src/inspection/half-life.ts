@@ -23,7 +23,7 @@ export function halfLife(w: number): number {
  */
 export function halfLives(decays: ActivationValues): ActivationValues {
   const axis = decays.axes.indexOf("position");
-  if (axis < 0) throw new RangeError(`halfLives: ${decays.name} has no axis of positions`);
+  if (axis < 0) throw new RangeError(`halfLives: ${decays.name} has no axis of positions: keep them in select`);
   const [first, ...others] = decays.positions.map((position) => decays.select({ position }));
   const logs = Float64Array.from(first!.data, Math.log);
   for (const { data } of others) data.forEach((w, i) => (logs[i]! += Math.log(w)));

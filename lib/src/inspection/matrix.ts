@@ -22,7 +22,7 @@ export type MatrixInput = readonly (readonly number[])[] | ActivationValues | Ho
 export function hostMatrix(input: MatrixInput): HostMatrix {
   const matrix = unchecked(input);
   const wrong = matrix.values.findIndex((x) => !Number.isFinite(x));
-  if (matrix.values.length === 0) throw new RangeError("the matrix is empty");
+  if (matrix.values.length === 0) throw new RangeError("the matrix is empty, wanted at least one element");
   if (wrong < 0) return matrix;
   const [i, j] = [Math.floor(wrong / matrix.columns), wrong % matrix.columns];
   throw new RangeError(`element [${i}][${j}] of the matrix is ${matrix.values[wrong]}, wanted finite numbers`);

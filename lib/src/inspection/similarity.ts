@@ -70,7 +70,8 @@ export function atPositions(values: ActivationValues, choice: AxisChoice = {}): 
   const part = values.select(choice);
   if (!part.axes.includes("position")) {
     throw new RangeError(
-      `${values.name}: there is no axis of positions left: its axes are ${part.axes.join(", ") || "none"}`,
+      `${values.name}: there is no axis of positions left, its axes are ${part.axes.join(", ") || "none"}: leave position ` +
+        `out of the choice`,
     );
   }
   return part.positions.map((position) => part.select({ position }).data);

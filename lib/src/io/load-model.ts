@@ -22,14 +22,14 @@ export interface LoadModelOptions extends SseChoice {
   kind?: "meta-state";
   /**
    * the SSE variant that an RWKV-7 model gets, with zero gains, so that its outputs stay equal; for a Meta-State model it
-   * must be the file's own
+   * must be the file's own. Default what the file holds
    */
   sse?: SseName;
   /** ρ, the portion of heads that carry the SSE, when an RWKV-7 model gets one; default 1 */
   rho?: number;
   /** whether the checksums in a `.pth` are compared; default true */
   checksum?: boolean;
-  /** of a checkpoint: the averaged parameters rather than the last step's */
+  /** of a checkpoint: the averaged parameters rather than the last step's; default false */
   ema?: boolean;
   /** called while the file is read */
   onProgress?: (progress: FileProgress) => void;
@@ -41,7 +41,7 @@ export interface LoadModelOptions extends SseChoice {
 export interface LoadBaselineOptions<K extends BaselineKind | "any" = BaselineKind | "any"> {
   /** which baseline the file must hold; `any`: whatever it holds, an RWKV-7 or Meta-State model too */
   kind: K;
-  /** of a checkpoint of a training: the average of its parameters instead of the last ones; default false */
+  /** of a checkpoint: the averaged parameters rather than the last step's; default false */
   ema?: boolean;
   /** called while the file is read */
   onProgress?: (progress: FileProgress) => void;

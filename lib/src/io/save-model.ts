@@ -99,7 +99,9 @@ async function writeModel(
       expectPublishedEquations(rwkv7Of(model, format).configuration);
       return writeAtomically(path, (sink) => writePth(sink, parameters, description, writing));
     case "huggingface":
-      if (!(maxShardBytes > 0)) throw new ConfigurationError(`saveModel: maxShardBytes is ${maxShardBytes}`);
+      if (!(maxShardBytes > 0)) {
+        throw new ConfigurationError(`saveModel: maxShardBytes is ${maxShardBytes}, wanted a number of bytes above 0`);
+      }
       return saveFolder(path, rwkv7Of(model, format), parameters, {
         metadata,
         dtype: dtypeName,

@@ -40,7 +40,9 @@ export function modelPart(file: TensorFile, { ema = false }: { ema?: boolean | u
     places.set(name, averaged ? averaged.name : name);
   }
   if (ema && ![...places].some(([name, place]) => name !== place)) {
-    throw new ConfigurationError(`${file.path} holds no average of parameters: it was trained without the option ema`);
+    throw new ConfigurationError(
+      `${file.path} holds no average of parameters: it was trained without the option ema: leave it out here too`,
+    );
   }
   return {
     path: file.path,

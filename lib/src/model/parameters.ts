@@ -186,7 +186,7 @@ function emptyValues(name: string, shape: readonly number[]): Float32Array {
 /** The parameter of this name. */
 export function parameter(parameters: Parameters, name: string): Tensor {
   const found = parameters.get(name);
-  if (!found) throw new RangeError(`the model has no parameter "${name}"`);
+  if (!found) throw new RangeError(`the model has no parameter "${name}": [...model.parameters.keys()] lists them`);
   nameTensor(found, "parameter", "", name);
   return found;
 }

@@ -97,7 +97,9 @@ export function restoredState(
     const wanted = fresh.tensors();
     const fits = tensors.every(({ shape }, i) => shape.length === wanted[i]?.rank && shape[0] === positions.length);
     if (!fresh.withTensors || !fits || tensors.length !== wanted.length) {
-      throw new ConfigurationError("train: the state that the checkpoint carries is not of this kind of model");
+      throw new ConfigurationError(
+        "train: the state that the checkpoint carries is not of this kind of model: give the model that it was trained with",
+      );
     }
     return fresh.withTensors(
       tensors.map((tensor) => tf.keep(tf.clone(tensor))),

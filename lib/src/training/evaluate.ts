@@ -15,9 +15,9 @@ export type EvaluationData = TokenIds | Corpus | Iterable<Batch> | AsyncIterable
 
 /** How {@link evaluate} goes through the data. */
 export interface EvaluateOptions {
-  /** T: tokens a sequence; each starts from an empty state */
+  /** T: tokens a sequence; each starts from an empty state. Default 128 */
   length?: number;
-  /** B: sequences at once */
+  /** B: sequences at once; default 8 */
   batchSize?: number;
   /** at most so many tokens, in sequences spread evenly over the data; all when left out */
   tokens?: number;

@@ -89,6 +89,7 @@ export const schedules = {
 
 /** Options of the schedule of a name. */
 export interface NamedScheduleOptions extends FallOptions {
+  /** a name, or a function `(step, steps) => factor`; default `cosine` */
   schedule?: ScheduleName | Schedule;
 }
 

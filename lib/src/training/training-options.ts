@@ -68,16 +68,22 @@ export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
    * begins anew. Default false
    */
   carryState?: boolean;
-  /** the decay of an exponential moving average of the parameters; or one of `ms.ema(model)`, which stays yours */
+  /**
+   * the decay of an exponential moving average of the parameters; or one of `ms.ema(model)`, which stays yours. Default none
+   */
   ema?: number | ExponentialMovingAverage;
+  /** measures the loss on held-out data now and then; default never */
   evaluate?: TrainEvaluation;
-  /** ends the training when the held-out loss falls no more */
+  /** ends the training when the held-out loss falls no more; default it makes all its steps */
   earlyStop?: EarlyStopOptions;
   /** when a jump of the loss ends the training; `false`: never */
   spike?: SpikeOptions | false;
-  /** writes checkpoints */
+  /** writes checkpoints; default none */
   checkpoint?: CheckpointOptions;
-  /** goes on from a checkpoint, or from a folder's last; `true`: from `checkpoint.folder`'s last if it has one */
+  /**
+   * goes on from a checkpoint, or from a folder's last; `true`: from `checkpoint.folder`'s last if it has one. Default
+   * `false`
+   */
   resume?: string | boolean | ResumeOptions;
   /** a generator that your batches are drawn with: checkpoints hold its state, and resuming puts it back */
   random?: Random;

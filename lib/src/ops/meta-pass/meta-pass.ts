@@ -66,7 +66,7 @@ export interface MetaPassOperands {
  *     added_t = readGain ⊙ GN(u_t) + memoryGain ⊙ GN(o_t)
  *
  * GN normalises a head's N values to mean 0 and variance 1, epsilon N·10⁻⁵ added to the variance. Differentiable in every
- * argument.
+ * argument. The operands stay the caller's, and so are the results.
  *
  * @returns `added` `[B, T, H, N]`, what the heads add to x̂, and M after the last token `[B, H, N, N]`. S after it is time
  *   mixing's to give

@@ -30,7 +30,7 @@ declareGradient<Wkv7Input, Wkv7Attributes>(
  *     S_t = S_{t−1} diag(w_t) + (S_{t−1} a_t) b_tᵀ + v_t k_tᵀ        y_t = S_t r_t
  *
  * Rows of S index value channels, columns key channels. In RWKV-7 a = −κ̂ and b = κ̂ ⊙ (in-context learning rate).
- * Differentiable in every argument.
+ * Differentiable in every argument. The operands stay the caller's, and so are the results.
  *
  * @param r receptance, float32 `[B, T, H, N]`, T ≥ 1
  * @param w decay, the factor itself, in (0, 1], `[B, T, H, N]`
