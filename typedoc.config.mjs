@@ -21,6 +21,8 @@ const options = {
   sort: ["source-order"],
   disableSources: true,
   excludePrivate: true,
+  searchInDocuments: true,
+  searchInComments: true,
   githubPages: false,
   includeVersion: true,
   treatWarningsAsErrors: true,

@@ -22,14 +22,14 @@ async function draw({ place, json }) {
   const dark = theme === undefined ? systemIsDark.matches : theme === "dark";
   const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
   const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
-  const { width, height, letters } = sizeIn(place, layout);
+  const { width, height, letters } = sizeIn(place, { data, layout });
   const title = { ...layout.title, font: { ...layout.title?.font, size: letters } };
   await Plotly.newPlot(place, data, { ...layout, width, height, title }, config);
   await Plotly.addFrames(place, frames);
 }
 
 async function fit({ place, json }) {
-  const { width, height, letters = null } = sizeIn(place, JSON.parse(json).layout);
+  const { width, height, letters = null } = sizeIn(place, JSON.parse(json));
   const { width: before, title } = place.layout;
   if (width !== undefined && width !== before) await Plotly.relayout(place, { width, height });
   if (letters !== (title?.font?.size ?? null)) await Plotly.relayout(place, { "title.font.size": letters });
@@ -37,18 +37,21 @@ async function fit({ place, json }) {
 
 /**
  * The size of a figure, and of the letters of its title where they must be smaller than plotly's: a figure of a fixed size is no
- * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer.
+ * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer. Several heatmaps beside
+ * each other, or one whose columns have names, scroll where the page is so narrow that words would lie over each other.
  */
-function sizeIn({ clientWidth }, { width, height, margin, meta, title }) {
+function sizeIn({ clientWidth }, { data, layout: { width, height, margin, meta, title, xaxis } }) {
   // What is not laid out, as while a browser takes a picture of the whole page, has no width: it keeps its own.
   const room = clientWidth || Infinity;
-  // A letter of plotly's 18 pixels is about 9.5 wide; below 11 pixels nobody reads it.
-  const length = 9.5 * (title?.text?.length ?? 0);
+  // A letter of plotly's 18 pixels is at most so wide in the mean of a title; below 11 pixels nobody reads it.
+  const length = 10.4 * (title?.text?.length ?? 0);
   const letters = length > 0.97 * room ? Math.max(11, Math.floor((18 * 0.97 * room) / length)) : undefined;
   if (meta?.scales !== true || !(width > room)) return { width, height, letters };
   const [beside, above] = [margin.l + margin.r, margin.t + margin.b];
-  const portion = Math.max(0.2, (room - beside) / (width - beside));
-  return { width: room, height: Math.round(above + (height - above) * portion), letters };
+  const crowded = data.length > 1 || xaxis?.ticktext !== undefined;
+  const wide = Math.max(room, crowded ? Math.min(width, 480) : 0);
+  const portion = Math.max(0.2, (wide - beside) / (width - beside));
+  return { width: wide, height: Math.round(above + (height - above) * portion), letters };
 }
 
 /** A colour of a figure, `#rrggbb` or with its opacity `#rrggbbaa`, as the figure says that it is on a dark page. */

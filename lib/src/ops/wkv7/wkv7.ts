@@ -27,7 +27,8 @@ declareGradient<Wkv7Input, Wkv7Attributes>(
 /**
  * RWKV-7's state recurrence (arXiv 2503.14456), for each head:
  *
- *     S_t = S_{t−1} diag(w_t) + (S_{t−1} a_t) b_tᵀ + v_t k_tᵀ        y_t = S_t r_t
+ *     S_t = S_{t−1} diag(w_t) + (S_{t−1} a_t) b_tᵀ + v_t k_tᵀ
+ *     y_t = S_t r_t
  *
  * Rows of S index value channels, columns key channels. In RWKV-7 a = −κ̂ and b = κ̂ ⊙ (in-context learning rate).
  * Differentiable in every argument. The operands stay the caller's, and so are the results.
