@@ -22,34 +22,80 @@ struct Bfloat16Slots {
 #endif
 };
 
-/// As pack() does, rounded and in pairs; what is missing from the last pair is 0.
+/// Slots that hold so many steps along the depth.
+constexpr int64_t pairsOf(int64_t depth) { return (depth + 1) / 2; }
+
+/// A row whose values are adjacent along the depth: rounded, they lie in pairs already.
+inline void roundRow(const float* from, int64_t depth, float* to) {
+  toBfloat16(0, depth, from, reinterpret_cast<uint16_t*>(to));
+  if (depth % 2 != 0) memset(reinterpret_cast<uint16_t*>(to) + depth, 0, sizeof(uint16_t));
+}
+
+/// A step of `panel` values and the one after it, adjacent across the depth, side by side.
+template <int64_t panel>
+inline void joinSteps(const float* even, const float* odd, float* to) {
+  if constexpr (panel % lanes == 0) {
+    for (int64_t r = 0; r < panel; r += lanes) store(to + r, bfloat16Pairs(load(even + r), load(odd + r)));
+  } else {
+    static_assert(panel < lanes);
+    const Part part{panel};
+    part.store(to, bfloat16Pairs(part.load(even), part.load(odd)));
+  }
+}
+
+/// As pack() does, rounded and in pairs; what is missing from the last pair is 0. Runs of the operand's rows are read that fill
+/// whole cache lines, and such lines of the panels are written.
 template <int64_t panel>
 void packPairs(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to) {
-  constexpr int64_t together = 32;
-  const int64_t slots = (depth + 1) / 2;
-  const auto packPart = [&](int64_t first, int64_t begin) {
-    const int64_t high = count - first < panel ? count - first : panel;
-    const int64_t deep = depth - begin < together ? depth - begin : together;
-    alignas(64) float floats[together * panel];
-    pack<panel>(from + first * stride + begin * step, stride, step, high, deep, floats);
-    if (deep % 2 != 0) memset(floats + deep * panel, 0, panel * sizeof(float));
-    float* pairs = to + first * slots + begin / 2 * panel;
-    for (const float* even = floats; even < floats + deep * panel; even += 2 * panel, pairs += panel) {
-      if constexpr (panel % lanes == 0) {
-        for (int64_t r = 0; r < panel; r += lanes) store(pairs + r, bfloat16Pairs(load(even + r), load(even + panel + r)));
-      } else {
-        for (int64_t r = 0; r < panel; r += 4) store4(pairs + r, bfloat16Pairs(load4(even + r), load4(even + panel + r)));
+  const int64_t slots = pairsOf(depth);
+  if (step == 1) {
+    constexpr int64_t together = 32;
+    alignas(64) float rows[panel * pairsOf(together)] = {};
+    for (int64_t first = 0; first < count; first += panel, to += panel * slots) {
+      const int64_t high = count - first < panel ? count - first : panel;
+      if (high < panel) memset(rows, 0, sizeof rows);
+      for (int64_t begin = 0; begin < depth; begin += together) {
+        const int64_t deep = depth - begin < together ? depth - begin : together;
+        for (int64_t r = 0; r < high; ++r) {
+          roundRow(from + (first + r) * stride + begin, deep, rows + r * pairsOf(together));
+        }
+        transpose(rows, pairsOf(together), panel, pairsOf(deep), to + begin / 2 * panel, panel);
       }
     }
-  };
-  // Whole runs of the operand's rows are read, however they lie.
-  if (step == 1) {
+    return;
+  }
+  constexpr int64_t together = 8;
+  const float nothing[panel] = {};
+  for (int64_t begin = 0; begin < depth; begin += together) {
+    const int64_t end = depth - begin < together ? depth : begin + together;
     for (int64_t first = 0; first < count; first += panel) {
-      for (int64_t begin = 0; begin < depth; begin += together) packPart(first, begin);
-    }
-  } else {
-    for (int64_t begin = 0; begin < depth; begin += together) {
-      for (int64_t first = 0; first < count; first += panel) packPart(first, begin);
+      const int64_t high = count - first;
+      for (int64_t p = begin; p < end; p += 2) {
+        const float* even = from + first + p * step;
+        const float* odd = p + 1 < depth ? even + step : nothing;
+        float* pairs = to + first * slots + p / 2 * panel;
+        if (high >= panel) {
+          joinSteps<panel>(even, odd, pairs);
+        } else {
+          float steps[2][panel] = {};
+          memcpy(steps[0], even, static_cast<size_t>(high) * sizeof(float));
+          memcpy(steps[1], odd, static_cast<size_t>(high) * sizeof(float));
+          joinSteps<panel>(steps[0], steps[1], pairs);
+        }
+      }
     }
   }
+}
+
+/// Rows of a: in panels where they are adjacent across the depth; where they are so along it they stay rows.
+template <int64_t panel>
+void packRowPairs(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to) {
+  if (step != 1) return packPairs<panel>(from, stride, step, count, depth, to);
+  for (int64_t r = 0; r < count; ++r) roundRow(from + r * stride, depth, to + r * pairsOf(depth));
+}
+
+template <int64_t panel>
+RowPanels packedRowPairs(const float* packed, int64_t step, int64_t slots) {
+  if (step != 1) return packedRows<panel>(packed, step, slots);
+  return {packed, panel * slots, slots, 1};
 }

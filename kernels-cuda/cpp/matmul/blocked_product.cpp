@@ -5,7 +5,7 @@
 namespace metastate {
 namespace {
 
-/// Slots of a panel of b (floats, or pairs of bfloat16): it is in the nearest cache, or comes from the second one as fast as it is used.
+/// Floats of a panel of b: it is in the nearest cache, or comes from the second one as fast as it is used.
 constexpr int64_t mostOfPanel = 1 << 13;
 constexpr int64_t mostSlots = 512;
 /// Up to so many columns, rows of a that lie along the depth are read where they are: to copy them would cost more than it gains.
@@ -39,9 +39,11 @@ int64_t evenShare(int64_t length, int64_t most, int64_t multiple) {
 /// The slots of a depth.
 int64_t slotsOf(const MatMulKernels& kernels, int64_t depth) { return parts(depth, kernels.slotDepth); }
 
-/// The deepest block, of a product that is deep enough.
+/// The deepest block, of a product that is deep enough. With every block c is read and written again, which takes twice the share of
+/// a product of bfloat16 that it takes of one of floats: there blocks are deep though a panel then fills more than the nearest cache.
 int64_t mostDepthOf(const MatMulKernels& kernels) {
-  return kernels.slotDepth * std::min(mostSlots, mostOfPanel / kernels.tileColumns);
+  if (kernels.slotDepth > 1) return kernels.slotDepth * mostSlots;
+  return std::min(mostSlots, mostOfPanel / kernels.tileColumns);
 }
 
 /// A part of c that one task computes.
@@ -101,7 +103,7 @@ void multiply(const MatMulKernels& kernels, const ProductOperands& o, const Prod
       });
       eachPart(i0, high, [&](const Part& part, float* packed) {
         const float* const a = scratch + (part.i - i0) * slots;
-        multiplyPart(kernels, o, part, p0, deep, {a, kernels.tileRows * slots, 1, kernels.tileRows}, packed);
+        multiplyPart(kernels, o, part, p0, deep, kernels.packedRows(a, o.aColumn, slots), packed);
       });
     }
   });

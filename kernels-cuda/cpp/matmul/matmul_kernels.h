@@ -31,7 +31,10 @@ struct MatMulKernels {
   int64_t tileRows, tileColumns;  ///< of the part of c that is kept in registers
   /// A `count` x `depth` part of an operand as panels of tileRows (a) or tileColumns (b), each column of a panel adjacent and
   /// what is missing from the last one, or from the last slot, 0. `stride` leads from row to row, `step` along the depth.
+  /// Rows of bfloat16 that are adjacent along the depth stay rows.
   void (*packRows)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
+  /// How the inner loops read what packRows has made of rows with that step.
+  RowPanels (*packedRows)(const float* packed, int64_t step, int64_t slots);
   void (*packColumns)(const float* from, int64_t stride, int64_t step, int64_t count, int64_t depth, float* to);
   /// c of a and packed b, so many slots deep; `add` to what c holds, or replace it.
   void (*packedProduct)(int64_t rows, int64_t columns, int64_t slots, const RowPanels& a, const float* b, float* c,

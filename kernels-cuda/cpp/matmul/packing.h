@@ -49,3 +49,9 @@ void pack(const float* from, int64_t stride, int64_t step, int64_t count, int64_
     }
   }
 }
+
+/// How the inner loops read rows that pack() has packed.
+template <int64_t panel>
+RowPanels packedRows(const float* packed, int64_t, int64_t slots) {
+  return {packed, panel * slots, 1, panel};
+}

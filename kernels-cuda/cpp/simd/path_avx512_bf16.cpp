@@ -2,6 +2,7 @@
 // hot code is that of AVX-512.
 #define METASTATE_LANES 16
 #define METASTATE_REGISTERS 32
+#define METASTATE_MASKS
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -25,8 +26,15 @@ namespace {
 
 extern const MatMulKernels bfloat16OfAvx512;
 const MatMulKernels bfloat16OfAvx512{
-    Bfloat16Slots::depth,     Bfloat16Slots::tileRows, tileColumns, packPairs<Bfloat16Slots::tileRows>,
-    packPairs<tileColumns>, packedProduct<Bfloat16Slots>, rowProduct, multiplyAddLoop<Bfloat16Slots>,
+    Bfloat16Slots::depth,
+    Bfloat16Slots::tileRows,
+    tileColumns,
+    packRowPairs<Bfloat16Slots::tileRows>,
+    packedRowPairs<Bfloat16Slots::tileRows>,
+    packPairs<tileColumns>,
+    packedProduct<Bfloat16Slots>,
+    rowProduct,
+    multiplyAddLoop<Bfloat16Slots>,
 };
 
 }  // namespace metastate
