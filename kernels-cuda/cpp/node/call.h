@@ -148,8 +148,8 @@ class Arguments {
     const Napi::Value value(env(), next(name, "an array"));
     if (!value.IsArray()) throw Napi::TypeError::New(env(), std::string(name) + " must be an array");
     const Napi::Array given = value.As<Napi::Array>();
-    std::vector<napi_value> result;
-    for (uint32_t i = 0; i < given.Length(); ++i) result.push_back(given.Get(i));
+    std::vector<napi_value> result(given.Length());
+    for (uint32_t i = 0; i < result.size(); ++i) result[i] = given.Get(i);
     return result;
   }
 
@@ -248,8 +248,10 @@ class Call : public Arguments {
 
   /// An array of arrays of any lengths, all of the type of the first; there must be one.
   std::vector<Cells> listOfAnyCells(const char* name) {
+    const std::vector<napi_value> values = list(name);
     std::vector<Cells> result;
-    for (const napi_value value : list(name)) {
+    result.reserve(values.size());
+    for (const napi_value value : values) {
       result.push_back(cellsOf(value, name));
       requireSameType(name, result.back(), result.front());
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "node/axes.h"
 #include "node/bindings.h"
@@ -146,22 +147,20 @@ Napi::Value pad(const Napi::CallbackInfo& info) {
   });
 }
 
-/// concat(outer, inputs, widths, y): y [outer, sum of widths] of inputs [outer, width].
+/// concat(outer, inputs, y): y [outer, sum of widths] of inputs [outer, width], each of its own width.
 Napi::Value concat(const Napi::CallbackInfo& info) {
   Call call(info);
   const int64_t outer = call.size("outer");
   const std::vector<Cells> inputs = call.listOfAnyCells("inputs");
-  const std::vector<int64_t> widths = call.sizes("widths");
-  if (widths.size() != inputs.size()) throw Napi::RangeError::New(info.Env(), "each input needs a width");
-  int64_t wide = 0;
-  for (size_t i = 0; i < widths.size(); ++i) {
-    if (inputs[i].length != product(info.Env(), {outer, widths[i]})) {
-      throw Napi::RangeError::New(info.Env(), "input " + std::to_string(i) + " has " +
-                                                  std::to_string(inputs[i].length) + " values; the shape given wants " +
-                                                  std::to_string(outer * widths[i]));
+  std::vector<int64_t> widths;
+  for (const Cells& input : inputs) {
+    if (input.length % outer != 0) {
+      throw Napi::RangeError::New(info.Env(), "an input has " + std::to_string(input.length) + " values, which are not " +
+                                                  std::to_string(outer) + " rows");
     }
-    wide += widths[i];
+    widths.push_back(input.length / outer);
   }
+  const int64_t wide = std::accumulate(widths.begin(), widths.end(), int64_t{0});
   const Cells y = call.cells("y", inputs.front(), product(info.Env(), {outer, wide}));
   return run(call, [&](ThreadPool& pool, const SimdPath&) {
     ofWidth(y, [&](auto* type) {
@@ -169,9 +168,8 @@ Napi::Value concat(const Napi::CallbackInfo& info) {
       Runs(outer, wide).each(pool, [&](int64_t from, int64_t to, int64_t) {
         for (int64_t row = from; row < to; ++row) {
           Cell* target = y.as<Cell>() + row * wide;
-          for (size_t i = 0; i < widths.size(); ++i) {
-            std::copy_n(inputs[i].as<Cell>() + row * widths[i], widths[i], target);
-            target += widths[i];
+          for (size_t i = 0; i < inputs.size(); ++i) {
+            target = std::copy_n(inputs[i].as<Cell>() + row * widths[i], widths[i], target);
           }
         }
       });

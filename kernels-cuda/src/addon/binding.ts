@@ -6,7 +6,7 @@ import type { BaselineOps } from "./baseline-ops.js";
 import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 13;
+export const interfaceVersion = 14;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -314,8 +314,8 @@ export interface TensorFunctions {
   copyStrided(axes: readonly number[], strides: readonly number[], offset: number, x: Cells, y: Cells): void;
   /** y is `value`, but y[offset + i strides[0] + …] = x[i, …]; x and y of one type. */
   pad(axes: readonly number[], strides: readonly number[], offset: number, value: number, x: Cells, y: Cells): void;
-  /** y `[outer, sum of widths]` of inputs `[outer, width]`, all of one type. */
-  concat(outer: number, inputs: readonly Cells[], widths: readonly number[], y: Cells): void;
+  /** y `[outer, sum of widths]` of inputs `[outer, width]`, each of its own width, all of one type. */
+  concat(outer: number, inputs: readonly Cells[], y: Cells): void;
   /** y `[outer, count, width]` of x `[outer, rows, width]`, of one type; throws on an index that is no row. */
   gather(outer: number, rows: number, width: number, x: Cells, indices: Int32Array, y: Cells): void;
   /** t where the condition is 1, e elsewhere, all of one length; t, e and y of one type. */

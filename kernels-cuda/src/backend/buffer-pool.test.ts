@@ -18,6 +18,32 @@ test("an array of a length comes back for that length, and only up to the limit"
   assert.equal(pool.take(500), b);
 });
 
+test("a short array comes back too, and so does that of a small tensor", needsNative, async () => {
+  useNativeEngine();
+  await tf.setBackend("native");
+  const { pool } = tf.backend() as NativeBackend;
+  const [first, second] = [pool.take(3), pool.take(3)];
+  pool.give(first);
+  const tensor = tf.neg(tf.ones([3]));
+  const waiting = pool.bytes;
+  tensor.dispose();
+  assert.equal(pool.bytes, waiting + 4 * 3);
+  assert.equal(pool.take(3), first);
+  assert.notEqual(pool.take(3), second, "which was never given");
+});
+
+test("the length that was not given for longest is let go, however often it was given before", () => {
+  const pool = new BufferPool(undefined, 4 * 100);
+  const [a, b] = [pool.take(40), pool.take(50)];
+  pool.give(b);
+  for (let again = 0; again < 3; again++) pool.give(pool.take(50));
+  pool.give(a);
+  pool.give(pool.take(50));
+  pool.give(new Float32Array(20));
+  assert.equal(pool.bytes, 4 * 70);
+  assert.equal(pool.take(50), b);
+});
+
 test("large arrays come from the addon, and their memory goes when they are let go", () => {
   const made: Float32Array[] = [];
   const dropped: Float32Array[] = [];

@@ -78,10 +78,10 @@ export class NativeBackend extends KernelBackend {
 
   /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
   makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Float32Array } {
-    const floats = this.pool.take(util.sizeFromShape([...shape]));
-    const dataId = {};
-    this.data.set(dataId, new TensorData(floats, "float32", { ours: true }));
-    return { info: { dataId, shape: [...shape], dtype: "float32" }, floats };
+    const own = shape as number[]; // not written to here, and tfjs copies it for the tensor
+    const floats = this.pool.take(util.sizeFromShape(own));
+    const dataId = this.#hold(new TensorData(floats, "float32", { ours: true }));
+    return { info: { dataId, shape: own, dtype: "float32" }, floats };
   }
 
   /**

@@ -4,7 +4,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Cells, NativeBinding } from "../addon/binding.js";
 import { isCellType, type NativeBackend } from "../backend/native-backend.js";
 import { areCells, areFloats, type NativeBodies } from "./native-kernel.js";
-import { packed, sizeOf, stridesOf } from "./shapes.js";
+import { axisOf, packed, sizeOf, stridesOf } from "./shapes.js";
 
 /** Adjacent values up to this many are copied by JavaScript before a call of the addon has begun. */
 const shortRun = 4096;
@@ -62,24 +62,20 @@ function sliced(
   return copied(binding, backend, x, shape, size, strides, offset).info;
 }
 
-/** Parts side by side along `axis`; `shapes` are theirs with that axis. */
+/** Parts side by side along `axis` of what they make together, a tensor of `shape`. */
 function joined(
   binding: NativeBinding,
   backend: NativeBackend,
   parts: readonly TensorInfo[],
-  shapes: number[][],
+  shape: readonly number[],
   axis: number,
 ): TensorInfo | undefined {
   const { dtype } = parts[0]!;
   if (!isCellType(dtype)) return undefined;
-  const y = backend.makeCells(backend_util.computeOutShape(shapes, axis), dtype);
+  const y = backend.makeCells(shape, dtype);
   if (y.cells.length === 0) return y.info;
-  binding.concat(
-    sizeOf(shapes[0]!.slice(0, axis)),
-    parts.map((part) => backend.cells(part)),
-    shapes.map((shape) => sizeOf(shape.slice(axis))),
-    y.cells,
-  );
+  const values = parts.map((part) => backend.cells(part));
+  binding.concat(sizeOf(shape.slice(0, axis)), values, y.cells);
   return y.info;
 }
 
@@ -125,10 +121,10 @@ export const arrangementKernels: NativeBodies = {
   Concat(binding, backend, inputs, attributes) {
     const parts = Object.values(inputs);
     if (parts.length < 2 || !areCells(...parts)) return undefined;
-    const axis = util.parseAxisParam(attributes["axis"] as number, parts[0]!.shape)[0]!;
+    const axis = axisOf(attributes["axis"] as number, parts[0]!.shape);
     const shapes = parts.map(({ shape }) => shape);
     backend_util.assertParamsConsistent(shapes, axis);
-    return joined(binding, backend, parts, shapes, axis);
+    return joined(binding, backend, parts, backend_util.computeOutShape(shapes, axis), axis);
   },
 
   Pack(binding, backend, inputs, attributes) {
@@ -140,8 +136,7 @@ export const arrangementKernels: NativeBodies = {
     );
     const given = attributes["axis"] as number;
     const axis = given < 0 ? given + first!.shape.length + 1 : given;
-    const shapes = parts.map(({ shape }) => [...shape.slice(0, axis), 1, ...shape.slice(axis)]);
-    return joined(binding, backend, parts, shapes, axis);
+    return joined(binding, backend, parts, first!.shape.toSpliced(axis, 0, parts.length), axis);
   },
 
   Unpack(binding, backend, { value }, attributes) {
@@ -158,7 +153,7 @@ export const arrangementKernels: NativeBodies = {
   SplitV(binding, backend, { x }, attributes) {
     if (!areCells(x!)) return undefined;
     const { numOrSizeSplits, axis } = attributes as { numOrSizeSplits: number | number[]; axis: number };
-    const at = util.parseAxisParam(axis, x!.shape)[0]!;
+    const at = axisOf(axis, x!.shape);
     let from = 0;
     return backend_util.prepareSplitSize(x as never, numOrSizeSplits, at).map((length) => {
       const begin = x!.shape.map((_, other) => (other === at ? from : 0));
@@ -210,7 +205,7 @@ export const arrangementKernels: NativeBodies = {
     const { dtype } = x!;
     if (!isCellType(dtype) || indices!.dtype !== "int32" || batchDims) return undefined;
     if (sizeOf(x!.shape) === 0 || sizeOf(indices!.shape) === 0) return undefined;
-    const at = util.parseAxisParam(axis, x!.shape)[0]!;
+    const at = axisOf(axis, x!.shape);
     const before = x!.shape.slice(0, at);
     const after = x!.shape.slice(at + 1);
     const y = backend.makeCells([...before, ...indices!.shape, ...after], dtype);

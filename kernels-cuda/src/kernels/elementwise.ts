@@ -1,10 +1,10 @@
 /** tfjs's functions of single elements, with broadcasting: arithmetic, comparisons, conversions. */
-import { broadcast_util, util, type DataType, type TensorInfo } from "@tensorflow/tfjs-core";
+import type { DataType } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import { isCellType } from "../backend/native-backend.js";
 import { comparisonNames } from "./comparison-names.js";
 import { areCells, areFloats, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
-import { sizeOf } from "./shapes.js";
+import { broadcastShape, sizeOf } from "./shapes.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
 export const unaryNames = [
@@ -84,17 +84,12 @@ export function broadcastAxes(a: readonly number[], b: readonly number[], shape:
   return axes.length > 0 ? { axes, aStrides, bStrides } : { axes: [1], aStrides: [0], bStrides: [0] };
 }
 
-/** The shape of a result; equal ones, the most frequent by far, need no arithmetic. Throws when they do not fit. */
-function broadcastShape(a: TensorInfo, b: TensorInfo): number[] {
-  return util.arraysEqual(a.shape, b.shape) ? a.shape : broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
-}
-
 function binary(name: string, index: number): NativeBody {
   const integer = integerNames.indexOf(name);
   return (binding, backend, { a, b }) => {
     if (!a || !b || a.dtype !== b.dtype) return undefined;
     if (a.dtype !== "float32" && !(a.dtype === "int32" && integer >= 0)) return undefined;
-    const shape = broadcastShape(a, b);
+    const shape = broadcastShape(a.shape, b.shape);
     const size = sizeOf(shape);
     if (size === 0) return undefined;
     if (a.dtype === "float32") {
@@ -118,7 +113,7 @@ function binary(name: string, index: number): NativeBody {
 function comparison(index: number): NativeBody {
   return (binding, backend, { a, b }) => {
     if (!a || !b || !areCells(a, b)) return undefined;
-    const shape = broadcastShape(a, b);
+    const shape = broadcastShape(a.shape, b.shape);
     const values = new Uint8Array(sizeOf(shape));
     if (values.length > 0) {
       const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);

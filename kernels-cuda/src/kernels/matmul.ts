@@ -1,10 +1,9 @@
 /** Matrix products: tfjs's `BatchMatMul` and `_FusedMatMul`. */
-import { broadcast_util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import type { NativeBackend } from "../backend/native-backend.js";
 import { areFloats, type Attributes, type Inputs, type NativeBodies } from "./native-kernel.js";
-import { sizeOf } from "./shapes.js";
+import { broadcastShape, sizeOf } from "./shapes.js";
 
 /** Activations that are computed with the product, by their number in the addon. */
 const activations: Readonly<Record<string, number>> = {
@@ -51,23 +50,24 @@ function product(
   if (depth !== k || m * n * k === 0) return undefined;
   const aBatch = a.shape.slice(0, -2);
   const bBatch = b.shape.slice(0, -2);
-  const outer = broadcast_util.assertAndGetBroadcastShape(aBatch, bBatch);
+  const outer = broadcastShape(aBatch, bBatch);
   const batch = sizeOf(outer);
   if (batch === 0) return undefined;
   const result = backend.makeFloats([...outer, m, n]);
-  const operands = [backend.floats(a), backend.floats(b), result.floats] as const;
+  const [left, right, floats] = [backend.floats(a), backend.floats(b), result.floats];
   if (sizeOf(aBatch) === batch && sizeOf(bBatch) === batch) {
-    binding.matMul(batch, m, n, k, transposeA, transposeB, ...operands);
+    binding.matMul(batch, m, n, k, transposeA, transposeB, left, right, floats);
   } else {
-    const lists = [broadcastPlaces(aBatch, outer), broadcastPlaces(bBatch, outer)] as const;
-    binding.matMul(batch, m, n, k, transposeA, transposeB, ...operands, ...lists);
+    const [aPlaces, bPlaces] = [broadcastPlaces(aBatch, outer), broadcastPlaces(bBatch, outer)];
+    binding.matMul(batch, m, n, k, transposeA, transposeB, left, right, floats, aPlaces, bPlaces);
   }
   return result;
 }
 
 /** Rows and columns of a tensor's matrices, after transposition. */
 function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2) as [number, number];
+  const rows = shape.at(-2)!;
+  const columns = shape.at(-1)!;
   return transposed ? [columns, rows] : [rows, columns];
 }
 

@@ -1,11 +1,11 @@
 /** tfjs's sums, means and extrema over axes, softmax, cumulative sums and the largest k, on float32 tensors. */
-import { backend_util, util } from "@tensorflow/tfjs-core";
+import { backend_util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import type { NativeBackend } from "../backend/native-backend.js";
 import { permuted } from "./arrangement.js";
 import { areFloats, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
-import { sizeOf } from "./shapes.js";
+import { axisOf, sizeOf } from "./shapes.js";
 
 /** In the order of `Reduction` in `cpp/tfjs/tensor_kernels.h`. */
 const functions = { Sum: 0, Mean: 0, Max: 1, Min: 2 } as const;
@@ -14,11 +14,19 @@ function reduction(name: keyof typeof functions): NativeBody {
   return (binding, backend, { x }, attributes) => {
     if (!x || !areFloats(x) || sizeOf(x.shape) === 0 || x.shape.length === 0) return undefined;
     // tfjs names them in two ways.
-    const asked = (attributes["axis"] ?? attributes["reductionIndices"]) as number | number[];
-    const axes = util.parseAxisParam(asked, x.shape).sort((a, b) => a - b);
-    if (axes.length === 0 || new Set(axes).size !== axes.length) return undefined;
+    const axes = ascending((attributes["axis"] ?? attributes["reductionIndices"]) as Axes, x.shape);
+    if (axes.length === 0 || axes.some((axis, i) => axis === axes[i - 1])) return undefined;
     return reduced(binding, backend, x, axes, name, attributes);
   };
+}
+
+/** One axis, several, or all. */
+type Axes = number | number[] | null | undefined;
+
+function ascending(axes: Axes, shape: readonly number[]): number[] {
+  if (typeof axes === "number") return [axisOf(axes, shape)];
+  if (!axes) return shape.map((_, axis) => axis);
+  return axes.map((axis) => axisOf(axis, shape)).sort((a, b) => a - b);
 }
 
 function reduced(
@@ -53,7 +61,7 @@ function reduced(
 function extremumPlace(most: boolean): NativeBody {
   return (binding, backend, { x }, attributes) => {
     if (!x || !areFloats(x) || sizeOf(x.shape) === 0 || x.shape.length === 0) return undefined;
-    const axis = util.parseAxisParam(attributes["axis"] as number, x.shape)[0]!;
+    const axis = axisOf(attributes["axis"] as number, x.shape);
     const y = backend.makeCells(x.shape.toSpliced(axis, 1), "int32");
     const outer = sizeOf(x.shape.slice(0, axis));
     const inner = sizeOf(x.shape.slice(axis + 1));
@@ -85,7 +93,7 @@ export const reductionKernels: NativeBodies = {
   Cumsum(binding, backend, { x }, attributes) {
     const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
     if (!areFloats(x!) || x!.shape.length === 0 || sizeOf(x!.shape) === 0) return undefined;
-    if (util.parseAxisParam(axis, x!.shape)[0] !== x!.shape.length - 1) return undefined;
+    if (axisOf(axis, x!.shape) !== x!.shape.length - 1) return undefined;
     const width = x!.shape.at(-1)!;
     const y = backend.makeFloats(x!.shape);
     const rows = sizeOf(x!.shape) / width;

@@ -1,9 +1,25 @@
 /** Shapes as the kernels of both backends tell them: sizes, strides, and as few axes as tell the same. */
-import { util } from "@tensorflow/tfjs-core";
+import { broadcast_util, util } from "@tensorflow/tfjs-core";
 
 /** How many values a tensor of this shape has. */
 export function sizeOf(shape: readonly number[]): number {
   return util.sizeFromShape(shape as number[]);
+}
+
+/**
+ * The place of an axis, which is negative when it is counted from the end.
+ *
+ * @throws Error for one that `shape` has not
+ */
+export function axisOf(axis: number, shape: readonly number[]): number {
+  const place = axis < 0 ? axis + shape.length : axis;
+  // tfjs has the words for one that is not there; that all is well it finds by lists and closures.
+  return shape[place] === undefined ? util.parseAxisParam(axis, shape as number[])[0]! : place;
+}
+
+/** What two operands broadcast to; equal ones, the most frequent by far, need no arithmetic. Throws when they do not fit. */
+export function broadcastShape(a: number[], b: number[]): number[] {
+  return util.arraysEqual(a, b) ? a : broadcast_util.assertAndGetBroadcastShape(a, b);
 }
 
 /** How far apart the entries along each axis are. */

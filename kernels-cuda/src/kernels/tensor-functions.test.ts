@@ -139,7 +139,7 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     extremumPlaces: [true, 2, 3, 4, f(24), new Int32Array(8)],
     pad: [[2, 3], [5, 1], 1, 0, f(6), f(20)],
     select: [new Uint8Array(8), f(8), f(8), f(8)],
-    concat: [2, [f(4), f(6)], [2, 3], f(10)],
+    concat: [2, [f(4), f(6)], f(10)],
     gather: [1, 3, 4, f(12), i(0, 2), f(8)],
     segmentSum: [2, 4, 3, f(8), i(0, 2), f(12)],
     oneHot: [4, 1, 0, i(0, 2), f(8)],
@@ -199,6 +199,7 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     /targets must be from 0 to 3, not -1/,
   );
   assert.throws(() => binding["gather"]!(1, 3, 4, f(12), i(0, 3), f(8)), /index value 3 is not in \[0, 2\]/);
+  assert.throws(() => binding["concat"]!(2, [f(3), f(7)], f(10)), /an input has 3 values, which are not 2 rows/);
 });
 
 /** It may throw or not; it must come back. */
