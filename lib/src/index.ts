@@ -228,6 +228,7 @@ export {
   type OptimizerOptions,
   type ParameterGroup,
 } from "./training/adamw.js";
+export { type ParameterMemory } from "./training/parameter-memory.js";
 export { checkpoints, type CheckpointEntry, type CheckpointOptions } from "./training/checkpoint-folder.js";
 export { type SpikeOptions } from "./training/divergence.js";
 export { type BestEvaluation, type EarlyStopOptions } from "./training/early-stop.js";

@@ -1,4 +1,7 @@
 /** What code leaves open that was terminated in its middle, without its `finally` blocks; and how it is closed. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
 import * as tf from "@tensorflow/tfjs-core";
 
 const open = new Set<() => void>();
@@ -12,7 +15,8 @@ export function closeAfterTermination(close: () => void): () => void {
 /**
  * Puts TensorFlow.js and the library in order after code was terminated in its middle, as a notebook's kernel does with a
  * cell that hears no interrupt: closes scopes and frees what they hold, forgets the gradient that was being recorded, ends a
- * profile that was being made. For what hosts the library; call it when nothing else of the session runs.
+ * profile that was being made, and soon frees trainings that nobody can reach any more. For what hosts the library; call it
+ * when nothing else of the session runs.
  */
 export function afterTermination(): void {
   const engine = tf.engine();
@@ -25,4 +29,13 @@ export function afterTermination(): void {
   for (const { saved } of state.activeTape ?? []) if (saved) tf.dispose(saved);
   state.activeTape = [];
   for (const close of open) close();
+  // When what was terminated is out of reach.
+  setImmediate(collectGarbage);
+}
+
+/** Trainings are freed with the garbage, and V8, which sees nothing of a GPU's memory, may not look for any for long. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
 }

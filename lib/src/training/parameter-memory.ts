@@ -11,11 +11,14 @@ import type { Parameters } from "../model/parameters.js";
  * @typeParam T what is remembered of a parameter: a tensor, or an object of tensors
  */
 export abstract class ParameterMemory<T extends object> extends Shown {
-  /** empty once disposed of */
+  /** @hidden Empty once disposed of. */
   protected held = new Map<string, T>();
 
-  /** @param parameters the model's */
-  constructor(protected readonly parameters: Parameters) {
+  /** @hidden Made by `ms.adamW` and `ms.ema`. */
+  constructor(
+    /** @hidden The model's. */
+    protected readonly parameters: Parameters,
+  ) {
     super();
   }
 

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 
 import * as tf from "@tensorflow/tfjs-core";
 
 import type { Batch } from "../data/batch.js";
 import { batches } from "../data/batches.js";
+import { afterTermination } from "../engine/termination.js";
 import { createModel, type Model } from "../model/model.js";
 import { useBackend } from "../testing.js";
 import { AdamW, parameterGroups } from "./adamw.js";
@@ -105,8 +104,6 @@ test("a run of any length holds the same number of tensors, and frees them when 
 
 test("a training that nobody can reach any more, its cell terminated, frees what it holds", async () => {
   await useBackend("wasm");
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
   const model = smallModel();
   const average = ema(model);
   const atStart = tf.memory().numTensors;
@@ -119,8 +116,9 @@ test("a training that nobody can reach any more, its cell terminated, frees what
   // Moments, averages, a state and parameters to go back to.
   assert.ok((await during()) > atStart + 5 * model.parameters.size);
   for (let i = 0; i < 100 && tf.memory().numTensors > atStart; i++) {
+    afterTermination();
     await setImmediate();
-    collect();
+    await setImmediate();
   }
   assert.equal(tf.memory().numTensors, atStart);
   assert.equal(average.isDisposed, false, "the caller's stays");
