@@ -4,7 +4,6 @@
  */
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { kernelInfo } from "./front/kernel-info.js";
 import {
@@ -15,8 +14,8 @@ import {
   uninstallKernelspec,
   type Target,
 } from "./kernelspec.js";
-import { ConnectionFileError, readConnectionFile } from "./protocol/connection.js";
-import { writeAll } from "./write-all.js";
+import { prepareSnapshot } from "./language/client.js";
+import { CELL_API, run } from "./run.js";
 
 interface PlaceFlags {
   readonly user?: boolean;
@@ -30,8 +29,6 @@ interface InstallFlags extends PlaceFlags {
   readonly displayName?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
-
-const cellApi = fileURLToPath(new URL("./cell-api/index.js", import.meta.url));
 
 function target(flags: PlaceFlags): Target {
   const given = [flags.user === true, flags.sysPrefix === true, flags.prefix !== undefined].filter(Boolean).length;
@@ -61,8 +58,7 @@ async function install(flags: InstallFlags): Promise<void> {
   console.log(`The kernel "${name}" is registered in ${folder}`);
   for (const preload of preloads) console.log(`Its cells preload ${preload}`);
   // The first start need not wait for it; where it fails, a start makes it, or does without.
-  const { prepareSnapshot } = await import("./language/client.js");
-  await prepareSnapshot([cellApi, ...preloads]);
+  await prepareSnapshot([CELL_API, ...preloads]);
 }
 
 function uninstall(flags: PlaceFlags & { readonly name: string }): void {
@@ -72,7 +68,7 @@ function uninstall(flags: PlaceFlags & { readonly name: string }): void {
 async function doctor(): Promise<void> {
   const { examine } = await import("./doctor.js");
   let good = true;
-  for await (const finding of examine(knownPlaces(), cellApi)) {
+  for await (const finding of examine(knownPlaces(), CELL_API)) {
     good &&= finding.good;
     console.log(`${finding.good ? "ok     " : "PROBLEM"}  ${finding.text}`);
   }
@@ -88,37 +84,6 @@ function knownPlaces(): Target[] {
     // Without a Python there is no Jupyter here.
   }
   return places;
-}
-
-/** Not by `process.stderr`: where nobody reads any more that fails later, which would be told of by a further line. */
-function log(line: string): void {
-  writeAll(process.stderr.fd, Buffer.from(`[metastate-kernel] ${line}\n`));
-}
-
-async function run(connectionFile: string, flags: { preload?: readonly string[] }): Promise<void> {
-  const connection = readConnectionFile(connectionFile);
-  // Whatever goes wrong with one message, the notebook's variables are not to be lost for it.
-  for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.on(event, (error) => {
-      log(describe(error));
-    });
-  }
-  try {
-    const [folder, { preload: preloads = [] }] = [process.cwd(), flags];
-    const { LanguageClient } = await import("./language/client.js");
-    const language = new LanguageClient({ folder, globals: [cellApi, ...preloads] });
-    // Here, so that what fails to load, as ZeroMQ's native part may, is told of; and the other commands need none of it.
-    const { Kernel } = await import("./front/kernel.js");
-    await Kernel.serve({ connection, folder, language, preloads, log });
-    process.exit(0);
-  } catch (error) {
-    log(`the kernel could not be started: ${describe(error)}`);
-    process.exit(1);
-  }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
@@ -168,7 +133,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof InstallError || error instanceof ConnectionFileError)) throw error;
+  if (!(error instanceof InstallError)) throw error;
   console.error(error.message);
   process.exit(1);
 }

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle, isBundled } from "../bundle.mjs";
 import { packedTypes, packTypes } from "../pack-types.mjs";
 import { notes, root } from "./checkout.mjs";
 import { Log, run } from "./command.mjs";
@@ -40,6 +41,8 @@ export async function buildTypeScript(step) {
   }
   step.report("packing declarations");
   await packTypes();
+  step.report("bundling");
+  await bundle();
   mkdirSync(notes, { recursive: true });
   writeFileSync(STAMP, JSON.stringify(before));
 }
@@ -51,7 +54,7 @@ export async function buildTypeScript(step) {
  */
 function isBuilt(sources) {
   if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== JSON.stringify(sources)) return false;
-  if (!existsSync(packedTypes)) return false;
+  if (!existsSync(packedTypes) || !isBundled()) return false;
   return Object.keys(sources).every((source) => !source.endsWith(".ts") || existsSync(outputOf(source)));
 }
 
@@ -77,6 +80,7 @@ function fingerprint() {
     "tsconfig.json",
     "node_modules/typescript/package.json",
     "node_modules/@tensorflow/tfjs-core/package.json",
+    "scripts/bundle.mjs",
     "scripts/pack-types.mjs",
     ...workspaces.flatMap((name) => [`${name}/tsconfig.json`, `${name}/package.json`, ...sourcesOf(name)]),
   ];

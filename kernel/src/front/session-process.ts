@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { program } from "../program.js";
 import {
   encodePacket,
   PacketReader,
@@ -21,6 +22,7 @@ import {
   type RunCommand,
   type StreamName,
 } from "../session-protocol.js";
+import { bundleOf } from "./preload-bundle.js";
 
 export interface SessionOptions {
   /** Working directory: the notebook's folder. */
@@ -95,13 +97,15 @@ export class SessionProcess extends EventEmitter<SessionEvents> {
 
   constructor(options: SessionOptions) {
     super();
-    const main = fileURLToPath(new URL("../session/main.js", import.meta.url));
+    const main = fileURLToPath(program("session/main"));
     // What is experimental in Node is the kernel's concern, not the reader's of a notebook.
     // For the other flag see session/async-context.ts.
     const flags = ["--disable-warning=ExperimentalWarning", "--no-force-async-hooks-checks"];
     // Who wants to debug the session with other tools is not hindered.
     if (!process.env["NODE_OPTIONS"]?.includes("--inspect")) flags.push(`--inspect-port=${NO_INSPECTOR}`);
-    this.#child = spawn(process.execPath, [...flags, main, ...options.preloads], {
+    const preloads = options.preloads.map(bundleOf);
+    for (const { condition } of preloads) if (condition !== undefined) flags.push(`--conditions=${condition}`);
+    this.#child = spawn(process.execPath, [...flags, main, ...preloads.map(({ path }) => path)], {
       cwd: options.folder,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
       // A process group of its own: what cells start ends with the session, and a cell's kill(0) does not reach Jupyter.

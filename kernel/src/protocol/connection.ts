@@ -1,6 +1,6 @@
 /** The connection file: how a Jupyter client tells a kernel where to listen. */
 import { readFileSync } from "node:fs";
-import * as zmq from "zeromq";
+import { createRequire } from "node:module";
 
 /** Contents of a connection file, by the Jupyter messaging specification ("Connection files"). */
 export interface ConnectionInfo {
@@ -27,7 +27,9 @@ const CURVE_KEY_LENGTH = 40;
 
 /** Whether the ZeroMQ at hand can encrypt. */
 export function canEncrypt(): boolean {
-  return zmq.capability.curve === true;
+  // Only here: the other commands, and what comes before a kernel's sockets, do without ZeroMQ.
+  const { capability } = createRequire(import.meta.url)("zeromq") as typeof import("zeromq");
+  return capability.curve === true;
 }
 
 /** Thrown for a connection file that cannot be used; the message names the file and what is wrong with it. */

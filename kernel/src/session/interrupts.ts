@@ -6,6 +6,7 @@
  * thread (interrupt-thread.ts) then terminates what runs.
  */
 import { Worker } from "node:worker_threads";
+import { program } from "../program.js";
 import { afterTermination } from "./async-context.js";
 import { currentTask } from "./current-cell.js";
 import { STAGE } from "./stage.js";
@@ -194,7 +195,7 @@ export function listenForInterrupts(afterwards: (ids: readonly number[]) => void
   const heard = new Int32Array(new SharedArrayBuffer(4));
   /** What the thread has interrupted, and does not know the end of. */
   const asked = new Set<TaskEnded>();
-  const thread = new Worker(new URL("./interrupt-thread.js", import.meta.url), {
+  const thread = new Worker(program("session/interrupt-thread"), {
     workerData: { heard, stage } satisfies InterruptThreadData,
     // Nothing of the session's own flags (heap size, say) is for this thread.
     execArgv: [],

@@ -1,0 +1,43 @@
+/** What a session imports for a preload module that has a bundle. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test from "node:test";
+import { TestNotebook } from "../testing.js";
+import { bundleOf } from "./preload-bundle.js";
+
+test("sessions import a preload's bundle, and its packages' bundles with it, until what was bundled changes", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "metastate-preload-"));
+  const path = (name: string): string => join(folder, name);
+  const write = (name: string, text: string): void => {
+    mkdirSync(dirname(path(name)), { recursive: true });
+    writeFileSync(path(name), text);
+  };
+  const exports = { types: "./index.d.ts", "tools-bundle": "./bundle.js", default: "./index.js" };
+  write("package.json", JSON.stringify({ type: "module" }));
+  write("node_modules/tools/package.json", JSON.stringify({ name: "tools", type: "module", exports }));
+  write("node_modules/tools/index.d.ts", "export declare const kind: string;\n");
+  write("node_modules/tools/index.js", `export const kind = "modules";`);
+  write("node_modules/tools/bundle.js", `export const kind = "bundle";`);
+  write("preload.d.ts", `export * as tools from "tools";\nexport declare const preload: string;\n`);
+  write("preload.js", `export * as tools from "tools"; export const preload = "module";`);
+  write("bundle/preload.js", `export * as tools from "tools"; export const preload = "bundle";`);
+  write("changes", "");
+  const preload = path("preload.js");
+  assert.deepEqual(bundleOf(preload), { path: preload }, "without a note");
+  const note = { module: "./bundle/preload.js", condition: "tools-bundle", newerThan: ["changes", "absent"] };
+  write("preload.bundle.json", JSON.stringify(note));
+  const notebook = new TestNotebook([preload]);
+  t.after(async () => {
+    await notebook.close();
+    rmSync(folder, { recursive: true });
+  });
+  const cell = 'import * as imported from "tools"; `${preload} ${tools.kind} ${imported === tools}`';
+  assert.equal((await notebook.run(cell)).result, "'bundle bundle true'");
+  const later = Date.now() / 1000 + 10;
+  utimesSync(path("changes"), later, later);
+  assert.equal((await notebook.run(`%reset\n${cell}`)).result, "'module modules true'");
+  write("preload.bundle.json", "{");
+  assert.deepEqual(bundleOf(preload), { path: preload }, "a note that cannot be read");
+});
