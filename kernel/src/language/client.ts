@@ -20,6 +20,11 @@ const BUILD_AFTER_MS = 5000;
 const FROM_OUTSIDE: ReadonlySet<NodeJS.Signals> = new Set([
   ...(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGPIPE"] as const),
 ]);
+/**
+ * Memory for a snapshot, of which Node makes two copies before V8 reads it, in large pages where Linux has them: to give it in small
+ * ones takes a fifth of the start. Other C libraries do not know the variable.
+ */
+const LARGE_PAGES = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
 
 export class LanguageClient {
@@ -58,6 +63,7 @@ export class LanguageClient {
       stdio: ["pipe", "ignore", "inherit", "pipe"],
       // In a process group of its own no Ctrl-C in the terminal reaches it; it ends when its pipe is closed.
       detached: process.platform !== "win32",
+      env: snapshot === undefined ? process.env : { ...LARGE_PAGES, ...process.env },
       windowsHide: true,
     });
     const reader = new LineReader();
