@@ -3,9 +3,11 @@
 // npm run bench:small-ops: one op on a few values, from its call to its result, on the native backend, on tfjs's cpu backend, in
 // tfjs-node and in PyTorch. What counts here is everything but arithmetic: tfjs itself, the way into the addon, memory for the result.
 //
-//   node benchmarks/small-ops.mjs [--rounds 9] [--python /usr/bin/python3] [--no-file]
+//   node benchmarks/small-ops.mjs [--rounds 9] [--python /usr/bin/python3] [--before ../other-checkout] [--no-file]
+//
+// --before: the native backend alone, against that of another checkout of this repository that is built: what a change has gained.
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { commandLine } from "../scripts/lib/command-line.mjs";
 import { compare } from "./lib/compare.mjs";
 import { load, machine, writeResults } from "./lib/machine.mjs";
@@ -16,6 +18,7 @@ const { values: options } = commandLine(
   {
     rounds: { type: "string", default: "9" },
     python: { type: "string", default: peerPython() },
+    before: { type: "string" },
     "no-file": { type: "boolean", default: false },
   },
   { counts: ["rounds"] },
@@ -25,13 +28,15 @@ const ops = ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 40
 /** Calls of one task, for some milliseconds. */
 const count = 2000;
 
-const folder = join(import.meta.dirname, "peers");
-const native = await started(process.execPath, [join(folder, "small-ops.mjs"), "native"]);
-const peers = [
-  await started(process.execPath, [join(folder, "small-ops.mjs"), "cpu"]),
-  await started(process.execPath, [join(folder, "small-ops.mjs"), "tensorflow"]),
-  await started(options.python, [join(folder, "small_ops.py")]),
-].filter((peer) => peer !== undefined);
+const own = join(import.meta.dirname, "peers");
+const tfjs = (/** @type {string} */ backend, folder = own) =>
+  started(process.execPath, [join(folder, "small-ops.mjs"), backend]);
+const native = await tfjs("native");
+const peers = (
+  options.before === undefined
+    ? [await tfjs("cpu"), await tfjs("tensorflow"), await started(options.python, [join(own, "small_ops.py")])]
+    : [await tfjs("native", join(resolve(options.before), "benchmarks", "peers"))]
+).filter((peer) => peer !== undefined);
 if (!native) process.exit(1);
 
 const loadBefore = load();
@@ -50,7 +55,7 @@ for (const op of ops) {
     results.push({ op, peer: peer.about, count, ...found });
     const { ratio, slowMilliseconds: theirs, fastMilliseconds: ours } = found;
     console.log(
-      `${op.padEnd(9)} native ${microseconds(ours.median)}, ${peer.about.name} ${microseconds(theirs.median)}: ` +
+      `${op.padEnd(9)} native ${microseconds(ours.median)}, ${options.before ?? peer.about.name} ${microseconds(theirs.median)}: ` +
         `${ratio.median.toFixed(2)} times as fast (quartiles ${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`,
     );
   }
