@@ -1,8 +1,8 @@
 /** Declarations put into one file: that nothing is lost, and that what is not global stays apart. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { Library } from "./library.js";
 import { LIBRARY_YEAR } from "./options.js";
@@ -52,7 +52,10 @@ test("TypeScript's own library is packed whole", () => {
   const packed = packDeclarations(STANDARD_LIBRARY);
   const text = packed.get(STANDARD_LIBRARY) ?? "";
   assert.ok(packed.size > 50);
-  assert.doesNotMatch(text, /^\/\/\/\s*<reference lib=/m);
+  // That of newer versions of Node.js has a module in it, which cannot be joined with what is global.
+  for (const [, name] of text.matchAll(/^\/\/\/\s*<reference lib="([^"]+)"/gm)) {
+    assert.match(readFileSync(join(dirname(STANDARD_LIBRARY), `lib.${name}.d.ts`), "utf8"), /^export\b/m);
+  }
   for (const declared of ["interface Array<T>", "interface WeakRef<", "toSorted("]) assert.ok(text.includes(declared));
 });
 

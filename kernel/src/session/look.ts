@@ -40,13 +40,19 @@ function member(value: unknown, name: string): unknown {
   throw new NotSeen();
 }
 
+/** Names of an object's own properties. To list those of a dictionary takes four times as long with the few that are hidden. */
+function namesOf(object: object): readonly string[] {
+  const keys = Object.keys(object);
+  return keys.length >= MOST_MEMBERS ? keys : Object.getOwnPropertyNames(object);
+}
+
 /** All but what every object has, and the places of a list. */
 function membersOf(value: unknown): NonNullable<Looked["members"]> {
   const found = new Map<string, boolean>();
   const isList = Array.isArray(value) || ArrayBuffer.isView(value) || typeof value === "string";
   for (const object of chain(value)) {
     if (object === Object.prototype) break;
-    for (const name of isList && found.size === 0 ? ["length"] : Object.getOwnPropertyNames(object)) {
+    for (const name of isList && found.size === 0 ? ["length"] : namesOf(object)) {
       if (found.size >= MOST_MEMBERS) break;
       if (name === "constructor" || found.has(name)) continue;
       found.set(name, typeof Object.getOwnPropertyDescriptor(object, name)?.value === "function");
