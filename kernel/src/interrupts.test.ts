@@ -1,7 +1,7 @@
 /** Interrupts that find more than a cell that computes: a session that still starts, and waits in native code. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -152,21 +152,29 @@ describe("interrupts that meet one another", () => {
   let notebook: TestNotebook;
   before(async () => {
     notebook = new TestNotebook();
-    await notebook.run("let saved = 0");
+    await notebook.run('import * as fs from "node:fs"; let saved = 0');
   });
   after(() => notebook.close());
 
+  /** Starts a cell, and waits until it says by a file that it has begun. */
+  async function begun(code: string): Promise<{ readonly ends: Promise<Ran> }> {
+    const file = join(notebook.folder, "begun");
+    rmSync(file, { force: true });
+    const ends = notebook.run(code);
+    while (!existsSync(file)) await sleep(20);
+    return { ends };
+  }
+
   test("leave alone what the first of them lets finish", async () => {
-    const running = notebook.run(
-      `try { await new Promise(() => {}) }
+    const { ends } = await begun(
+      `try { fs.writeFileSync("begun", ""); await new Promise(() => {}) }
        finally { for (const end = Date.now() + 600; Date.now() < end; ); saved++ }`,
     );
-    await sleep(300);
     for (let i = 0; i < 20; i++) {
       notebook.interrupt();
       await sleep(20);
     }
-    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.match(ending(await ends), /^KeyboardInterrupt: /);
     assert.equal((await notebook.run("saved")).result, "1");
   });
 
@@ -175,10 +183,9 @@ describe("interrupts that meet one another", () => {
     { skip: process.platform === "win32" && "known on Unix" },
     async () => {
       const pid = Number((await notebook.run("process.pid")).result);
-      const running = notebook.run(
-        `require("node:child_process").execSync("trap 'echo > saved; exit' INT; sleep 600 & wait")`,
+      const { ends } = await begun(
+        `require("node:child_process").execSync("trap 'echo > cleaned; exit' INT; echo > begun; sleep 600 & wait")`,
       );
-      await sleep(300);
       notebook.interrupt();
       // The session has heard of it; what stopped it here is, for all that it knows, a machine that has much else to do.
       await sleep(50);
@@ -186,10 +193,10 @@ describe("interrupts that meet one another", () => {
       await sleep(6000);
       notebook.interrupt();
       process.kill(pid, "SIGCONT");
-      const ran = await running;
+      const ran = await ends;
       assert.match(ending(ran), /^KeyboardInterrupt: /);
       assert.equal(ran.stderr, "");
-      assert.equal((await notebook.run('[saved, require("node:fs").existsSync("saved")]')).result, "[ 1, true ]");
+      assert.equal((await notebook.run('[typeof saved, fs.existsSync("cleaned")]')).result, "[ 'number', true ]");
     },
   );
 });

@@ -308,6 +308,15 @@ export const names: CellTable = {
     { code: "let un2: string | number = Math.random() > 2 ? 1 : 'text'" },
     { code: "un2.toUpperCase()", ends: /Property 'toUpperCase' does not exist on type 'string \| number'/ },
   ],
+  "a variable that is to be made from the one of this name in an earlier cell": [
+    { code: "let own1 = 1" },
+    {
+      code: "let own1 = own1 + 1",
+      ends: /'own1' implicitly has type 'any'|used before its declaration/,
+      traceback: /To change the own1 of an earlier cell leave out the let or const: own1 = …/,
+    },
+    { code: "own1 = own1 + 1; own1", result: "2" },
+  ],
   "a name used before the cell that declares it has run": [
     { code: "usedEarly()", ends: /Cannot find name 'usedEarly'/ },
     { code: "function usedEarly() { return 1 }" },

@@ -23,6 +23,12 @@ const HAS_NO_TYPE: ReadonlySet<number> = new Set([7006, 7031]);
 /** A line that gives a name its value. */
 const ASSIGNMENT = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?![=>])/u;
 
+/** Error that says that a variable is used before it is declared, as in its own declaration. */
+const USED_TOO_EARLY = 2448;
+
+/** A line that declares a name, and uses it behind that. */
+const MADE_FROM_ITSELF = /\b(?:let|const)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?::[^=]*)?=(?![=>])(.*)/u;
+
 /** A value where an array of such values is wanted. */
 const ONE_OF_AN_ARRAY =
   /^(?:Type|Argument of type) '(\w+)' is not assignable to (?:type|parameter of type) '(?:readonly )?\1\[\]'\.$/;
@@ -53,6 +59,9 @@ export function remedyOf(code: number, text: string, line: string): string | und
     }
     return remedyOfName(name) ?? `Has the cell that declares ${name} been run in this session?`;
   }
+  if (code === USED_TOO_EARLY && isMadeFromItself(name, line)) {
+    return `To change the ${name} of an earlier cell leave out the let or const: ${name} = …. A new variable needs another name.`;
+  }
   const twice = declaredTwice(text);
   if (twice !== undefined) {
     return `${twice} was declared again: what was made or typed before keeps its earlier meaning. Run those cells again.`;
@@ -75,6 +84,12 @@ export function remedyOf(code: number, text: string, line: string): string | und
   if (code === TOO_LARGE)
     return "%notype on the first line runs the cell without type checking; or put parts of it into functions.";
   return undefined;
+}
+
+function isMadeFromItself(name: string, line: string): boolean {
+  const [, declared, value = ""] = MADE_FROM_ITSELF.exec(line) ?? [];
+  const words: readonly string[] = value.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? [];
+  return declared === name && words.includes(name);
 }
 
 /** A name that a text uses for what different cells have declared. */

@@ -79,6 +79,10 @@ function requireWithRemedy(require: NodeJS.Require): NodeJS.Require {
         const { code, requireStack } = error as NodeJS.ErrnoException & { requireStack?: readonly string[] };
         // A package may also lack one that it needs itself.
         if (code === "MODULE_NOT_FOUND" && requireStack?.length === 1) throw notFound(asked);
+        if (error instanceof SyntaxError && /\.[cm]?ts$/.test(asked)) {
+          const remedy = `require reads JavaScript. TypeScript is imported: import { … } from "${asked}"`;
+          throw new SyntaxError(`${error.message}: ${remedy}`, { cause: error });
+        }
         throw error;
       }
     },
