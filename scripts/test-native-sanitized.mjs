@@ -3,7 +3,10 @@
 // npm run test:native:asan: the tests of kernels-cuda on addons built with AddressSanitizer and UBSan. A read or write
 // outside a buffer, or undefined arithmetic, ends the process with a report and the tests with it.
 //
-//   node scripts/test-native-sanitized.mjs [--only native,cuda-emulated] [words]
+// npm run test:cuda:races: those of the CUDA code on an emulator that finds races between the GPU's threads
+// (kernels-cuda/cuda/emulator/races.h); a kernel with one throws.
+//
+//   node scripts/test-native-sanitized.mjs [--only native,cuda-emulated | --races] [words]
 
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -33,13 +36,13 @@ function library(name) {
 
 const { values: options, positionals: words } = commandLine(
   import.meta.filename,
-  { only: { type: "string", default: "native,cuda-emulated" } },
+  { only: { type: "string", default: "native,cuda-emulated" }, races: { type: "boolean", default: false } },
   { words: true },
 );
-const wanted = options.only.split(",");
-const preload = `${library("libasan.so")}:${library("libubsan.so")}`;
+const only = options.races ? "cuda-emulated" : options.only;
+const wanted = only.split(",");
 run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b", "kernels-cuda"]);
-const sanitize = ["--sanitize", "address,undefined", "--only", options.only];
+const sanitize = ["--sanitize", options.races ? "thread" : "address,undefined", "--only", only];
 run(process.execPath, [join("scripts", "build-native.mjs"), ...sanitize]);
 const dist = join("kernels-cuda", "dist");
 const builds = join(root, "kernels-cuda", "build");
@@ -56,7 +59,7 @@ run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=1",
     METASTATE_CUDA_ADDON: join(builds, "CudaEmulatedSanitize", "metastate_cuda_emulated.node"),
   }),
   METASTATE_REQUIRE_NATIVE: "1",
-  LD_PRELOAD: preload,
+  ...(!options.races && { LD_PRELOAD: `${library("libasan.so")}:${library("libubsan.so")}` }),
   // Node frees little at its end; the leaks reported would be its own.
   ASAN_OPTIONS: "detect_leaks=0",
   UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",

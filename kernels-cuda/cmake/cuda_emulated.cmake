@@ -2,7 +2,14 @@
 include(cmake/cuda_sources.cmake)
 file(GLOB CUDA_EMULATOR_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/emulator/*.cpp)
 add_library(metastate_cuda_emulated MODULE ${CUDA_HOST_SOURCES} ${CUDA_DEVICE_SOURCES} ${CUDA_EMULATOR_SOURCES})
-set_source_files_properties(${CUDA_DEVICE_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
+set(DEVICE_OPTIONS -x c++)
+if(METASTATE_SANITIZE STREQUAL "thread")
+  # Of this sanitizer only what the compiler does to device code is used: cuda/emulator/races.cpp finds the GPU's races.
+  set(METASTATE_SANITIZE "")
+  list(APPEND DEVICE_OPTIONS -fsanitize=thread -g1)
+  target_compile_definitions(metastate_cuda_emulated PRIVATE METASTATE_FINDS_RACES)
+endif()
+set_source_files_properties(${CUDA_DEVICE_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "${DEVICE_OPTIONS}")
 target_include_directories(metastate_cuda_emulated PRIVATE cuda cpp)
 target_compile_definitions(metastate_cuda_emulated PRIVATE METASTATE_CUDA_EMULATED)
 # Small sizes, many kernels: time to compile counts as much as time to run. Unknown pragmas are #pragma unroll.

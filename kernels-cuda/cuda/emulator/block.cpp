@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "emulator/fiber.h"
+#include "emulator/races.h"
 #include "emulator/runtime_api.h"
+#include "emulator/sanitizer.h"
 #include "runtime/errors.h"
 
 uint3 threadIdx, blockIdx;
@@ -22,13 +24,32 @@ enum class Status { unstarted, ready, atBlockBarrier, atWarpBarrier, ended };
 /// A lane that is not there has no value: all bits set, a NaN.
 constexpr uint64_t noValue = ~uint64_t{0};
 
+/// Whether this thread of the CPU is within a kernel.
+thread_local bool isInKernel = false;
+
+/// A variable of the addon, as `__shared__` ones are: so races.cpp knows it for shared memory.
+alignas(256) char dynamicSharedMemory[mostSharedBytes];
+
 struct Worker;
+
+struct Copy {
+  float* shared;
+  const float* global;
+  size_t count;
+};
+
+/// What a thread has begun to copy and not waited for; the first ones are of batches that have ended.
+struct Copies {
+  std::vector<Copy> all;
+  size_t inBatches = 0;
+};
 
 struct Thread {
   Status status = Status::unstarted;
   Worker* worker = nullptr;  // the fiber it waits on
   Site site{};               // where it waits
   bool predicate = false;
+  bool ordersMemory = false;
   unsigned mask = 0;
   uint64_t value = 0;
   int source = 0;
@@ -71,8 +92,11 @@ class Block {
   void begin(const char* kernel, size_t sharedBytes, const std::function<void()>& body) {
     kernel_ = kernel;
     body_ = &body;
-    shared_.assign(sharedBytes / sizeof(double) + 2, 0);
     sharedBytes_ = sharedBytes;
+    allowAccess(dynamicSharedMemory, mostSharedBytes);
+    const size_t used = (sharedBytes + 7) / 8 * 8;
+    forbidAccess(dynamicSharedMemory + used, mostSharedBytes - used);
+    raceLaunchBegins();
   }
 
   /// Runs the block at blockIdx.
@@ -85,7 +109,10 @@ class Block {
     waiting_ = 0;
     next_ = 0;
     failed_ = false;
-    std::memset(shared_.data(), 0xff, sharedBytes_);
+    std::memset(dynamicSharedMemory, 0xff, sharedBytes_);
+    raceBlockBegins();
+    if (copies_.size() < count || hasCopies_) copies_.assign(count, {});
+    hasCopies_ = false;
     places_.resize(count);
     for (unsigned i = 0; i < count; ++i) places_[i] = order == Order::reverse ? count - 1 - i : i;
     while (live_ > 0) {
@@ -143,17 +170,14 @@ class Block {
     return count_;
   }
 
-  uint64_t warpBarrier(unsigned mask, uint64_t value, int source, bool predicate, Site site) {
+  uint64_t warpBarrier(unsigned mask, uint64_t value, int source, bool predicate, bool ordersMemory, Site site) {
     Thread& self = threads_[current_];
-    if (!(mask >> lane() & 1)) {
-      fail("a thread's own lane is not in the mask of its " + told(site));
-      self.worker = worker_;
-      self.worker->fiber.leave();
-    }
+    if (!(mask >> lane() & 1)) endKernel("a thread's own lane is not in the mask of its " + told(site));
     self.mask = mask;
     self.value = value;
     self.source = source;
     self.predicate = predicate;
+    self.ordersMemory = ordersMemory;
     self.site = site;
     self.status = Status::atWarpBarrier;
     tryRelease(current_ / 32, mask);
@@ -161,9 +185,38 @@ class Block {
     return self.received;
   }
 
+  void copyLater(const Copy& copy) {
+    reached(copy.global, copy.count * sizeof(float), Reach::read);
+    reached(copy.shared, copy.count * sizeof(float), Reach::later);
+    std::memset(copy.shared, 0xff, copy.count * sizeof(float));
+    copies_[current_].all.push_back(copy);
+    hasCopies_ = true;
+  }
+
+  void endOfCopies() { copies_[current_].inBatches = copies_[current_].all.size(); }
+
+  void waitForCopies() {
+    Copies& copies = copies_[current_];
+    const auto end = copies.all.begin() + static_cast<std::ptrdiff_t>(copies.inBatches);
+    for (auto copy = copies.all.begin(); copy != end; ++copy) {
+      reached(copy->global, copy->count * sizeof(float), Reach::read);
+      reached(copy->shared, copy->count * sizeof(float), Reach::write);
+      std::memcpy(copy->shared, copy->global, copy->count * sizeof(float));
+    }
+    copies.all.erase(copies.all.begin(), end);
+    copies.inBatches = 0;
+  }
+
+  void endKernel(const std::string& why) {
+    fail(why);
+    threads_[current_].worker = worker_;
+    worker_->fiber.leave();
+  }
+
+  int current() const { return static_cast<int>(current_); }
+  bool isOnStack(const void* memory) const { return worker_->fiber.has(memory); }
   unsigned liveLanes() const { return liveLanes_[current_ / 32]; }
   int lane() const { return static_cast<int>(current_ % 32); }
-  void* shared() { return shared_.data(); }
 
  private:
   void become(unsigned index) {
@@ -187,7 +240,9 @@ class Block {
 
   void resume(Worker* worker) {
     worker_ = worker;
+    isInKernel = true;
     worker->fiber.resume();
+    isInKernel = false;
   }
 
   /// Back to the scheduler until released; not at all when this thread was the one that all waited for.
@@ -224,6 +279,7 @@ class Block {
       if (thread.status == Status::atBlockBarrier) thread.status = Status::ready;
     }
     waiting_ = 0;
+    raceBlockBarrier();
   }
 
   /// Lets the lanes of `mask` go on when all that live are there, each with what it asked for.
@@ -246,6 +302,7 @@ class Block {
       thread.received = thread.source < 0 ? votes : isThere ? lanes[thread.source].value : noValue;
       thread.status = Status::ready;
     }
+    if (first && first->ordersMemory && wanted == liveLanes_[warp]) raceWarpBarrier(warp);
   }
 
   void shuffle(unsigned from) {
@@ -278,8 +335,9 @@ class Block {
 
   const char* kernel_ = "";
   const std::function<void()>* body_ = nullptr;
-  std::vector<double> shared_;
   size_t sharedBytes_ = 0;
+  std::vector<Copies> copies_;  // of each thread
+  bool hasCopies_ = false;      // whether any has begun
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;
   Worker* worker_ = nullptr;
@@ -350,13 +408,20 @@ void run(const char* kernel, dim3 grid, dim3 threads, size_t sharedBytes, const 
 
 int blockBarrier(bool predicate, Site site) { return block().blockBarrier(predicate, site); }
 uint64_t warpExchange(unsigned mask, uint64_t value, int source, Site site) {
-  return block().warpBarrier(mask, value, source, false, site);
+  return block().warpBarrier(mask, value, source, false, false, site);
 }
 unsigned warpVote(unsigned mask, bool predicate, Site site) {
-  return static_cast<unsigned>(block().warpBarrier(mask, 0, -1, predicate, site));
+  return static_cast<unsigned>(block().warpBarrier(mask, 0, -1, predicate, false, site));
 }
+void warpBarrier(unsigned mask, Site site) { block().warpBarrier(mask, 0, -1, false, true, site); }
 unsigned liveLanes() { return block().liveLanes(); }
 int lane() { return block().lane(); }
-void* dynamicShared() { return block().shared(); }
+void* dynamicShared() { return dynamicSharedMemory; }
+void copyLater(float* shared, const float* global, size_t count) { block().copyLater({shared, global, count}); }
+void endOfCopies() { block().endOfCopies(); }
+void waitForCopies() { block().waitForCopies(); }
+int runningThread() { return isInKernel ? block().current() : -1; }
+bool isOnOwnStack(const void* memory) { return block().isOnStack(memory); }
+void endKernel(const std::string& why) { block().endKernel(why); }
 
 }  // namespace metastate::cuda::emulator

@@ -46,6 +46,9 @@ uint64_t warpExchange(unsigned mask, uint64_t value, int source, Site site);
 /// The lanes of the mask that gave `predicate`, a bit each.
 unsigned warpVote(unsigned mask, bool predicate, Site site);
 
+/// Waits for the lanes of the mask; they see what each has written.
+void warpBarrier(unsigned mask, Site site);
+
 /// Lanes of this warp that have neither ended nor never begun.
 unsigned liveLanes();
 
@@ -54,6 +57,21 @@ int lane();
 
 /// The block's dynamic shared memory, NaNs when the block begins.
 void* dynamicShared();
+
+/// Begins to copy floats to shared memory. What is there is nobody's from now on, until this thread has ended a batch of its
+/// copies and waited for it.
+void copyLater(float* shared, const float* global, size_t count);
+void endOfCopies();
+void waitForCopies();
+
+/// The number of the thread that runs in its block; -1 outside of kernels.
+int runningThread();
+
+/// Whether this is a variable of the thread that runs.
+bool isOnOwnStack(const void* memory);
+
+/// Ends the kernel: run() throws. The thread that runs does not come back from this.
+void endKernel(const std::string& why);
 
 }  // namespace metastate::cuda::emulator
 

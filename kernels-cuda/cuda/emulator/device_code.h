@@ -10,12 +10,18 @@
 #include <type_traits>
 
 #include "emulator/block.h"
+#include "emulator/races.h"
 
 #define __global__
 #define __device__
 #define __host__
 #define __constant__ static const
+#ifdef METASTATE_FINDS_RACES
+// What is always inlined is watched as the code around it is.
+#define __forceinline__ inline
+#else
 #define __forceinline__ inline __attribute__((always_inline))
+#endif
 #define __noinline__ __attribute__((noinline))
 #ifndef __restrict__
 #define __restrict__ __restrict
@@ -41,7 +47,7 @@ inline int __syncthreads_or(int predicate, const char* file = __builtin_FILE(), 
   return metastate::cuda::emulator::blockBarrier(predicate != 0, METASTATE_SITE("__syncthreads_or")) > 0;
 }
 inline void __syncwarp(unsigned mask = ~0u, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  metastate::cuda::emulator::warpVote(mask, false, METASTATE_SITE("__syncwarp"));
+  metastate::cuda::emulator::warpBarrier(mask, METASTATE_SITE("__syncwarp"));
 }
 inline unsigned __activemask() { return metastate::cuda::emulator::liveLanes(); }
 inline unsigned __ballot_sync(unsigned mask, int predicate, const char* file = __builtin_FILE(),
@@ -103,31 +109,36 @@ inline void __threadfence_block() {}
 
 // Threads run one at a time: what is atomic needs no more than this. Each gives the value from before.
 template <typename T>
-T atomicAdd(T* address, T value) {
+METASTATE_UNWATCHED T atomicAdd(T* address, T value) {
+  metastate::cuda::emulator::reached(address, sizeof(T), metastate::cuda::emulator::Reach::atomic);
   const T before = *address;
   *address = before + value;
   return before;
 }
 template <typename T>
-T atomicMax(T* address, T value) {
+METASTATE_UNWATCHED T atomicMax(T* address, T value) {
+  metastate::cuda::emulator::reached(address, sizeof(T), metastate::cuda::emulator::Reach::atomic);
   const T before = *address;
   if (value > before) *address = value;
   return before;
 }
 template <typename T>
-T atomicMin(T* address, T value) {
+METASTATE_UNWATCHED T atomicMin(T* address, T value) {
+  metastate::cuda::emulator::reached(address, sizeof(T), metastate::cuda::emulator::Reach::atomic);
   const T before = *address;
   if (value < before) *address = value;
   return before;
 }
 template <typename T>
-T atomicExch(T* address, T value) {
+METASTATE_UNWATCHED T atomicExch(T* address, T value) {
+  metastate::cuda::emulator::reached(address, sizeof(T), metastate::cuda::emulator::Reach::atomic);
   const T before = *address;
   *address = value;
   return before;
 }
 template <typename T>
-T atomicCAS(T* address, T expected, T value) {
+METASTATE_UNWATCHED T atomicCAS(T* address, T expected, T value) {
+  metastate::cuda::emulator::reached(address, sizeof(T), metastate::cuda::emulator::Reach::atomic);
   const T before = *address;
   if (before == expected) *address = value;
   return before;

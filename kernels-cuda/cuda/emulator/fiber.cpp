@@ -69,4 +69,9 @@ void Fiber::leave() {
   arrived(fakeInside_, &outsideStack_, &outsideSize_);
 }
 
+bool Fiber::has(const void* memory) const {
+  const char* const at = static_cast<const char*>(memory);
+  return at >= stack_ && at < stack_ + pageBytes() + stackBytes;
+}
+
 }  // namespace metastate::cuda::emulator

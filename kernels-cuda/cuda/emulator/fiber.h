@@ -21,6 +21,8 @@ class Fiber {
   void resume();
   /// Goes back to the scheduler. Called within the fiber.
   void leave();
+  /// Whether this is on its stack.
+  bool has(const void* memory) const;
 
  private:
   static void enter(unsigned low, unsigned high);

@@ -302,6 +302,9 @@ Napi::Object initialize(Napi::Env, Napi::Object exports) {
 #else
   exports.Set("emulated", false);
 #endif
+#ifdef METASTATE_FINDS_RACES
+  exports.Set("findsRaces", true);
+#endif
   for (const Binding* binding = Binding::first; binding; binding = binding->next) binding->fill(exports);
   return exports;
 }

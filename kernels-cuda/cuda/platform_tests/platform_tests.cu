@@ -24,6 +24,17 @@ void runPlatformTest(PlatformTest test, int blocks, const float* x, float* y, cu
       return;
     case PlatformTest::earlyEnd: return run(earlyEndKernel);
     case PlatformTest::unwritten: return run(unwrittenKernel);
+    case PlatformTest::exchange: return run(exchangeKernel<true>);
+    case PlatformTest::exchangeByShuffle: return run(exchangeKernel<false>);
+    case PlatformTest::blocksMeet: return run(blocksMeetKernel);
+    case PlatformTest::unwrittenShared: return run(unwrittenSharedKernel);
+    case PlatformTest::tile: return run(tileKernel<true>);
+    case PlatformTest::tileUnguarded: return run(tileKernel<false>);
+    case PlatformTest::copy: return run(copyKernel<true>);
+    case PlatformTest::copyUnawaited: return run(copyKernel<false>);
+    case PlatformTest::illegalAddress:
+      launch(illegalAddressKernel, blocks, platformThreads, 0, stream, x, reinterpret_cast<float*>(256));
+      return;
     case PlatformTest::count: return;
   }
 }

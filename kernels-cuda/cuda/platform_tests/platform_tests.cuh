@@ -1,6 +1,8 @@
 #pragma once
 
 #include "platform.h"
+#include "wkv7/async_copy.h"
+#include "wkv7/tile.h"
 
 namespace metastate::cuda {
 
@@ -96,6 +98,67 @@ __global__ void earlyEndKernel(const float* x, float* y) {
 __global__ void unwrittenKernel(const float* x, float* y) {
   const int i = blockIdx.x * platformThreads + threadIdx.x;
   if (i % 2 == 0) y[i] = x[i];
+}
+
+__global__ void illegalAddressKernel(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+
+template <bool isGuarded>
+__global__ void exchangeKernel(const float* x, float* y) {
+  __shared__ float values[platformThreads];
+  const int thread = threadIdx.x, i = blockIdx.x * platformThreads + thread;
+  values[thread] = x[i];
+  if (isGuarded) {
+    __syncwarp();
+  } else {
+    __shfl_sync(~0u, 0, 0);
+  }
+  y[i] = values[thread ^ 1];
+}
+
+__global__ void blocksMeetKernel(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+
+__global__ void unwrittenSharedKernel(const float* x, float* y) {
+  __shared__ float values[platformThreads];
+  const int thread = threadIdx.x, i = blockIdx.x * platformThreads + thread;
+  if (thread % 2 == 0) values[thread] = x[i];
+  __syncthreads();
+  y[i] = values[thread];
+}
+
+struct alignas(32) SharedTile {
+  float at[tileSize * tileSize];
+};
+
+/// A block's values are the first rows of a tile; the others are zeros.
+template <bool isGuarded>
+__global__ void tileKernel(const float* x, float* y) {
+  __shared__ SharedTile tiles[platformThreads / 32];
+  const int thread = threadIdx.x, first = blockIdx.x * platformThreads;
+  float* const tile = tiles[thread / warpSize].at;
+  for (int i = thread % warpSize; i < tileSize * tileSize; i += warpSize) {
+    tile[i] = i < platformThreads ? x[first + i] : 0;
+  }
+  if (isGuarded) __syncwarp();
+  TileSum sum;
+  sum.read(tile, tileSize);
+  __syncwarp();
+  sum.write(tile, tileSize);
+  __syncwarp();
+  y[first + thread] = tile[thread];
+}
+
+template <bool isAwaited>
+__global__ void copyKernel(const float* x, float* y) {
+  __shared__ SharedTile tile;
+  float* const values = tile.at;
+  const int thread = threadIdx.x, first = blockIdx.x * platformThreads;
+  values[thread] = 0;
+  __syncthreads();
+  if (thread < platformThreads / 4) copyLater16(values + 4 * thread, x + first + 4 * thread);
+  endOfCopies();
+  if (isAwaited) waitForCopies();
+  __syncthreads();
+  y[first + thread] = values[thread];
 }
 
 }  // namespace metastate::cuda

@@ -21,6 +21,15 @@ enum class PlatformTest : int {
   divergentShuffle,    // lanes of a warp in two shuffles
   earlyEnd,            // a barrier after some threads have ended: allowed
   unwritten,           // writes every other value
+  exchange,            // each value that of the lane beside it, through shared memory
+  exchangeByShuffle,   // the same with a shuffle in place of __syncwarp(): a race
+  blocksMeet,          // every block writes the same values: a race
+  unwrittenShared,     // reads shared memory that nobody wrote
+  tile,                // 16 by 16 of each block's first values, all lanes together, written back by each
+  tileUnguarded,       // the same without __syncwarp(): a race
+  copy,                // through shared memory, by copies that go on meanwhile
+  copyUnawaited,       // the same without waiting: not there yet
+  illegalAddress,      // ends the GPU for the process
   count
 };
 

@@ -1,5 +1,5 @@
-// Copies from global to shared memory that go on while the threads compute (Ampere and newer). The emulator copies at
-// once, and spoils nothing that a correct use could read.
+// Copies from global to shared memory that go on while the threads compute (Ampere and newer). The emulator makes them as late
+// as a GPU may, and spoils what is there as early.
 #pragma once
 
 #include "platform.h"
@@ -13,7 +13,7 @@ namespace metastate::cuda {
 /// Begins to copy 16 bytes; both addresses are multiples of 16.
 __device__ __forceinline__ void copyLater16(float* shared, const float* global) {
 #ifdef METASTATE_CUDA_EMULATED
-  for (int i = 0; i < 4; ++i) shared[i] = global[i];
+  emulator::copyLater(shared, global, 4);
 #else
   __pipeline_memcpy_async(shared, global, 16);
 #endif
@@ -21,14 +21,18 @@ __device__ __forceinline__ void copyLater16(float* shared, const float* global) 
 
 /// Ends a batch of this thread's copies.
 __device__ __forceinline__ void endOfCopies() {
-#ifndef METASTATE_CUDA_EMULATED
+#ifdef METASTATE_CUDA_EMULATED
+  emulator::endOfCopies();
+#else
   __pipeline_commit();
 #endif
 }
 
 /// Waits until this thread's copies have arrived; other threads see them after the next barrier.
 __device__ __forceinline__ void waitForCopies() {
-#ifndef METASTATE_CUDA_EMULATED
+#ifdef METASTATE_CUDA_EMULATED
+  emulator::waitForCopies();
+#else
   __pipeline_wait_prior(0);
 #endif
 }

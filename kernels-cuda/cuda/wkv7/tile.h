@@ -12,6 +12,8 @@
 // Under the emulator each lane has eight sums of its own, multiplies the same TF32 numbers, and cuts off the same sums.
 #pragma once
 
+#include <type_traits>
+
 #include "platform.h"
 
 #ifndef METASTATE_CUDA_EMULATED
@@ -49,10 +51,10 @@ class TileSum {
 #ifdef METASTATE_CUDA_EMULATED
 
 /// The nearest TF32 number, halves away from zero. A NaN stays one: added to, its bits could become those of a number.
-inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
+METASTATE_UNWATCHED inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
 
 /// A sum as tensor cores give it: exact products of TF32 numbers, all added before anything is cut off towards zero.
-inline float tensorCoreSum(float sum, const float (&x)[8], const float (&y)[8]) {
+METASTATE_UNWATCHED inline float tensorCoreSum(float sum, const float (&x)[8], const float (&y)[8]) {
   double exact = static_cast<double>(sum);
   for (int k = 0; k < 8; ++k) exact += static_cast<double>(x[k]) * static_cast<double>(y[k]);
   const float nearest = static_cast<float>(exact);
@@ -64,18 +66,27 @@ inline void TileSum::clear() {
   for (float& sum : sums_) sum = 0;
 }
 
-inline void TileSum::read(const float* from, int stride) {
+METASTATE_UNWATCHED inline void TileSum::read(const float* from, int stride) {
+  emulator::tileReached(from, tileSize, tileSize, stride, emulator::Reach::read, emulator::Tile::sum);
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) sums_[i] = from[(first + i) / tileSize * stride + (first + i) % tileSize];
 }
 
-inline void TileSum::write(float* to, int stride) const {
+METASTATE_UNWATCHED inline void TileSum::write(float* to, int stride) const {
+  emulator::tileReached(to, tileSize, tileSize, stride, emulator::Reach::write, emulator::Tile::sum);
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) to[(first + i) / tileSize * stride + (first + i) % tileSize] = sums_[i];
 }
 
 template <Lying a, Lying b>
-inline void TileSum::addProduct(const float* A, int strideA, const float* B, int strideB, int depth) {
+METASTATE_UNWATCHED inline void TileSum::addProduct(const float* A, int strideA, const float* B, int strideB,
+                                                    int depth) {
+  const auto operand = [](const float* from, bool alongDepth, int stride, int depth) {
+    emulator::tileReached(from, alongDepth ? tileSize : depth, alongDepth ? depth : tileSize, stride,
+                          emulator::Reach::read, emulator::Tile::operand);
+  };
+  operand(A, a == Lying::byRows, strideA, depth);
+  operand(B, b == Lying::byColumns, strideB, depth);
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) {
     const int row = (first + i) / tileSize, column = (first + i) % tileSize;

@@ -1,7 +1,8 @@
 /** What `cuda/platform.h` promises to device code, on the emulator and on a GPU; and what the emulator finds wrong. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import test from "node:test";
-import { cuda, needsCuda, needsEmulator, onDevice, takeBack } from "../testing/cuda.js";
+import { cuda, emulated, needsCuda, needsEmulator, onDevice, takeBack } from "../testing/cuda.js";
 
 /** In the order of `PlatformTest` in `cuda/platform_tests/platform_tests.h`. */
 const platformTests = [
@@ -17,6 +18,15 @@ const platformTests = [
   "divergentShuffle",
   "earlyEnd",
   "unwritten",
+  "exchange",
+  "exchangeByShuffle",
+  "blocksMeet",
+  "unwrittenShared",
+  "tile",
+  "tileUnguarded",
+  "copy",
+  "copyUnawaited",
+  "illegalAddress",
 ] as const;
 type Name = (typeof platformTests)[number];
 
@@ -50,6 +60,9 @@ const expected: Partial<Record<Name, (i: number) => number>> = {
   votes: (i) => (i % 32 === 31 ? -1 : warpOf(i).filter((x, lane) => lane < 31 && x > 0).length),
   largeShared: (i) => sum(blockOf(i)),
   earlyEnd: (i) => (i % 64 < 40 ? values[i]! : 0),
+  exchange: (i) => values[i ^ 1]!,
+  tile: (i) => values[i]!,
+  copy: (i) => values[i]!,
 };
 
 const orders = ["forward", "reverse", "shuffled"] as const;
@@ -89,13 +102,37 @@ test("values that a kernel leaves unwritten are NaNs", needsCuda, () => {
   assert.ok(y.every((value, i) => (i % 2 === 0 ? value === values[i] : Number.isNaN(value))));
 });
 
-test("a missing barrier changes the result with the order of the threads", needsEmulator, () => {
+/** Where the emulator finds races itself, a kernel with one gives nothing. */
+const findsRaces = (): boolean => cuda().findsRaces === true;
+
+test("a missing barrier changes the result with the order of the threads", needsEmulator, (t) => {
+  if (findsRaces()) return t.skip("this emulator finds the race");
   const results = orders.map((order) => {
     cuda().setOrder!(order);
     return [...run("reverseUnguarded")].join();
   });
   cuda().setOrder!("forward");
   assert.equal(new Set(results).size, 3);
+});
+
+test("copies that are not waited for have not arrived", needsEmulator, (t) => {
+  if (findsRaces()) return t.skip("this emulator finds the race");
+  assert.ok(run("copyUnawaited").every(Number.isNaN));
+});
+
+test("races are told with the kernel and both threads", needsEmulator, (t) => {
+  if (!findsRaces()) return t.skip("is about the emulator of npm run test:cuda:races");
+  for (const [name, wrong] of [
+    ["reverseUnguarded", /kernel .*, block \(0, 0, 0\): a race: thread 0 writes shared memory that thread 63 read, /],
+    ["exchangeByShuffle", /a race: thread 31 reads shared memory that thread 30 wrote, with no barrier between/],
+    ["blocksMeet", /block \(1, 0, 0\): a race: thread 0 writes memory of the GPU that thread 0 wrote/],
+    ["unwrittenShared", /thread 63 reads shared memory that nothing in the block has written/],
+    ["tileUnguarded", /a race: thread any of warp 0, of a tile's sums reads shared memory that thread/],
+    ["copyUnawaited", /a race: thread 63 reads shared memory that thread 15 wrote, with no barrier between/],
+  ] as const) {
+    assert.throws(() => run(name), wrong, name);
+  }
+  assert.equal(run("warpSum")[0], sum(warpOf(0)), "another kernel runs all the same");
 });
 
 test("a barrier that some threads do not reach is told with kernel and place", needsEmulator, () => {
@@ -115,6 +152,41 @@ test("a barrier that some threads do not reach is told with kernel and place", n
   // Another kernel runs all the same.
   assert.equal(run("warpSum")[0], sum(warpOf(0)));
 });
+
+test(
+  "after a kernel that ends the GPU for its process all calls say so, tensors can be freed, and nothing crashes",
+  { skip: emulated ? "the emulator cannot take that from its process" : false },
+  () => {
+    const script = `
+      import { cuda, onDevice } from ${JSON.stringify(import.meta.resolve("../testing/cuda.js"))};
+      const x = onDevice(new Float32Array(64));
+      const calls = [
+        () => cuda().platformTest(${platformTests.indexOf("illegalAddress")}, 1, x, x) ?? cuda().synchronize(),
+        () => cuda().allocate(4),
+        () => cuda().download(x, new Float32Array(64)),
+        () => cuda().free(x),
+      ];
+      const told = calls.map((call) => {
+        try {
+          call();
+          return "";
+        } catch (error) {
+          return error.message;
+        }
+      });
+      console.log(JSON.stringify(told));`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      encoding: "utf8",
+      env: { ...process.env, METASTATE_CUDA_SYNC: "" },
+    });
+    assert.equal(status, 0, stderr);
+    const [launched, allocated, read, freed] = JSON.parse(stdout) as string[];
+    const ended = /The GPU cannot be used in this process any more: start the session again$/;
+    assert.match(launched!, /illegal memory access .*the kernel launched last is illegalAddressKernel/);
+    for (const message of [launched!, allocated!, read!]) assert.match(message, ended);
+    assert.equal(freed, "");
+  },
+);
 
 test("a grid without blocks runs nothing", needsCuda, () => {
   assert.equal(run("warpSum", { x: new Float32Array(0) }).length, 0);

@@ -34,6 +34,8 @@ export interface CoreBinding {
   readonly interfaceVersion: number;
   /** Whether this is the emulator on the CPU. */
   readonly emulated: boolean;
+  /** Emulated only: whether a kernel with a race throws. */
+  readonly findsRaces?: boolean;
   /** Opens the device; the same answer each time. */
   open(): CudaDevice | { readonly reason: string; readonly remedy: string };
   /** @throws Error when the GPU's memory is exhausted, with what was asked for and what was free */
