@@ -172,15 +172,54 @@ const compileCuda = (home, ...args) =>
 test("compile-cuda gives nvcc the architecture and the folders of headers, and tells what compiles", (t) => {
   const home = toolkitFolder(
     t,
-    `[ "$1" = --version ] && ${release("13.0")} && exit\necho "$@"\ncase "$*" in *bad.cu) exit 1;; esac`,
+    `[ "$1" = --version ] && ${release("13.0")} && exit\necho "$@" >&2\ncase "$*" in *bad.cu) exit 1;; esac`,
   );
-  const { status, stdout } = compileCuda(home, "--arch", "86", "--usage", "good.cu", "bad.cu");
+  const { status, stdout, stderr } = compileCuda(home, "--arch", "86", "--usage", "good.cu", "bad.cu");
   assert.equal(status, 1);
-  const [given, good, , bad] = stdout.split("\n");
   for (const flag of ["-arch=sm_86", "-Xptxas -v", `-I${cuda} `, `-I${join(home, "include")}`]) {
-    assert.ok(given?.includes(flag), `${flag} is not in ${given}`);
+    assert.ok(stderr.includes(flag), `${flag} is not in ${stderr}`);
   }
-  assert.deepEqual([good, bad], ["compiles: good.cu", "does not compile: bad.cu"]);
+  assert.equal(stdout, "compiles: good.cu\ndoes not compile: bad.cu\n");
+});
+
+test("a kernel that takes more than a launch can have does not pass for compiled", (t) => {
+  const said = (/** @type {string} */ name, /** @type {string} */ used) =>
+    `ptxas info    : Compiling entry function '${name}' for 'sm_90'\n    0 bytes stack frame, 16 bytes spill stores, 16 bytes spill loads\nptxas info    : Used ${used}`;
+  const ptx = [
+    ".extern .shared .align 128 .b8 _ZN1k5bytesE[];",
+    ".visible .entry many(\n)\n.maxntid 32, 16, 1\n{\n\tret;\n}",
+    ".visible .entry unbound(\n)\n{\n\tret;\n}",
+    ".visible .entry both(\n)\n.maxntid 128\n{\n\tmov.u64 %rd1, _ZN1k5bytesE;\n}",
+    ".visible .entry alone(\n)\n.maxntid 128\n{\n\tret;\n}",
+    "",
+  ].join("\n");
+  const home = toolkitFolder(
+    t,
+    `[ "$1" = --version ] && ${release("13.0")} && exit
+while [ "$1" != --keep-dir ]; do shift; done
+cat >"$2/x.ptx" <<'PTX'
+${ptx}
+PTX
+cat >&2 <<'SAID'
+${said("many", "129 registers, used 1 barriers")}
+${said("unbound", "255 registers")}
+${said("both", "40 registers, used 1 barriers, 16388 bytes smem")}
+${said("alone", "40 registers, used 1 barriers, 43008 bytes smem")}
+SAID`,
+  );
+  const { status, stdout, stderr } = compileCuda(home, "--usage", "x.cu");
+  assert.equal(status, 1);
+  assert.equal(
+    stderr,
+    "many: 512 threads want 69632 registers; there are 65536\n" +
+      "both: it declares 16388 bytes of shared memory; 16384 are allowed beside those of its launch\n",
+  );
+  assert.equal(
+    stdout,
+    "  255 registers, 256 threads, 0 bytes of shared memory, 16 bytes spilled: unbound\n" +
+      "  40 registers, 128 threads, 43008 bytes of shared memory, 16 bytes spilled: alone\n" +
+      "does not compile: x.cu\n",
+  );
 });
 
 test("compile-cuda without nvcc ends with the reason and the remedy", () => {

@@ -111,6 +111,7 @@ const programs = [
   "lib/command-line",
   "lib/cuda-toolkit",
   "lib/find-program",
+  "lib/kernel-usage",
 ];
 programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
 for (const name of programs) take(`scripts/${name}.mjs`);
