@@ -42,10 +42,11 @@ struct Zeroes {
 template <int V>
 __global__ void addEmbeddingRows(const uint64_t* sorted, int count, int rows, int width, const float* dy,
                                  float* dweight) {
-  const int begin = static_cast<int>(blockIdx.x);
+  const unsigned across = blocksAcross<V>(width);
+  const int begin = static_cast<int>(blockIdx.x / across);
   const uint32_t token = tokenOf(sorted[begin]);
   if (token >= static_cast<uint32_t>(rows) || (begin > 0 && tokenOf(sorted[begin - 1]) == token)) return;
-  const int channel = static_cast<int>(blockIdx.y * warpThreads + threadIdx.x) * V;
+  const int channel = static_cast<int>(blockIdx.x % across * warpThreads + threadIdx.x) * V;
   Floats<V> total{};
   if (channel < width) {
     for (int i = begin + static_cast<int>(threadIdx.y); i < count && tokenOf(sorted[i]) == token; i += tileRows) {
@@ -79,9 +80,8 @@ void embeddingGrad(cudaStream_t stream, int count, int rows, int width, const in
   launchElements(stream, static_cast<int64_t>(rows) * width, Zeroes{dweight});
   withVectors(width, [&](auto vector) {
     constexpr int V = decltype(vector)::value;
-    launch(addEmbeddingRows<V>, dim3(static_cast<unsigned int>(count), blocksFor(width, warpThreads * V)),
-           dim3(warpThreads, tileRows), 0, stream, static_cast<const uint64_t*>(sorted), count, rows, width, dy,
-           dweight);
+    launch(addEmbeddingRows<V>, dim3(static_cast<unsigned>(count) * blocksAcross<V>(width)), dim3(warpThreads, tileRows),
+           0, stream, static_cast<const uint64_t*>(sorted), count, rows, width, dy, dweight);
   });
 }
 

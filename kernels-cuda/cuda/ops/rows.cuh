@@ -59,11 +59,20 @@ __global__ void eachElement(Body body, int64_t length) {
   }
 }
 
+/// How many blocks of a warp's width it takes to go along `width` channels. Blocks are counted along one axis of the grid: the
+/// others have too few.
+template <int V>
+__host__ __device__ __forceinline__ unsigned blocksAcross(int width) {
+  constexpr int channels = warpThreads * V;
+  return static_cast<unsigned>((static_cast<int64_t>(width) + channels - 1) / channels);
+}
+
 /// body.at<V>(row, channel) for V channels from `channel` on, for all of rows × width.
 template <int V, typename Body>
 __global__ void eachOfRows(Body body, int rows, int width) {
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * tileRows + threadIdx.y;
-  const int channel = static_cast<int>(blockIdx.y * warpThreads + threadIdx.x) * V;
+  const unsigned across = blocksAcross<V>(width);
+  const int64_t row = static_cast<int64_t>(blockIdx.x / across) * tileRows + threadIdx.y;
+  const int channel = static_cast<int>(blockIdx.x % across * warpThreads + threadIdx.x) * V;
   if (row < rows && channel < width) body.template at<V>(static_cast<int>(row), channel);
 }
 
@@ -126,8 +135,8 @@ template <typename Body>
 void launchRows(cudaStream_t stream, int rows, int width, Body body) {
   withVectors(width, [&](auto vector) {
     constexpr int V = decltype(vector)::value;
-    launch(eachOfRows<V, Body>, dim3(blocksFor(rows, tileRows), blocksFor(width, warpThreads * V)),
-           dim3(warpThreads, tileRows), 0, stream, body, rows, width);
+    launch(eachOfRows<V, Body>, dim3(blocksFor(rows, tileRows) * blocksAcross<V>(width)), dim3(warpThreads, tileRows), 0,
+           stream, body, rows, width);
   });
 }
 

@@ -19,11 +19,9 @@ void segmentSum(int64_t count, int64_t width, int64_t segments, const T* x, cons
   if (width == 0 || segments == 0) return;
   unsigned columns = 32;
   while (columns < width && columns < mostSegmentColumns) columns *= 2;
-  const int64_t own = segmentCells / columns;
-  launch(segmentSumKernel<T>,
-         dim3(static_cast<unsigned>((segments + own - 1) / own), static_cast<unsigned>((width + columns - 1) / columns)),
-         dim3(columns), 0, stream, static_cast<uint32_t>(count), static_cast<uint32_t>(width),
-         static_cast<uint32_t>(segments), x, ids, y);
+  const int64_t own = segmentCells / columns, across = (width + columns - 1) / columns;
+  launch(segmentSumKernel<T>, dim3(static_cast<unsigned>((segments + own - 1) / own * across)), dim3(columns), 0, stream,
+         static_cast<uint32_t>(count), static_cast<uint32_t>(width), static_cast<uint32_t>(segments), x, ids, y);
 }
 
 template <typename Word>

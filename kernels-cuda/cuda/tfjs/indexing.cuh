@@ -46,14 +46,15 @@ __global__ void __launch_bounds__(elementThreads)
 constexpr int segmentCells = 4096;
 constexpr int mostSegmentColumns = 128;
 
-/// A block of `columns` threads has segmentCells / columns segments: grid (segments, tiles of columns).
+/// A block of `columns` threads has segmentCells / columns segments; grid: tiles of columns for these, then for the next.
 template <typename T>
 __global__ void __launch_bounds__(mostSegmentColumns)
     segmentSumKernel(uint32_t count, uint32_t width, uint32_t segments, const T* __restrict__ x,
                      const int32_t* __restrict__ ids, T* __restrict__ y) {
   __shared__ T sums[segmentCells];
   const uint32_t columns = blockDim.x, own = segmentCells / columns, lane = threadIdx.x % 32;
-  const uint32_t first = blockIdx.x * own, column = blockIdx.y * columns + threadIdx.x;
+  const uint32_t across = (width + columns - 1) / columns;
+  const uint32_t first = blockIdx.x / across * own, column = blockIdx.x % across * columns + threadIdx.x;
   // A thread's sums are its own: no other reads them.
   for (uint32_t segment = 0; segment < own; ++segment) sums[segment * columns + threadIdx.x] = 0;
   for (uint32_t begin = 0; begin < count; begin += 32) {

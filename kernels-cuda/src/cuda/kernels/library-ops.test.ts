@@ -141,6 +141,17 @@ test("cross-entropy of logits far apart, and of infinite ones, stays finite", ne
   assert.deepEqual(probabilities, Float32Array.of(1, 0, 0, 0, 1, 0));
 });
 
+test("rows of more channels than an axis of a grid has blocks", needsCuda, () => {
+  const width = 65536 * 32 + 1;
+  const [x, bias, y] = [new Float32Array(width), new Float32Array(width), poisoned(width)];
+  arrayOps["biasedSigmoid"]!(1, width, x, bias, y);
+  assert.ok(y.every((value) => value === 0.5));
+  if (cuda().emulated) return; // what follows takes the emulator a minute
+  const [dy, dweight] = [new Float32Array(width).fill(3), poisoned(width)];
+  arrayOps["embeddingGrad"]!(1, 1, width, Int32Array.of(0), dy, dweight);
+  assert.ok(dweight.every((value) => value === 3));
+});
+
 test("a matrix with rows and columns exchanged", needsCuda, () => {
   for (const [rows, columns] of [
     [1, 1],

@@ -180,6 +180,18 @@ test(
   },
 );
 
+test(
+  "segments of more columns than an axis of a grid has tiles",
+  emulated ? { skip: "takes the emulator a minute" } : needsCuda,
+  async () => {
+    await useCuda();
+    const columns = 65536 * 128 + 1;
+    const sum = tf.tidy(() => tf.sum(tf.unsortedSegmentSum(tf.ones([2, columns]), integers(0, 0), 1)));
+    assert.equal(sum.dataSync()[0], 2 * columns);
+    sum.dispose();
+  },
+);
+
 test("tfjs's kernels on cuda give what its cpu backend gives", needsCuda, async (t) => {
   await useCuda();
   const before = new Map(hostFallbacks);
@@ -279,7 +291,8 @@ test("both operands of a product broadcast, each along another axis of the batch
     const whole = tf.matMul(tf.tile(a, [1, 3, 1, 1]), tf.tile(tf.reshape(b, [1, 3, 3, 6]), [2, 1, 1, 1]));
     const result = tf.matMul(a, b);
     assert.deepEqual(result.shape, [2, 3, 5, 6]);
-    assert.deepEqual(result.dataSync(), whole.dataSync());
+    // A library may choose another way for another batch: three products, added in any order.
+    assert.ok(relativeError(result.dataSync<"float32">(), whole.dataSync<"float32">()) < 4 * 2 ** -24);
   });
 });
 
