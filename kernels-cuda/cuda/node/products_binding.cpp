@@ -46,6 +46,8 @@ Napi::Value useCublas(const Napi::CallbackInfo& info) {
   Call call(info);
   const std::string path = call.text("path");
   const std::lock_guard<std::mutex> lock(library);
+  const CublasLt* const before = CublasLt::inUse();
+  if (before && before->path() == path) return Napi::String::New(info.Env(), before->version());
   CublasLt::forget();
   if (path.empty()) return Napi::String::New(info.Env(), "");
   Device::get();  // its GPU is the one that the library takes

@@ -246,7 +246,10 @@ Event::~Event() { cudaEventDestroy(event_); }
 
 void Event::record() { check(cudaEventRecord(event_, Device::get().stream()), "recording an event"); }
 
-void Event::wait() { check(cudaEventSynchronize(event_), "waiting for the GPU"); }
+void Event::wait() {
+  Device::get();  // or a thread that has chosen no GPU would open the first one
+  check(cudaEventSynchronize(event_), "waiting for the GPU");
+}
 
 bool Event::hasCome() const {
   const cudaError_t status = cudaEventQuery(event_);

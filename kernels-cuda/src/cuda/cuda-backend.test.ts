@@ -140,6 +140,16 @@ test("memory exhausted is told in numbers, and the session goes on", needsEmulat
   }
 });
 
+test("more memory than there is: told, and the session goes on", needsCuda, async () => {
+  await useCuda();
+  const x = tf.tensor1d([1, -1]);
+  const wanted = 2 * memory().bytesTotal;
+  assert.throws(() => cuda().allocate(wanted), /GPU memory exhausted: \d+ MiB were asked for, and \d+ MiB of \d+ MiB/);
+  const y = tf.relu(x);
+  assert.deepEqual(await y.data(), Float32Array.of(1, 0));
+  tf.dispose([x, y]);
+});
+
 test("what waits in the pool is given back before memory counts as exhausted", needsEmulator, async () => {
   await useCuda();
   cuda().trim();
