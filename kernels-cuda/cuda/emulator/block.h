@@ -58,8 +58,8 @@ int lane();
 /// The block's dynamic shared memory, NaNs when the block begins.
 void* dynamicShared();
 
-/// Begins to copy floats to shared memory. What is there is nobody's from now on, until this thread has ended a batch of its
-/// copies and waited for it.
+/// Begins to copy floats to shared memory. What is there is nobody's from now on, until this thread has ended a batch of
+/// its copies and waited for it.
 void copyLater(float* shared, const float* global, size_t count);
 void endOfCopies();
 void waitForCopies();
