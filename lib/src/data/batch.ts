@@ -44,6 +44,19 @@ export function checkIntegers(what: string, positive: Record<string, number>, fr
   check(fromZero, 0);
 }
 
+/**
+ * The batch, if it is one: what a cell that was not type-checked gives may be rows of numbers.
+ *
+ * @throws ConfigurationError that says what a batch is
+ */
+export function expectBatch(op: string, batch: Partial<Batch> | null | undefined): Batch {
+  const holds = (part: "inputs" | "targets"): boolean => ArrayBuffer.isView(batch?.[part]?.data);
+  if (holds("inputs") && holds("targets")) return batch as Batch;
+  throw new ConfigurationError(
+    `${op}: a batch has no inputs and targets of {data, shape}, wanted batches as ms.data.batches and tasks give them`,
+  );
+}
+
 /** Rows of a batch, put together. All have the same length. */
 export interface SequenceRow {
   readonly inputs: ArrayLike<number>;

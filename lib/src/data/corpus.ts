@@ -157,7 +157,16 @@ export function passageOf(source: TokenIds | Corpus, offset: number, length: num
   };
 }
 
-/** The tokens of either. */
+/**
+ * The tokens of either.
+ *
+ * @throws ConfigurationError when it is neither, which a type check would have said
+ */
 export function tokensOf(source: TokenIds | Corpus): TokenIds {
-  return source instanceof Corpus ? source.tokens : source;
+  const tokens: unknown = source instanceof Corpus ? source.tokens : source;
+  if (ArrayBuffer.isView(tokens)) return tokens as TokenIds;
+  throw new ConfigurationError(
+    `the data are ${Array.isArray(tokens) ? "a list" : typeof tokens}, wanted a corpus, or tokens in a typed array: ` +
+      `tokenizer.encode gives them of a text, Int32Array.from of a list of numbers`,
+  );
 }

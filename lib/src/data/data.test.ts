@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Random } from "../random.js";
+import { useBackend } from "../testing.js";
+import { evaluate } from "../training/evaluate.js";
+import { smallModel } from "../training/testing.js";
+import { train } from "../training/train.js";
 import { batches } from "./batches.js";
 import { mobyDick } from "./moby-dick.js";
 import { split } from "./split.js";
@@ -75,4 +79,24 @@ test("generators of a seed are apart by number, and an order is as likely as any
   assert.equal(counts.size, 6);
   // Five standard deviations of a count with mean 1000: 5 √(6000 · 1/6 · 5/6) = 144.
   for (const [order, count] of counts) assert.ok(Math.abs(count - 1000) < 144, `${order}: ${count}`);
+});
+
+test("data of another kind than was asked for, from a cell without types, are told what would do", async () => {
+  await useBackend("cpu");
+  const model = smallModel();
+  const list = [1, 2, 3, 4, 5, 6] as unknown as Int32Array;
+  const typed = /the data are a list, wanted a corpus, or tokens in a typed array: .*Int32Array\.from of a list/;
+  assert.throws(() => batches(list, { batchSize: 1, length: 2 }), typed);
+  assert.throws(() => split(list), typed);
+  const text = "some text" as unknown as Int32Array;
+  assert.throws(() => split(text), /the data are string, .*tokenizer\.encode gives them of a text/);
+  await assert.rejects(evaluate(model, text), /the data are string, .*tokenizer\.encode/);
+  const noBatch = /a batch has no inputs and targets of \{data, shape\}, wanted batches as ms\.data\.batches/;
+  await assert.rejects(evaluate(model, list as never), noBatch);
+  const rows = [{ inputs: [[1, 2]], targets: [[2, 3]] }] as never;
+  await assert.rejects(train(model, rows, { steps: 1 }).next(), noBatch);
+  const asked = /forward: tokens is a list of single tokens, wanted rows of numbers, \[\[1, 2, 3\]\] for one text/;
+  assert.throws(() => model.forward([1, 2, 3] as never), asked);
+  assert.throws(() => model.forward("abc" as never), /forward: tokens is string, wanted rows of numbers/);
+  model.dispose();
 });

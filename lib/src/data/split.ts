@@ -1,7 +1,7 @@
 /** Cutting data into what is learned from and what is held out. */
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
-import { Corpus } from "./corpus.js";
+import { Corpus, tokensOf } from "./corpus.js";
 
 /**
  * The last part is held out: neighbouring passages resemble each other, so a random choice would leak.
@@ -19,8 +19,9 @@ export function split<T extends TokenIds | Corpus>(
     throw new ConfigurationError(`split: validation is ${validation}, wanted a portion between 0 and 1`);
   }
   if (source instanceof Corpus) return splitCorpus(source, validation) as { train: T; validation: T };
-  const at = Math.round(source.length * (1 - validation));
-  return { train: source.subarray(0, at) as T, validation: source.subarray(at) as T };
+  const tokens = tokensOf(source);
+  const at = Math.round(tokens.length * (1 - validation));
+  return { train: tokens.subarray(0, at) as T, validation: tokens.subarray(at) as T };
 }
 
 function splitCorpus(corpus: Corpus, validation: number): { train: Corpus; validation: Corpus } {

@@ -39,7 +39,7 @@ export function tokenTensor(op: string, tokens: Tokens, vocabSize: number): Tens
 }
 
 function isTokenMatrix(tokens: readonly (readonly number[])[] | TokenMatrix): tokens is TokenMatrix {
-  return "data" in tokens && "shape" in tokens;
+  return typeof tokens === "object" && "data" in tokens && "shape" in tokens;
 }
 
 /**
@@ -48,6 +48,11 @@ function isTokenMatrix(tokens: readonly (readonly number[])[] | TokenMatrix): to
  * @throws ShapeError when the rows differ in length; TokenError when a token is no integer
  */
 export function tokenMatrix(op: string, rows: readonly (readonly number[])[]): TokenMatrix {
+  const wrong = Array.isArray(rows) ? rows.findIndex((row: unknown) => typeof row !== "object") : 0;
+  if (wrong >= 0) {
+    const given = Array.isArray(rows) ? "a list of single tokens" : typeof rows;
+    throw new ShapeError(op, "tokens", given, "rows of numbers, [[1, 2, 3]] for one text");
+  }
   const time = rows[0]?.length ?? 0;
   const ragged = rows.findIndex((row) => row.length !== time);
   if (ragged >= 0) {

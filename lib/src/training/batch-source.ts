@@ -1,7 +1,7 @@
 /** Batches taken one by one, and counted, so that a training can go on where another stopped. */
 import { setImmediate } from "node:timers/promises";
 
-import type { Batch } from "../data/batch.js";
+import { expectBatch, type Batch } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import type { TrainBatches } from "./training-options.js";
 
@@ -71,8 +71,9 @@ export class BatchSource {
     while (taken.length < count) {
       const next = await this.iterator.next();
       if (next.done) break;
-      taken.push(next.value);
-      const [rows, length] = next.value.inputs.shape;
+      const batch = expectBatch("train", next.value);
+      taken.push(batch);
+      const [rows, length] = batch.inputs.shape;
       this.batches++;
       if (this.tokens !== undefined) this.tokens += rows * length;
     }

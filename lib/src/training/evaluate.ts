@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import { batchOf, checkIntegers, type Batch } from "../data/batch.js";
+import { batchOf, checkIntegers, expectBatch, type Batch } from "../data/batch.js";
 import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
@@ -58,6 +58,8 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { length = 128, batchSize = 8, tokens = Infinity, batches = 8, tokenizer, signal } = options;
+  // A string is iterable too; the error says what makes tokens of it.
+  if (typeof data === "string") tokensOf(data);
   const bytes =
     data instanceof Corpus
       ? data.bytesPerToken
@@ -141,7 +143,7 @@ async function* first(data: Iterable<Batch> | AsyncIterable<Batch>, count: numbe
   for (let taken = 0; taken < count; taken++) {
     const next = await iterator.next();
     if (next.done) return;
-    yield next.value;
+    yield expectBatch("evaluate", next.value);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What is there in the first cell of a notebook: the library, TensorFlow.js and display, with types and completion. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { KernelClient, withoutColours, type Json } from "../client.js";
+import { KernelClient, withoutColours, type Json, type Message } from "../client.js";
 
 describe("the first cell", { timeout: 120_000 }, () => {
   let kernel: KernelClient;
@@ -21,6 +21,14 @@ describe("the first cell", { timeout: 120_000 }, () => {
 
   async function error(code: string): Promise<string | undefined> {
     return (await kernel.execute(code)).error?.evalue;
+  }
+
+  /** The text of what a cell ends with. */
+  async function resultOf(code: string): Promise<unknown> {
+    const { outputs, error: failure } = await kernel.execute(code);
+    assert.equal(failure?.evalue, undefined);
+    const result = outputs.find(({ type }) => type === "execute_result")?.content["data"] as Json | undefined;
+    return result?.["text/plain"];
   }
 
   it("completes the library, TensorFlow.js and the methods of tensors", async () => {
@@ -59,12 +67,29 @@ describe("the first cell", { timeout: 120_000 }, () => {
     );
   });
 
+  it("frees what a training held whose cell was terminated, and profiles again after a profile that was", async () => {
+    const made = await error(`const model = ms.createModel({ vocabSize: 256, width: 8, layers: 1, headSize: 8 });
+      const batches = ms.data.batches(ms.byteTokenizer().encode("to be or not to be"), { batchSize: 1, length: 8 });
+      const tensors = tf.memory().numTensors;`);
+    assert.equal(made, undefined);
+    const terminated = async (code: string): Promise<string | undefined> => {
+      const onOutput = ({ type }: Message): void => void (type === "stream" && kernel.interrupt());
+      return (await kernel.execute(code, { onOutput })).error?.ename;
+    };
+    const hangs = 'console.log("hangs"); while (true);';
+    const training = `for await (const _ of ms.train(model, batches, { steps: 9, ema: 0.9, onStep() { ${hangs} } }));`;
+    assert.equal(await terminated(training), "KeyboardInterrupt");
+    assert.equal(await resultOf("tf.memory().numTensors - tensors"), "0");
+    assert.equal(await terminated(`await ms.profile(() => { ${hangs} })`), "KeyboardInterrupt");
+    assert.equal(
+      await resultOf("(await ms.profile(() => tf.dispose(tf.ones([1])), { peak: false })).result"),
+      undefined,
+    );
+  });
+
   it("takes an import of TensorFlow.js and of the library for the very same, in any folder", async () => {
     const cell = `import * as core from "@tensorflow/tfjs-core"; import * as library from "metastate";
       const same: tf.Tensor = core.ones([1]); [core.ones === tf.ones, library.train === ms.train, same.shape]`;
-    const { outputs, error: failure } = await kernel.execute(cell);
-    assert.equal(failure?.evalue, undefined);
-    const result = outputs.find(({ type }) => type === "execute_result")?.content["data"] as Json | undefined;
-    assert.equal(result?.["text/plain"], "[ true, true, [ 1 ] ]");
+    assert.equal(await resultOf(cell), "[ true, true, [ 1 ] ]");
   });
 });
