@@ -200,3 +200,23 @@ describe("interrupts that meet one another", () => {
     },
   );
 });
+
+test("what was terminated may be collected as garbage at once", async () => {
+  const notebook = new TestNotebook();
+  try {
+    // Once the event loop turns again; Node 22 crashes where V8 reports from the collector that an evaluation is gone.
+    await notebook.run(
+      `require("node:v8").setFlagsFromString("--expose-gc");
+       const collect = require("node:vm").runInNewContext("gc") as () => void;
+       let before = 0, precious = 42;
+       setInterval(() => { if (Date.now() - before < 40) collect(); before = Date.now() }, 10)`,
+    );
+    const running = notebook.run("for (;;);");
+    await sleep(400);
+    notebook.interrupt();
+    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.equal((await notebook.run("precious")).result, "42");
+  } finally {
+    await notebook.close();
+  }
+});

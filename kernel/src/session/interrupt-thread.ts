@@ -99,7 +99,7 @@ parentPort?.on("message", (ended: TaskEnded) => {
 function interrupt({ ids, givesUpPreload }: InterruptRequest): void {
   const fresh = ids.filter((id) => !unfinished.has(id));
   for (const id of fresh) unfinished.set(id, { ...fromNow(), forced: false });
-  if (fresh.length > 0 || (givesUpPreload && !givesUp)) say(fresh, givesUpPreload);
+  if (fresh.length > 0 || (givesUpPreload && !givesUp)) say(fresh, { givesUpPreload });
   if (watch !== undefined) return;
   time.resume();
   watch = setInterval(look, LOOK_MS);
@@ -109,11 +109,11 @@ function fromNow(): Awaited {
   return { since: time.now, sinceWall: performance.now(), toldDeaf: false };
 }
 
-function say(ids: readonly number[], givesUpPreload: boolean): void {
+function say(ids: readonly number[], { givesUpPreload = false, terminated = false }): void {
   givesUp ||= givesUpPreload;
   serial++;
   unheard ??= { ...fromNow(), first: serial, steps: 0 };
-  parentPort?.postMessage({ serial, ids, givesUpPreload: givesUp } satisfies HearInterrupt);
+  parentPort?.postMessage({ serial, ids, givesUpPreload: givesUp, terminated } satisfies HearInterrupt);
 }
 
 /** Goes on with what was interrupted, by the time that the main thread has had. */
@@ -163,7 +163,7 @@ function climb(ladder: Unheard): void {
 function terminate(): void {
   inspector.post("Runtime.terminateExecution");
   // What is terminated may be the main thread as it hears, at last, what was said.
-  say([...unfinished.keys()], false);
+  say([...unfinished.keys()], { terminated: true });
   void relay?.then((debugged) => {
     debugged.terminate();
   });

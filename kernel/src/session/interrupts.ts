@@ -25,11 +25,19 @@ export class KeyboardInterrupt extends Error {
   }
 }
 
+/** What a task is told. */
+export interface InterruptHooks {
+  /** It is interrupted. */
+  readonly interrupted: () => void;
+  /** What ran was terminated, since the interrupt had not been heard: the task's own code, as a rule. */
+  readonly terminated: () => void;
+}
+
 /** A cell that runs, or the handling of a client's message. */
 interface RunningTask {
   /** Rejects each pending await of the task. */
   readonly pending: Set<(reason: unknown) => void>;
-  readonly interrupted: () => void;
+  readonly hooks: InterruptHooks;
   /** Set once the task is interrupted. */
   reason?: KeyboardInterrupt;
   /** Whether all of it has been told: a termination may come in the middle. */
@@ -77,8 +85,8 @@ export async function interruptibleLoad<T>(load: () => Promise<T>): Promise<T> {
 }
 
 /** Lets a task be interrupted until the function that is returned is called. */
-export function allowInterrupts(task: number, interrupted: () => void): () => void {
-  running.set(task, { pending: new Set(), interrupted });
+export function allowInterrupts(task: number, hooks: InterruptHooks): () => void {
+  running.set(task, { pending: new Set(), hooks });
   if (early.delete(task)) interrupt(task);
   return () => {
     if (running.get(task)?.reason !== undefined) stopped.add(task);
@@ -180,6 +188,8 @@ export interface HearInterrupt {
   readonly serial: number;
   readonly ids: readonly number[];
   readonly givesUpPreload: boolean;
+  /** Whether the thread has terminated what ran. */
+  readonly terminated: boolean;
 }
 
 /** Says to the interrupt thread that the task of this id, which it has interrupted, is over. */
@@ -200,12 +210,13 @@ export function listenForInterrupts(afterwards: (ids: readonly number[]) => void
     // Nothing of the session's own flags (heap size, say) is for this thread.
     execArgv: [],
   });
-  thread.on("message", ({ serial, ids, givesUpPreload }: HearInterrupt) => {
+  thread.on("message", ({ serial, ids, givesUpPreload, terminated }: HearInterrupt) => {
     afterTermination();
     if (givesUpPreload) giveUpLoading?.();
     for (const id of ids) {
       asked.add(id);
       interrupt(id);
+      if (terminated) running.get(id)?.hooks.terminated();
     }
     afterwards(ids);
     // Not before: a termination that strikes here, on a busy machine, has the thread say it again.
@@ -226,6 +237,6 @@ function interrupt(id: number): void {
   task.reason ??= new KeyboardInterrupt();
   for (const reject of task.pending) reject(task.reason);
   task.pending.clear();
-  task.interrupted();
+  task.hooks.interrupted();
   task.told = true;
 }

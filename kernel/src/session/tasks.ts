@@ -35,14 +35,22 @@ export class Tasks {
     let interrupted = false;
     let ended = false;
     let disallow = (): unknown => undefined;
+    const abandon = (): void => {
+      if (evaluates && !ended) abandonEvaluation();
+      ended = true;
+    };
     const interruption = new Promise<never>((_, reject) => {
-      disallow = allowInterrupts(id, () => {
-        interrupted = true;
-        // A cell that was terminated, or that catches the interrupt and goes on, gives no outcome of its own.
-        setTimeout(() => {
-          if (evaluates && !ended) abandonEvaluation();
-          reject(new KeyboardInterrupt());
-        }, CLEAN_UP_MS);
+      disallow = allowInterrupts(id, {
+        interrupted: () => {
+          interrupted = true;
+          // A cell that was terminated, or that catches the interrupt and goes on, gives no outcome of its own.
+          setTimeout(() => {
+            abandon();
+            reject(new KeyboardInterrupt());
+          }, CLEAN_UP_MS);
+        },
+        // At once: what it was evaluated as may be collected as garbage at any time now.
+        terminated: abandon,
       });
     });
     // Whoever loses the race is not to be reported as an unhandled rejection.
