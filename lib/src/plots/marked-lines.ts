@@ -21,8 +21,9 @@ export function markedLines({ levels = {}, places = {} }: MarkedLines): Partial<
   return [...across, ...upright].map((line, i) => ({
     ...line,
     type: "line",
-    layer: "below",
+    // Over the grid, which they may lie on, and under the curves.
+    layer: "between",
     showlegend: true,
     line: { color: currentTheme().text, width: 1, dash: dashes[i % dashes.length]! },
-  })) as Partial<Shape>[];
+  })) as unknown as Partial<Shape>[]; // whose types know of no layer between
 }

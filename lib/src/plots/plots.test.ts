@@ -260,6 +260,7 @@ test("a plot marks levels and places by lines from edge to edge, each with a nam
     ]);
     assert.notEqual(layout.shapes![0]!.line!.dash, layout.shapes![1]!.line!.dash);
   }
+  assert.equal(figures[1]!.layout.yaxis!.rangemode, "tozero", "a level is no end of the axis");
   // One name alone needs no legend, and none has room.
   const { layout } = metricPlot([point], { metric: "accuracy" });
   assert.equal(layout.showlegend, false);

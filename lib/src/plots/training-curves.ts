@@ -182,7 +182,8 @@ function overSteps(
   return {
     title: { text: title },
     xaxis: { title: { text: xLabel }, rangemode: "tozero" },
-    yaxis: { title: { text: label } },
+    // From zero, where there are levels: one at the end of the axis would look like its line.
+    yaxis: { title: { text: label }, ...(marked.levels && { rangemode: "tozero" as const }) },
     shapes,
     ...legendBelow([...(data as Named[]), ...shapes]),
     hovermode: "x unified",
