@@ -38,6 +38,8 @@ test("sessions import a preload's bundle, and its packages' bundles with it, unt
   const later = Date.now() / 1000 + 10;
   utimesSync(path("changes"), later, later);
   assert.equal((await notebook.run(`%reset\n${cell}`)).result, "'module modules true'");
+  write("preload.bundle.json", JSON.stringify({ ...note, newerThan: [], module: "./absent.js" }));
+  assert.deepEqual(bundleOf(preload), { path: preload }, "a note without its bundle");
   write("preload.bundle.json", "{");
   assert.deepEqual(bundleOf(preload), { path: preload }, "a note that cannot be read");
 });

@@ -30,9 +30,10 @@ export function bundleOf(path: string): Preload {
     const isFresh = newerThan.every(
       (each) => (statSync(inFolder(each), { throwIfNoEntry: false })?.mtimeMs ?? 0) <= made,
     );
-    return isFresh ? { path: inFolder(module), condition } : { path };
+    const bundle = inFolder(module);
+    return isFresh && statSync(bundle).isFile() ? { path: bundle, condition } : { path };
   } catch {
-    // There is none, as a rule.
+    // There is no note, as a rule.
     return { path };
   }
 }
