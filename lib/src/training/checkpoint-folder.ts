@@ -129,7 +129,7 @@ function stepsOf(folder: string, names: readonly string[]): CheckpointEntry[] {
 /**
  * The checkpoint that a path means: the file itself, or a folder's latest.
  *
- * @throws ModelFileError when there is none, or none that can be told from its name and cannot be read
+ * @throws ModelFileError when there is none, or only a `best.safetensors` that cannot be read
  */
 export async function findCheckpoint(path: string): Promise<string> {
   const info = await stat(path).catch(() => undefined);
@@ -208,7 +208,7 @@ export class CheckpointFolder {
     await write(path).catch((error: unknown) => {
       if (!(error instanceof ModelFileError)) throw error;
       const before = earlier.at(-1);
-      const goesOn = before ? `; ${before.path} is whole, and resume goes on from there` : "";
+      const goesOn = before ? `; resume goes on from ${before.path}` : "";
       throw withMore(error, `The model is as it was trained up to step ${step}${goesOn}.`);
     });
     for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - this.keep)))

@@ -16,15 +16,9 @@ export class Owned implements Disposable {
     return thing;
   }
 
-  /** Gives a thing back: it is no longer freed here. */
-  release<T extends Disposable | undefined>(thing: T): T {
-    if (thing) this.#things.delete(thing);
-    return thing;
-  }
-
-  /** Frees a thing before the others. */
+  /** Frees one of them before the others. */
   free(thing: Disposable | undefined): void {
-    this.release(thing)?.dispose();
+    if (thing && this.#things.delete(thing)) thing.dispose();
   }
 
   /** Frees them all. */
