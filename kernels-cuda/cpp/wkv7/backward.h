@@ -125,7 +125,7 @@ METASTATE_INLINE void sweepColumns(const float* state, Adjoint& adjoint, int64_t
     da[q] = Alone ? broadcast(0) : load(at.da + c);
     db[q] = Alone ? broadcast(0) : load(at.db + c);
     w[q] = load(at.w + c);
-    rw[q] = load(at.rw + c);
+    rw[q] = load(at.r + c) * w[q];
     a[q] = load(at.a + c);
   }
   adjoint.template each<Rows>([&](int64_t i) METASTATE_ALWAYS_INLINE {

@@ -10,7 +10,7 @@ constexpr int64_t largeSlab = 16, smallHead = 32;
 
 /// Operands and sums of one step.
 struct StepColumns {
-  const float *r, *w, *rw, *k, *a, *b;
+  const float *r, *w, *k, *a, *b;
   float *p, *dk, *dw, *da, *db;
   float vdy, sady;  // v.dy and sa.dy of all rows
   const Wkv7ColumnGradients* out;
@@ -22,7 +22,7 @@ struct BackwardScratch {
   int64_t columns;                // N, rounded up
   int64_t slabRows;               // rows of a slab
   int64_t rows, rowStride;        // rows of this share, rounded up to slabs; and to registers
-  float *r, *w, *rw, *k, *a, *b;  // [interval, columns]
+  float *r, *w, *k, *a, *b;       // [interval, columns]
   float *p, *dk, *dw, *da, *db;   // [interval, columns]
   float *v, *dy, *sa;             // [interval, rowStride]
   float* dv;                      // of the slab at hand [interval, slabRows]
@@ -42,7 +42,7 @@ struct BackwardScratch {
       floats += roundUp(wanted, 16);
       return taken;
     };
-    float** const alongColumns[] = {&r, &w, &rw, &k, &a, &b, &p, &dk, &dw, &da, &db};
+    float** const alongColumns[] = {&r, &w, &k, &a, &b, &p, &dk, &dw, &da, &db};
     for (float** operand : alongColumns) *operand = take(interval * columns);
     float** const alongRows[] = {&v, &dy, &sa};
     for (float** operand : alongRows) *operand = take(interval * rowStride);
@@ -55,7 +55,7 @@ struct BackwardScratch {
 
   METASTATE_INLINE StepColumns columnsOf(int64_t t, const Wkv7ColumnGradients& out, int64_t outAt) const {
     const int64_t c = t * columns;
-    return {r + c,  w + c,  rw + c, k + c,  a + c,  b + c,   p + c, dk + c,
+    return {r + c,  w + c,  k + c,  a + c,  b + c,  p + c,   dk + c,
             dw + c, da + c, db + c, vdy[t], sady[t], &out, outAt};
   }
 };
@@ -140,16 +140,13 @@ inline void copyColumns(const Wkv7GradInputs& in, const Chunk& chunk, int64_t he
     copyPadded(in.k + at, stride, steps, headSize, s.k, s.columns);
     copyPadded(in.a + at, stride, steps, headSize, s.a, s.columns);
     copyPadded(in.b + at, stride, steps, headSize, s.b, s.columns);
-    for (int64_t j = 0; j < steps * s.columns; j += lanes) store(s.rw + j, load(s.r + j) * load(s.w + j));
     return;
   }
   for (int64_t t = 0; t < steps; ++t, at += stride) {
     for (int64_t j = 0; j < Columns; j += lanes) {
       const int64_t to = t * Columns + j;
-      const Vector r = load(in.r + at + j), w = load(in.w + at + j);
-      store(s.r + to, r);
-      store(s.w + to, w);
-      store(s.rw + to, r * w);
+      store(s.r + to, load(in.r + at + j));
+      store(s.w + to, load(in.w + at + j));
       store(s.k + to, load(in.k + at + j));
       store(s.a + to, load(in.a + at + j));
       store(s.b + to, load(in.b + at + j));

@@ -60,12 +60,12 @@ void startBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, int64_t stateAt, i
 /// processor looks that far ahead by itself.
 constexpr int64_t fetchAhead = 8;
 
-/// Steps [first, last) of a block of `vectors` registers of rows, at row `firstRow` of a head. Size is the head size, or 0
-/// when it is known only at run time. `rows` may be fewer than the registers hold: the rest are zero. The block that
-/// `leads` asks for what all rows of the head read.
+/// Steps [first, last), at most a tile, of a block of `vectors` registers of rows, at row `firstRow` of a head. Size is the
+/// head size, or 0 when it is known only at run time. `rows` may be fewer than the registers hold: the rest are zero. The
+/// block that `leads` asks for what all rows of the head read. `alone`: no other thread has rows of this head.
 template <int vectors, int Size>
 void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t head, int64_t firstRow,
-                  int64_t rows, int64_t first, int64_t last, bool leads, float* block) {
+                  int64_t rows, int64_t first, int64_t last, bool leads, bool alone, float* block) {
   constexpr int64_t width = vectors * lanes;
   constexpr bool held = canBeHeld(vectors * Size);
   // With one register of rows there are too few independent sums to keep the FMA units busy: even and odd columns are
@@ -75,6 +75,9 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
   const int64_t stepStride = shape.heads * n;
   int64_t at = ((head / shape.heads) * shape.time + first) * stepStride + (head % shape.heads) * n;
   const bool whole = rows == width;
+  // A cache line of reads that two threads write goes back and forth between their cores: there, a tile at a time.
+  const bool direct = alone && whole;
+  float reads[forwardTile * width];
   // The next checkpoint; until it is due its lines are asked for, a part a step.
   int64_t nextKept = shape.time, part = 0;
   float *kept = nullptr, *soon = nullptr, *soonEnd = nullptr;
@@ -161,8 +164,7 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
       for (; j < n; ++j) column(j, y[0], nextSa[0]);
     }
 
-    float rowsOfY[width];
-    float* yRows = whole ? out.y + at + firstRow : rowsOfY;
+    float* const yRows = direct ? out.y + at + firstRow : reads + (t - first) * width;
     for (int q = 0; q < vectors; ++q) {
       for (int u = 1; u < apart; ++u) {
         y[0][q] += y[u][q];
@@ -171,7 +173,16 @@ void advanceBlock(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Output
       sa[q] = nextSa[0][q];
       store(yRows + q * lanes, y[0][q]);
     }
-    if (!whole) memcpy(out.y + at + firstRow, rowsOfY, static_cast<size_t>(rows) * sizeof(float));
+  }
+  if (!direct) {
+    float* y = out.y + at + firstRow - (last - first) * stepStride;
+    for (int64_t t = 0; t < last - first; ++t, y += stepStride) {
+      if (whole) {
+        for (int q = 0; q < vectors; ++q) store(y + q * lanes, load(reads + t * width + q * lanes));
+      } else {
+        memcpy(y, reads + t * width, static_cast<size_t>(rows) * sizeof(float));
+      }
+    }
   }
   state.settle();
   for (int q = 0; q < vectors; ++q) store(block + n * width + q * lanes, sa[q]);
@@ -228,7 +239,8 @@ template <int Size>
 void advanceHeads(const Wkv7Shape& shape, const Wkv7Inputs& in, const Wkv7Outputs& out, int64_t firstHead, int64_t heads,
                   int64_t firstRow, int64_t rows, int64_t first, int64_t last, float* blocks) {
   const auto advance = [&](auto vectors, int64_t head, int64_t row, int64_t count, float* block) {
-    advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, row, count, first, last, row == firstRow, block);
+    advanceBlock<decltype(vectors)::value, Size>(shape, in, out, head, row, count, first, last, row == firstRow,
+                                                 rows == shape.headSize, block);
   };
   eachBlockOfHeads(shape.headSize, firstHead, heads, firstRow, rows, blocks, advance);
 }

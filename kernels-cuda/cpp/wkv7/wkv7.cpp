@@ -13,7 +13,8 @@ int64_t divideUp(int64_t x, int64_t by) { return (x + by - 1) / by; }
 
 /// Below about 20 microseconds of one core's work, waking other threads costs more than they do.
 constexpr double worthThreads = 5e5;  // floating point operations
-constexpr int64_t worthThreadsToAdd = 50000;  // floats
+/// Less where threads add what others have written: each cache line comes from another core.
+constexpr int64_t worthThreadsToAdd = 10000;  // floats
 
 /// How the rows of a head are shared out: `shares` shares of `rows` rows, the last perhaps fewer.
 struct Sharing {
@@ -120,17 +121,18 @@ void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape
   });
 
   if (sharing.shares == 1) return;
-  loop(pool, threaded && (sharing.shares - 1) * sumsOfShare >= worthThreadsToAdd, heads * 5, [&](int64_t index, int) {
-    const int64_t head = index / 5, which = index % 5;
-    float* const all[] = {columns.dr, columns.dw, columns.dk, columns.da, columns.db};
-    float* const to = all[which] + head / shape.heads * columns.entryStride + head % shape.heads * columns.headStride;
-    for (int64_t share = 1; share < sharing.shares; ++share) {
-      const float* sums = partial.data() + (share - 1) * sumsOfShare + index * sumsOfOne;
-      for (int64_t t = 0; t < shape.time; ++t) {
-        for (int64_t j = 0; j < n; ++j) to[t * columns.stride + j] += sums[t * n + j];
-      }
-    }
-  });
+  const int64_t parts = threads;  // of time
+  loop(pool, threaded && (sharing.shares - 1) * sumsOfShare >= worthThreadsToAdd, heads * 5 * parts,
+       [&](int64_t index, int) {
+         const int64_t head = index / (5 * parts), which = index / parts % 5, part = index % parts;
+         const int64_t first = shape.time * part / parts, last = shape.time * (part + 1) / parts;
+         float* const all[] = {columns.dr, columns.dw, columns.dk, columns.da, columns.db};
+         float* const to = all[which] + head / shape.heads * columns.entryStride + head % shape.heads * columns.headStride;
+         for (int64_t share = 1; share < sharing.shares; ++share) {
+           const float* sums = partial.data() + (share - 1) * sumsOfShare + head * sumsOfHead + which * sumsOfOne;
+           for (int64_t t = first; t < last; ++t) path.ops.addTo(n, sums + t * n, to + t * columns.stride);
+         }
+       });
 }
 
 }  // namespace metastate
