@@ -96,24 +96,20 @@ class Arguments {
   double number(const char* name) {
     const napi_value value = next(name, "a number");
     double result;
-    if (napi_get_value_double(env(), value, &result) != napi_ok) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be a number");
-    }
+    if (napi_get_value_double(env(), value, &result) != napi_ok) refuse(value, name, "a number");
     return result;
   }
 
   bool flag(const char* name) {
     const napi_value value = next(name, "true or false");
     bool result;
-    if (napi_get_value_bool(env(), value, &result) != napi_ok) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be true or false");
-    }
+    if (napi_get_value_bool(env(), value, &result) != napi_ok) refuse(value, name, "true or false");
     return result;
   }
 
   std::string text(const char* name) {
     const Napi::Value value(env(), next(name, "a string"));
-    if (!value.IsString()) throw Napi::TypeError::New(env(), std::string(name) + " must be a string");
+    if (!value.IsString()) refuse(value, name, "a string");
     return value.As<Napi::String>().Utf8Value();
   }
 
@@ -137,16 +133,20 @@ class Arguments {
   std::vector<int64_t> strides(const char* name) { return wholeNumbers(name, -2147483647); }
 
  protected:
+  /// Whether it is what is wanted is for whoever takes it to find, and to refuse.
   napi_value next(const char* name, const char* wanted) {
-    if (at_ >= info_.Length() || info_[at_].IsUndefined()) {
-      throw Napi::TypeError::New(env(), std::string(name) + " is missing: give " + wanted);
-    }
+    if (at_ >= info_.Length()) refuse(env().Undefined(), name, wanted);
     return info_[at_++];
+  }
+
+  [[noreturn]] void refuse(napi_value value, const char* name, const char* wanted) const {
+    const bool missing = Napi::Value(env(), value).IsUndefined();
+    throw Napi::TypeError::New(env(), std::string(name) + (missing ? " is missing: give " : " must be ") + wanted);
   }
 
   std::vector<napi_value> list(const char* name) {
     const Napi::Value value(env(), next(name, "an array"));
-    if (!value.IsArray()) throw Napi::TypeError::New(env(), std::string(name) + " must be an array");
+    if (!value.IsArray()) refuse(value, name, "an array");
     const Napi::Array given = value.As<Napi::Array>();
     std::vector<napi_value> result(given.Length());
     for (uint32_t i = 0; i < result.size(); ++i) result[i] = given.Get(i);
@@ -175,7 +175,7 @@ class Arguments {
     void* data = nullptr;
     if (napi_get_typedarray_info(env(), value, &there, &count, &data, nullptr, nullptr) != napi_ok ||
         there != ArrayOf<Cell>::type) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be " + wanted);
+      refuse(value, name, wanted);
     }
     length = static_cast<int64_t>(count);
     return static_cast<Cell*>(data);
@@ -207,11 +207,11 @@ class Call : public Arguments {
   int32_t* integers(const char* name, int64_t length) { return exactly<int32_t>(name, length); }
   uint8_t* truths(const char* name, int64_t length) { return exactly<uint8_t>(name, length); }
 
-  /// A Float32Array of exactly `length`, or null or undefined.
+  /// A Float32Array of exactly `length`, or null.
   float* optionalFloats(const char* name, int64_t length) {
     const napi_value value = next(name, "a Float32Array or null");
     const Napi::Value given(env(), value);
-    return given.IsNull() || given.IsUndefined() ? nullptr : exactlyOf<float>(value, name, length);
+    return given.IsNull() ? nullptr : exactlyOf<float>(value, name, length);
   }
 
   float* anyFloats(const char* name, int64_t& length) { return any<float>(name, length); }
@@ -274,7 +274,7 @@ class Call : public Arguments {
     void* data = nullptr;
     if (napi_get_typedarray_info(env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
         (type != napi_float32_array && type != napi_int32_array && type != napi_uint8_array)) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be " + cellTypes);
+      refuse(value, name, cellTypes);
     }
     return {type, static_cast<int64_t>(count), data};
   }

@@ -84,9 +84,7 @@ class DeviceCall : public Arguments {
 
   void* known(napi_value value, const char* name, size_t& bytes) {
     double number = 0;
-    if (napi_get_value_double(env(), value, &number) != napi_ok) {
-      throw Napi::TypeError::New(env(), std::string(name) + " must be a tensor's address, a number");
-    }
+    if (napi_get_value_double(env(), value, &number) != napi_ok) refuse(value, name, "a tensor's address");
     void* address = number >= 0 && number < 9007199254740992.0
                         ? reinterpret_cast<void*>(static_cast<uintptr_t>(number))
                         : nullptr;
