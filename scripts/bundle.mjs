@@ -56,6 +56,8 @@ export async function bundle() {
         dir: fresh,
         format: "es",
         chunkFileNames,
+        sourcemap: true,
+        sourcemapExcludeSources: true,
         generatedCode: { preset: "es2015", symbols: true },
       });
     }

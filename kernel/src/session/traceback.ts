@@ -5,6 +5,7 @@ import { types } from "node:util";
 import { ansi } from "../ansi.js";
 import { excerpt } from "../excerpt.js";
 import type { ErrorReport } from "../session-protocol.js";
+import { placeInModule } from "./bundled-places.js";
 import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
 import { plainText } from "./plain-text.js";
@@ -51,7 +52,7 @@ export function mapStackTraces(): void {
       }
       const place = originalPosition(file, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);
       if (place === undefined) {
-        (file.startsWith("node:") ? nodes : lines).push(`    at ${(site as { toString(): string }).toString()}`);
+        (file.startsWith("node:") ? nodes : lines).push(`    at ${asWritten(site, file)}`);
         continue;
       }
       lines.push(...nodes);
@@ -63,6 +64,14 @@ export function mapStackTraces(): void {
     }
     return [header(error), ...lines].join("\n");
   };
+}
+
+/** A frame as V8 writes it; of a bundle, with the place in the module that was bundled. */
+function asWritten(site: NodeJS.CallSite, file: string): string {
+  const frame = (site as { toString(): string }).toString();
+  const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
+  const place = placeInModule(file, line, column);
+  return place === undefined ? frame : frame.replace(`${file}:${line}:${column}`, () => place);
 }
 
 function functionName(site: NodeJS.CallSite): string | undefined {

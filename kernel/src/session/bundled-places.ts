@@ -1,0 +1,25 @@
+/** Places in the bundles that preload modules have (`front/preload-bundle.ts`), told as those of the modules in them. */
+import { readFileSync } from "node:fs";
+import { SourceMap } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const BUNDLE = /^file:.*\/bundle\/[^/]+\.js$/;
+const maps = new Map<string, SourceMap | undefined>();
+
+/** The module, line and column that a place in a bundle comes from; undefined elsewhere, and where a bundle has no map beside it. */
+export function placeInModule(url: string, line: number, column: number): string | undefined {
+  if (!BUNDLE.test(url)) return undefined;
+  if (!maps.has(url)) maps.set(url, mapBeside(url));
+  const origin = maps.get(url)?.findOrigin(line, column);
+  if (origin === undefined || !("fileName" in origin)) return undefined;
+  return `${new URL(origin.fileName, url).href}:${origin.lineNumber}:${origin.columnNumber}`;
+}
+
+function mapBeside(url: string): SourceMap | undefined {
+  try {
+    const payload = readFileSync(`${fileURLToPath(url)}.map`, "utf8");
+    return new SourceMap(JSON.parse(payload) as ConstructorParameters<typeof SourceMap>[0]);
+  } catch {
+    return undefined;
+  }
+}
