@@ -17,6 +17,7 @@ export function program(name: Program, modules = new URL("./", import.meta.url))
   return made !== undefined && made >= compiled ? bundle : new URL(`${name}.js`, modules);
 }
 
-function modified(file: URL): number | undefined {
+/** When a file was written last; undefined where there is none. */
+export function modified(file: URL | string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { modified } from "../program.js";
 
 /** What is in the file; paths are relative to it. */
 interface Note {
@@ -27,9 +28,7 @@ export function bundleOf(path: string): Preload {
     const { module, condition, newerThan } = JSON.parse(readFileSync(file, "utf8")) as Note;
     const made = statSync(file).mtimeMs;
     const inFolder = (relative: string): string => resolve(dirname(file), relative);
-    const isFresh = newerThan.every(
-      (each) => (statSync(inFolder(each), { throwIfNoEntry: false })?.mtimeMs ?? 0) <= made,
-    );
+    const isFresh = newerThan.every((each) => (modified(inFolder(each)) ?? 0) <= made);
     const bundle = inFolder(module);
     return isFresh && statSync(bundle).isFile() ? { path: bundle, condition } : { path };
   } catch {

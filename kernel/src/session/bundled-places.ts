@@ -1,7 +1,8 @@
 /** Places in the bundles that preload modules have (`front/preload-bundle.ts`), told as those of the modules in them. */
 import { readFileSync } from "node:fs";
-import { SourceMap } from "node:module";
+import type { SourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
+import { parseSourceMap } from "./cells.js";
 
 const BUNDLE = /^file:.*\/bundle\/[^/]+\.js$/;
 const maps = new Map<string, SourceMap | undefined>();
@@ -17,8 +18,7 @@ export function placeInModule(url: string, line: number, column: number): string
 
 function mapBeside(url: string): SourceMap | undefined {
   try {
-    const payload = readFileSync(`${fileURLToPath(url)}.map`, "utf8");
-    return new SourceMap(JSON.parse(payload) as ConstructorParameters<typeof SourceMap>[0]);
+    return parseSourceMap(readFileSync(`${fileURLToPath(url)}.map`, "utf8"));
   } catch {
     return undefined;
   }

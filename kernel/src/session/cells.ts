@@ -34,9 +34,14 @@ export function originalPosition(url: string, line: number, column: number): Sou
   const found = known.get(url);
   if (found === undefined) return undefined;
   const { label, source, sourceMap } = found.compiled;
-  found.map ??= new SourceMap(JSON.parse(sourceMap) as ConstructorParameters<typeof SourceMap>[0]);
+  found.map ??= parseSourceMap(sourceMap);
   const lines = source.split(LINE_END);
   const entry = found.map.findEntry(line - 1, column - 1);
   if (!("originalLine" in entry)) return { label, line: 1, column: 1, lines };
   return { label, line: entry.originalLine + 1, column: entry.originalColumn + 1, lines };
+}
+
+/** @param json version 3 */
+export function parseSourceMap(json: string): SourceMap {
+  return new SourceMap(JSON.parse(json) as ConstructorParameters<typeof SourceMap>[0]);
 }

@@ -50,9 +50,10 @@ export function mapStackTraces(): void {
         if (!file && !site.isEval()) nodes.push(`    at ${(site as { toString(): string }).toString()}`);
         continue;
       }
-      const place = originalPosition(file, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);
+      const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
+      const place = originalPosition(file, line, column);
       if (place === undefined) {
-        (file.startsWith("node:") ? nodes : lines).push(`    at ${asWritten(site, file)}`);
+        (file.startsWith("node:") ? nodes : lines).push(`    at ${asWritten(site, file, line, column)}`);
         continue;
       }
       lines.push(...nodes);
@@ -67,9 +68,8 @@ export function mapStackTraces(): void {
 }
 
 /** A frame as V8 writes it; of a bundle, with the place in the module that was bundled. */
-function asWritten(site: NodeJS.CallSite, file: string): string {
+function asWritten(site: NodeJS.CallSite, file: string, line: number, column: number): string {
   const frame = (site as { toString(): string }).toString();
-  const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
   const place = placeInModule(file, line, column);
   return place === undefined ? frame : frame.replace(`${file}:${line}:${column}`, () => place);
 }

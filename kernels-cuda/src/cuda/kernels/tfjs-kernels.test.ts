@@ -168,29 +168,24 @@ const ownCases: readonly TensorCase[] = [
 
 const cases = [...tensorCases, ...ownCases];
 
-test(
-  "a product of more rows than an axis of a grid has tiles",
-  emulated ? { skip: "takes the emulator a minute" } : needsCuda,
-  async () => {
-    await useCuda();
-    const rows = 65536 * 64 + 1;
-    const sum = tf.tidy(() => tf.sum(tf.matMul(tf.ones([rows, 1]), tf.ones([1, 1]))));
-    assert.equal(sum.dataSync()[0], rows);
-    sum.dispose();
-  },
-);
+/** What takes the emulator a minute. */
+const needsGpu = emulated ? { skip: "takes the emulator a minute" } : needsCuda;
 
-test(
-  "segments of more columns than an axis of a grid has tiles",
-  emulated ? { skip: "takes the emulator a minute" } : needsCuda,
-  async () => {
-    await useCuda();
-    const columns = 65536 * 128 + 1;
-    const sum = tf.tidy(() => tf.sum(tf.unsortedSegmentSum(tf.ones([2, columns]), integers(0, 0), 1)));
-    assert.equal(sum.dataSync()[0], 2 * columns);
-    sum.dispose();
-  },
-);
+test("a product of more rows than an axis of a grid has tiles", needsGpu, async () => {
+  await useCuda();
+  const rows = 65536 * 64 + 1;
+  const sum = tf.tidy(() => tf.sum(tf.matMul(tf.ones([rows, 1]), tf.ones([1, 1]))));
+  assert.equal(sum.dataSync()[0], rows);
+  sum.dispose();
+});
+
+test("segments of more columns than an axis of a grid has tiles", needsGpu, async () => {
+  await useCuda();
+  const columns = 65536 * 128 + 1;
+  const sum = tf.tidy(() => tf.sum(tf.unsortedSegmentSum(tf.ones([2, columns]), integers(0, 0), 1)));
+  assert.equal(sum.dataSync()[0], 2 * columns);
+  sum.dispose();
+});
 
 test("tfjs's kernels on cuda give what its cpu backend gives", needsCuda, async (t) => {
   await useCuda();
