@@ -32,8 +32,10 @@ float* packingSpace(int64_t floats) {
   const size_t wanted = static_cast<size_t>(floats) * sizeof(float);
   if (there < wanted) {
     space.reset();
-    there = (wanted + largePage - 1) / largePage * largePage;
-    space = std::make_unique<LargeMemory>(there);
+    there = 0;  // until there is room: where there is none, the next product finds nothing and asks again
+    const size_t bytes = (wanted + largePage - 1) / largePage * largePage;
+    space = std::make_unique<LargeMemory>(bytes);
+    there = bytes;
   }
   return space ? space->data() : nullptr;
 }

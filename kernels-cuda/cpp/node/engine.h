@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "matmul/matmul.h"
@@ -30,7 +31,14 @@ class Engine {
 
   InUse use() {
     std::unique_lock<std::mutex> lock(mutex_);
-    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
+    if (!pool_) {
+      try {
+        pool_ = std::make_unique<ThreadPool>(threads_);
+      } catch (const std::system_error& error) {
+        throw std::runtime_error("the system gives no " + std::to_string(threads_) + " threads (" + error.what() +
+                                 "): set METASTATE_THREADS to fewer and start again");
+      }
+    }
     return {{*pool_, *path_}, std::move(lock)};
   }
 

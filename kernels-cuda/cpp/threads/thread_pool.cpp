@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <utility>
 
 namespace metastate {
 namespace {
@@ -73,11 +74,13 @@ void ThreadPool::run(int64_t count, const Task& task) {
   drain(0);
   openings_ = 0;  // a thread that comes only now has nothing left to do
   const auto done = [this] { return active_ == 0; };
-  if (watch(done)) return;
-  std::unique_lock<std::mutex> lock(mutex_);
-  waiting_ = true;
-  finished_.wait(lock, done);
-  waiting_ = false;
+  if (!watch(done)) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    waiting_ = true;
+    finished_.wait(lock, done);
+    waiting_ = false;
+  }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::work(int slot) {
@@ -110,10 +113,16 @@ bool ThreadPool::join() {
 }
 
 void ThreadPool::drain(int slot) {
-  while (true) {
-    const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
-    if (index >= count_) return;
-    (*task_)(index, slot);
+  try {
+    while (true) {
+      const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count_) return;
+      (*task_)(index, slot);
+    }
+  } catch (...) {
+    next_.store(count_, std::memory_order_relaxed);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
   }
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -19,7 +20,7 @@ namespace metastate {
 class ThreadPool {
  public:
   /// Called as task(index, slot): `slot` is below threads() and no two tasks that run at once share it, so it can pick
-  /// a scratch buffer. Must not throw.
+  /// a scratch buffer.
   using Task = std::function<void(int64_t index, int slot)>;
 
   /// Starts `threads - 1` threads; the caller of run() is the last one. Throws std::invalid_argument below 1, and
@@ -31,7 +32,8 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Runs task(0) ... task(count - 1), in no given order, and returns when all are done.
+  /// Runs task(0) ... task(count - 1), in no given order, and returns when all are done. Where one throws no other begins, and what
+  /// it threw, or one of them, is thrown here when all have ended.
   void run(int64_t count, const Task& task);
 
  private:
@@ -51,7 +53,8 @@ class ThreadPool {
   std::atomic<int> asleep_{0};    // threads that wait on start_, or are about to
   std::atomic<bool> waiting_{false};  // whether run() waits on finished_, or is about to
   std::atomic<bool> stopping_{false};
-  std::mutex mutex_;  // of the condition variables alone
+  std::mutex mutex_;  // of the condition variables, and of failure_ while a loop runs
+  std::exception_ptr failure_;  // what a task of the loop has thrown
   std::condition_variable start_;
   std::condition_variable finished_;
 };

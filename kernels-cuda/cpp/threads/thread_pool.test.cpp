@@ -3,6 +3,7 @@
 #include "threads/thread_pool.h"
 
 #include <chrono>
+#include <stdexcept>
 #include <vector>
 
 int main() {
@@ -24,5 +25,22 @@ int main() {
     }
     for (const int64_t number : numbers) wanted -= number;
     if (wanted != 0) return 1;
+
+    // A task that throws, on whichever thread it is: run() throws that, none has it twice, and the next loop is whole.
+    for (int64_t bad = 0; bad < 64; ++bad) {
+      std::atomic<int> ended{0};
+      try {
+        pool.run(64, [&](int64_t index, int) {
+          if (index >= bad) throw std::runtime_error("task");
+          ++ended;
+        });
+        return 2;
+      } catch (const std::runtime_error&) {
+        if (ended > bad) return 3;
+      }
+      std::atomic<int> after{0};
+      pool.run(16, [&](int64_t, int) { ++after; });
+      if (after != 16) return 4;
+    }
   }
 }
