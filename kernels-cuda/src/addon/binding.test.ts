@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
 import { loadAddon } from "./load.js";
@@ -214,3 +215,66 @@ test("Node's worker threads use the addon at the same time, and it outlives them
   for (const error of worst) assert.ok(error < 1e-5);
   assert.ok(native().measurePeak(2) > 0);
 });
+
+test(
+  "a worker that is terminated while the addon reads its arguments ends, and the process goes on",
+  needsNative,
+  () => {
+    assert.ok("path" in addon);
+    // A list of so many arrays that a termination mostly comes while it is read.
+    const worker = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const binding = require(workerData);
+    const arrays = new Array(300_000).fill(new Float32Array(1)), norm = new Float32Array(1);
+    for (let round = 0; ; ++round) {
+      binding.globalNorm(arrays, norm);
+      if (round === 0) parentPort.postMessage("runs");
+    }`;
+    const script = `
+    const { Worker } = require("node:worker_threads");
+    const binding = require(${JSON.stringify(addon.path)});
+    (async () => {
+      for (let i = 0; i < 8; ++i) {
+        const worker = new Worker(${JSON.stringify(worker)}, { eval: true, workerData: ${JSON.stringify(addon.path)} });
+        await new Promise((resolve) => worker.once("message", resolve));
+        await new Promise((resolve) => setTimeout(resolve, 7 * i));
+        await worker.terminate();
+      }
+      const norm = new Float32Array(1);
+      binding.globalNorm([Float32Array.of(3), Float32Array.of(4)], norm);
+      console.log("norm", norm[0]);
+    })();`;
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+    assert.equal(status, 0, `${signal}: ${stderr.slice(0, 2000)}`);
+    assert.equal(stdout, "norm 5\n");
+  },
+);
+
+test(
+  "an addon that only workers have loaded may be unloaded with the last of them, and is loaded again",
+  needsNative,
+  () => {
+    assert.ok("path" in addon);
+    const worker = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const binding = require(workerData);
+    binding.configure({ threads: 3 });
+    const n = 256, floats = () => new Float32Array(n * n).fill(1);
+    const large = binding.largeArray(2 ** 20), c = floats();
+    binding.matMul(1, n, n, n, false, false, floats(), floats(), c);
+    binding.unary(0, large, large, 0, 0);
+    parentPort.postMessage([c[0], large[2 ** 20 - 1]]);`;
+    const script = `
+    const { Worker } = require("node:worker_threads");
+    (async () => {
+      for (let i = 0; i < 4; ++i) {
+        const worker = new Worker(${JSON.stringify(worker)}, { eval: true, workerData: ${JSON.stringify(addon.path)} });
+        worker.on("message", (told) => console.log(...told));
+        await new Promise((resolve) => worker.once("exit", resolve));
+      }
+    })();`;
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+    assert.equal(status, 0, `${signal}: ${stderr.slice(0, 2000)}`);
+    assert.equal(stdout, "256 1\n".repeat(4));
+  },
+);
