@@ -55,6 +55,37 @@ for (const { name, needs } of engines) {
     works();
   });
 
+  test(`on ${name}: what an op had made before it refused its input ends with it`, needs, async () => {
+    await use();
+    const weight = tf.ones([3, 2]);
+    const token = tf.tensor1d([7], "int32");
+    const kernels: [kernel: string, inputs: tf.NamedTensorMap, attributes: object, message: RegExp][] = [
+      [
+        "GroupNorm",
+        { x: tf.ones([2, 4]), weight: tf.ones([4]), bias: tf.zeros([3]) },
+        { groups: 1 },
+        /bias has 3 values/,
+      ],
+    ];
+    if (name === "native") {
+      kernels.push(["Embedding", { weight, tokens: token }, {}, /tokens must be from 0 to 2, not 7/]);
+      kernels.push(["GatherV2", { x: weight, indices: token }, { axis: 0 }, /the index value 7 is not in/]);
+    }
+    for (const [kernel, inputs, attributes, message] of kernels) {
+      const refused = (): void => {
+        assert.throws(
+          () => tf.tidy(() => tf.engine().runKernel(kernel, inputs, { epsilon: 1e-5, ...attributes })),
+          message,
+        );
+      };
+      refused(); // brings over what the kernel reads
+      const before = tf.engine().backend.numDataIds();
+      refused();
+      assert.equal(tf.engine().backend.numDataIds(), before, kernel);
+    }
+    works();
+  });
+
   test(`on ${name}: a disposed tensor is an error`, needs, async () => {
     await use();
     const x = tf.ones([2, 4]);

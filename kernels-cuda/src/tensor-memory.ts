@@ -3,7 +3,7 @@
  * read and write in place.
  */
 import { engine } from "@tensorflow/tfjs-core";
-import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
+import type { DataId, KernelBackend, TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelMemory } from "./kernels/native-kernel.js";
 
 /** How one backend makes a float32 tensor, and where it keeps the values of one. */
@@ -101,9 +101,11 @@ export function tensorMemory(name: string, backend: object): KernelMemory {
     const open = memories[name];
     if (!open) throw new RangeError(`no native access to tensors of the "${name}" backend`);
     const { make, view, integers } = open(backend);
+    const made: TensorInfo[] = [];
     memory = {
       makeFloats(shape) {
         const info = make([...shape]);
+        made.push(info);
         return { info, floats: view(info) };
       },
       floats(tensor) {
@@ -113,6 +115,11 @@ export function tensorMemory(name: string, backend: object): KernelMemory {
       integers(tensor) {
         requireType("int32", tensor);
         return Int32Array.from(integers(tensor));
+      },
+      // One kernel runs at a time.
+      mark: () => (made.length = 0),
+      endSince() {
+        for (const { dataId } of made) (backend as KernelBackend).disposeData(dataId);
       },
     };
     known.set(backend, memory);

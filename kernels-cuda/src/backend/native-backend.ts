@@ -39,6 +39,7 @@ export class NativeBackend extends KernelBackend {
   readonly blockSize = 48;
   readonly pool: BufferPool;
   readonly data = new TensorTable((dataId) => moveHere(this, dataId));
+  #made = 0;
 
   /** @param large where large arrays come from; JavaScript's own otherwise */
   constructor(private readonly large?: LargeArrays) {
@@ -59,8 +60,17 @@ export class NativeBackend extends KernelBackend {
 
   #hold(data: TensorData): DataId {
     const dataId = {};
+    data.serial = ++this.#made;
     this.data.set(dataId, data);
     return dataId;
+  }
+
+  mark(): number {
+    return this.#made;
+  }
+
+  endSince(mark: number): void {
+    for (const [dataId, { serial }] of this.data.entries()) if (serial > mark) this.disposeData(dataId, true);
   }
 
   override move(dataId: DataId, values: BackendValues, _shape: number[], dtype: DataType, refCount: number): void {

@@ -10,6 +10,8 @@ type BackendValues = backend_util.BackendValues;
 /** The values of a tensor, shared by all tensors that are views of it (`reshape`, `clone`). */
 export class TensorData {
   refCount: number;
+  /** Counts those that the backend has made; 0 for one that was brought over from another. */
+  serial = 0;
   /** Real and imaginary part of a complex64 tensor, whose own values are absent. */
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   #values: BackendValues;
@@ -93,8 +95,8 @@ export class TensorTable<Data = TensorData> {
     return this.#entries.size;
   }
 
-  entries(): Iterable<Data> {
-    return this.#entries.values();
+  entries(): Iterable<[DataId, Data]> {
+    return this.#entries.entries();
   }
 
   clear(): void {

@@ -272,7 +272,7 @@ export class CudaBackend extends KernelBackend {
 
   /** Frees what is left on the GPU. */
   override dispose(): void {
-    for (const { address } of this.data.entries()) {
+    for (const [, { address }] of this.data.entries()) {
       if (address !== undefined) this.binding.free(address);
     }
     this.data.clear();

@@ -19,10 +19,15 @@ export interface KernelMemory {
   floats(tensor: TensorInfo): Float32Array;
   /** The values of an int32 tensor, under the same conditions. */
   integers(tensor: TensorInfo): Int32Array;
+  /** What has been made until now, for `endSince`. */
+  mark(): number;
+  /** Ends the tensors that were made since: those of a kernel that throws, of which nobody else knows. */
+  endSince(mark: number): void;
 }
 
 /**
- * Computes a kernel on the addon. Outputs come from `backend.makeFloats`, all of them written; inputs are never.
+ * Computes a kernel on the addon. Outputs come from `backend.makeFloats`, all of them written; inputs are never. When it throws,
+ * what it has made is disposed.
  *
  * @returns undefined when this case is not for native code: tfjs's kernel of the name then runs
  */
@@ -60,9 +65,16 @@ export function kernelConfigsFor<M extends KernelMemory>(
       backendName,
       kernelFunc(parameters) {
         const { inputs, backend, attrs } = parameters;
-        const result = body(binding, memoryOf(backend), inputs as Inputs, attrs ?? {});
-        if (result) return result;
-        if (fallback) return fallback({ inputs, backend, ...(attrs && { attrs }) });
+        const memory = memoryOf(backend);
+        const before = memory.mark();
+        try {
+          const result = body(binding, memory, inputs as Inputs, attrs ?? {});
+          if (result) return result;
+          if (fallback) return fallback({ inputs, backend, ...(attrs && { attrs }) });
+        } catch (error) {
+          memory.endSince(before);
+          throw error;
+        }
         throw new TypeError(`${kernelName}: ${told(inputs as Inputs)} are not what this kernel takes`);
       },
     };
