@@ -60,7 +60,7 @@ void transposeMatrix(const float* x, int64_t rows, int64_t columns, int64_t from
 }
 
 void addBias(int64_t columns, int64_t from, int64_t to, const float* bias, int activation, float alpha, float* c) {
-  const Vector zero = broadcast(0), one = broadcast(1);
+  const Vector zero = broadcast(0);
   for (int64_t row = from; row < to; ++row) {
     eachVector(columns, [&](int64_t j, auto at) {
       float* place = c + row * columns + j;
@@ -70,7 +70,7 @@ void addBias(int64_t columns, int64_t from, int64_t to, const float* bias, int a
         case Activation::none: break;
         case Activation::relu: x = relu(x); break;
         case Activation::relu6: x = smaller(relu(x), broadcast(6)); break;
-        case Activation::elu: x = select(x < zero, exponential(x) - one, x); break;
+        case Activation::elu: x = exponentialLinear(x); break;
         case Activation::leakyRelu: x = select(x < zero, x * broadcast(alpha), x); break;
         case Activation::sigmoid: x = sigmoid(x); break;
       }

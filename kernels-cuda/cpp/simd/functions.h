@@ -76,6 +76,16 @@ inline Vector relu(Vector x) { return select((x > broadcast(0)) | (x != x), x, b
 /// 2^n for whole n in [-126, 127].
 inline Vector powerOfTwo(IntVector n) { return reinterpret_cast<Vector>((n + 127) << 23); }
 
+/// (e^r - 1 - r) / r^2 for r of at most ln(2) / 2.
+inline Vector exponentialSeries(Vector r) {
+  Vector p = broadcast(1.9875691500e-4f);
+  p = p * r + broadcast(1.3981999507e-3f);
+  p = p * r + broadcast(8.3334519073e-3f);
+  p = p * r + broadcast(4.1665795894e-2f);
+  p = p * r + broadcast(1.6666665459e-1f);
+  return p * r + broadcast(5.0000001201e-1f);
+}
+
 inline Vector exponential(Vector x) {
   // Beyond these the result is 0 or infinite whatever x is; NaN fails both comparisons and stays.
   x = select(x < broadcast(-104), broadcast(-104), x);
@@ -86,16 +96,16 @@ inline Vector exponential(Vector x) {
   const Vector whole = shifted - round;
   Vector r = x - whole * broadcast(0.693359375f);
   r = r - whole * broadcast(-2.12194440e-4f);
-  Vector p = broadcast(1.9875691500e-4f);
-  p = p * r + broadcast(1.3981999507e-3f);
-  p = p * r + broadcast(8.3334519073e-3f);
-  p = p * r + broadcast(4.1665795894e-2f);
-  p = p * r + broadcast(1.6666665459e-1f);
-  p = p * r + broadcast(5.0000001201e-1f);
-  p = p * (r * r) + r + broadcast(1);
+  const Vector p = exponentialSeries(r) * (r * r) + r + broadcast(1);
   // In two steps, so that 2^128 overflows and 2^-140 becomes a denormal.
   const IntVector half = n >> 1;
   return p * powerOfTwo(half) * powerOfTwo(n - half);
+}
+
+/// x, and below 0 e^x - 1, near 0 without the difference, which would leave nothing of a small x.
+inline Vector exponentialLinear(Vector x) {
+  const Vector below = select(x > broadcast(-0.34f), exponentialSeries(x) * (x * x) + x, exponential(x) - broadcast(1));
+  return select(x < broadcast(0), below, x);
 }
 
 inline Vector sigmoid(Vector x) { return broadcast(1) / (broadcast(1) + exponential(-x)); }

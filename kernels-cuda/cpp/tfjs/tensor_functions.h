@@ -17,7 +17,7 @@ void unary(int function, int64_t length, const float* x, float* y, float first, 
     case Unary::relu: return mapRun(length, x, y, [](Vector v) { return relu(v); });
     case Unary::relu6: return mapRun(length, x, y, [](Vector v) { return smaller(relu(v), broadcast(6)); });
     case Unary::leakyRelu: return mapRun(length, x, y, [=](Vector v) { return select(v < zero, v * low, v); });
-    case Unary::elu: return mapRun(length, x, y, [=](Vector v) { return select(v < zero, exponential(v) - one, v); });
+    case Unary::elu: return mapRun(length, x, y, [](Vector v) { return exponentialLinear(v); });
     case Unary::neg: return mapRun(length, x, y, [](Vector v) { return -v; });
     case Unary::abs: return mapRun(length, x, y, [](Vector v) { return absolute(v); });
     case Unary::square: return mapRun(length, x, y, [](Vector v) { return v * v; });

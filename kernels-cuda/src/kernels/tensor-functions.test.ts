@@ -59,6 +59,22 @@ test("special values go through as in JavaScript", needsNative, async () => {
   assert.deepEqual([...tf.max(tf.tensor1d([1, NaN, 2])).dataSync()], [NaN]);
 });
 
+test("elu of small values is theirs, not what is left of a difference with 1", needsNative, async () => {
+  useNativeEngine();
+  await tf.setBackend("native");
+  const x = Float32Array.from({ length: 401 }, (_, i) => -(10 ** (-i / 50)) * (i % 2 ? 1 : 3));
+  const one = tf.ones([1, 1]);
+  const ways: Record<string, (x: tf.Tensor1D) => tf.Tensor> = {
+    elu: (x) => tf.elu(x),
+    "a product's": (x) => tf.fused.matMul({ a: tf.reshape(x, [401, 1]), b: one, activation: "elu" }),
+  };
+  for (const [name, elu] of Object.entries(ways)) {
+    const y = tf.tidy(() => elu(tf.tensor1d(x)).dataSync());
+    // Two roundings of e^x − 1 and one of e^x, beside |e^x − 1| of 0.29 at least.
+    x.forEach((value, i) => assert.ok(Math.abs(y[i]! / Math.expm1(value) - 1) < 5e-7, `${name} of ${value}: ${y[i]}`));
+  }
+});
+
 test("outputs are written whole: arrays that wait for use are full of NaN", needsNative, async () => {
   useNativeEngine();
   await tf.setBackend("native");
