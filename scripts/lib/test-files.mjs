@@ -80,6 +80,15 @@ function escapeRegExp(text) {
 }
 
 /**
+ * Whether a test of kernels-cuda is about the CUDA code, and runs on its addon; all others run on the native one.
+ *
+ * @param {TestFile} file
+ */
+export function isOfCuda({ source }) {
+  return /\/src\/(cuda\/|conformance\/cuda)/.test(source);
+}
+
+/**
  * The test files that the build did not yield, which would otherwise pass unseen.
  *
  * @param {readonly TestFile[]} files

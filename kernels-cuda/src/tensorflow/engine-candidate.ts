@@ -80,8 +80,20 @@ function useBinding(binding: Binding, setup: Setup, require: NodeJS.Require): vo
   if (tf.findBackend(tensorflowBackendName)) return;
   addTensorMethods();
   require(`${setup.package}/dist/register_all_kernels.js`);
+  keepIntegersInRound();
   const module = require(`${setup.package}/dist/nodejs_kernel_backend.js`) as { NodeJSKernelBackend: BackendClass };
   tf.registerBackend(tensorflowBackendName, () => new module.NodeJSKernelBackend(binding, setup.package), 0);
+}
+
+/** TensorFlow 2.21 rounds every int32 to 0. */
+function keepIntegersInRound(): void {
+  const round = tf.getKernel(tf.Round, tensorflowBackendName);
+  const identity = tf.getKernel(tf.Identity, tensorflowBackendName);
+  tf.unregisterKernel(tf.Round, tensorflowBackendName);
+  tf.registerKernel({
+    ...round,
+    kernelFunc: (call) => (call.inputs["x"]!.dtype === "int32" ? identity : round).kernelFunc(call),
+  });
 }
 
 /** Methods that some kernels of tfjs-node call; in Node.js tfjs-core does not give them to tensors. */

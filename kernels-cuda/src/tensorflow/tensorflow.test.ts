@@ -60,6 +60,14 @@ test("tfjs's ops run on TensorFlow", needsTensorflow, async () => {
   assert.equal(tf.memory().numTensors, before);
 });
 
+test("integers are round already", needsTensorflow, async () => {
+  await tf.setBackend("tensorflow");
+  const integers = [-12345678, 10, 12345678];
+  const round = (x: tf.Tensor): number[] => Array.from(tf.tidy(() => tf.round(x).dataSync()));
+  assert.deepEqual(round(tf.tensor1d(integers, "int32")), integers);
+  assert.deepEqual(round(tf.tensor1d([-1.6, 2.5, 3.4])), [-2, 2, 3]);
+});
+
 test("Wkv7 and its gradient run on TensorFlow's tensors", needsBoth, async () => {
   await tf.setBackend("tensorflow");
   const { kernels } = await nativeKernels.register("tensorflow");
