@@ -191,7 +191,7 @@ async function build(settings) {
   removeAbandonedAttempts(folder);
   // A folder of its own for every attempt: two set-ups at once do not meet, and a failed one leaves nothing half done.
   const work = createHash("sha256")
-    .update(JSON.stringify([compiler, sanitize, tools.generator]))
+    .update(JSON.stringify([compiler, sanitize, tools.generator, packageFolder])) // CMake refuses one of a checkout that was moved
     .digest("hex")
     .slice(0, 8);
   const attempt = incremental ? join(folder, `work-${target}-${work}`) : mkdtempSync(join(folder, "attempt-"));

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 // @ts-check
-// npm run test:avx512: the native engine on x86-64 CPUs that this machine need not be, under Bochs: one with AVX-512, and
-// others on which the addon must choose less. The addon that `npm test` uses runs its tests there, in Node.js,
-// as it is: the emulated CPU takes every instruction.
+// npm run test:avx512: the native engine on x86-64 CPUs that this machine need not be: one with AVX-512, and others on which the
+// addon must choose less. The addon that `npm test` uses runs its tests there, in Node.js, as it is.
 //
 //   node scripts/test-avx512.mjs [--cpu avx512,unsaved,avx,sse] [--as-built] [words]
 //
-// --as-built takes the addon that is there. A word chooses test files by their path. Bochs does some hundred million instructions a second.
+// avx512    all tests, where this machine's CPU has it; elsewhere those of kernels, under Bochs: hours
+// unsaved   AVX-512 whose registers the system does not save: products, attention and recurrences, under Bochs: an hour
+// avx, sse  AVX without AVX2, no AVX: the same under QEMU: minutes
+//
+// --as-built takes the addon that is there. A word chooses test files by their path. Bochs does some hundred million instructions a
+// second.
 
-import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildNative } from "./build-native.mjs";
@@ -24,17 +28,20 @@ import {
   runMachine,
   takeProgram,
 } from "./lib/emulated-machine.mjs";
+import { addonUnder, environmentOf, writeEmulatedNode } from "./lib/emulated-tests.mjs";
 import { exitStatusOf } from "./lib/exit-status.mjs";
 import { Failure, UsageError } from "./lib/failure.mjs";
+import { findProgram } from "./lib/find-program.mjs";
 import { Progress } from "./lib/progress.mjs";
 import { runtimePackages, unneeded } from "./lib/runtime-packages.mjs";
-import { testFiles } from "./lib/test-files.mjs";
-import { summary } from "./lib/test-runners.mjs";
+import { isOfCuda, testFiles } from "./lib/test-files.mjs";
+import { patience, runTests, summary } from "./lib/test-runners.mjs";
 
 /**
  * @typedef {object} Cpu
- * @property {readonly string[]} models of Bochs, the first that it knows
  * @property {string} about
+ * @property {string} [qemu] a model of QEMU's, which knows no AVX-512
+ * @property {readonly string[]} [models] of Bochs, the first that it knows
  * @property {readonly string[]} [unsaved] what the kernel is told to leave alone
  * @property {readonly string[]} simd what the addon must find
  * @property {RegExp} files tests, by their path, where no word chooses others
@@ -59,14 +66,14 @@ const cpus = {
     files: choice,
   },
   avx: {
-    models: ["corei7_sandy_bridge_2600k"],
     about: "AVX without AVX2 and FMA",
+    qemu: "SandyBridge",
     simd: ["sse2"],
     files: choice,
   },
   sse: {
-    models: ["corei5_lynnfield_750"],
     about: "no AVX",
+    qemu: "Nehalem",
     simd: ["sse2"],
     files: choice,
   },
@@ -75,18 +82,17 @@ const cpus = {
 const work = join(root, "build", "avx512");
 
 /**
- * The tests of the engine on the CPU.
+ * The tests of the engine on the CPU, those that words choose, or those of `files`.
  *
  * @param {readonly string[]} words
- * @param {Cpu} cpu
+ * @param {RegExp} files
  */
-function filesFor(words, cpu) {
-  return testFiles()
-    .filter(
-      ({ package: name, source }) => name === "kernels-cuda" && !/\/src\/(cuda|tensorflow|conformance)\//.test(source),
-    )
-    .filter(({ source }) => (words.length ? words.every((word) => source.includes(word)) : cpu.files.test(source)))
-    .map(({ file }) => join(checkout, relative(root, file)));
+function filesFor(words, files) {
+  const chosen = testFiles()
+    .filter((file) => file.package === "kernels-cuda" && !isOfCuda(file) && !/\/src\/tensorflow\//.test(file.source))
+    .filter(({ source }) => (words.length ? words.every((word) => source.includes(word)) : files.test(source)));
+  if (chosen.length === 0) throw new UsageError(`no test file of kernels-cuda has "${words.join(" ")}" in its path`);
+  return chosen;
 }
 
 /**
@@ -141,6 +147,19 @@ echo; echo "count $(cat /tmp/count)"
 (exit $status)`;
 }
 
+/** Whether this machine's CPU has AVX-512 as the addon wants it. */
+function hasAvx512() {
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" ") ?? [];
+  return ["avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"].every((flag) => flags.includes(flag));
+}
+
+/** @throws {Failure} when it is not there */
+function findQemu() {
+  const qemu = ["qemu-x86_64", "qemu-x86_64-static"].map((name) => findProgram(name)).find(Boolean);
+  if (qemu) return qemu;
+  throw new Failure("qemu-x86_64 not found", "install it (Debian, Ubuntu: sudo apt install qemu-user)");
+}
+
 /** @returns {Promise<number>} the exit status */
 async function testAvx512() {
   const { values: options, positionals: words } = commandLine(
@@ -156,9 +175,9 @@ async function testAvx512() {
   if (unknown) throw new UsageError(`--cpu ${unknown}: give some of ${Object.keys(cpus).join(",")}`);
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new Failure("the emulated machine gets this one's Node.js", "run it on Linux on x86-64");
-  const tools = findTools();
-  const bochs = tools["bochs"] ?? "";
-  const known = cpuModels(bochs);
+  const onBochs = names.filter((name) => !cpus[name]?.qemu && !(name === "avx512" && hasAvx512()));
+  const tools = onBochs.length > 0 ? findTools() : {};
+  const qemu = names.some((name) => cpus[name]?.qemu) ? findQemu() : "";
   const progress = new Progress();
   await progress.step("TypeScript", buildTypeScript);
   await progress.step("native engine", async (step) => {
@@ -167,15 +186,59 @@ async function testAvx512() {
     if (!result.built) throw new Failure(`the addon is not built: ${result.reason}`, result.remedy);
     step.result(result.how);
   });
-  const kernel = await progress.step("Linux kernel", (step) => fetchKernel(join(work, "kernel"), step));
+  const results = [];
+  for (const name of names.filter((one) => !onBochs.includes(one))) {
+    const cpu = /** @type {Cpu} */ (cpus[name]);
+    const node = { name, path: cpu.qemu ? join(work, `node-${name}`) : process.execPath, env: {} };
+    if (cpu.qemu) writeEmulatedNode(node.path, [qemu, "-cpu", cpu.qemu, process.execPath]);
+    results.push(await runTestsHere({ node, cpu, files: filesFor(words, cpu.qemu ? cpu.files : /./), progress }));
+  }
+  if (onBochs.length > 0) results.push(...(await runTestsOnBochs(onBochs, tools, words, progress)));
+  const { lines, good } = summary(results);
+  progress.note(`\n${lines.join("\n")}`);
+  return good ? 0 : 1;
+}
 
+/**
+ * In this system: on its CPU, or on one of QEMU's.
+ *
+ * @param {{node: import("./lib/emulated-tests.mjs").EmulatedNode, cpu: Cpu,
+ *   files: import("./lib/test-files.mjs").TestFile[], progress: Progress}} options
+ */
+async function runTestsHere({ node, cpu, files, progress }) {
+  const emulated = node.path !== process.execPath;
+  const { simdAvailable, bfloat16 } = addonUnder(node);
+  const place = cpu.qemu ? `QEMU's ${cpu.qemu}` : "this machine's";
+  progress.note(`\n== ${cpu.about} (${place}): ${simdAvailable.join(", ")}; bfloat16: ${bfloat16 || "none"}`);
+  if (simdAvailable.join() !== cpu.simd.join() || (emulated && bfloat16 !== "")) {
+    throw new Failure(`the addon finds ${simdAvailable.join(", ")} there`, `it must find ${cpu.simd.join(", ")}`);
+  }
+  const simd = cpu.simd.at(-1);
+  const env = {
+    ...(emulated ? { ...environmentOf(node), METASTATE_TEST_SLOW: "1" } : process.env),
+    ...{ METASTATE_REQUIRE_NATIVE: "1", METASTATE_BLAS: "0", METASTATE_SIMD: simd, METASTATE_TEST_SIMD: simd },
+  };
+  return runTests(node.name, files, env, { namePattern: undefined, alone: true, minutes: patience.slow });
+}
+
+/**
+ * @param {readonly string[]} names of CPUs
+ * @param {Record<string, string>} tools
+ * @param {readonly string[]} words
+ * @param {Progress} progress
+ * @returns {Promise<import("./lib/test-runners.mjs").Result[]>}
+ */
+async function runTestsOnBochs(names, tools, words, progress) {
+  const bochs = tools["bochs"] ?? "";
+  const known = cpuModels(bochs);
+  const kernel = await progress.step("Linux kernel", (step) => fetchKernel(join(work, "kernel"), step));
   const results = [];
   for (const name of names) {
     const cpu = /** @type {Cpu} */ (cpus[name]);
-    const model = cpu.models.find((one) => known.includes(one));
-    if (!model) throw new Failure(`this Bochs has none of ${cpu.models.join(", ")}`, "install Bochs 2.7 or newer");
-    const files = filesFor(words, cpu);
-    if (files.length === 0) throw new UsageError(`no test file of kernels-cuda has "${words.join(" ")}" in its path`);
+    const models = cpu.models ?? [];
+    const model = models.find((one) => known.includes(one));
+    if (!model) throw new Failure(`this Bochs has none of ${models.join(", ")}`, "install Bochs 2.7 or newer");
+    const files = filesFor(words, cpu.files).map(({ file }) => join(checkout, relative(root, file)));
     const folder = join(work, name);
     const stage = join(folder, "root");
     const image = await progress.step(`machine with ${cpu.about} (${model})`, async (step) => {
@@ -192,9 +255,7 @@ async function testAvx512() {
     });
     results.push(await runTestsOn({ name, cpu, model, bochs, image, folder, progress }));
   }
-  const { lines, good } = summary(results);
-  progress.note(`\n${lines.join("\n")}`);
-  return good ? 0 : 1;
+  return results;
 }
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-// What `npm run test:avx512` says where it cannot do its work. That it does is seen by running it: it needs an emulator.
+// What `npm run test:avx512` says where it cannot do its work. That it does is seen by running it: it needs emulators.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -19,13 +19,17 @@ function testAvx512(path, args = []) {
 
 const elsewhere = { skip: (process.platform !== "linux" || process.arch !== "x64") && "is about Linux on x86-64" };
 
-test("without the emulator, the packages that are missing are named", elsewhere, (t) => {
+test("without the emulators, the packages that are missing are named", elsewhere, (t) => {
   const folder = mkdtempSync(join(tmpdir(), "metastate-avx512-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const { status, stderr } = testAvx512(folder);
-  assert.equal(status, 1);
-  assert.match(stderr, /genisoimage, .*bochs not found/);
-  assert.match(stderr, /sudo apt install --no-install-recommends .*genisoimage.* bochs/);
+  const bochs = testAvx512(folder, ["--cpu", "unsaved"]);
+  assert.equal(bochs.status, 1);
+  assert.match(bochs.stderr, /genisoimage, .*bochs not found/);
+  assert.match(bochs.stderr, /sudo apt install --no-install-recommends .*genisoimage.* bochs/);
+  const qemu = testAvx512(folder, ["--cpu", "avx,sse"]);
+  assert.equal(qemu.status, 1);
+  assert.match(qemu.stderr, /qemu-x86_64 not found/);
+  assert.match(qemu.stderr, /sudo apt install qemu-user\)/);
 });
 
 test("a CPU that is none of those emulated is refused with their names", () => {

@@ -8,8 +8,8 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./checkout.mjs";
 import { Failure } from "./failure.mjs";
-import { testFiles } from "./test-files.mjs";
-import { runTests } from "./test-runners.mjs";
+import { isOfCuda, testFiles } from "./test-files.mjs";
+import { patience, runTests } from "./test-runners.mjs";
 
 /**
  * @typedef {object} EmulatedNode
@@ -80,12 +80,16 @@ export function addonUnder(node) {
 export function runEmulatedTests(node, { words, cuda }) {
   const files = testFiles()
     .filter((file) => file.package === "kernels-cuda")
-    .filter(({ source }) => cuda || !/\/src\/cuda\//.test(source))
+    .filter((file) => cuda || !isOfCuda(file))
     // TensorFlow is of this machine.
     .filter(({ source }) => !/\/src\/tensorflow\//.test(source))
     .filter(({ source }) => words.every((word) => source.includes(word)));
   // One after the other: an emulator is slow, and two at once make tests of threads wait for each other.
   // That the native addon is there has been seen; without the CUDA code its tests are to be skipped, in CI too.
-  const env = { ...environmentOf(node), ...(cuda ? { METASTATE_REQUIRE_NATIVE: "1" } : { CI: "" }) };
-  return runTests(node.name, files, env, { namePattern: undefined, alone: true });
+  const env = {
+    ...environmentOf(node),
+    METASTATE_TEST_SLOW: "1",
+    ...(cuda ? { METASTATE_REQUIRE_NATIVE: "1" } : { CI: "" }),
+  };
+  return runTests(node.name, files, env, { namePattern: undefined, alone: true, minutes: patience.slow });
 }

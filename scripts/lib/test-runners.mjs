@@ -17,8 +17,11 @@ import { missing } from "./test-files.mjs";
  * @property {string} [problem] why the run cannot be trusted although no test failed
  */
 
-/** How long one test file may take before it counts as hung, in minutes. Those that cross packages train a model. */
-const PATIENCE = { tests: 20, others: 10 };
+/**
+ * How long one test file may take before it counts as hung, in minutes. Those that cross packages, which run alone, train a model;
+ * an emulated CPU, or code that is checked as it runs, is slow.
+ */
+export const patience = { alone: 20, others: 10, slow: 100 };
 
 /**
  * Runs a program in the open.
@@ -60,11 +63,16 @@ export async function runCheck({ name, args }, env) {
  * @param {string} name
  * @param {readonly import("./test-files.mjs").TestFile[]} files
  * @param {NodeJS.ProcessEnv} env
- * @param {{namePattern: string | undefined, alone: boolean, stdio?: "inherit" | "ignore"}} options alone: one file at a
- *   time
+ * @param {{namePattern: string | undefined, alone: boolean, stdio?: "inherit" | "ignore", minutes?: number}} options alone:
+ *   one file at a time; minutes: how long one may take
  * @returns {Promise<Result>}
  */
-export async function runTests(name, files, env, { namePattern, alone, stdio }) {
+export async function runTests(
+  name,
+  files,
+  env,
+  { namePattern, alone, stdio, minutes = alone ? patience.alone : patience.others },
+) {
   const absent = missing(files);
   if (absent.length) {
     return { name, passed: 0, failed: 0, skipped: 0, problem: `the build has no ${absent.join(", ")}` };
@@ -80,7 +88,7 @@ export async function runTests(name, files, env, { namePattern, alone, stdio }) 
         "--test-reporter-destination=stdout",
         `--test-reporter=${reporter("count-reporter.mjs")}`,
         `--test-reporter-destination=${countFile}`,
-        `--test-timeout=${(alone ? PATIENCE.tests : PATIENCE.others) * 60_000}`,
+        `--test-timeout=${minutes * 60_000}`,
         ...(alone ? ["--test-concurrency=1"] : []),
         ...(namePattern === undefined ? [] : [`--test-name-pattern=${namePattern}`]),
         ...files.map(({ file }) => file),
