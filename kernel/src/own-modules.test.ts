@@ -114,6 +114,82 @@ test("exports are live between files", async () => {
   );
 });
 
+test("names that a cell imports follow the exports, in the cell and in later ones", async () => {
+  write(
+    "counter.ts",
+    "export let count = 0;\nexport function inc() { count++ }\nlet inner = 'a';\nexport const next = () => void (inner += 'b');\nexport { inner as default };",
+  );
+  write("passes.ts", 'export { count as passed } from "./counter.ts";\nexport * from "./counter.ts";');
+  const imports =
+    'import inner, { count, count as again, inc, next } from "./counter.ts"; import { passed, count as starred } from "./passes.ts"';
+  assert.equal(
+    await result(`${imports}; inc(); next(); [count, again, passed, starred, inner]`),
+    "[ 1, 1, 1, 1, 'ab' ]",
+  );
+  assert.equal(await result("inc(); const seen = () => count; inc(); [count, seen(), passed]"), "[ 3, 3, 3 ]");
+  assert.equal(await result("setTimeout(inc, 1); await new Promise((r) => setTimeout(r, 20)); count"), "4");
+  assert.equal(
+    await result('import whole, * as all from "./counter.ts"; inc(); next(); [all.count, whole]'),
+    "[ 5, 'abb' ]",
+  );
+  assert.equal(
+    await result('import { count as URL } from "./counter.ts"; inc(); [URL, typeof globalThis.URL]'),
+    "[ 6, 'function' ]",
+  );
+});
+
+test("a name that is declared again, as anything but a type, follows no export any more", async () => {
+  write(
+    "turns.ts",
+    "export let turn = 0, other = 0, third = 0, fourth = 0; export function go() { turn++; other++; third++; fourth++ }",
+  );
+  await result('import { turn, other, third, fourth, go } from "./turns.ts"; go()');
+  assert.equal(await result("let turn = 'mine'; go(); [turn, other]"), "[ 'mine', 2 ]");
+  assert.equal(await result("type other = string; go(); other"), "3");
+  assert.equal(
+    await result("{ var third = 'block' }\nfunction fourth() {}\ngo(); [third, typeof fourth]"),
+    "[ 'block', 'function' ]",
+  );
+  assert.equal(await result('import { other as turn } from "./turns.ts"; go(); [turn, other]'), "[ 5, 5 ]");
+});
+
+test("a file that was edited and imported again has its new exports followed, and no longer the old ones", async () => {
+  write("edited.ts", "export let value = 1; export const set = (v: number) => void (value = v);");
+  await result('import { value, set } from "./edited.ts"; const oldSet = set; set(2)');
+  assert.equal(await result("value"), "2");
+  write("edited.ts", "export let value = 10; export const set = (v: number) => void (value = v * 10);");
+  assert.equal(await result('import { value, set } from "./edited.ts"; oldSet(3); value'), "10");
+  assert.equal(await result("set(4); oldSet(5); value"), "40");
+});
+
+test("names of files that import each other in a circle are followed", async () => {
+  write(
+    "ring-a.ts",
+    'import { b, setB } from "./ring-b.ts";\nexport let a = 1;\nexport const setA = (v: number) => void (a = v);\nexport const both = () => [a, b];\nexport { setB };',
+  );
+  write(
+    "ring-b.ts",
+    'import { a, setA } from "./ring-a.ts";\nexport let b = 2;\nexport const setB = (v: number) => { b = v; setA(a + 1) };',
+  );
+  assert.equal(
+    await result(
+      'import { a, setB, both } from "./ring-a.ts"; import { b } from "./ring-b.ts"; setB(7); [a, b, both()]',
+    ),
+    "[ 2, 7, [ 2, 7 ] ]",
+  );
+});
+
+test("in a circle, files run in the order of JavaScript: what was imported first runs last", async () => {
+  write("first.ts", 'import { log } from "./log.ts"; import "./second.ts"; log.push("first");');
+  write("second.ts", 'import { log } from "./log.ts"; import "./first.ts"; import "./third.ts"; log.push("second");');
+  write("third.ts", 'import { log } from "./log.ts"; import "./second.ts"; log.push("third");');
+  write("log.ts", "export const log: string[] = [];");
+  assert.equal(
+    await result('import "./first.ts"; import { log } from "./log.ts"; log'),
+    "[ 'third', 'second', 'first' ]",
+  );
+});
+
 test("an error in an imported file is shown with its name and line, and the cell does not run", async () => {
   write("wrong.ts", "const fine = 1;\nexport const wrong: number = 'text';\n");
   write("above.ts", 'export * from "./wrong.ts";');

@@ -29,6 +29,8 @@ export interface CompiledCell {
   readonly sourceMap: string;
   /** Paths of the notebook's own files that it imports, by specifier. */
   readonly imports: Readonly<Record<string, string>>;
+  /** Names that it declares, but for those of types. */
+  readonly variables: readonly string[];
 }
 
 /** The URL by which V8 knows the script of the cell of this id. */

@@ -211,6 +211,20 @@ make("node_modules/cjs-main", { "package.json": '{"name":"cjs-main","main":"i.js
       result: "[ 'string', 'string', true ]",
     },
   ],
+  "import.meta.resolve says where an import leads, from cells and from files": [
+    {
+      code: "[import.meta.resolve('fs'), import.meta.resolve('node:fs'), import.meta.resolve('./no/such.ts') === new URL('no/such.ts', import.meta.url).href]",
+      result: "[ 'node:fs', 'node:fs', true ]",
+    },
+    {
+      code: "['only-esm', 'with-parts/part', 'npm:cjs-pack@1'].map((name) => import.meta.resolve(name).split('/node_modules/')[1])",
+      result: "[ 'only-esm/i.js', 'with-parts/p.js', 'cjs-pack/i.js' ]",
+    },
+    { code: "import.meta.resolve('no-such-pack')", ends: /^Error: Cannot find module 'no-such-pack'/ },
+    { code: "import.meta.resolve('with-parts/secret')", ends: /^Error: Package subpath '\.\/secret' is not defined/ },
+    { code: 'make("sub", { "tells.ts": "export const where = import.meta.resolve(\'../own.json\');" })' },
+    { code: 'import { where } from "./sub/tells.ts"; where === import.meta.resolve("./own.json")', result: "true" },
+  ],
   "the keys of a JSON file are exports, as TypeScript has them": [
     { code: 'require("node:fs").writeFileSync("keys.json", JSON.stringify({ lr: 0.1, layers: [2] }))' },
     {

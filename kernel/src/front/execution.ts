@@ -190,8 +190,8 @@ export class Execution {
       return { outcome: { status: "error", ...compiled.errors } };
     }
     const id = (this.#lastCell = ++this.#lastId);
-    const { javascript, sourceMap, imports, modules } = compiled;
-    const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports };
+    const { javascript, sourceMap, imports, modules, variables } = compiled;
+    const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports, variables };
     this.#remember(id, request);
     if (!silent) for (const [name, text] of this.#early.splice(0)) this.#stream(id, name, text);
     // Where nobody debugs there is nothing to wait for: a cell's start is a matter of microseconds.

@@ -6,6 +6,7 @@
  *   notebook's folder;
  * - only `let` and `class` may be declared again, so `var`, `const` and functions at the top level become `let`
  *   (assigning to a `const` is refused by the type checker before it comes to this);
+ * - a name that is imported from a file of the notebook's own is a variable that the session sets when the export changes;
  * - `export` means nothing between cells and is dropped;
  * - the value of the last expression is handed to the session;
  * - `await` and `for await` go through the session, so that an interrupt can reject them.
@@ -19,23 +20,32 @@ import { helperCall, interruptible } from "./interruptible.js";
 /** Start of the names of stand-ins for `var` inside blocks: they are there for the declarations, not for the script. */
 export const NESTED_VAR = "__nested_var_";
 
-/** The transformer, for the `after` stage of TypeScript's emit. `commands` tells of the cell that is being compiled. */
-export function cellTransform(commands: () => CellCommands | undefined): ts.TransformerFactory<ts.SourceFile> {
-  return (context) => (file) => new CellTransform(context, commands()).transform(file);
+/** What the transformer is told of the cell that is being compiled. */
+export interface CellFacts {
+  readonly commands: CellCommands | undefined;
+  /** Specifiers of the notebook's own files that it imports. */
+  readonly own: Pick<ReadonlySet<string>, "has">;
+}
+
+/** The transformer, for the `after` stage of TypeScript's emit. */
+export function cellTransform(facts: () => CellFacts): ts.TransformerFactory<ts.SourceFile> {
+  return (context) => (file) => new CellTransform(context, facts()).transform(file);
 }
 
 class CellTransform {
   readonly #context: ts.TransformationContext;
   readonly #factory: ts.NodeFactory;
   readonly #commands: CommandCalls | undefined;
+  readonly #own: CellFacts["own"];
   /** Names that a hoisted `let` declares at the start of the script. */
   readonly #hoisted = new Set<string>();
   /** Names declared by top-level statements in place. */
   readonly #declared = new Set<string>();
 
-  constructor(context: ts.TransformationContext, commands: CellCommands | undefined) {
+  constructor(context: ts.TransformationContext, { commands, own }: CellFacts) {
     this.#context = context;
     this.#factory = context.factory;
+    this.#own = own;
     if (commands !== undefined) this.#commands = new CommandCalls(context.factory, commands);
   }
 
@@ -178,9 +188,11 @@ class CellTransform {
     const bindings = clause?.namedBindings;
     const names: string[] = [];
     const elements: ts.BindingElement[] = [];
+    const live: ts.Expression[] = [];
     const bind = (from: string, to: ts.Identifier): void => {
       names.push(from);
       elements.push(factory.createBindingElement(undefined, factory.createStringLiteral(from), to));
+      live.push(this.#liveBinding(from, to));
       this.#declared.add(to.text);
     };
     if (clause?.name !== undefined) bind("default", clause.name);
@@ -197,10 +209,24 @@ class CellTransform {
     }
     if (elements.length > 0) {
       const pattern = factory.createObjectBindingPattern(elements);
-      declarations.push(factory.createVariableDeclaration(pattern, undefined, undefined, source));
+      const isOwn = ts.isStringLiteral(statement.moduleSpecifier) && this.#own.has(statement.moduleSpecifier.text);
+      const followed = isOwn ? this.#helper("live", [source, ...live]) : source;
+      declarations.push(factory.createVariableDeclaration(pattern, undefined, undefined, followed));
     }
     if (declarations.length === 0) return ts.setTextRange(factory.createExpressionStatement(module), statement);
     return ts.setTextRange(this.#let(declarations), statement);
+  }
+
+  /** The name of an export, that of the variable which has its value, and a function that sets the variable. */
+  #liveBinding(name: string, variable: ts.Identifier): ts.Expression {
+    const factory = this.#factory;
+    const value = factory.createUniqueName("value");
+    const set = factory.createArrowFunction(
+      ...([undefined, undefined, [factory.createParameterDeclaration(undefined, undefined, value)]] as const),
+      ...([undefined, undefined, factory.createAssignment(variable, value)] as const),
+    );
+    const [from, to] = [name, sourceName(variable)].map((text) => factory.createStringLiteral(text));
+    return factory.createArrayLiteralExpression([from as ts.Expression, to as ts.Expression, set]);
   }
 
   /** The module of an import declaration, from which it takes the names. */
@@ -304,6 +330,12 @@ function isDeno(node: ts.Identifier): boolean {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === original && parent.name.text === "jupyter";
   if (!ts.isVariableDeclaration(parent) || !ts.isObjectBindingPattern(parent.name)) return false;
   return parent.name.elements.some(({ name, propertyName = name }) => propertyName.getText() === "jupyter");
+}
+
+/** A name as it is in the cell: `shadowed-globals.ts` may have given the variable another one. */
+function sourceName(variable: ts.Identifier): string {
+  const original = ts.getOriginalNode(variable);
+  return ts.isIdentifier(original) ? original.text : variable.text;
 }
 
 /** Whether TypeScript has made a statement, rather than the user written it. */

@@ -5,15 +5,23 @@ import ts = require("typescript");
 export interface DeclaredNames {
   /** Declared by the cell's own statements. */
   readonly direct: readonly string[];
+  /** Those of them that are types and nothing else. */
+  readonly types: ReadonlySet<string>;
   /** Declared by a `var` inside a block, a loop or a branch, which is a variable of the whole cell. */
   readonly nested: readonly string[];
 }
 
 export function declaredNames(file: ts.SourceFile): DeclaredNames {
   const direct = new Set<string>();
+  const types = new Set<string>();
   const nested = new Set<string>();
-  for (const statement of file.statements) collect(statement, direct, nested);
-  return { direct: [...direct], nested: [...nested].filter((name) => !direct.has(name)) };
+  for (const statement of file.statements) collect(statement, isType(statement) ? types : direct, nested);
+  for (const name of direct) types.delete(name);
+  return { direct: [...direct, ...types], types, nested: [...nested].filter((name) => !direct.has(name)) };
+}
+
+function isType(statement: ts.Statement): boolean {
+  return ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement);
 }
 
 /** Names that the cell exports by its own `export` modifiers or clauses; they need no second export. */

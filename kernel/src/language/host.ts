@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts = require("typescript");
 import { isPackage, nodeSpecifier, packageOf } from "../package-name.js";
-import { cellTransform } from "./cell-transform.js";
+import { cellTransform, type CellFacts } from "./cell-transform.js";
 import type { CellCommands } from "./commands/calls.js";
 import { semanticDiagnostics } from "./cell-program.js";
 import { MISSING_MODULE } from "./remedies.js";
@@ -78,7 +78,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   }
 
   getCompilationSettings = (): ts.CompilerOptions => this.#config.options;
-  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform(() => this.commands)] });
+  getCustomTransformers = (): ts.CustomTransformers => ({ after: [cellTransform(() => this.#facts())] });
   getCurrentDirectory = (): string => this.#folder;
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
   /** The service looks at texts again only where this is another. */
@@ -166,6 +166,10 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     if (own) imports.set(specifier, found.resolvedFileName);
     else imports.delete(specifier);
     this.#own.set(importer, imports);
+  }
+
+  #facts(): CellFacts {
+    return { commands: this.commands, own: new Set(this.ownImports(this.#files.cellPath).keys()) };
   }
 
   /** Serves another notebook, of which the program that there is knows all files. */

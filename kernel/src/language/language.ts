@@ -36,6 +36,8 @@ export type CompileResult = {
       readonly imports: Readonly<Record<string, string>>;
       /** Those files, and what they import. */
       readonly modules: readonly CompiledModule[];
+      /** Names that it declares, but for those of types. */
+      readonly variables: readonly string[];
       /** The cell may change which packages there are: `lookAgain` is to be called after it. */
       readonly changesPackages?: boolean;
       /** Where the rest of the cell begins, which is to be compiled when this has run. */
@@ -164,7 +166,7 @@ export class Language {
       const isJsx = parseErrors(parseCell(cell.text, target, this.#files.cellPath, ts.ScriptKind.TSX)).length === 0;
       return errors(isJsx ? unreadable.map(withJsxRemedy) : unreadable);
     }
-    const { direct, nested } = declaredNames(parsed);
+    const { direct, types, nested } = declaredNames(parsed);
     const already = exportedNames(parsed);
     const exports = [
       ...direct.filter((name) => !already.has(name)),
@@ -204,6 +206,7 @@ export class Language {
       sourceMap: literal === undefined ? output(".map") : withoutOpening(output(".map")),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
+      variables: [...direct.filter((name) => !types.has(name)), ...nested],
       changesPackages: [...commands, ...captures].some(changesPackages),
       next: cell.next,
     };
@@ -324,6 +327,11 @@ export class Language {
       this.#programs.renew();
       return undefined;
     }
+  }
+
+  /** The notebook's folder. */
+  get folder(): string {
+    return this.#host.getCurrentDirectory();
   }
 
   /** The files of the cell at hand, and of what those before it declare: whether a path is one of theirs. */

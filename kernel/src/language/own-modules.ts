@@ -111,7 +111,7 @@ export class OwnModules {
   #emit(file: ts.SourceFile): ts.TranspileOutput {
     return ts.transpileModule(file.text, {
       fileName: file.fileName,
-      transformers: { after: [interruptibleTransform] },
+      transformers: { before: [passOnLive], after: [interruptibleTransform] },
       compilerOptions: {
         ...this.#host.getCompilationSettings(),
         // The form that session/module-loader.ts loads.
@@ -120,4 +120,55 @@ export class OwnModules {
       },
     });
   }
+}
+
+/**
+ * `import { x } from "m"; export { x }` as `export { x } from "m"`, of which TypeScript makes an export that follows the other module's;
+ * of the first it makes one that has the value of the start for ever.
+ */
+const passOnLive: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+  const { factory } = context;
+  const imported = importedNames(file);
+  const statements = file.statements.flatMap((statement): readonly ts.Statement[] => {
+    const { exportClause, moduleSpecifier } = statement as Partial<ts.ExportDeclaration>;
+    if (!ts.isExportDeclaration(statement) || statement.isTypeOnly || moduleSpecifier !== undefined) return [statement];
+    if (exportClause === undefined || !ts.isNamedExports(exportClause)) return [statement];
+    const passedOn: ts.Statement[] = [];
+    const own = exportClause.elements.filter((element) => {
+      const from = imported.get((element.propertyName ?? element.name).text);
+      if (from === undefined || element.isTypeOnly) return true;
+      const specifier = factory.createExportSpecifier(false, from.name, element.name);
+      const clause = factory.createNamedExports([specifier]);
+      passedOn.push(factory.createExportDeclaration(undefined, false, clause, from.module));
+      return false;
+    });
+    if (passedOn.length === 0) return [statement];
+    const clause = factory.updateNamedExports(exportClause, own);
+    const { modifiers, attributes } = statement;
+    return [factory.updateExportDeclaration(statement, modifiers, false, clause, undefined, attributes), ...passedOn];
+  });
+  return factory.updateSourceFile(file, statements);
+};
+
+interface ImportedName {
+  /** By which the module exports it. */
+  readonly name: ts.ModuleExportName;
+  readonly module: ts.Expression;
+}
+
+/** What a file imports by name, by its own name for it. */
+function importedNames(file: ts.SourceFile): Map<string, ImportedName> {
+  const found = new Map<string, ImportedName>();
+  for (const statement of file.statements) {
+    if (!ts.isImportDeclaration(statement) || statement.attributes !== undefined) continue;
+    const { importClause: clause, moduleSpecifier: module } = statement;
+    if (clause === undefined || clause.phaseModifier !== undefined) continue;
+    if (clause.name !== undefined)
+      found.set(clause.name.text, { name: ts.factory.createIdentifier("default"), module });
+    if (clause.namedBindings === undefined || !ts.isNamedImports(clause.namedBindings)) continue;
+    for (const { isTypeOnly, name, propertyName } of clause.namedBindings.elements) {
+      if (!isTypeOnly) found.set(name.text, { name: propertyName ?? name, module });
+    }
+  }
+  return found;
 }

@@ -1,7 +1,6 @@
 /** What compiled cells call (`cell-transform.ts` puts the calls in), under one hidden global. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { Script, constants } from "node:vm";
 import type { ShellLines } from "../cell-api/shell-lines.js";
 import type { SessionHooks } from "../index.js";
@@ -11,10 +10,11 @@ import type { RunCommand } from "../session-protocol.js";
 import { currentCell } from "./current-cell.js";
 import { completeExports, expectExports } from "./exports.js";
 import { sendFrame } from "./frames.js";
+import { importMeta, type Meta } from "./import-meta.js";
 import { interruptible, interruptibleIterable } from "./interrupts.js";
 import { noteImport } from "./loaded-packages.js";
 import { mimeBundle } from "./mime-bundle.js";
-import { ModuleLoader, type Import } from "./module-loader.js";
+import { ModuleLoader, type Import, type LiveBinding } from "./module-loader.js";
 import { prepareReadline } from "./readline.js";
 import { Timer } from "./timer.js";
 
@@ -99,11 +99,16 @@ export class CellHelpers {
   readonly interruptible = interruptible;
   readonly interruptibleIterable = interruptibleIterable;
   /** Stands for `import.meta`. */
-  readonly meta: Readonly<{ url: string; dirname: string; filename: string }>;
+  readonly meta: Meta;
   /** Stands for `import()`: V8's REPL mode has none. An import declaration says which names it wants. */
   readonly import: (specifier: string, options?: ImportCallOptions, names?: readonly string[]) => Promise<unknown>;
   /** The same where the specifier is not written in the cell, but computed. */
   readonly importComputed: Import;
+  /** Keeps the variables of imported names at the values of the exports. Gives back the namespace. */
+  readonly live = <T extends object>(namespace: T, ...bindings: readonly LiveBinding[]): T => {
+    this.#modules.follow(namespace, bindings);
+    return namespace;
+  };
   readonly #modules: ModuleLoader;
   /** Paths of the notebook's own files by the specifiers that cells use for them. */
   readonly #own = new Map<string, string>();
@@ -121,7 +126,7 @@ export class CellHelpers {
   private constructor(folder: string, preloads: readonly string[], deno: unknown) {
     this.Deno = deno;
     const filename = placeOfCells(folder);
-    this.meta = { url: pathToFileURL(filename).href, dirname: folder, filename };
+    this.meta = importMeta(filename);
     const withFallback = (file: string): Import => importWithFallback([file, ...preloads]);
     this.#modules = new ModuleLoader(withFallback);
     const outside = withFallback(filename);
@@ -141,9 +146,10 @@ export class CellHelpers {
     if (hooks.timedCall !== undefined) this.#aroundCalls = hooks.timedCall.bind(hooks);
   }
 
-  /** Takes the notebook's own files that a cell is about to import. */
+  /** Takes the notebook's own files that a cell is about to import; what it declares is no import of an earlier cell any more. */
   expect({ cell, modules }: RunCommand): void {
     this.#modules.add(modules);
+    for (const name of cell.variables) this.#modules.forget(name);
     for (const [specifier, path] of Object.entries(cell.imports)) this.#own.set(specifier, path);
   }
 

@@ -6,11 +6,12 @@
  * load: with live bindings, cycles, and `await` at the top level.
  */
 import { dirname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { compileFunction } from "node:vm";
 import type { CompiledModule } from "../session-protocol.js";
 import { askWhatIsMeant, mayBeOwn } from "./computed-imports.js";
 import { rememberSource } from "./cells.js";
+import { importMeta } from "./import-meta.js";
 
 /** `import()` as it works for what is not the notebook's own: packages, Node's modules, plain JavaScript. */
 export type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
@@ -26,12 +27,19 @@ interface Declaration {
 type Export = (name: string | Namespace, value?: unknown) => unknown;
 type Register = (dependencies: readonly string[], declare: (exports: Export, context: object) => Declaration) => void;
 
+type SetVariable = (value: unknown) => void;
+
+/** The name of an export, that of a variable in cells which is to have its value, and what sets that variable. */
+export type LiveBinding = readonly [name: string, variable: string, set: SetVariable];
+
 /** A module that is being, or has been, evaluated. */
 interface Instance {
   readonly module: CompiledModule;
   readonly namespace: Namespace;
   /** Called when an export has changed: modules that export it again pass it on. */
   readonly listeners: Set<() => void>;
+  /** Called with the new value of an export: variables of cells. */
+  readonly followers: Map<string, Set<SetVariable>>;
   /** Modules whose evaluation this one waits for. */
   readonly waitsFor: Set<Instance>;
   state: "evaluating" | "done" | "failed";
@@ -46,6 +54,11 @@ export class ModuleLoader {
   /** How often a path has been evaluated: V8 is to tell the versions apart. */
   readonly #evaluations = new Map<string, number>();
 
+  /** Instances by what they export. */
+  readonly #byNamespace = new WeakMap<object, Instance>();
+  /** What keeps a variable of the cells at the value of an export, by the variable's name. */
+  readonly #followers = new Map<string, { readonly of: Set<SetVariable>; readonly set: SetVariable }>();
+
   /** @param importFrom makes the `import()` of a file that is not one of these modules */
   constructor(importFrom: (filename: string) => Import) {
     this.#importFrom = importFrom;
@@ -54,6 +67,26 @@ export class ModuleLoader {
   /** Takes new versions of files; they are used from the next import on. */
   add(modules: readonly CompiledModule[]): void {
     for (const module of modules) this.#known.set(module.path, module);
+  }
+
+  /** Has variables follow the exports of a module. */
+  follow(namespace: object, bindings: readonly LiveBinding[]): void {
+    const { followers } = this.#byNamespace.get(namespace) ?? {};
+    if (followers === undefined) return;
+    for (const [name, variable, set] of bindings) {
+      this.forget(variable);
+      const of = followers.get(name) ?? new Set<SetVariable>();
+      followers.set(name, of.add(set));
+      this.#followers.set(variable, { of, set });
+    }
+  }
+
+  /** A variable of this name follows nothing any more. */
+  forget(variable: string): void {
+    const { of, set } = this.#followers.get(variable) ?? {};
+    if (of === undefined || set === undefined) return;
+    of.delete(set);
+    this.#followers.delete(variable);
   }
 
   /** Forgets modules whose evaluation an interrupt has stopped: the next import begins anew. */
@@ -113,12 +146,16 @@ export class ModuleLoader {
       module,
       namespace: Object.defineProperty(Object.create(null) as Namespace, Symbol.toStringTag, { value: "Module" }),
       listeners: new Set(),
+      followers: new Map(),
       waitsFor: new Set(),
       state: "evaluating",
       evaluated: Promise.resolve(),
     };
     this.#instances.set(path, instance);
-    instance.evaluated = this.#evaluate(instance).then(
+    this.#byNamespace.set(instance.namespace, instance);
+    // It begins when whoever imports it has noted that it waits for it: in a circle, what was imported first runs last.
+    const begun = Promise.resolve().then(() => this.#evaluate(instance));
+    instance.evaluated = begun.then(
       () => void (instance.state = "done"),
       (error: unknown) => {
         instance.state = "failed";
@@ -143,7 +180,7 @@ export class ModuleLoader {
     const outside = this.#importFrom(module.path);
     const { setters, execute } = declare(exporter(instance), {
       id: module.path,
-      meta: { url: pathToFileURL(module.path).href, filename: module.path, dirname: dirname(module.path) },
+      meta: importMeta(module.path),
       import: (specifier: string, options?: ImportCallOptions) => {
         const own = module.imports[specifier];
         if (own !== undefined) return this.import(own);
@@ -192,15 +229,18 @@ function register(module: CompiledModule, url: string): Parameters<Register> {
 }
 
 /** What a module calls to export: a name with its value, or several. */
-function exporter({ namespace, listeners }: Instance): Export {
+function exporter({ namespace, listeners, followers }: Instance): Export {
+  const set = (name: string, value: unknown): boolean => {
+    if (Object.is(namespace[name], value) && name in namespace) return false;
+    namespace[name] = value;
+    const variables = followers.get(name);
+    if (variables !== undefined) for (const setVariable of variables) setVariable(value);
+    return true;
+  };
   return (name, value) => {
-    const entries = typeof name === "string" ? [[name, value] as const] : Object.entries(name);
     let changed = false;
-    for (const [key, exported] of entries) {
-      if (key in namespace && Object.is(namespace[key], exported)) continue;
-      namespace[key] = exported;
-      changed = true;
-    }
+    if (typeof name === "string") changed = set(name, value);
+    else for (const [key, exported] of Object.entries(name)) changed = set(key, exported) || changed;
     if (changed) for (const listener of listeners) listener();
     return value;
   };
