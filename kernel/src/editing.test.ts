@@ -1,6 +1,6 @@
 /** What completion and inspection tell of the values in the session, beside what TypeScript knows. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -53,6 +53,24 @@ async function shown(text: string): Promise<string | undefined> {
     /^Value:\n\n```\n([^]*?)\n```/.exec((await notebook.inspect(text))?.documentation ?? "")?.[1];
   return asked(value, (given) => given !== undefined);
 }
+
+test("strings are completed with the files beside the notebook, where TypeScript knows nothing better", async () => {
+  mkdirSync(join(notebook.folder, "readings"));
+  for (const name of ["readings/may.csv", "readings/march.csv", "read me.txt", ".hidden"]) {
+    writeFileSync(join(notebook.folder, name), "");
+  }
+  const paths = async (text: string): Promise<readonly string[]> =>
+    (await notebook.complete(text)).items.map((i) => i.text);
+  assert.deepEqual(await paths('readFile("re'), ["read me.txt", "readings/"]);
+  assert.deepEqual(await paths("!ls\nreadFile(`./readings/ma"), ["./readings/march.csv", "./readings/may.csv"]);
+  assert.deepEqual(await paths("readFile('.h"), [".hidden"]);
+  const { start, end } = await notebook.complete('readFile("readings/m');
+  assert.deepEqual([start, end], [10, 20]);
+  for (const none of ['// "re', '"re\\n', 'import "./read m', "`${x} re", 'const side: "left" | "right" = "re']) {
+    assert.deepEqual(await paths(none), [], none);
+  }
+  assert.deepEqual(await paths('const side: "left" | "right" = "ri'), ["right"]);
+});
 
 test("members of a value are completed where its type tells none", async () => {
   assert.deepEqual(await completed("data."), ["rows", "total"]);

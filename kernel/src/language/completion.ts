@@ -2,6 +2,7 @@
 import ts = require("typescript");
 import { CAPTURED, CAPTURED_WITH } from "./commands/rewrite.js";
 import type { Language } from "./language.js";
+import { completePath } from "./paths.js";
 import { pathBefore, type ValuePath } from "./value-path.js";
 
 /** One completion, as `_jupyter_types_experimental` carries it. Offsets are in UTF-16 code units. */
@@ -49,6 +50,9 @@ export function complete(language: Language, text: string, cursor: number): Comp
   });
   if (found === undefined) return { items: [], start: cursor, end: cursor };
   const { entries, checker, membersOf } = found;
+  const path =
+    entries.length === 0 && membersOf === undefined ? completePath(text, cursor, language.folder) : undefined;
+  if (path !== undefined) return path;
   const wanted = prefix.toLowerCase();
   const last = membersOfFunctions(entries);
   const items = entries

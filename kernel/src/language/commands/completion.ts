@@ -1,7 +1,6 @@
 /** Completion in a line with a command: names of commands, and paths after `%load` and in a line for the shell. */
-import { readdirSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Completions } from "../completion.js";
+import { pathsFrom } from "../paths.js";
 import { endingOf } from "./statement-end.js";
 import { rewriteCommands } from "./rewrite.js";
 import { CELL_COMMANDS, LINE_COMMANDS } from "./table.js";
@@ -37,22 +36,5 @@ export function completeCommand(text: string, cursor: number, folder: string): C
     captures.some(({ start }) => lineStart <= start && start < cursor);
   // After an open brace an expression begins.
   if (!here || /[^$]\{[^}]*$/.test(line)) return undefined;
-  const slash = path.lastIndexOf("/") + 1;
-  const start = cursor - path.length;
-  const items = entries(resolve(folder, path.slice(0, slash)), path.slice(slash)).map((entry) => ({
-    ...{ text: path.slice(0, slash) + entry, type: entry.endsWith("/") ? "folder" : "file", start, end: cursor },
-  }));
-  return { items, start, end: cursor };
-}
-
-/** The entries of a folder that begin so; hidden ones only where a dot is asked for. */
-function entries(folder: string, prefix: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter(({ name }) => name.startsWith(prefix) && (prefix.startsWith(".") || !name.startsWith(".")))
-      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
-      .sort();
-  } catch {
-    return [];
-  }
+  return pathsFrom(folder, path, cursor);
 }
