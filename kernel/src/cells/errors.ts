@@ -57,6 +57,32 @@ export const errors: CellTable = {
       traceback: /at thrower[^]*at In \[\d+\]:1:37/,
     },
   ],
+  "an error of Node's own, without a line of the user's, shows the await that it came through": [
+    {
+      code: "\nawait Promise.any([Promise.reject(new Error('one'))])",
+      ends: "AggregateError: All promises were rejected",
+      traceback: /^AggregateError[^\n]*\n\nIn \[\d+\]:2:1\n[^]*❯ 2 │ await Promise\.any/,
+    },
+    { code: "import { exec } from 'node:child_process'; import { promisify } from 'node:util';" },
+    { code: "const failsLater = async () => {\n  await promisify(exec)('exit 3');\n};", ends: "ok" },
+    {
+      code: "\n\nawait failsLater()",
+      ends: /^Error: Command failed: exit 3/,
+      traceback: /In \[\d+\]:2:3[^]*at async failsLater \(In \[\d+\]:2:3\)\n {2}at In \[\d+\]:3:1\n/,
+    },
+    {
+      code: "for await (const x of (function* () { yield promisify(exec)('exit 4'); })()) x;",
+      ends: /^Error: Command failed: exit 4/,
+      traceback: /In \[\d+\]:1:1/,
+    },
+  ],
+  "a cell that wants no stacks leaves later cells theirs": [
+    { code: "Error.stackTraceLimit = 0" },
+    { code: "\nthrower()", ends: "Error: deep", traceback: /at thrower \(In[^]*at In \[\d+\]:2:1$/ },
+    { code: "Error.stackTraceLimit = 1" },
+    { code: "thrower()", ends: "Error: deep", traceback: /at thrower \(In \[\d+\]:2:9\)$/ },
+    { code: "Error.stackTraceLimit = 30" },
+  ],
   "through a generator": [
     {
       code: "function* gen1() {\n  yield 1;\n  thrower();\n}\n[...gen1()]",

@@ -8,6 +8,7 @@
 import { Worker } from "node:worker_threads";
 import { program } from "../program.js";
 import { afterTermination } from "./async-context.js";
+import { noteAwait } from "./awaited-at.js";
 import { currentTask } from "./current-cell.js";
 import { STAGE } from "./stage.js";
 
@@ -124,6 +125,9 @@ async function race<T>(task: RunningTask, value: PromiseLike<T>): Promise<T> {
   task.pending.add(fail);
   try {
     return await settled;
+  } catch (error) {
+    noteAwait(error);
+    throw error;
   } finally {
     task.pending.delete(fail);
   }

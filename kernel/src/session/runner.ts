@@ -14,6 +14,7 @@ import { mimeBundle } from "./mime-bundle.js";
 import { takePayload } from "./payload.js";
 import { untilRead } from "./stdin.js";
 import type { Tasks } from "./tasks.js";
+import { keepStackTraces } from "./traceback.js";
 
 export class Runner {
   readonly #helpers: CellHelpers;
@@ -44,6 +45,7 @@ export class Runner {
   }
 
   async #evaluate(cell: RunCommand["cell"], silent: boolean): Promise<void> {
+    keepStackTraces();
     const evaluation = await evaluate(cell.javascript, cellUrl(cell.id));
     if (evaluation.status === "terminated") throw new KeyboardInterrupt();
     if (evaluation.status === "thrown") throw evaluation.error;

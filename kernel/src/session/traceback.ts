@@ -5,6 +5,7 @@ import { types } from "node:util";
 import { ansi } from "../ansi.js";
 import { excerpt } from "../excerpt.js";
 import type { ErrorReport } from "../session-protocol.js";
+import { awaitedAt } from "./awaited-at.js";
 import { placeInModule } from "./bundled-places.js";
 import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
@@ -35,9 +36,16 @@ const KERNEL_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Where the topmost frame of an error that lies in a cell is, found when its stack was written. */
 const places = new WeakMap<Error, SourcePosition>();
 
+const FRAMES = 30;
+
+/** Without any frame an error has no place: that a cell before, or a package, wanted none is not for the notebook's later errors. */
+export function keepStackTraces(): void {
+  if (!(Error.stackTraceLimit >= 1)) Error.stackTraceLimit = FRAMES;
+}
+
 /** From here on the stacks of errors name cells and lines of the TypeScript. */
 export function mapStackTraces(): void {
-  Error.stackTraceLimit = 30;
+  Error.stackTraceLimit = FRAMES;
   Error.prepareStackTrace = (error, sites) => {
     const lines: string[] = [];
     /** Node's own frames, shown only where a frame of the user's lies below them. */
@@ -179,23 +187,32 @@ function traceback(error: Error, seen = new Set<unknown>()): string[] {
 }
 
 function describe(error: Error): string[] {
-  // Reading the stack is what writes it, and what finds the place.
-  const stack = property(error, "stack");
-  const frames = folded(
-    (typeof stack === "string" ? stack : "")
-      .split("\n")
-      // The stack of an error that comes from a worker is written there.
-      .filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER) && !NODES_INSIDE.test(line)),
-  );
-  const place = places.get(error);
+  let frames = framesOf(error);
+  let place = places.get(error);
+  const awaited = place === undefined ? awaitedAt(error) : undefined;
+  if (awaited !== undefined) {
+    frames = [...frames, ...framesOf(awaited)];
+    place = places.get(awaited);
+  }
   const message = cut(errorMessage(error));
   return [
     `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${message === "" ? "" : `: ${message}`}`,
     ...(NO_TYPESCRIPT.test(message) ? [NO_TYPESCRIPT_REMEDY] : []),
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
-    ...(frames.length === 0 ? [] : ["", ...frames.map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
+    ...(frames.length === 0 ? [] : ["", ...folded(frames).map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
     ...more(error),
   ];
+}
+
+/** Reading the stack is what writes it, and what finds the place. */
+function framesOf(error: Error): string[] {
+  const stack = property(error, "stack");
+  return (
+    (typeof stack === "string" ? stack : "")
+      .split("\n")
+      // The stack of an error that comes from a worker is written there.
+      .filter((line) => line.startsWith("    at ") && !line.includes(KERNEL_FOLDER) && !NODES_INSIDE.test(line))
+  );
 }
 
 /** What an error carries besides: the code of Node's errors, what a library has put there. */
