@@ -13,6 +13,7 @@ import v8 = require("node:v8");
 import vm = require("node:vm");
 import type { complete } from "./completion.js" with { "resolution-mode": "import" };
 import type { Language, LanguageOptions } from "./language.js" with { "resolution-mode": "import" };
+import type { forgetDocumentation } from "./lazy-documentation.js" with { "resolution-mode": "import" };
 import type { Library } from "./library.js" with { "resolution-mode": "import" };
 import type { serve } from "./server.js" with { "resolution-mode": "import" };
 import type ts = require("typescript");
@@ -55,6 +56,9 @@ const { JSDocParsingMode, setUILocale } = load(TYPESCRIPT) as typeof ts & { setU
 const { Library: NewLibrary } = own<{ Library: typeof Library }>("library.js");
 const { Language: NewLanguage } = own<{ Language: typeof Language }>("language.js");
 const { complete: completeText } = own<{ complete: typeof complete }>("completion.js");
+const { forgetDocumentation: forget } = own<{ forgetDocumentation: typeof forgetDocumentation }>(
+  "lazy-documentation.js",
+);
 const { serve: serveQuestions } = own<{ serve: typeof serve }>("server.js");
 
 const options = JSON.parse(process.argv[2] ?? "") as LanguageOptions;
@@ -74,6 +78,9 @@ function warmUp(): void {
   completeText(language, "glo", 3);
 }
 warmUp();
+language.edit("1;", (_, __, program) => {
+  for (const file of program.getSourceFiles()) if (file.isDeclarationFile) forget(file);
+});
 // TypeScript keeps an object of ICU for sorting, which no snapshot can hold; another locale makes it forget it.
 setUILocale("en");
 setUILocale(undefined);
