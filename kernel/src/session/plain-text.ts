@@ -81,8 +81,9 @@ function few(value: unknown): unknown {
 
 function inspected(value: unknown, options: InspectOptions): string {
   try {
-    const small = !mayHaveMany(value, options.depth ?? 0, { left: MOST_LOOKED_AT });
-    return small ? inspect(value, options) : withFewProperties(() => inspect(value, options));
+    const large = new Map<object, readonly string[]>();
+    const small = !mayHaveMany(value, options.depth ?? 0, { left: MOST_LOOKED_AT }, large);
+    return small ? inspect(value, options) : withFewProperties(() => inspect(value, options), large);
   } catch (error) {
     // A getter, a trap or a method of the value's own has thrown. Without its methods it can be looked at, as a rule.
     const reason = `[its inspection failed: ${messageOf(error)}]`;
@@ -102,12 +103,20 @@ function messageOf(error: unknown): string {
   }
 }
 
-/** Whether an object of those that are shown has more properties than are. Says so, too, of what has too many objects to look at. */
-function mayHaveMany(value: unknown, depth: number, budget: { left: number }): boolean {
+/**
+ * Whether an object of those that are shown has more properties than are. Says so, too, of what has too many objects to look at.
+ * @param large takes the names of all properties of the object that has so many: to ask for a million takes long
+ */
+function mayHaveMany(
+  value: unknown,
+  depth: number,
+  budget: { left: number },
+  large?: Map<object, readonly string[]>,
+): boolean {
   if (value === null || typeof value !== "object" || depth < 0 || types.isProxy(value)) return false;
   if (ArrayBuffer.isView(value)) return false;
   if (--budget.left < 0) return true;
-  const inside = (part: unknown): boolean => mayHaveMany(part, depth - 1, budget);
+  const inside = (part: unknown): boolean => mayHaveMany(part, depth - 1, budget, large);
   // By the methods of Map and Set themselves: those of a class of the user's are the user's code.
   if (types.isMap(value)) {
     return (
@@ -117,7 +126,10 @@ function mayHaveMany(value: unknown, depth: number, budget: { left: number }): b
   }
   if (types.isSet(value)) return [...first(Set.prototype.values.call(value))].some(inside);
   const keys = Array.isArray(value) ? [...first(value.keys())].map(String) : Object.keys(value);
-  if (keys.length > MOST_PROPERTIES) return true;
+  if (keys.length > MOST_PROPERTIES) {
+    if (!Array.isArray(value)) large?.set(value, keys);
+    return true;
+  }
   return keys.some((key) => inside(Object.getOwnPropertyDescriptor(value, key)?.value));
 }
 
@@ -135,7 +147,7 @@ function* first<T>(elements: Iterable<T>): Generator<T> {
  * seconds. It asks each object for a method of this name first, so for the time of an inspection every object has one. V8 then
  * has to look up anew what it knew of all objects, which is why this is only for values that need it.
  */
-function withFewProperties(body: () => string): string {
+function withFewProperties(body: () => string, large: ReadonlyMap<object, readonly string[]>): string {
   if (Object.getOwnPropertyDescriptor(Object.prototype, inspect.custom) !== undefined) return body();
   if (!Object.isExtensible(Object.prototype)) return body();
   Object.defineProperty(Object.prototype, inspect.custom, {
@@ -143,9 +155,11 @@ function withFewProperties(body: () => string): string {
     configurable: true,
     writable: true,
   });
+  known = large;
   try {
     return body();
   } finally {
+    known = undefined;
     delete (Object.prototype as { [inspect.custom]?: unknown })[inspect.custom];
   }
 }
@@ -178,10 +192,13 @@ const NODES_OWN: ReadonlySet<string | undefined> = new Set([
   "destroyed",
 ]);
 
+/** Names of properties, of objects that are being inspected and have many. */
+let known: ReadonlyMap<object, readonly string[]> | undefined;
+
 /** To return the object itself means: as without this method. */
 function firstProperties(this: object, depth: number, options: InspectOptions): object | string {
   if (types.isProxy(this) || Array.isArray(this) || ArrayBuffer.isView(this) || depth < 0) return this;
-  const keys = Object.keys(this);
+  const keys = known?.get(this) ?? Object.keys(this);
   if (keys.length <= MOST_PROPERTIES) return this;
   const first = firstOf(this, keys.slice(0, MOST_PROPERTIES));
   const more = (keys.length - MOST_PROPERTIES).toLocaleString("en");
