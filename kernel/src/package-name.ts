@@ -54,3 +54,26 @@ export function importRemedy(specifier: string): string {
     ? `Install it in the notebook's folder: %npm install ${name}`
     : "Is the path right, seen from the notebook's folder?";
 }
+
+/** Node's modules whose names people use most, the first that has a name first. */
+const USUAL = [
+  ...["fs/promises", "fs", "path", "os", "child_process", "util", "crypto", "worker_threads", "events", "stream"],
+  ...[
+    "stream/promises",
+    "timers/promises",
+    "readline/promises",
+    "http",
+    "https",
+    "net",
+    "zlib",
+    "url",
+    "assert/strict",
+  ],
+];
+
+/** The import that brings a name of Node's, or one of its modules as a whole; undefined where the name is none of Node's. */
+export function importOfNode(name: string): string | undefined {
+  if (builtinModules.includes(name)) return `It is a module of Node.js: import * as ${name} from "node:${name}"`;
+  const module = USUAL.find((each) => Object.hasOwn(process.getBuiltinModule(`node:${each}`) ?? {}, name));
+  return module && `It is in a module of Node.js: import { ${name} } from "node:${module}"`;
+}

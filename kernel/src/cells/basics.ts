@@ -199,6 +199,10 @@ export const basics: CellTable = {
     { code: 'import x2 from "no-such-package"', ends: /^TypeScriptError: Cannot find module 'no-such-package'/ },
   ],
   require: [{ code: 'require("node:path").sep', result: "'/'" }],
+  "what ends process.stdout is printed, and so is what comes later": [
+    { code: "process.stdout.write('a'); process.stdout.end('b'); console.log('c')", stdout: "abc\n" },
+    { code: "await new Promise<void>((done) => process.stdout.end(done)); console.log('d')", stdout: "d\n" },
+  ],
   "import.meta": [{ code: "import.meta.url.startsWith('file://')", result: "true" }],
   "this module's names do not leak between a cell and its functions": [
     { code: "function shadow(x1: string) { return x1 } shadow('in')", result: "'in'" },

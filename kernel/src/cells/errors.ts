@@ -76,6 +76,24 @@ export const errors: CellTable = {
       traceback: /In \[\d+\]:1:1/,
     },
   ],
+  "a name of Node's that was not imported": [
+    {
+      code: "writeFileSync('x', '')",
+      ends: /^TypeScriptError: Cannot find name 'writeFileSync'/,
+      traceback: /import \{ writeFileSync \} from "node:fs"/,
+    },
+    {
+      code: "await readdir('.')",
+      ends: /Cannot find name/,
+      traceback: /import \{ readdir \} from "node:fs\/promises"/,
+    },
+    {
+      code: "hasOwnProperty7(), spawnSync('ls')",
+      ends: /Cannot find name/,
+      traceback: /cell that declares hasOwnProperty7[^]*from "node:child_process"/,
+    },
+    { code: "zlib.gzipSync('')", ends: /Cannot find name 'zlib'/, traceback: /import \* as zlib from "node:zlib"/ },
+  ],
   "a cell that wants no stacks leaves later cells theirs": [
     { code: "Error.stackTraceLimit = 0" },
     { code: "\nthrower()", ends: "Error: deep", traceback: /at thrower \(In[^]*at In \[\d+\]:2:1$/ },

@@ -1,5 +1,5 @@
 /** What to do about an error of TypeScript's, where that is known: a line below its message. */
-import { importRemedy } from "../package-name.js";
+import { importOfNode, importRemedy } from "../package-name.js";
 import { remedyOfName } from "./of-python.js";
 
 /** Errors that say that a module was not found. */
@@ -57,7 +57,7 @@ export function remedyOf(code: number, text: string, line: string): string | und
     if (ASSIGNMENT.exec(line)?.[1] === name) {
       return `A new variable is declared: let ${name} = …, or const ${name} = … where it keeps its value.`;
     }
-    return remedyOfName(name) ?? `Has the cell that declares ${name} been run in this session?`;
+    return remedyOfName(name) ?? importOfNode(name) ?? `Has the cell that declares ${name} been run in this session?`;
   }
   if (code === USED_TOO_EARLY && isMadeFromItself(name, line)) {
     return `To change the ${name} of an earlier cell leave out the let or const: ${name} = …. A new variable needs another name.`;

@@ -65,6 +65,13 @@ function redirect(stream: NodeJS.WriteStream, name: StreamName): void {
     return true;
   };
   stream.write = write;
+  // It goes on for the cells to come.
+  stream.end = (...given: Parameters<typeof write> | [(() => void)?]) => {
+    const [first] = given;
+    if (typeof first === "function") process.nextTick(first);
+    else if (first !== undefined) write(...(given as Parameters<typeof write>));
+    return stream;
+  };
   stream.columns = COLUMNS;
 }
 
