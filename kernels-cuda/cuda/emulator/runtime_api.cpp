@@ -216,6 +216,19 @@ cudaError_t noted(cudaError_t error) {
 void metastate::cuda::emulator::setMemory(size_t bytes) { memory().setTotal(bytes); }
 void metastate::cuda::emulator::streamGoesOn() { stream().work(); }
 
+void metastate::cuda::emulator::blockWaits(void* block, size_t size) {
+  stream().work();
+  allowAccess(block, size);
+  std::memset(block, 0xff, size);
+  forbidAccess(block, size);
+}
+
+void metastate::cuda::emulator::blockIsGiven(void* block, size_t bytes, size_t size) {
+  allowAccess(block, bytes);
+  std::memset(block, 0xff, bytes);
+  forbidAccess(static_cast<char*>(block) + bytes, size - bytes);
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
   if (plays("no driver") || plays("old driver")) return noted(cudaErrorInsufficientDriver);
@@ -248,7 +261,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
       *value = static_cast<int>(metastate::cuda::emulator::mostSharedBytes);
       break;
-    case cudaDevAttrMemoryPoolsSupported: *value = 1; break;
+    case cudaDevAttrMemoryPoolsSupported: *value = !plays("no pools"); break;
   }
   return cudaSuccess;
 }
@@ -275,12 +288,24 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 }
 
 cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
+  if (plays("no pools")) return noted(cudaErrorNotSupported);
   stream().work();
   return noted(memory().allocate(at, bytes));
 }
 cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
+  if (plays("no pools")) return noted(cudaErrorNotSupported);
   stream().work();
   return noted(memory().release(at));
+}
+cudaError_t cudaMalloc(void** at, size_t bytes) {
+  stream().wait();
+  return noted(memory().allocate(at, bytes));
+}
+cudaError_t cudaFree(void* at) {
+  stream().wait();
+  const cudaError_t status = memory().release(at);
+  memory().trim(0);
+  return noted(status);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
   stream().copy(to, from, bytes);
@@ -308,7 +333,10 @@ cudaError_t cudaFreeHost(void* at) {
   stream().unpin(at);
   return std::free(at), cudaSuccess;
 }
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
+  if (plays("no pools")) return noted(cudaErrorNotSupported);
+  return *pool = nullptr, cudaSuccess;
+}
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
   uint64_t* found = attribute == cudaMemPoolAttrUsedMemHigh ? memory().attribute(attribute) : nullptr;
   if (found) *found = *memory().attribute(cudaMemPoolAttrUsedMemCurrent);  // CUDA takes 0 only, and means this

@@ -1,6 +1,6 @@
 // The CUDA runtime's functions that are used, on the CPU: one device with one stream. Memory is a pool as cudaMallocAsync's:
 // what is freed waits for the next request of its size until it is trimmed. All of it is filled with NaNs when it is given
-// out. The amount can be set, so that a test can run out of it.
+// out. The amount can be set, so that a test can run out of it. With METASTATE_EMULATOR_MACHINE="no pools" there are none.
 //
 // Kernels have run when a launch returns, but the host sees nothing of it before it waits, as late as a GPU may be: an event
 // is "not ready" when it is first asked for (which CUDA keeps as its last error, until cudaGetLastError), values copied to
@@ -16,13 +16,16 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
+  cudaErrorInvalidDeviceFunction = 98,
   cudaErrorNoDevice = 100,
   cudaErrorNoKernelImageForDevice = 209,
   cudaErrorECCUncorrectable = 214,
+  cudaErrorNvlinkUncorrectable = 220,
   cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchTimeout = 702,
+  cudaErrorContextIsDestroyed = 709,
   cudaErrorAssert = 710,
   cudaErrorHardwareStackError = 714,
   cudaErrorIllegalInstruction = 715,
@@ -30,6 +33,7 @@ enum cudaError_t {
   cudaErrorInvalidAddressSpace = 717,
   cudaErrorInvalidPc = 718,
   cudaErrorLaunchFailure = 719,
+  cudaErrorNotSupported = 801,
 };
 
 using cudaStream_t = struct CUstream_st*;
@@ -92,6 +96,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+cudaError_t cudaMalloc(void** memory, size_t bytes);
+cudaError_t cudaFree(void* memory);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
@@ -114,5 +120,11 @@ void setMemory(size_t bytes);
 
 /// Before a kernel runs: copies that were late have been made.
 void streamGoesOn();
+
+/// A block of memory that the emulated driver gave out is freed, and waits: nobody may read or write it.
+void blockWaits(void* block, size_t size);
+
+/// It is given out, for a tensor of so many bytes: NaNs, and what is behind them is nobody's.
+void blockIsGiven(void* block, size_t bytes, size_t size);
 
 }  // namespace metastate::cuda::emulator

@@ -13,7 +13,7 @@ namespace {
 
 /// Raised whenever a function of the addon changes what it takes or gives, so that TypeScript refuses an addon of other
 /// sources.
-constexpr int interfaceVersion = 5;
+constexpr int interfaceVersion = 6;
 
 Napi::Value address(Napi::Env env, void* memory) {
   return Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
@@ -176,7 +176,7 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// memory(): bytes
+/// memory(): bytes, and how often the driver was asked for some
 Napi::Value memory(const Napi::CallbackInfo& info) {
   const MemoryState state = Device::get().memory();
   Napi::Object result = Napi::Object::New(info.Env());
@@ -185,6 +185,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   result.Set("waiting", static_cast<double>(state.waiting));
   result.Set("free", static_cast<double>(state.free));
   result.Set("total", static_cast<double>(state.total));
+  result.Set("requests", static_cast<double>(state.requests));
   return result;
 }
 

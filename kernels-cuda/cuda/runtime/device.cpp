@@ -7,6 +7,16 @@
 namespace metastate::cuda {
 namespace {
 
+/// The driver rounds requests up to this: blocks of one rounded size serve for one another.
+constexpr size_t granularity = 512;
+/// Of a block that waits in our list, where there is a pool of the driver's behind it. Larger ones are asked for less often,
+/// and the driver can cut a block to other sizes.
+constexpr size_t mostListedBytes = size_t{4} << 20;
+/// The part of the GPU's memory that such blocks may be together.
+constexpr uint64_t listedPart = 64;
+
+size_t blockSize(size_t bytes) { return bytes > 0 ? (bytes + granularity - 1) / granularity * granularity : granularity; }
+
 /// Of pinned memory that waits to be used again: it is taken from the whole machine.
 constexpr size_t mostPinnedBytes = size_t{64} << 20;
 
@@ -84,27 +94,51 @@ Device::Device() : index_(chosenDevice(countDevices())) {
                        std::to_string(properties_.minor) + "; 8.0 (Ampere) or later is needed",
                    "use the engine native");
   }
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
   int pools = 0;
   check(cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, index_), "asking for memory pools");
-  if (!pools) throw NoDevice(name + " has no memory pools (cudaMallocAsync) under this driver", "update the driver");
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  // Virtual GPUs have none: cudaMalloc then, which is slow, and the list before it keeps all.
+  if (!pools) return;
   check(cudaDeviceGetDefaultMemPool(&pool_, index_), "asking for the memory pool");
+  hasPool_ = true;
   // Freed memory stays in the pool until it is trimmed: the driver is slow.
   uint64_t keep = ~uint64_t{0};
   check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "setting the memory pool up");
 }
 
+cudaError_t Device::request(void** address, size_t size) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    *address = waiting_.take(size);
+    if (*address) return cudaSuccess;
+    ++requests_;
+  }
+  return hasPool_ ? cudaMallocAsync(address, size, stream_) : cudaMalloc(address, size);
+}
+
+void Device::giveBack(const std::vector<void*>& blocks) {
+  for (void* const block : blocks) {
+    const cudaError_t status = hasPool_ ? cudaFreeAsync(block, stream_) : cudaFree(block);
+    // A GPU that a kernel has ended has no memory to give back. Whoever computes or waits next is told; whoever tidies up
+    // (as after that very error) is not.
+    if (hasEnded(status)) {
+      cudaGetLastError();
+      return;
+    }
+    check(status, "freeing memory");
+  }
+}
+
 void* Device::allocate(size_t bytes) {
   // An empty tensor has an address too: one that nobody reads.
-  const size_t asked = bytes > 0 ? bytes : 1;
+  const size_t size = blockSize(bytes);
   void* address = nullptr;
-  cudaError_t status = cudaMallocAsync(&address, asked, stream_);
+  cudaError_t status = request(&address, size);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    // What was freed is there when the stream has come so far; what the pool keeps in other sizes goes back.
-    synchronize();
+    // What was freed is there when the stream has come so far; what is kept in other sizes goes back.
     trim();
-    status = cudaMallocAsync(&address, asked, stream_);
+    status = request(&address, size);
   }
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
@@ -116,7 +150,10 @@ void* Device::allocate(size_t bytes) {
                       "programs that use the GPU. The session can be used further");
   }
   check(status, "allocating memory");
-  if (poisoned_) check(cudaMemsetAsync(address, 0xff, asked, stream_), "poisoning memory");
+#ifdef METASTATE_CUDA_EMULATED
+  emulator::blockIsGiven(address, bytes, size);
+#endif
+  if (poisoned_ && bytes > 0) check(cudaMemsetAsync(address, 0xff, bytes, stream_), "poisoning memory");
   const std::lock_guard<std::mutex> lock(mutex_);
   sizes_[address] = bytes;
   used_ += bytes;
@@ -125,21 +162,26 @@ void* Device::allocate(size_t bytes) {
 }
 
 void Device::free(void* address) {
+  std::vector<void*> back;  // to the driver
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = sizes_.find(address);
     if (found == sizes_.end()) throw CudaError("memory of the GPU was freed twice, or was never given out");
+    const size_t size = blockSize(found->second);
     used_ -= found->second;
     sizes_.erase(found);
+    if (hasPool_ && size > mostListedBytes) {
+      back = {address};
+    } else {
+      // Sizes that nobody asks for any more must not keep the others out.
+      if (hasPool_ && waiting_.bytes() + size > properties_.totalGlobalMem / listedPart) back = waiting_.takeAll();
+      waiting_.put(address, size);
+#ifdef METASTATE_CUDA_EMULATED
+      emulator::blockWaits(address, size);
+#endif
+    }
   }
-  const cudaError_t status = cudaFreeAsync(address, stream_);
-  // A GPU that a kernel has ended has no memory to give back. Whoever computes or waits next is told; whoever tidies up
-  // (as after that very error) is not.
-  if (hasEnded(status)) {
-    cudaGetLastError();
-    return;
-  }
-  check(status, "freeing memory");
+  giveBack(back);
 }
 
 std::optional<size_t> Device::bytesAt(const void* address) const {
@@ -196,10 +238,12 @@ MemoryState Device::memory() const {
   size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "asking for free memory");
   uint64_t reserved = 0, used = 0;
-  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "asking the memory pool");
-  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used), "asking the memory pool");
+  if (hasPool_) {
+    check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "asking the memory pool");
+    check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used), "asking the memory pool");
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  return {used_, peak_, reserved > used ? reserved - used : 0, free, total};
+  return {used_, peak_, (reserved > used ? reserved - used : 0) + waiting_.bytes(), free, total, requests_};
 }
 
 void Device::resetPeak() {
@@ -207,7 +251,16 @@ void Device::resetPeak() {
   peak_ = used_;
 }
 
-void Device::trim() { check(cudaMemPoolTrimTo(pool_, 0), "trimming the memory pool"); }
+void Device::trim() {
+  std::vector<void*> blocks;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    blocks = waiting_.takeAll();
+  }
+  giveBack(blocks);
+  synchronize();
+  if (hasPool_) check(cudaMemPoolTrimTo(pool_, 0), "trimming the memory pool");
+}
 
 std::unique_ptr<PinnedBuffer> Device::takePinned(size_t bytes) {
   {

@@ -1,18 +1,20 @@
-// The GPU: one stream, in which everything happens in the order of its calls, and the memory of tensors, a stream-ordered
-// pool. Every allocation is known by its address with its size, so that what JavaScript gives can be checked.
+// The GPU: one stream, in which everything happens in the order of its calls, and the memory of tensors: the driver's
+// stream-ordered pool, and before it a list of blocks that were freed. Because of the one stream a block can be given out again
+// at once. Every allocation is known by its address with its size, so that what JavaScript gives can be checked.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/api.h"
+#include "runtime/block_list.h"
 #include "runtime/errors.h"
 
 namespace metastate::cuda {
@@ -31,9 +33,10 @@ struct OutOfMemory : CudaError {
 struct MemoryState {
   uint64_t used;     // by tensors
   uint64_t peak;     // the most that was used at once
-  uint64_t waiting;  // freed, and kept by the pool for the next tensors
+  uint64_t waiting;  // freed, and kept for the next tensors
   uint64_t free;     // of the device, to any process
   uint64_t total;    // of the device
+  uint64_t requests; // for memory that the driver had until now: what was freed did not serve
 };
 
 /// Memory of the host that the GPU copies to while the host goes on; used again after its end.
@@ -67,7 +70,7 @@ class Device {
 
   MemoryState memory() const;
   void resetPeak();
-  /// Gives what waits in the pool back to the driver.
+  /// Gives what waits back to the driver; waits for it to be free.
   void trim();
 
   std::unique_ptr<PinnedBuffer> takePinned(size_t bytes);
@@ -75,16 +78,20 @@ class Device {
 
  private:
   Device();
+  cudaError_t request(void** address, size_t size);
+  void giveBack(const std::vector<void*>& blocks);
   void takeBackUploads();
 
   int index_ = 0;
   cudaDeviceProp properties_{};
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
+  bool hasPool_ = false;
   bool poisoned_ = false;
   mutable std::mutex mutex_;
-  std::map<const void*, size_t> sizes_;
-  uint64_t used_ = 0, peak_ = 0;
+  std::unordered_map<const void*, size_t> sizes_;
+  BlockList waiting_;
+  uint64_t used_ = 0, peak_ = 0, requests_ = 0;
   std::vector<std::unique_ptr<PinnedBuffer>> pinned_;
   std::deque<std::unique_ptr<PinnedBuffer>> uploads_;  // on their way, oldest first
 };

@@ -57,9 +57,14 @@ bool hasEnded(cudaError_t status) {
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
     case cudaErrorAssert:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorNvlinkUncorrectable:
     case cudaErrorECCUncorrectable: return true;
-    default: return false;
+    default: break;
   }
+  // Names that CUDA 12.4 has not: cudaErrorContained, cudaErrorTensorMemoryLeak.
+  const int number = static_cast<int>(status);
+  return number == 226 || number == 721;
 }
 
 void check(cudaError_t status, const char* doing) {
@@ -71,7 +76,8 @@ void check(cudaError_t status, const char* doing) {
     message += "; the kernel launched last is " + (kernel.empty() ? "none of ours" : kernel);
     if (!isSynchronous()) message += " (it, or one before it: METASTATE_CUDA_SYNC=1 tells which)";
     message += ". The GPU cannot be used in this process any more: start the session again";
-  } else if (status == cudaErrorUnsupportedPtxVersion || status == cudaErrorNoKernelImageForDevice) {
+  } else if (status == cudaErrorUnsupportedPtxVersion || status == cudaErrorNoKernelImageForDevice ||
+             status == cudaErrorInvalidDeviceFunction) {
     message += ". This addon has no code for this GPU that its driver can take: build it here (npm run build:native -- --cuda)";
   }
   throw CudaError(message);

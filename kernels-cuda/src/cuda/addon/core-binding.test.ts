@@ -1,7 +1,7 @@
 /** The border of the CUDA addon: what it refuses, and how it tells. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cuda, needsCuda, onDevice, takeBack } from "../../testing/cuda.js";
+import { cuda, needsCuda, needsEmulator, onDevice, takeBack } from "../../testing/cuda.js";
 
 test("values go to the device and come back, at once and later", needsCuda, async () => {
   const values = Float32Array.from({ length: 1000 }, (_, i) => i / 7);
@@ -108,6 +108,49 @@ test("memory is counted: in use, its peak, waiting", needsCuda, () => {
   assert.ok(after.waiting >= 3_000_000);
   cuda().trim();
   assert.ok(cuda().memory().waiting < after.waiting);
+});
+
+test("memory that was freed serves the next request of its size, and the driver is not asked", needsCuda, () => {
+  cuda().trim();
+  const addresses = [4000, 4000, 0].map((bytes) => cuda().allocate(bytes));
+  const { requests } = cuda().memory();
+  for (let round = 0; round < 3; round++) {
+    for (const address of addresses) cuda().free(address);
+    assert.throws(() => cuda().free(addresses[0]!), /no tensor on the GPU/);
+    // The same in pieces of 512 bytes.
+    const next = [4096, 3600, 7].map((bytes) => cuda().allocate(bytes));
+    assert.deepEqual(new Set(next), new Set(addresses));
+    const values = new Float32Array(900);
+    cuda().download(next[1]!, values);
+    assert.ok(values.every(Number.isNaN), "nothing of the tensor before");
+    for (const address of next) cuda().free(address);
+    for (const [i, bytes] of [4000, 4000, 0].entries()) addresses[i] = cuda().allocate(bytes);
+  }
+  assert.equal(cuda().memory().requests, requests);
+  const { waiting } = cuda().memory();
+  for (const address of addresses) cuda().free(address);
+  assert.ok(cuda().memory().waiting >= waiting + 8192 + 512, "what waits is counted");
+  cuda().trim();
+  cuda().free(cuda().allocate(4000));
+  assert.equal(cuda().memory().requests, requests + 1, "the driver had it back");
+});
+
+test("sizes that nobody asks for any more do not keep others out of what waits", needsEmulator, () => {
+  cuda().trim();
+  const megabytes = 2 ** 20;
+  const round = (count: number, bytes: number): number => {
+    const before = cuda().memory().requests;
+    const addresses = Array.from({ length: count }, () => cuda().allocate(bytes));
+    for (const address of addresses) cuda().free(address);
+    return cuda().memory().requests - before;
+  };
+  // Up to a 64th of 8 GiB waits here, and of a block 4 MiB.
+  assert.deepEqual([round(32, 4 * megabytes), round(32, 4 * megabytes)], [32, 0]);
+  assert.deepEqual([round(1, 3 * megabytes), round(1, 3 * megabytes)], [1, 0]);
+  assert.equal(round(32, 4 * megabytes), 32, "the others went back to the driver");
+  assert.deepEqual([round(1, 5 * megabytes), round(1, 5 * megabytes)], [1, 1], "large ones the driver keeps");
+  cuda().trim();
+  assert.equal(cuda().memory().waiting, 0);
 });
 
 test("a timer gives milliseconds, and ends once", needsCuda, async () => {

@@ -13,7 +13,7 @@ export interface CudaDevice {
   readonly runtimeVersion: number;
 }
 
-/** Memory of the GPU, in bytes. */
+/** Memory of the GPU, in bytes but for `requests`. */
 export interface CudaMemory {
   /** by tensors */
   readonly used: number;
@@ -24,6 +24,8 @@ export interface CudaMemory {
   /** of the device, for any process */
   readonly free: number;
   readonly total: number;
+  /** How often the driver was asked for memory until now; what was freed before serves without it. */
+  readonly requests: number;
 }
 
 /** Where a tensor's values lie on the GPU. The addon knows each with its size, and refuses any other number. */
@@ -55,7 +57,7 @@ export interface CoreBinding {
   synchronize(): void;
   memory(): CudaMemory;
   resetPeak(): void;
-  /** Gives waiting memory back to the driver. */
+  /** Gives waiting memory back to the driver, and waits for that. */
   trim(): void;
   /** Fills memory that is given out from now on with NaNs, for tests. */
   poison(on: boolean): void;
