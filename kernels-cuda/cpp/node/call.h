@@ -65,6 +65,11 @@ struct ArrayOf<uint8_t> {
   static constexpr napi_typedarray_type type = napi_uint8_array;
   static constexpr const char* wanted = "a Uint8Array";
 };
+template <>
+struct ArrayOf<double> {
+  static constexpr napi_typedarray_type type = napi_float64_array;
+  static constexpr const char* wanted = "a Float64Array";
+};
 
 /// Sizes, numbers and names: what a call has whether its tensors are arrays or lie on a GPU.
 class Arguments {
@@ -138,6 +143,8 @@ class Arguments {
     if (at_ >= info_.Length()) refuse(env().Undefined(), name, wanted);
     return info_[at_++];
   }
+
+  bool isTypedArray() const { return at_ < info_.Length() && info_[at_].IsTypedArray(); }
 
   [[noreturn]] void refuse(napi_value value, const char* name, const char* wanted) const {
     const bool missing = Napi::Value(env(), value).IsUndefined();

@@ -20,14 +20,14 @@ class TokenTensors {
   bool goOn() const { return at_ < tensors_.size(); }
 
   float* next(const char* name, int64_t length) {
-    require(name, lengthOfNext(name) == length, std::to_string(length));
+    if (lengthOfNext(name) != length) refuse(name, std::to_string(length));
     return tensors_[at_++];
   }
 
   /// A matrix with one side known; the other side.
   float* next(const char* name, int64_t side, int64_t& other) {
     const int64_t length = lengthOfNext(name);
-    require(name, length > 0 && length % side == 0, "a multiple of " + std::to_string(side));
+    if (length <= 0 || length % side != 0) refuse(name, "a multiple of " + std::to_string(side));
     other = length / side;
     return tensors_[at_++];
   }
@@ -38,8 +38,7 @@ class TokenTensors {
     throw Napi::RangeError::New(env_, std::string(list_) + " ends before " + name);
   }
 
-  void require(const char* name, bool fits, const std::string& wanted) {
-    if (fits) return;
+  [[noreturn]] void refuse(const char* name, const std::string& wanted) const {
     throw Napi::RangeError::New(env_, std::string(name) + " has " + std::to_string(lengths_[at_]) +
                                           " values; the sizes given want " + wanted);
   }

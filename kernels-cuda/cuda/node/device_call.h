@@ -33,13 +33,23 @@ class DeviceCall : public Arguments {
     return result;
   }
 
-  /// An array of tensors, float32 of any lengths, which it tells.
+  /// An array of tensors, float32 of any lengths, which it tells; or a Float64Array of them, where Node need not be asked for
+  /// each.
   std::vector<float*> listOfAnyFloats(const char* name, std::vector<int64_t>& lengths) {
     std::vector<float*> result;
-    for (const napi_value value : list(name)) {
-      size_t bytes = 0;
-      result.push_back(static_cast<float*>(known(value, name, bytes)));
+    size_t bytes = 0;
+    const auto add = [&](void* address) {
+      result.push_back(static_cast<float*>(address));
       lengths.push_back(static_cast<int64_t>(bytes / sizeof(float)));
+    };
+    if (isTypedArray()) {
+      int64_t count = 0;
+      const double* addresses = any<double>(name, count);
+      result.reserve(static_cast<size_t>(count));
+      lengths.reserve(static_cast<size_t>(count));
+      for (int64_t i = 0; i < count; ++i) add(knownAt(addresses[i], name, bytes));
+    } else {
+      for (const napi_value value : list(name)) add(known(value, name, bytes));
     }
     return result;
   }
@@ -85,6 +95,10 @@ class DeviceCall : public Arguments {
   void* known(napi_value value, const char* name, size_t& bytes) {
     double number = 0;
     if (napi_get_value_double(env(), value, &number) != napi_ok) refuse(value, name, "a tensor's address");
+    return knownAt(number, name, bytes);
+  }
+
+  void* knownAt(double number, const char* name, size_t& bytes) {
     void* address = number >= 0 && number < 9007199254740992.0
                         ? reinterpret_cast<void*>(static_cast<uintptr_t>(number))
                         : nullptr;

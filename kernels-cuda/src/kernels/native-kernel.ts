@@ -23,6 +23,8 @@ export interface KernelMemory {
   mark(): number;
   /** Ends the tensors that were made since: those of a kernel that throws, of which nobody else knows. */
   endSince(mark: number): void;
+  /** Many values of `floats` and `makeFloats` as an argument of the addon, where that is not an array of them. */
+  list?(values: readonly Float32Array[]): Float32Array[];
 }
 
 /**

@@ -33,7 +33,14 @@ const layerInputs = ["stream", "ln2.weight", "ln2.bias", "shift", "x_k", "key.we
 const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g", "wkv", "meta"];
 
 function valuesOf(backend: KernelMemory, inputs: Inputs, names: readonly string[]): Float32Array[] {
-  return names.map((name) => backend.floats(inputs[name]!));
+  return listed(
+    backend,
+    names.map((name) => backend.floats(inputs[name]!)),
+  );
+}
+
+function listed(backend: KernelMemory, values: Float32Array[]): Float32Array[] {
+  return backend.list ? backend.list(values) : values;
 }
 
 /** Texts and width of the residual stream. */
@@ -48,7 +55,13 @@ function makeAll(
   shapes: readonly (readonly number[])[],
 ): { infos: TensorInfo[]; arrays: Float32Array[] } {
   const made = shapes.map((shape) => backend.makeFloats(shape));
-  return { infos: made.map(({ info }) => info), arrays: made.map(({ floats }) => floats) };
+  return {
+    infos: made.map(({ info }) => info),
+    arrays: listed(
+      backend,
+      made.map(({ floats }) => floats),
+    ),
+  };
 }
 
 export const tokenKernels: NativeBodies<KernelMemory> = {

@@ -31,10 +31,14 @@ export function tapped<T extends Tensor>(tap: Tap | undefined, name: string, val
   );
 }
 
+/** For each layer, the whole names of its parameters by those within it: a token asks for hundreds, and would join each anew. */
+const wholeNames: Map<string, string>[] = [];
+
 /** What the parts of one layer share during a pass: the layer's parameters by name, and the tap. */
 export class LayerRun {
   /** of all names of this layer: `blocks.3.` */
   private readonly prefix: string;
+  private readonly names: Map<string, string>;
 
   /** @param layer its number, from 0 */
   constructor(
@@ -43,6 +47,7 @@ export class LayerRun {
     private readonly tapOfPass?: Tap,
   ) {
     this.prefix = `blocks.${layer}.`;
+    this.names = wholeNames[layer] ??= new Map();
   }
 
   /** Whether anybody looks: what only a tap needs is made when it is so. */
@@ -52,7 +57,9 @@ export class LayerRun {
 
   /** The layer's parameter of this name, e.g. `att.r_k`. */
   parameter(name: string): Tensor {
-    return parameter(this.parameters, this.prefix + name);
+    let whole = this.names.get(name);
+    if (whole === undefined) this.names.set(name, (whole = this.prefix + name));
+    return parameter(this.parameters, whole);
   }
 
   /** Shows an activation of the layer to the tap, e.g. `att.wkv`; see {@link tapped}. */

@@ -33,11 +33,14 @@ export interface TimeMixingTokenAttributes {
   readonly [key: string]: number;
 }
 
-const always = [
+/** The kernel's names, and the layer's. */
+const named = (names: readonly string[]): (readonly [string, string])[] => names.map((name) => [name, `att.${name}`]);
+
+const always = named([
   ...["x_r", "x_w", "x_k", "x_v", "x_a", "x_g", "w0", "w1", "w2", "a0", "a1", "a2", "g1", "g2", "k_k", "k_a", "r_k"],
   ...["receptance.weight", "key.weight", "value.weight", "output.weight", "ln_x.weight", "ln_x.bias"],
-];
-const ofLaterLayers = ["v0", "v1", "v2"];
+]);
+const ofLaterLayers = named(["v0", "v1", "v2"]);
 
 /** Time mixing in one kernel; undefined where it has to go op by op. */
 export function timeMixingOfToken(
@@ -50,8 +53,8 @@ export function timeMixingOfToken(
   if (!isForTokenKernel(timeMixingTokenName, run, stream)) return undefined;
   const inputs: Record<string, Tensor> = { stream, shift, wkv, ...(firstValue && { firstValue }) };
   for (const name of ["ln1.weight", "ln1.bias"]) inputs[name] = run.parameter(name);
-  for (const name of always) inputs[name] = run.parameter(`att.${name}`);
-  if (firstValue) for (const name of ofLaterLayers) inputs[name] = run.parameter(`att.${name}`);
+  for (const [name, whole] of always) inputs[name] = run.parameter(whole);
+  if (firstValue) for (const [name, whole] of ofLaterLayers) inputs[name] = run.parameter(whole);
   const { heads, headSize, aScale } = configuration;
   const attributes: TimeMixingTokenAttributes = {
     ...{ heads, headSize, aScale, normEpsilon },

@@ -87,6 +87,22 @@ test("what is no tensor is refused, and what has another size", needsCuda, () =>
   cuda().free(x);
 });
 
+test("a list of tensors is an array of addresses or a Float64Array, and each is looked at", needsCuda, () => {
+  const [x, y] = [onDevice(Float32Array.of(1, 2)), onDevice(Float32Array.of(10, 20))];
+  for (const terms of [[x, y, x], Float64Array.of(x, y, x)]) {
+    const sum = cuda().allocate(8);
+    cuda().addN(0, 2, terms, sum);
+    assert.deepEqual([...takeBack(sum, 2)], [12, 24]);
+  }
+  const addN = (terms: unknown) => (cuda().addN as (...given: unknown[]) => void)(0, 2, terms, x);
+  for (const terms of [[y, x + 4], Float64Array.of(y, x + 4), Float64Array.of(NaN), Float64Array.of(-1)]) {
+    assert.throws(() => addN(terms), /terms is no tensor on the GPU: it was disposed/);
+  }
+  assert.throws(() => addN(Float32Array.of(1)), /terms must be a Float64Array/);
+  assert.throws(() => addN(x), /terms must be an array/);
+  for (const address of [x, y]) cuda().free(address);
+});
+
 test("an empty tensor has an address, and nothing is done to it", needsCuda, async () => {
   const [x, y] = [onDevice(new Float32Array(0)), cuda().allocate(0)];
   cuda().unary(0, 0, x, y, 0, 0);

@@ -31,6 +31,9 @@ export interface CudaMemory {
 /** Where a tensor's values lie on the GPU. The addon knows each with its size, and refuses any other number. */
 export type Address = number;
 
+/** Several; the addon reads a Float64Array at once, and asks Node for each element of an array. */
+export type AddressList = readonly Address[] | Float64Array;
+
 /** The device, memory, copies and time. All work goes to one stream, in the order of the calls. */
 export interface CoreBinding {
   readonly interfaceVersion: number;

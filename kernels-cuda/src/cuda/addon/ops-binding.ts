@@ -1,6 +1,6 @@
 import type { BaselineOps } from "../../addon/baseline-ops.js";
 import type { LibraryOps, TokenOps } from "../../addon/binding.js";
-import type { Address } from "./core-binding.js";
+import type { Address, AddressList } from "./core-binding.js";
 
 /** An argument of the native addon as the CUDA addon takes it: addresses in place of arrays. */
 type OnDevice<T> = T extends Float32Array | Int32Array
@@ -33,12 +33,12 @@ export interface OpsBinding extends SharedOps {
     learningRates: readonly number[],
     weightDecays: readonly number[],
     norm: Address,
-    parameters: readonly Address[],
-    gradients: readonly Address[],
-    moments1: readonly Address[],
-    moments2: readonly Address[],
-    nextParameters: readonly Address[],
-    nextMoments1: readonly Address[],
-    nextMoments2: readonly Address[],
+    parameters: AddressList,
+    gradients: AddressList,
+    moments1: AddressList,
+    moments2: AddressList,
+    nextParameters: AddressList,
+    nextMoments1: AddressList,
+    nextMoments2: AddressList,
   ): void;
 }

@@ -1,4 +1,4 @@
-import type { Address } from "./core-binding.js";
+import type { Address, AddressList } from "./core-binding.js";
 
 /**
  * tfjs's kernels: the declaration of `cuda/node/tfjs_binding.cpp`. Types are 0 (float32), 1 (int32), 2 (bool). Axes are
@@ -21,7 +21,7 @@ export interface TfjsBinding {
   /** y[i] = condition[i] ? a[i] : b[i]; values of 1 or 4 bytes. */
   select(count: number, bytes: number, condition: Address, a: Address, b: Address, y: Address): void;
   /** At most 16 terms. */
-  addN(type: number, count: number, terms: readonly Address[], y: Address): void;
+  addN(type: number, count: number, terms: AddressList, y: Address): void;
 
   /** x `[outer, length, inner]` over its middle axis; reductions are numbered in `cuda/tfjs/reduce.h`. */
   reduce(

@@ -20,6 +20,7 @@ interface AddressMemory {
   floats(tensor: TensorInfo): Address;
   integers(tensor: TensorInfo): Address;
   makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Address };
+  list(addresses: readonly Address[]): Float64Array;
 }
 
 const memories = new WeakMap<CudaBackend, AddressMemory>();
@@ -34,6 +35,7 @@ function memoryOf(backend: CudaBackend): AddressMemory {
         const { info, address } = backend.makeFloats(shape);
         return { info, floats: address };
       },
+      list: (addresses) => Float64Array.from(addresses),
     };
     memories.set(backend, memory);
   }
@@ -65,7 +67,8 @@ const AdamWAll: CudaBody = (binding, backend, inputs, attributes) => {
   const { learningRates, weightDecays } = attributes as Record<"learningRates" | "weightDecays", number[]>;
   const counted = (name: string): TensorInfo[] => learningRates.map((_, i) => inputs[`${name}${i}`]!);
   const given = { parameter: counted("parameter"), moment1: counted("moment1_"), moment2: counted("moment2_") };
-  const addresses = (tensors: readonly TensorInfo[]): Address[] => tensors.map((tensor) => backend.floats(tensor));
+  const addresses = (tensors: readonly TensorInfo[]): Float64Array =>
+    Float64Array.from(tensors, (tensor) => backend.floats(tensor));
   const before = {
     parameters: addresses(given.parameter),
     gradients: addresses(counted("gradient")),
