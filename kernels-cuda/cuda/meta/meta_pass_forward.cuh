@@ -32,6 +32,8 @@ struct MetaPassForward {
     float u[tile][N], o[tile][N];
     /// Of the tile of u: readGain * GN(u), and what is written to M.
     float seen[tile][N], m[tile][N];
+    /// Not in registers: at 128 the states leave too few.
+    float readGain[N], memoryGain[N];
   };
 };
 
@@ -125,9 +127,10 @@ __global__ void __launch_bounds__(MetaPassForward<N>::warps * 32, 1)
   if (hasM) {
     m.begin(in.meta + stateAt, checkpoints ? out.metaCheckpoints + checkpointAt : nullptr, in.a + headAt, lane);
   }
-  HeadValues<N> readGain, memoryGain;
-  readGain.read(in.readGain + channel, lane);
-  memoryGain.read(in.memoryGain + channel, lane);
+  for (int j = static_cast<int>(threadIdx.x); j < N; j += static_cast<int>(blockDim.x)) {
+    shared.readGain[j] = in.readGain[channel + j];
+    shared.memoryGain[j] = in.memoryGain[channel + j];
+  }
 
   const int tiles = (shape.time + tile - 1) / tile;
   const auto stepsOf = [&](int i) { return shape.time - i * tile < tile ? shape.time - i * tile : tile; };
@@ -149,25 +152,27 @@ __global__ void __launch_bounds__(MetaPassForward<N>::warps * 32, 1)
     for (int step = warp; step < tile; step += Pass::warps) {
       if (step < ofM) {
         const size_t at = headAt + ((i - 1) * tile + step) * stride;
-        HeadValues<N> o, seen;
+        HeadValues<N> o, seen, gain;
         o.read(shared.o[step], lane);
         seen.read(shared.seen[step], lane);
+        gain.read(shared.memoryGain, lane);
         if (checkpoints) o.write(out.o + at, lane);
         o.normalise(norm, lane);
 #pragma unroll
-        for (int c = 0; c < HeadValues<N>::each; ++c) o.x[c] = seen.x[c] + memoryGain.x[c] * o.x[c];
+        for (int c = 0; c < HeadValues<N>::each; ++c) o.x[c] = seen.x[c] + gain.x[c] * o.x[c];
         o.write(out.added + at, lane);
       }
       if (step < ofS) {
         const size_t at = headAt + (i * tile + step) * stride;
-        HeadValues<N> u, x;
+        HeadValues<N> u, x, gain;
         u.read(shared.u[step], lane);
         x.read(shared.operands[i % 3].x[step], lane);
+        gain.read(shared.readGain, lane);
         if (checkpoints) u.write(out.u + at, lane);
         u.normalise(norm, lane);
 #pragma unroll
         for (int c = 0; c < HeadValues<N>::each; ++c) {
-          u.x[c] *= readGain.x[c];
+          u.x[c] *= gain.x[c];
           x.x[c] += u.x[c];
         }
         u.write(shared.seen[step], lane);
