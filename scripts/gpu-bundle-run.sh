@@ -14,6 +14,11 @@ cd "$(dirname "$0")" || exit 1
 report="${METASTATE_REPORT:-report}"
 mkdir -p "$report"
 
+# The driver's library, where containers put it and the loader does not look.
+for folder in /usr/local/nvidia/lib64 /usr/lib/wsl/lib; do
+  [ -e "$folder/libcuda.so.1" ] && export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
+done
+
 # cuBLASLt, which computes matrix products: of the CUDA toolkit, or as PyTorch brings it. Without it the addon's own run.
 find_cublas() {
   for folder in "${CUDA_HOME:-/usr/local/cuda}/lib64" "${CUDA_HOME:-/usr/local/cuda}/lib" /usr/lib/x86_64-linux-gnu \
@@ -50,7 +55,12 @@ export PYTHONPATH="$PWD/peers${PYTHONPATH:+:$PYTHONPATH}"
 
 ./bin/node scripts/test-gpu.mjs --report "$report/tests.json" --minutes "$test_minutes" "$@"
 status=$?
-[ "$status" -eq 2 ] && exit 2
+if [ "$status" -eq 2 ]; then
+  echo "Nothing could run; $report/tests.json has the reason. Where it is the addon's CUDA or its GPUs, and this machine has nvcc, a C++
+compiler and CMake, build another here and run this again:
+  CUDA_HOME=/usr/local/cuda ./bin/node scripts/build-native.mjs --only cuda --incremental" >&2
+  exit 2
+fi
 ./bin/node benchmarks/gpu.mjs --report "$report/benchmarks.json" --minutes "$benchmark_minutes" "$@" || status=1
 if [ -z "$emulated" ] && PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin" command -v compute-sanitizer >/dev/null; then
   ./bin/node scripts/test-gpu.mjs --sanitizer --report "$report/sanitizer.json" --minutes "$checker_minutes" platform wkv7 || status=1
