@@ -103,6 +103,15 @@ export const elementwiseRules: readonly GradientRule[] = [
     kernel,
     gradient: (dy) => ({ x: () => tf.zerosLike(dy) }),
   })),
+  // Their results are yes and no: what they decide has a gradient, the decision has none.
+  ...["Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr"].map(
+    (kernel): GradientRule => ({
+      kernel,
+      save: ["a", "b"],
+      gradient: (_dy, [a, b]) => ({ a: () => tf.zeros(a!.shape), b: () => tf.zeros(b!.shape) }),
+    }),
+  ),
+  { kernel: "LogicalNot", save: ["x"], gradient: (_dy, [x]) => ({ x: () => tf.zeros(x!.shape) }) },
   unary("Abs", (x) => tf.sign(x)),
   unary("Square", (x) => tf.mul(float(x), 2)),
   unary("Log", (x) => tf.reciprocal(x)),

@@ -178,6 +178,24 @@ const cases: readonly Case[] = [
   ],
   ["dot", (a, b) => tf.dot(a, b), [[4], [4]]],
   ["logSumExp", (x) => tf.logSumExp(x, 1), square],
+  ["where a comparison decides", (a, b) => tf.where(tf.greater(a, b), tf.mul(a, b), tf.square(a)), [[2, 3], [3]]],
+  [
+    "a mask of comparisons",
+    (a, b) => tf.mul(a, tf.cast(tf.logicalNot(tf.logicalAnd(tf.less(a, b), tf.notEqual(a, 0))), "float32")),
+    [[2, 3], [3]],
+  ],
+  [
+    "einsum, a product",
+    (a, b) => tf.einsum("bthn,gh->btgn", a, b),
+    [
+      [1, 2, 3, 2],
+      [2, 3],
+    ],
+  ],
+  ["einsum, to a number", (a, b) => tf.einsum("i,i->", a, b), [[3], [3]]],
+  ["einsum, outer product", (a, b) => tf.einsum("i, j -> ij", a, b), [[3], [2]]],
+  ["einsum, transposed", (x) => tf.einsum("ij->ji", x), square],
+  ["einsum, a sum", (x) => tf.einsum("ij->", x), square],
 ];
 
 for (const backend of ["cpu", "wasm"] as const) {
@@ -200,7 +218,7 @@ function missingKernel(op: Op, inputs: Tensor[]): string | undefined {
     tf.tidy(() => void op(...inputs));
     return undefined;
   } catch (error) {
-    return /Cannot find registered kernel '\w+'/.exec(String(error))?.[0];
+    return /Cannot find registered kernel '\w+'|Kernel '\w+' not registered/.exec(String(error))?.[0];
   }
 }
 

@@ -61,8 +61,8 @@ export function checkGradient(subject: CheckSubject): Answer {
     return {
       ...{ result: "failed", measured },
       meaning:
-        "tfjs could not differentiate apply: use ops that have a gradient (comparisons, argMax, rounding and topk have none; " +
-        "weigh smoothly instead, or give one with tf.customGrad), and no dataSync or numbers read out of tensors",
+        "tfjs could not differentiate apply: use ops that have a gradient (topk, argMax and sorting have none; weigh smoothly " +
+        "instead, or give one with tf.customGrad), and no dataSync or numbers read out of tensors",
     };
   } finally {
     tf.dispose(operands.map(({ tensor }) => tensor));
@@ -108,8 +108,8 @@ function compare(subject: CheckSubject, random: Random, operands: readonly Opera
       result: "failed",
       measured: `of ${worst.name}: off by ${(100 * worst.off).toFixed(1)} %${others}`,
       meaning:
-        "tfjs's gradient is not that of the function: an op whose gradient is zero by definition (round, floor, sign, step), " +
-        "a tf.customGrad that is not right, or a value that was read out of a tensor and is a constant to tfjs",
+        "tfjs's gradient is not that of the function: an op whose gradient is zero by definition (round, floor, sign, step, a " +
+        "comparison), a tf.customGrad that is not right, or a value that was read out of a tensor and is a constant to tfjs",
     };
   }
   if (blind + stepped > lost * measured) {
@@ -117,7 +117,7 @@ function compare(subject: CheckSubject, random: Random, operands: readonly Opera
       result: "failed",
       measured: `${Math.min(measured, blind + stepped)} of ${measured} directions: the function does not go where its gradient points`,
       meaning:
-        "The function goes in steps (round, floor, sign, step), whose gradient is zero, or is too steep to be followed in " +
+        "The function goes in steps (round, floor, sign, step, a comparison), whose gradient is zero, or is too steep to be followed in " +
         "float32; training would not find its way either: make it smooth",
     };
   }
