@@ -7,10 +7,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { version_cpu } from "@tensorflow/tfjs-backend-cpu";
 import { setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 
+import { expectOptions } from "./arguments.js";
 import { checkNumerics } from "./engine/check-numerics.js";
 import { precisions, type EngineControls, type Precision } from "./engine/controls.js";
 import { EngineInfo } from "./engine/engine-info.js";
 import { ConfigurationError } from "./errors.js";
+import { silenceCpu } from "./silence-cpu.js";
 import { shareClonesOnWasm } from "./wasm-identity.js";
 
 /** An engine that may be chosen at start. Never throws: says why it cannot run. */
@@ -114,11 +116,13 @@ export function setPrecision(precision: Precision): void {
   engine().setPrecision(precision);
 }
 
-async function choose({
-  backend: asked = process.env.METASTATE_BACKEND || undefined,
-  precision = (process.env.METASTATE_PRECISION || undefined) as Precision | undefined,
-  log = (line) => console.error(line),
-}: StartEngineOptions): Promise<EngineInfo> {
+async function choose(options: StartEngineOptions): Promise<EngineInfo> {
+  expectOptions("startEngine", options, { backend: true, precision: true, log: true });
+  const {
+    backend: asked = process.env.METASTATE_BACKEND || undefined,
+    precision = (process.env.METASTATE_PRECISION || undefined) as Precision | undefined,
+    log = (line: string) => console.error(line),
+  } = options;
   const unavailable: { name: string; reason: string }[] = [];
   const order = [...candidates.values()].sort((a, b) => b.priority - a.priority);
   if (asked !== undefined && !candidates.has(asked)) {
@@ -217,17 +221,13 @@ function tfjsEngine(name: string, priority: number, device: string): EngineCandi
     name,
     priority,
     async start() {
-      if (await tf.setBackend(name)) {
-        const started = tf.backend() as tf.KernelBackend & { firstUse?: boolean };
-        // With its first tensor tfjs's cpu backend would advertise another package; startEngine tells what there is.
-        if (started.firstUse) started.firstUse = false;
-        return { ready: true, backend: name, device };
-      }
+      if (await tf.setBackend(name)) return { ready: true, backend: name, device };
       return { ready: false, reason: `the tfjs backend "${name}" did not start` };
     },
   };
 }
 
+silenceCpu();
 // In Node the wasm backend has no threads; asked for, it would look for a browser's workers.
 setThreadsCount(1);
 shareClonesOnWasm();

@@ -84,6 +84,7 @@ export {
   type SseName,
 } from "./model/configuration.js";
 export { type Parameters } from "./model/parameters.js";
+export { freeUnreachableModels } from "./model/parameter-variable.js";
 export { ModelState, type LayerState, type StatePart } from "./model/state.js";
 export { type Difference, type StateDifference, StateDistance } from "./model/state-distance.js";
 export { type StateTensorName } from "./model/state-layers.js";

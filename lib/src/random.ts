@@ -34,8 +34,10 @@ export class Random {
       this.counter = 1;
       // sfc32 needs some rounds before neighbouring seeds part.
       for (let i = 0; i < 15; i++) this.word();
-    } else {
+    } else if (Array.isArray(seed)) {
       [this.a, this.b, this.c, this.counter] = seed;
+    } else {
+      throw new RangeError(`seed is ${JSON.stringify(seed)}, wanted a finite number`);
     }
   }
 

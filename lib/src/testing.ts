@@ -4,13 +4,15 @@
  */
 import assert from "node:assert/strict";
 
-import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import type { LanguageModel, SequenceState } from "./model/language-model.js";
 import { Random } from "./random.js";
+import { silenceCpu } from "./silence-cpu.js";
+
+silenceCpu();
 
 /** Makes a tfjs backend the one in use. */
 export async function useBackend(name: "cpu" | "wasm"): Promise<void> {

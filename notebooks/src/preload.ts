@@ -19,6 +19,8 @@ export * as ms from "metastate";
 addTensorMethods();
 for (const engine of [cudaEngine, nativeEngine, tensorflowEngine, cudaEmulatedEngine]) ms.registerEngine(engine);
 ms.registerKernels(nativeKernels);
+// A cell that makes a model is run again and again.
+ms.freeUnreachableModels();
 // The first cell shows it: one line, and further ones only where something is amiss.
 const { unavailable } = await ms.startEngine({
   log: (line) => {

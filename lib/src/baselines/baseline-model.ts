@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
+import { expectInUse } from "../arguments.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ActivationNames, type ActivationDescription } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "../model/language-model.js";
@@ -61,7 +62,7 @@ export class BaselineModel extends Shown implements LanguageModel<BaselineState>
    * @param options which positions' logits are wanted; a `tap` that sees, and may replace, {@link activationNames}
    * @returns logits `[B, T, V]` and the state after the last token; both hold tensors of the caller's
    * @throws TokenError when a token is outside the vocabulary; ShapeError when shapes do not fit; ConfigurationError when the
-   *   state is of another model, or a row would see more than `maximumContext` tokens
+   *   state is of another model, or a row would see more than `maximumContext` tokens; Error after {@link dispose}
    */
   forward(
     tokens: Tokens,
@@ -69,6 +70,7 @@ export class BaselineModel extends Shown implements LanguageModel<BaselineState>
     { logits: wanted = "all", tap }: ForwardOptions = {},
   ): ForwardResult<BaselineState> {
     const { configuration, parameters } = this;
+    expectInUse("forward", this);
     return tidyValue(() => {
       const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
       const [batchSize, time] = ids.shape;

@@ -6,6 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { expectKindOfState } from "../arguments.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { SequenceState } from "../model/language-model.js";
@@ -176,6 +177,7 @@ export function expectBaselineState(
   batchSize: number,
   state: BaselineState,
 ): void {
+  expectKindOfState("forward", state, BaselineState);
   const parts = stateParts(configuration);
   const wanted = parts.map(({ name }) => name).join(", ");
   const given = Object.keys(state.layers[0] ?? {}).join(", ");

@@ -1,6 +1,7 @@
 /** The one entrance to all baselines: a kind, sizes or a parameter count, a seed. */
+import { expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
-import { completeConfiguration, type ModelOptions } from "../model/configuration.js";
+import { completeConfiguration, modelOptionNames, type ModelOptions } from "../model/configuration.js";
 import { Model } from "../model/model.js";
 import { createParameters, createVariables, parameterSpecifications } from "../model/parameters.js";
 import { BaselineModel } from "./baseline-model.js";
@@ -95,6 +96,30 @@ export interface RecurrentOptions extends Omit<ModelOptions, "width">, BaselineS
 /** What {@link createBaseline} can make. */
 export type BaselineOptions = TransformerOptions | Rwkv4Options | TokenformerOptions | MixersOptions | RecurrentOptions;
 
+const sizeNames: OptionNames<BaselineSizeOptions> = {
+  ...{ vocabSize: true, layers: true, width: true, parameterCount: true, headSize: true },
+};
+
+const recurrentNames: OptionNames<RecurrentOptions> = { ...sizeNames, ...modelOptionNames, kind: true };
+
+/** What each kind may be told. */
+const optionNames: { readonly [K in BaselineOptions["kind"]]: OptionNames<Extract<BaselineOptions, { kind: K }>> } = {
+  transformer: {
+    ...{ ...sizeNames, kind: true, hidden: true, activation: true, norm: true, ropeBase: true, maximumContext: true },
+  },
+  tokenformer: {
+    ...{ ...sizeNames, kind: true, hidden: true, attentionTokens: true, norm: true },
+    ...{ ropeBase: true, maximumContext: true },
+  },
+  rwkv4: { ...sizeNames, kind: true, hidden: true },
+  mixers: {
+    ...{ ...sizeNames, kind: true, tokenMixer: true, channelMixer: true, hidden: true, norm: true },
+    ...{ embeddingNorm: true, options: true },
+  },
+  rwkv7: recurrentNames,
+  "meta-state": recurrentNames,
+};
+
 /** The model that options make. */
 export type BaselineOf<O extends BaselineOptions> = O extends RecurrentOptions ? Model : BaselineModel;
 
@@ -106,10 +131,12 @@ export type BaselineOf<O extends BaselineOptions> = O extends RecurrentOptions ?
  * @param settings `seed`: the same seed gives the same parameters on every machine
  * @throws ConfigurationError naming what does not fit; when no sizes come within 3 % of `parameterCount`
  */
-export function createBaseline<O extends BaselineOptions>(
-  options: O,
-  { seed = 0 }: { seed?: number } = {},
-): BaselineOf<O> {
+export function createBaseline<O extends BaselineOptions>(options: O, settings: { seed?: number } = {}): BaselineOf<O> {
+  // Of a kind that there is not, the error is that there is no such kind.
+  const known = Object.hasOwn(optionNames, options.kind) ? optionNames[options.kind] : undefined;
+  if (known) expectOptions<BaselineOptions>("createBaseline", options, known as OptionNames<BaselineOptions>);
+  expectOptions("createBaseline's second argument", settings, { seed: true });
+  const { seed = 0 } = settings;
   const made = isRecurrent(options) ? createRecurrent(options, seed) : createOfMixers(options, seed);
   return made as BaselineOf<O>;
 }

@@ -5,6 +5,7 @@ import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { ConfigurationError } from "../errors.js";
 import { grownGroups } from "../growth/grow-optimizer.js";
 import type { Filler } from "../model/initial-values.js";
+import { parameterVariable } from "../model/parameter-variable.js";
 import { Random } from "../random.js";
 import { sizeOf } from "../ops/shape.js";
 import { AdamW, type Moments } from "../training/adamw.js";
@@ -59,9 +60,7 @@ export function growBaseline(
     const old = model.parameters.get(name);
     if (!old) fill(random, values, shape);
     else extend(values, shape, old, newPart(grown, name), random);
-    const tensor = tf.tensor(values, [...shape], "float32");
-    parameters.set(name, tf.variable(tensor));
-    tensor.dispose();
+    parameters.set(name, parameterVariable(tf.tensor(values, [...shape], "float32")));
   }
   return new BaselineModel(grown, parameters);
 }

@@ -1,4 +1,5 @@
 /** Several models, several seeds, one table: the same tokens for all, finished runs kept, progress as it goes. */
+import { expectOptions, type OptionNames } from "../arguments.js";
 import { createBaseline, type BaselineOptions } from "../baselines/create-baseline.js";
 import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
@@ -9,7 +10,7 @@ import type { Task } from "../tasks/task.js";
 import type { TrainMetrics } from "../training/train.js";
 import { Comparison, type ComparedMeasure, type ComparedRun } from "./comparison.js";
 import { fileCache, type RunCache } from "./run-cache.js";
-import { run, runKey, type ComparedText, type CompareTraining, type RunPlan } from "./run.js";
+import { run, runKey, trainingNames, type ComparedText, type CompareTraining, type RunPlan } from "./run.js";
 
 /** Options without `vocabSize`, which a task knows. */
 export type WithoutVocabulary<O> = O extends { vocabSize: number }
@@ -62,6 +63,11 @@ export interface CompareOptions {
   /** ends the comparison between steps with its reason; finished runs are in the cache */
   signal?: AbortSignal;
 }
+
+const optionNames: OptionNames<CompareOptions> = {
+  ...{ models: true, text: true, task: true, batchSize: true, seeds: true, train: true, evaluate: true, measure: true },
+  ...{ unit: true, threshold: true, parameterTolerance: true, cache: true, signal: true },
+};
 
 /**
  * What a comparison says as it goes: after every step of every run, and once for a run that the cache had, or that diverged.
@@ -133,6 +139,7 @@ export class Comparing implements AsyncIterableIterator<CompareProgress, void, u
  * @throws ConfigurationError naming an option that makes no sense; of a model that cannot be made, naming the model
  */
 export function compare(options: CompareOptions): Comparing {
+  expectOptions("compare", options, optionNames);
   const plan = planOf(options);
   const seeds = seedsOf(options.seeds ?? 3);
   const names = Object.keys(options.models);
@@ -211,6 +218,8 @@ function planOf({ text, task, batchSize, train, evaluate = {}, threshold }: Comp
       `compare: ${text ? "text and task are both given" : "there is no text and no task"}: give one`,
     );
   }
+  expectOptions("compare's train", train, trainingNames);
+  expectOptions("compare's evaluate", evaluate, { every: true, tokens: true, batches: true });
   const { steps } = train;
   const { every = task ? Math.ceil(steps / 20) : steps, tokens = 65_536, batches = 8 } = evaluate;
   checkIntegers(

@@ -1,4 +1,5 @@
 /** One run of a comparison: a model trained by a seed and measured on held-out data, and the key it is kept under. */
+import type { OptionNames } from "../arguments.js";
 import type { Batch } from "../data/batch.js";
 import { batches } from "../data/batches.js";
 import type { Corpus } from "../data/corpus.js";
@@ -26,6 +27,12 @@ export type CompareTraining = Pick<
   TrainOptions,
   "steps" | "learningRate" | "schedule" | "warmup" | "floor" | "weightDecay" | "betas" | "epsilon" | "clip"
 >;
+
+/** Their names. */
+export const trainingNames: OptionNames<CompareTraining> = {
+  ...{ steps: true, learningRate: true, schedule: true, warmup: true, floor: true },
+  ...{ weightDecay: true, betas: true, epsilon: true, clip: true },
+};
 
 /** What every run of a comparison has in common. */
 export interface RunPlan {

@@ -1,4 +1,5 @@
 /** What training takes: tokens, what should come after them, and which of that counts. */
+import type { OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { TokenMatrix } from "../model/tokens.js";
 
@@ -28,6 +29,9 @@ export interface BatchSizeOptions {
   start?: number;
 }
 
+/** Their names. */
+export const batchSizeNames: OptionNames<BatchSizeOptions> = { batchSize: true, seed: true, start: true };
+
 /**
  * Throws unless all are integers, positive or from 0.
  *
@@ -54,6 +58,21 @@ export function expectBatch(op: string, batch: Partial<Batch> | null | undefined
   if (holds("inputs") && holds("targets")) return batch as Batch;
   throw new ConfigurationError(
     `${op}: a batch has no inputs and targets of {data, shape}, wanted batches as ms.data.batches and tasks give them`,
+  );
+}
+
+/**
+ * Throws unless batches can be taken of it, one by one.
+ *
+ * @throws ConfigurationError that says what gives batches
+ */
+export function expectBatches(op: string, batches: unknown): void {
+  const canBeTaken =
+    typeof batches === "object" && batches !== null && (Symbol.asyncIterator in batches || Symbol.iterator in batches);
+  if (canBeTaken) return;
+  throw new ConfigurationError(
+    `${op}: the batches are ${batches === undefined ? "missing" : typeof batches}, wanted batches as ms.data.batches and tasks ` +
+      "give them",
   );
 }
 

@@ -1,8 +1,9 @@
 /** Batches of passages drawn from anywhere in a long token sequence. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { Random } from "../random.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
-import { batchOf, checkIntegers, type Batch, type BatchSizeOptions } from "./batch.js";
+import { batchOf, batchSizeNames, checkIntegers, type Batch, type BatchSizeOptions } from "./batch.js";
 import { passageOf, tokensOf, type Corpus } from "./corpus.js";
 
 /** The size and the order of batches. */
@@ -17,10 +18,9 @@ export interface BatchesOptions extends BatchSizeOptions {
  * @param source tokens, or a corpus, whose document boundaries the batches then carry
  * @throws ConfigurationError when the data are shorter than one passage and its next token
  */
-export function batches(
-  source: TokenIds | Corpus,
-  { batchSize, length, seed = 0, start = 0 }: BatchesOptions,
-): IterableIterator<Batch, never> {
+export function batches(source: TokenIds | Corpus, options: BatchesOptions): IterableIterator<Batch, never> {
+  expectOptions("batches", options, { ...batchSizeNames, length: true });
+  const { batchSize, length, seed = 0, start = 0 } = options;
   const lengths = typeof length === "number" ? [length] : length;
   if (lengths.length === 0) throw new ConfigurationError("batches: length is an empty list, wanted at least one");
   for (const one of lengths) {

@@ -1,6 +1,7 @@
 /** Documents as one token sequence that knows where each begins, and how many bytes of text it stands for. */
 import { setImmediate } from "node:timers/promises";
 
+import { expectOptions } from "../arguments.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
@@ -108,6 +109,7 @@ export async function corpus(
   tokenizer: Tokenizer,
   options: CorpusOptions = {},
 ): Promise<Corpus> {
+  expectOptions("corpus", options, { separator: true });
   const separator = (options.separator === undefined ? tokenizer.endOfText : options.separator) ?? undefined;
   if (separator !== undefined && !(Number.isInteger(separator) && separator >= 0 && separator < tokenizer.vocabSize)) {
     throw new ConfigurationError(
@@ -165,8 +167,9 @@ export function passageOf(source: TokenIds | Corpus, offset: number, length: num
 export function tokensOf(source: TokenIds | Corpus): TokenIds {
   const tokens: unknown = source instanceof Corpus ? source.tokens : source;
   if (ArrayBuffer.isView(tokens)) return tokens as TokenIds;
+  const given = Array.isArray(tokens) ? "a list" : tokens instanceof Promise ? "a promise: await it" : typeof tokens;
   throw new ConfigurationError(
-    `the data are ${Array.isArray(tokens) ? "a list" : typeof tokens}, wanted a corpus, or tokens in a typed array: ` +
-      `tokenizer.encode gives them of a text, Int32Array.from of a list of numbers`,
+    `the data are ${given}, wanted a corpus, or tokens in a typed array: tokenizer.encode gives them of a text, ` +
+      `Int32Array.from of a list of numbers`,
   );
 }

@@ -1,8 +1,9 @@
 /** Batches that show every passage once before any comes again. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { Random } from "../random.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
-import { batchOf, checkIntegers, type Batch, type BatchSizeOptions } from "./batch.js";
+import { batchOf, batchSizeNames, checkIntegers, type Batch, type BatchSizeOptions } from "./batch.js";
 import { Corpus, passageOf, tokensOf } from "./corpus.js";
 
 /** The size and the order of batches. */
@@ -25,10 +26,9 @@ export interface EpochBatches extends IterableIterator<Batch, void> {
  *
  * @throws ConfigurationError when the data are too short for one batch
  */
-export function epochs(
-  source: TokenIds | Corpus,
-  { batchSize, length, seed = 0, start = 0, epochs: count = Infinity }: EpochsOptions,
-): EpochBatches {
+export function epochs(source: TokenIds | Corpus, options: EpochsOptions): EpochBatches {
+  expectOptions("epochs", options, { ...batchSizeNames, length: true, epochs: true });
+  const { batchSize, length, seed = 0, start = 0, epochs: count = Infinity } = options;
   checkIntegers("epochs", { batchSize, length, ...(count !== Infinity && { epochs: count }) }, { start });
   const available = Math.floor((tokensOf(source).length - 1) / length);
   const batchesPerEpoch = Math.floor(available / batchSize);

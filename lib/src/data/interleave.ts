@@ -1,4 +1,5 @@
 /** Several sources of batches as one: lengths, texts and tasks mixed. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { Random } from "../random.js";
 import { checkIntegers, type Batch } from "./batch.js";
@@ -14,8 +15,10 @@ export interface InterleaveOptions {
 /** A batch of one of the sources at each step, drawn by the seed. Ends when the drawn one has ended. */
 export function* interleave(
   sources: readonly Iterable<Batch>[],
-  { weights = sources.map(() => 1), seed = 0 }: InterleaveOptions = {},
+  options: InterleaveOptions = {},
 ): Generator<Batch, void> {
+  expectOptions("interleave", options, { weights: true, seed: true });
+  const { weights = sources.map(() => 1), seed = 0 } = options;
   checkIntegers("interleave", { "number of sources": sources.length }, {});
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (weights.length !== sources.length || !weights.every((weight) => weight >= 0) || !(total > 0)) {

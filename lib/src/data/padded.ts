@@ -1,8 +1,16 @@
 /** Batches with a document a row, of their own lengths. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { Random } from "../random.js";
-import { batchOf, checkIntegers, type Batch, type BatchSizeOptions, type SequenceRow } from "./batch.js";
-import type { Corpus } from "./corpus.js";
+import {
+  batchOf,
+  batchSizeNames,
+  checkIntegers,
+  type Batch,
+  type BatchSizeOptions,
+  type SequenceRow,
+} from "./batch.js";
+import { Corpus } from "./corpus.js";
 
 /** The size and the order of batches. */
 export interface PaddedOptions extends BatchSizeOptions {
@@ -15,12 +23,16 @@ export interface PaddedOptions extends BatchSizeOptions {
  * as its longest document; what the others lack is filled with token 0, which the mask leaves out. Documents of a single
  * token, which have nothing to predict, are left out.
  *
- * @throws ConfigurationError when there are fewer documents than a batch takes
+ * @throws ConfigurationError when there are fewer documents than a batch takes, or the data are no corpus
  */
-export function padded(
-  corpus: Corpus,
-  { batchSize, maximumLength = Infinity, seed = 0, start = 0 }: PaddedOptions,
-): IterableIterator<Batch, never> {
+export function padded(corpus: Corpus, options: PaddedOptions): IterableIterator<Batch, never> {
+  expectOptions("padded", options, { ...batchSizeNames, maximumLength: true });
+  const { batchSize, maximumLength = Infinity, seed = 0, start = 0 } = options;
+  if (!(corpus instanceof Corpus)) {
+    throw new ConfigurationError(
+      "padded: the data are no corpus, whose documents it gives a row each: await ms.data.corpus(texts, tokenizer) makes one",
+    );
+  }
   checkIntegers("padded", { batchSize, ...(maximumLength !== Infinity && { maximumLength }) }, { start });
   const usable = [...corpus.starts.keys()].filter((document) => corpus.document(document).length > 1);
   const batchesPerEpoch = Math.floor(usable.length / batchSize);

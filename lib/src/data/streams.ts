@@ -1,4 +1,5 @@
 /** Batches whose rows go on from batch to batch, for training that carries the state over. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { batchOf, checkIntegers, type Batch, type SequenceRow } from "./batch.js";
@@ -20,10 +21,9 @@ export interface StreamsOptions {
  *
  * @throws ConfigurationError when the data are too short for one batch
  */
-export function streams(
-  source: TokenIds | Corpus,
-  { batchSize, length, start = 0 }: StreamsOptions,
-): IterableIterator<Batch, never> {
+export function streams(source: TokenIds | Corpus, options: StreamsOptions): IterableIterator<Batch, never> {
+  expectOptions("streams", options, { batchSize: true, length: true, start: true });
+  const { batchSize, length, start = 0 } = options;
   checkIntegers("streams", { batchSize, length }, { start });
   const available = tokensOf(source).length;
   const steps = Math.floor((available - 1) / batchSize / length);

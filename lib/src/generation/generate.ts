@@ -1,4 +1,5 @@
 /** Text from a model, as it comes. */
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError, TokenError } from "../errors.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
@@ -42,6 +43,14 @@ export interface GenerateOptions<S extends SequenceState = SequenceState> extend
   signal?: AbortSignal;
 }
 
+/** What {@link generate} may be told. */
+export const generateOptionNames: OptionNames<GenerateOptions> = {
+  ...{ prompt: true, tokenizer: true, tokens: true, seed: true, stop: true, endTokens: true, allowed: true },
+  ...{ temperature: true, topK: true, topP: true, minP: true },
+  ...{ repetitionPenalty: true, presencePenalty: true, frequencyPenalty: true },
+  ...{ logProbabilities: true, state: true, keepState: true, prefillChunk: true, signal: true },
+};
+
 /**
  * Streams tokens. Prompts run in parallel form, then one token at a time from the state: time and memory a token do not
  * grow. With several prompts, each step gives a piece of each row that has not ended, in order. Leaving the loop early
@@ -50,6 +59,8 @@ export interface GenerateOptions<S extends SequenceState = SequenceState> extend
  * @throws ConfigurationError when an option makes no sense, a prompt is empty, or the tokenizer's tokens exceed the model's
  */
 export function generate<S extends SequenceState>(model: LanguageModel<S>, options: GenerateOptions<S>): Generation<S> {
+  expectModel("generate", model);
+  expectOptions("generate", options, generateOptionNames);
   const { state, keepState = false, prefillChunk = 256, signal } = options;
   const { rows, prompts } = preparedRows(model, options);
   return new Generation(rows.length, (keep) =>

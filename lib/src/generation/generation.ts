@@ -20,6 +20,7 @@ export class Generation<S extends SequenceState = SequenceState> implements Asyn
 > {
   private readonly pieces: AsyncGenerator<GeneratedPiece, void, undefined>;
   private kept: S | undefined;
+  private begun = false;
 
   /** @param start gives the pieces, and the final state to the function it is handed, if it is to be kept */
   constructor(
@@ -36,6 +37,7 @@ export class Generation<S extends SequenceState = SequenceState> implements Asyn
 
   /** The next token's piece; what a `for await` asks for. */
   next(): Promise<IteratorResult<GeneratedPiece, void>> {
+    this.begun = true;
     return this.pieces.next();
   }
 
@@ -55,8 +57,13 @@ export class Generation<S extends SequenceState = SequenceState> implements Asyn
     throw new Error("generate: there is no state: pass keepState: true, and let the loop end before you take it");
   }
 
-  /** Runs to the end and gives each prompt's continuation whole. */
+  /**
+   * Runs to the end and gives each prompt's continuation whole.
+   *
+   * @throws Error when it was iterated over before: what came then is gone
+   */
   async texts(): Promise<GeneratedText[]> {
+    if (this.begun) throw new Error("generate: this generation was iterated over before: call ms.generate again");
     const texts = Array.from({ length: this.rows }, () => ({
       tokens: [] as number[],
       parts: [] as string[],

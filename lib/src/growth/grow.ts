@@ -1,8 +1,9 @@
 /** A larger model that computes what the smaller one does. */
-import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
+import { expectModel, expectOptions } from "../arguments.js";
 import { Model } from "../model/model.js";
+import { parameterVariable } from "../model/parameter-variable.js";
 import { grownConfiguration, type Growth } from "./grown-configuration.js";
 import { grownTensor, growthPlan, growthRandom } from "./plan.js";
 
@@ -25,13 +26,15 @@ export interface GrowOptions {
  * @param growth what the larger model has: `{parameterTokens: 768, heads: 6}`
  * @throws ConfigurationError when something would become smaller, or would change the outputs and is not forced
  */
-export function grow(model: Model, growth: Growth, { seed = 0, force = false }: GrowOptions = {}): Model {
+export function grow(model: Model, growth: Growth, options: GrowOptions = {}): Model {
+  expectModel("grow", model);
+  expectOptions("grow's third argument", options, { seed: true, force: true });
+  const { seed = 0, force = false } = options;
   const configuration = grownConfiguration(model.configuration, growth, force);
   const parameters = new Map<string, Variable>();
   growthPlan(model.configuration, configuration).forEach((plan, i) => {
     const tensor = grownTensor(plan, model.parameters.get(plan.name), growthRandom(seed, plan, i));
-    parameters.set(plan.name, tf.variable(tensor));
-    tensor.dispose();
+    parameters.set(plan.name, parameterVariable(tensor));
   });
   return new Model(configuration, parameters);
 }

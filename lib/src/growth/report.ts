@@ -1,6 +1,7 @@
 /** Whether growth kept the function: measured, not assumed. */
 import { setImmediate } from "node:timers/promises";
 
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { tokenMatrix, type TokenMatrix } from "../model/tokens.js";
@@ -34,6 +35,10 @@ export interface GrowthReportOptions {
   signal?: AbortSignal;
 }
 
+const optionNames: OptionNames<GrowthReportOptions> = {
+  ...{ tokens: true, text: true, tokenizer: true, length: true, rows: true, seed: true, tolerance: true, signal: true },
+};
+
 /**
  * Compares a model with the one that it grew into: what was added, and how far logits and states are apart on random and on real
  * input, as a whole and where a conversation changes models halfway.
@@ -47,6 +52,9 @@ export async function growthReport(
   after: LanguageModel,
   options: GrowthReportOptions = {},
 ): Promise<GrowthReport> {
+  expectModel("growthReport", before);
+  expectModel("growthReport", after);
+  expectOptions("growthReport", options, optionNames);
   const { length = 128, rows = 2, seed = 0, tolerance = 1e-5, signal } = options;
   const sizes = { before: modelSizes(before), after: modelSizes(after) };
   expectLarger(sizes.before, sizes.after);

@@ -2,8 +2,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
-import { preparedRows, type GenerateOptions, type Prompt } from "../generation/generate.js";
+import { generateOptionNames, preparedRows, type GenerateOptions, type Prompt } from "../generation/generate.js";
 import { logProbabilities } from "../generation/log-probabilities.js";
 import { forward, prefill } from "../generation/prefill.js";
 import type { LanguageModel, SequenceState, Tap } from "../model/language-model.js";
@@ -44,6 +45,12 @@ export interface FollowedEvolutionOptions<S extends SequenceState>
 export type EvolutionOptions<S extends SequenceState = SequenceState> =
   GeneratedEvolutionOptions<S> | FollowedEvolutionOptions<S>;
 
+const { keepState: _, ...generateNames } = generateOptionNames;
+const optionNames: OptionNames<EvolutionOptions> = {
+  ...generateNames,
+  ...{ includePrompt: true, follow: true, states: true, statistics: true, matricesEvery: true },
+};
+
 /** What `ms.evolution` gives: an async iterator of records. Runs while it is iterated over, once. */
 export class Evolution implements AsyncIterableIterator<EvolutionRecord, void, undefined> {
   /** @param source gives the records */
@@ -80,6 +87,8 @@ export class Evolution implements AsyncIterableIterator<EvolutionRecord, void, u
  * @throws ConfigurationError when an option makes no sense, or a pattern names no state of the model
  */
 export function evolution<S extends SequenceState>(model: LanguageModel<S>, options: EvolutionOptions<S>): Evolution {
+  expectModel("evolution", model);
+  expectOptions("evolution", options, optionNames);
   const { matricesEvery } = options;
   if (matricesEvery !== undefined && !(Number.isInteger(matricesEvery) && matricesEvery >= 1)) {
     throw new ConfigurationError(`evolution: matricesEvery is ${matricesEvery}, wanted an integer of 1 or more`);

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
+import { expectModel, expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationNames } from "../model/activation-names.js";
 import type { ForwardOptions, ForwardResult, LanguageModel, SequenceState, Tap } from "../model/language-model.js";
@@ -152,6 +153,7 @@ export function intervene<S extends SequenceState>(
   model: LanguageModel<S>,
   edits: Edit | readonly Edit[],
 ): IntervenedModel<S> {
+  expectModel("intervene", model);
   const list = Array.isArray(edits) ? (edits as readonly Edit[]) : [edits as Edit];
   // One model cuts a text once, and its taps see it in order.
   if (model instanceof IntervenedModel) {
@@ -175,6 +177,7 @@ function positionsOf(name: string, value: Tensor, start: number, time: number): 
 }
 
 function checkEdit(caller: string, edit: Edit, shapes: ReadonlyMap<string, ActivationShape>): CheckedEdit {
+  expectOptions(caller, edit, { at: true, positions: true, rows: true, heads: true, edit: true });
   const names = matchingNames(caller, edit.at, [...shapes.keys()]);
   const { edit: action } = edit;
   const swap = typeof action === "object" && "swapHeads" in action ? action.swapHeads : [];

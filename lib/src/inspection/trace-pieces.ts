@@ -4,9 +4,10 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import type { OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel, SequenceState, Tap } from "../model/language-model.js";
-import { tokenMatrix, type TokenMatrix, type Tokens } from "../model/tokens.js";
+import { isTokenMatrix, tokenMatrix, type TokenMatrix, type Tokens } from "../model/tokens.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { activationShapes, momentOf } from "./activation-places.js";
 import { ActivationValues, axesOf } from "./activation-values.js";
@@ -34,6 +35,11 @@ export interface TraceOptions<S extends SequenceState> {
   /** ends between pieces; the signal's reason is thrown */
   signal?: AbortSignal;
 }
+
+/** What a trace may be told. */
+export const traceOptionNames: OptionNames<TraceOptions<SequenceState>> = {
+  ...{ names: true, positions: true, state: true, chunk: true, signal: true },
+};
 
 /** A stretch of a traced text. */
 export interface TracePiece {
@@ -218,7 +224,7 @@ async function matrixOf(tokens: TraceTokens): Promise<TokenMatrix> {
     return { data, shape: tokens.shape as [number, number] };
   }
   if (ArrayBuffer.isView(tokens)) return { data: Int32Array.from(tokens), shape: [1, tokens.length] };
-  if (!Array.isArray(tokens)) return tokens as TokenMatrix;
+  if (isTokenMatrix(tokens)) return tokens;
   return tokenMatrix("trace", typeof tokens[0] === "number" ? [tokens as number[]] : (tokens as number[][]));
 }
 

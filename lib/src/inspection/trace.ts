@@ -1,11 +1,12 @@
 /** What happens inside a model while it reads: its named activations and states as plain data. */
+import { expectModel, expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { ActivationValues, activationHead, activationRow, joinPositions } from "./activation-values.js";
 import { nearest, namePattern } from "./name-patterns.js";
-import { tracePieces, type TraceOptions, type TracePiece, type TraceTokens } from "./trace-pieces.js";
+import { traceOptionNames, tracePieces, type TraceOptions, type TracePiece, type TraceTokens } from "./trace-pieces.js";
 
 /** The activations of a traced text, by name. Shows itself as a table. */
 export class Trace extends Shown implements Iterable<ActivationValues> {
@@ -74,6 +75,8 @@ export async function trace<S extends SequenceState>(
   tokens: TraceTokens,
   options: WholeTraceOptions<S>,
 ): Promise<Trace> {
+  expectModel("trace", model);
+  expectOptions("trace", options, { ...traceOptionNames, limit: true });
   const { limit = 2 ** 30 } = options;
   const { matrix, names, pieces } = await tracePieces(model, tokens, options);
   const parts = new Map<string, ActivationValues[]>(names.map((name) => [name, []]));
@@ -106,6 +109,8 @@ export async function* traceStream<S extends SequenceState>(
   tokens: TraceTokens,
   options: TraceOptions<S>,
 ): AsyncGenerator<TracePiece, void, undefined> {
+  expectModel("traceStream", model);
+  expectOptions("traceStream", options, traceOptionNames);
   const { pieces } = await tracePieces(model, tokens, { chunk: 256, ...options });
   yield* pieces;
 }

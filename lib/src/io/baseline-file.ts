@@ -7,6 +7,7 @@ import { baselineTitles, completeBaseline, type BaselineConfiguration } from "..
 import type { NormName } from "../baselines/norms.js";
 import { baselineParameters } from "../baselines/parameters.js";
 import { ConfigurationError, ModelFileError } from "../errors.js";
+import { parameterVariable } from "../model/parameter-variable.js";
 import type { ParameterSpecification } from "../model/parameters.js";
 import { readParameter } from "./model-tensors.js";
 import { ProgressCounter, type FileProgress } from "./progress.js";
@@ -105,9 +106,7 @@ export async function readBaseline(
       progress.parameter = name;
       const tensor = tensorOf(name);
       const values = await readParameter(file, { tensor, shape, transposed: false }, { onBytes: progress.add, signal });
-      const made = tf.tensor(values, [...shape], "float32");
-      parameters.set(name, tf.variable(made));
-      made.dispose();
+      parameters.set(name, parameterVariable(tf.tensor(values, [...shape], "float32")));
     }
     return new BaselineModel(configuration, parameters);
   } catch (error) {

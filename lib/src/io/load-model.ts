@@ -2,12 +2,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
+import { expectOptions, type OptionNames } from "../arguments.js";
 import type { BaselineModel } from "../baselines/baseline-model.js";
 import { baselineTitles, type BaselineKind } from "../baselines/configuration.js";
 import { ConfigurationError, ModelFileError } from "../errors.js";
 import { Model } from "../model/model.js";
 import type { ModelConfiguration, SseName } from "../model/configuration.js";
+import { parameterVariable } from "../model/parameter-variable.js";
 import { parameterSpecifications } from "../model/parameters.js";
+import { readOrNameEarlier } from "../training/checkpoint-folder.js";
 import { baselineInFile, readBaseline } from "./baseline-file.js";
 import { inferConfiguration, type SseChoice } from "./infer-configuration.js";
 import { modelTensors, readParameter, type ModelTensor } from "./model-tensors.js";
@@ -49,6 +52,10 @@ export interface LoadBaselineOptions<K extends BaselineKind | "any" = BaselineKi
   signal?: AbortSignal;
 }
 
+const optionNames: OptionNames<LoadModelOptions | LoadBaselineOptions> = {
+  ...{ kind: true, sse: true, rho: true, checksum: true, ema: true, onProgress: true, signal: true },
+};
+
 /**
  * Loads a model: RWKV-7 or Meta-State, from `.safetensors`, RWKV's or our `.pth`, a folder in the layout of Hugging Face
  * (flash-linear-attention), in shards or not; or a baseline that `ms.saveModel` wrote, when `kind` names it. The format is told
@@ -57,7 +64,8 @@ export interface LoadBaselineOptions<K extends BaselineKind | "any" = BaselineKi
  * Reads by range: besides the parameters, no more than the largest of them is in memory.
  *
  * @param path a file or a folder; a checkpoint of a training too
- * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do
+ * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do, and
+ *   of a checkpoint which earlier one of its folder is whole
  * @throws ConfigurationError when the options do not fit the file
  */
 export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
@@ -72,7 +80,9 @@ export async function loadModel(
   if (!kinds.includes(wanted)) {
     throw new ConfigurationError(`loadModel: kind is ${JSON.stringify(wanted)}, wanted one of ${kinds.join(", ")}`);
   }
-  const opened = await openModelFile(path, options as LoadModelOptions);
+  expectOptions("loadModel", options, optionNames);
+  const open = (file: string): Promise<OpenModelFile> => openModelFile(file, options as LoadModelOptions);
+  const opened = await readOrNameEarlier(path, open, "load that one.");
   try {
     const file = modelPart(opened.file, options);
     const baseline = baselineInFile(file);
@@ -123,8 +133,7 @@ async function readParameters(
       // The gains that an RWKV-7 model gets: with zeros its outputs stay what they are.
       const values = found && (await readParameter(file, found, { onBytes: progress.add, signal }));
       const tensor = values ? tf.tensor(values, [...shape], "float32") : tf.zeros([...shape]);
-      parameters.set(name, tf.variable(tensor));
-      tensor.dispose();
+      parameters.set(name, parameterVariable(tensor));
     }
     return parameters;
   } catch (error) {

@@ -3,6 +3,7 @@ import { extname } from "node:path";
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
 import { BaselineModel } from "../baselines/baseline-model.js";
 import { baselineTitles } from "../baselines/configuration.js";
 import { ConfigurationError } from "../errors.js";
@@ -35,6 +36,10 @@ export interface SaveModelOptions {
   signal?: AbortSignal;
 }
 
+const optionNames: OptionNames<SaveModelOptions> = {
+  ...{ format: true, dtype: true, maxShardBytes: true, onProgress: true, signal: true },
+};
+
 const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 
 /** A parameter to be written. */
@@ -59,6 +64,11 @@ export async function saveModel(
   path: string,
   options: SaveModelOptions = {},
 ): Promise<void> {
+  expectModel("saveModel", model);
+  if (typeof path !== "string") {
+    throw new ConfigurationError(`saveModel: the path is ${typeof path}, wanted a text, such as "model.safetensors"`);
+  }
+  expectOptions("saveModel", options, optionNames);
   // Taken now, at no cost: a training that nobody waits with would change some parameters before they are written.
   const now = Snapshot.take(model.parameters);
   try {

@@ -1,4 +1,5 @@
 /** What a model is made of: sizes and the SSE variant, checked and completed. */
+import type { OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { bindVariant, sseVariant, variantOf } from "../sse/registry.js";
 import type { SseVariant } from "../sse/variant.js";
@@ -69,6 +70,12 @@ export interface ModelOptions {
    */
   learnedState?: boolean;
 }
+
+/** What a model may be told. */
+export const modelOptionNames: OptionNames<ModelOptions> = {
+  ...{ vocabSize: true, width: true, layers: true, headSize: true, heads: true, parameterTokens: true, sse: true },
+  ...{ rho: true, mixture: true, mul: true, aScale: true, activation: true, lowRank: true, learnedState: true },
+};
 
 /** A complete, checked configuration. */
 export interface ModelConfiguration {

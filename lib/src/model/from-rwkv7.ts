@@ -2,11 +2,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Variable } from "@tensorflow/tfjs-core";
 
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { expectNeutral } from "../sse/neutral.js";
 import { sseVariant } from "../sse/registry.js";
 import { completeConfiguration, type Activation, type MixtureOptions, type SseName } from "./configuration.js";
 import { Model } from "./model.js";
+import { parameterVariable } from "./parameter-variable.js";
 import { parameterSpecifications } from "./parameters.js";
 
 /** Options of {@link fromRwkv7}. */
@@ -25,6 +27,10 @@ export interface FromRwkv7Options {
   activation?: Activation;
 }
 
+const optionNames: OptionNames<FromRwkv7Options> = {
+  ...{ sse: true, rho: true, mixture: true, mul: true, aScale: true, activation: true },
+};
+
 /**
  * A Meta-State model with the parameters of an RWKV-7 model and zero gains (α_g, β_g): what the layer adds to the token
  * is then exactly zero, and logits and WKV states are equal. So they are with a `mixture`, whose R is zero, and with `mul`.
@@ -35,6 +41,8 @@ export interface FromRwkv7Options {
  *   `activation` other than the model's, or a variant of your own that does not say `neutralAtZero`
  */
 export function fromRwkv7(model: Model, options: FromRwkv7Options = {}): Model {
+  expectModel("fromRwkv7", model);
+  expectOptions("fromRwkv7", options, optionNames);
   const { sse = "sse", rho = 1, mixture = null, mul = false, aScale, activation } = options;
   const has = model.configuration;
   if (has.sse !== "none") {
@@ -61,8 +69,7 @@ export function fromRwkv7(model: Model, options: FromRwkv7Options = {}): Model {
     const held = model.parameters.get(name);
     // A clone shares the numbers, which no one changes in place, until either variable is assigned new ones.
     const tensor = held ? tf.clone(held) : tf.zeros([...shape]);
-    parameters.set(name, tf.variable(tensor));
-    tensor.dispose();
+    parameters.set(name, parameterVariable(tensor));
   }
   return new Model(configuration, parameters);
 }

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
+import { expectInUse, expectOptions } from "../arguments.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { embedding } from "../ops/embedding/embedding.js";
 import { linear } from "../ops/linear/linear.js";
@@ -11,7 +12,13 @@ import type { SseVariant } from "../sse/variant.js";
 import { activationNames, type ActivationNames } from "./activation-names.js";
 import { layerNorm } from "./block-norm.js";
 import { block } from "./block.js";
-import { completeConfiguration, sseHeads, type ModelConfiguration, type ModelOptions } from "./configuration.js";
+import {
+  completeConfiguration,
+  modelOptionNames,
+  sseHeads,
+  type ModelConfiguration,
+  type ModelOptions,
+} from "./configuration.js";
 import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
@@ -66,7 +73,7 @@ export class Model extends Shown implements LanguageModel<ModelState> {
     { logits: wanted = "all", tap }: ForwardOptions = {},
   ): ForwardResult<ModelState> {
     const { configuration, parameters } = this;
-    if (this.isDisposed) throw new Error("forward: the model was disposed of; make it, or load it, again");
+    expectInUse("forward", this);
     return tidyValue(() => {
       const ids: Tensor2D = tokenTensor("forward", tokens, configuration.vocabSize);
       const batchSize = ids.shape[0];
@@ -146,7 +153,10 @@ function optionRows(configuration: ModelConfiguration): string[][] {
  * @param settings `seed`: the same seed gives the same parameters on every machine
  * @throws ConfigurationError naming what does not fit
  */
-export function createModel(options: ModelOptions, { seed = 0 }: { seed?: number } = {}): Model {
+export function createModel(options: ModelOptions, settings: { seed?: number } = {}): Model {
+  expectOptions("createModel", options, modelOptionNames);
+  expectOptions("createModel's second argument", settings, { seed: true });
+  const { seed = 0 } = settings;
   const configuration = completeConfiguration(options);
   return new Model(configuration, createParameters(configuration, seed));
 }

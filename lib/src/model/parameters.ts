@@ -12,6 +12,7 @@ import type { SseAxis } from "../sse/axes.js";
 import { variantOf } from "../sse/registry.js";
 import { attentionWidth, sseHeads, type ModelConfiguration } from "./configuration.js";
 import * as initial from "./initial-values.js";
+import { parameterVariable } from "./parameter-variable.js";
 
 /** Name, shape and initial values of one parameter. */
 export interface ParameterSpecification {
@@ -155,10 +156,8 @@ export function createVariables(specifications: readonly ParameterSpecification[
     for (const { name, shape, fill } of specifications) {
       const values = emptyValues(name, shape);
       fill(random, values, shape);
-      const tensor = tf.tensor(values, [...shape], "float32");
       // tfjs wants variable names unique among all models, so the variable keeps a number of its own.
-      parameters.set(name, tf.variable(tensor));
-      tensor.dispose();
+      parameters.set(name, parameterVariable(tf.tensor(values, [...shape], "float32")));
     }
     return parameters;
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 
+import { expectKindOfState } from "../arguments.js";
 import { ConfigurationError, ShapeError } from "../errors.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { expectShape } from "../ops/shape.js";
@@ -268,6 +269,7 @@ export function initialState(configuration: ModelConfiguration, parameters: Para
  */
 export function expectState(configuration: ModelConfiguration, batchSize: number, state: ModelState): void {
   const shapes = layerShapes(configuration, batchSize);
+  expectKindOfState("forward", state, ModelState);
   if (state.layers.length !== configuration.layers) {
     const wanted = `of ${configuration.layers}: a state of this model, or of a smaller one by ms.growState`;
     throw new ShapeError("forward", "state", `of ${state.layers.length} layers`, wanted);

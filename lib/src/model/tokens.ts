@@ -38,7 +38,8 @@ export function tokenTensor(op: string, tokens: Tokens, vocabSize: number): Tens
   return tf.tensor2d(data, [shape[0], shape[1]], "int32");
 }
 
-function isTokenMatrix(tokens: readonly (readonly number[])[] | TokenMatrix): tokens is TokenMatrix {
+/** Whether they are plain data of a batch. */
+export function isTokenMatrix(tokens: readonly unknown[] | TokenMatrix): tokens is TokenMatrix {
   return typeof tokens === "object" && "data" in tokens && "shape" in tokens;
 }
 

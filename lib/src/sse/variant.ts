@@ -1,6 +1,7 @@
 /** An SSE variant: its definition, checked and completed. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
+import { expectOptions, type OptionNames } from "../arguments.js";
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { ActivationDescription } from "../model/activation-names.js";
@@ -21,6 +22,11 @@ export interface SseParameterDefinition {
   /** the value all its elements start with, or a function that writes them; default 0 */
   readonly initial?: number | Filler;
 }
+
+const definitionNames: OptionNames<SseDefinition> = {
+  ...{ name: true, description: true, parameters: true, metaState: true, neutralAtZero: true },
+  ...{ activations: true, describe: true, apply: true },
+};
 
 /** What `apply` gives: z alone, or z and the Meta-State's state after the last token. */
 export type SseResult = Tensor | { readonly z: Tensor; readonly state?: Tensor };
@@ -82,6 +88,7 @@ export class SseVariant extends Shown {
   /** @throws ConfigurationError naming what of the definition does not do */
   constructor(definition: SseDefinition) {
     super();
+    expectOptions("defineSse", definition, definitionNames);
     const { name, description = "a variant of your own", metaState = false, neutralAtZero = false } = definition;
     if (typeof name !== "string" || !/^[A-Za-z][\w-]*$/.test(name)) {
       throw wrong(String(name), "its name", "letters, digits, _ and -, a letter first");
@@ -124,6 +131,7 @@ function completeParameter(variant: string, name: string, definition: SseParamet
     throw wrong(variant, `the name of parameter "${name}"`, "letters, digits and _, a letter first");
   }
   if (name === "time_state") throw wrong(variant, `"time_state", the learned initial state's name,`, "another name");
+  expectOptions(`defineSse "${variant}", parameter "${name}"`, definition, { shape: true, initial: true });
   const { shape, initial = 0 } = definition;
   const fill = typeof initial === "function" ? initial : constant(initial);
   const value = typeof initial === "number" ? { initial } : {};

@@ -1,4 +1,5 @@
 /** Multi-query associative recall (Arora et al. 2023, arXiv 2312.04927): which value came with this key? */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { checkIntegers } from "../data/batch.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
@@ -22,6 +23,7 @@ export interface AssociativeRecallOptions {
  * @throws ConfigurationError naming a size that makes no sense
  */
 export function associativeRecall(options: AssociativeRecallOptions = {}): Task {
+  expectOptions("associativeRecall", options, { pairs: true, keys: true, values: true, queries: true });
   const { pairs = 6, keys = 24, values = 24, queries = pairs } = options;
   checkIntegers("associativeRecall", { pairs, keys, values, queries }, {});
   if (keys < pairs) {

@@ -1,4 +1,5 @@
 /** Copying, and selective copying (Gu and Dao 2023, arXiv 2312.00752): say again what was shown. */
+import { expectOptions } from "../arguments.js";
 import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import type { Random } from "../random.js";
@@ -26,7 +27,9 @@ const blank = 1;
  *
  * @throws ConfigurationError naming a size that makes no sense
  */
-export function copying({ symbols = 16, count = 16 }: CopyingOptions = {}): Task {
+export function copying(options: CopyingOptions = {}): Task {
+  expectOptions("copying", options, { symbols: true, count: true });
+  const { symbols = 16, count = 16 } = options;
   checkIntegers("copying", { symbols, count }, {});
   return defineTask({
     name: "copying",
@@ -48,6 +51,7 @@ export function copying({ symbols = 16, count = 16 }: CopyingOptions = {}): Task
  * @throws ConfigurationError naming a size that makes no sense
  */
 export function selectiveCopying(options: SelectiveCopyingOptions = {}): Task {
+  expectOptions("selectiveCopying", options, { symbols: true, count: true, places: true });
   const { symbols = 16, count = 16, places = 4 * count } = options;
   checkIntegers("selectiveCopying", { symbols, count, places }, {});
   if (places < count) {

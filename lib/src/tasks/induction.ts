@@ -1,4 +1,5 @@
 /** Induction heads (Olsson et al. 2022, arXiv 2209.11895; the synthetic task of Fu et al. 2022, arXiv 2212.14052). */
+import { expectOptions } from "../arguments.js";
 import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
@@ -17,7 +18,9 @@ export interface InductionOptions {
  *
  * @throws ConfigurationError naming a size that makes no sense
  */
-export function induction({ symbols = 16, length = 32 }: InductionOptions = {}): Task {
+export function induction(options: InductionOptions = {}): Task {
+  expectOptions("induction", options, { symbols: true, length: true });
+  const { symbols = 16, length = 32 } = options;
   checkIntegers("induction", { symbols, length }, {});
   if (length < 3) throw new ConfigurationError(`induction: length is ${length}, wanted 3 or more`);
   return defineTask({

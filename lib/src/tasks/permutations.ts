@@ -1,4 +1,5 @@
 /** Permutation state tracking (Merrill et al. 2024, arXiv 2404.08819): in which order are the things now? */
+import { expectOptions } from "../arguments.js";
 import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, type Task } from "./task.js";
@@ -20,7 +21,9 @@ export interface PermutationsOptions {
  *
  * @throws ConfigurationError naming a size that makes no sense
  */
-export function permutations({ degree = 5, length = 32, moves = "all" }: PermutationsOptions = {}): Task {
+export function permutations(options: PermutationsOptions = {}): Task {
+  expectOptions("permutations", options, { degree: true, length: true, moves: true });
+  const { degree = 5, length = 32, moves = "all" } = options;
   checkIntegers("permutations", { length }, {});
   if (!(Number.isInteger(degree) && degree >= 2 && degree <= 6)) {
     throw new ConfigurationError(`permutations: degree is ${degree as number}, wanted 2 to 6`);

@@ -1,4 +1,5 @@
 /** In-context linear regression (Garg et al. 2022, arXiv 2208.01066), on values cut into bins. */
+import { expectOptions } from "../arguments.js";
 import { checkIntegers } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import { defineTask, nextTokenExample, type Task } from "./task.js";
@@ -23,6 +24,7 @@ export interface RegressionOptions {
  * @throws ConfigurationError naming a size that makes no sense
  */
 export function regression(options: RegressionOptions = {}): Task {
+  expectOptions("regression", options, { dimensions: true, examples: true, bins: true, warmup: true });
   const { dimensions = 1, examples = 16, bins = 16, warmup = dimensions } = options;
   checkIntegers("regression", { dimensions, examples, bins }, { warmup });
   if (warmup >= examples) {

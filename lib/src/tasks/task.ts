@@ -2,7 +2,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { batchOf, checkIntegers, type Batch, type BatchSizeOptions, type SequenceRow } from "../data/batch.js";
+import { expectOptions } from "../arguments.js";
+import {
+  batchOf,
+  batchSizeNames,
+  checkIntegers,
+  type Batch,
+  type BatchSizeOptions,
+  type SequenceRow,
+} from "../data/batch.js";
 import { ShapeError, TokenError } from "../errors.js";
 import type { TokenMatrix } from "../model/tokens.js";
 import { Random } from "../random.js";
@@ -76,7 +84,9 @@ export function defineTask(definition: TaskDefinition): Task {
     length,
     chance,
     example: (random) => checkedExample(definition, random),
-    batches({ batchSize, seed = 0, start = 0 }) {
+    batches(options) {
+      expectOptions(`${name}'s batches`, options, batchSizeNames);
+      const { batchSize, seed = 0, start = 0 } = options;
       checkIntegers(name, { batchSize }, { start });
       return taskBatches(definition, batchSize, seed, start);
     },

@@ -6,6 +6,7 @@ import { Heap } from "./heap.js";
 import { tokenizerJson } from "./tokenizer-json.js";
 import {
   BytesDecoder,
+  expectText,
   tokenIds,
   ShownTokenizer,
   unknownToken,
@@ -69,6 +70,7 @@ export class BpeTokenizer extends ShownTokenizer implements Tokenizer {
   }
 
   encode(text: string): TokenIds {
+    expectText("bpe", text);
     const ids: number[] = [];
     const parts = this.special ? text.toWellFormed().split(this.special) : [text.toWellFormed()];
     parts.forEach((part, i) => {

@@ -1,10 +1,12 @@
 /** Learning a byte-level BPE vocabulary from text: again and again the most frequent pair of neighbours becomes a token. */
 import { setImmediate } from "node:timers/promises";
 
+import { expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import { BpeTokenizer, checkSpecialTokens, endOfTextToken, pairKey, specialPattern } from "./bpe-tokenizer.js";
 import { byteAlphabet, piecesOf } from "./byte-level.js";
 import { Heap } from "./heap.js";
+import { expectText } from "./tokenizer.js";
 
 /** How far `ms.tokenizers.trainBpe` is. */
 export interface BpeProgress {
@@ -30,6 +32,10 @@ export interface TrainBpeOptions {
   signal?: AbortSignal;
 }
 
+const optionNames: OptionNames<TrainBpeOptions> = {
+  ...{ vocabSize: true, specialTokens: true, minimumCount: true, onProgress: true, signal: true },
+};
+
 /**
  * Learns a vocabulary. The same text and options give the same one on every machine: of pairs that are equally frequent
  * the one of the lower ids goes first, as in Hugging Face's trainer. Other work gets its turn while it runs.
@@ -39,8 +45,10 @@ export interface TrainBpeOptions {
  */
 export async function trainBpe(
   text: string | Iterable<string> | AsyncIterable<string>,
-  { vocabSize, specialTokens = [endOfTextToken], minimumCount = 2, onProgress, signal }: TrainBpeOptions,
+  options: TrainBpeOptions,
 ): Promise<BpeTokenizer> {
+  expectOptions("trainBpe", options, optionNames);
+  const { vocabSize, specialTokens = [endOfTextToken], minimumCount = 2, onProgress, signal } = options;
   const least = 256 + specialTokens.length;
   if (!Number.isSafeInteger(vocabSize) || vocabSize < least || vocabSize > 2 ** 24) {
     throw new ConfigurationError(
@@ -50,6 +58,12 @@ export async function trainBpe(
   }
   if (!(minimumCount >= 1)) throw new ConfigurationError(`trainBpe: minimumCount is ${minimumCount}, wanted 1 or more`);
   checkSpecialTokens(specialTokens);
+  if (
+    typeof text !== "string" &&
+    !(typeof text === "object" && (Symbol.iterator in text || Symbol.asyncIterator in text))
+  ) {
+    expectText("trainBpe", text);
+  }
   const pause = turns(signal);
   const counts = await countPieces(text, specialTokens, pause, onProgress);
   const merger = new Merger(counts, specialTokens.length, minimumCount);

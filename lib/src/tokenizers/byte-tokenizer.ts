@@ -1,5 +1,12 @@
 /** The tokenizer that needs no vocabulary: a token is a byte of UTF-8. */
-import { BytesDecoder, ShownTokenizer, unknownToken, type TokenDecoder, type Tokenizer } from "./tokenizer.js";
+import {
+  BytesDecoder,
+  expectText,
+  ShownTokenizer,
+  unknownToken,
+  type TokenDecoder,
+  type Tokenizer,
+} from "./tokenizer.js";
 
 /** A token is a byte of the text's UTF-8 form: any text, 256 tokens. */
 export class ByteTokenizer extends ShownTokenizer implements Tokenizer {
@@ -7,6 +14,7 @@ export class ByteTokenizer extends ShownTokenizer implements Tokenizer {
   readonly vocabSize = 256;
 
   encode(text: string): Uint8Array {
+    expectText("byteTokenizer", text);
     return new TextEncoder().encode(text);
   }
 

@@ -1,6 +1,8 @@
 /** A token is a character (a Unicode code point) of a text that was seen before. */
+import { expectOptions } from "../arguments.js";
 import { ConfigurationError, TokenError } from "../errors.js";
 import {
+  expectText,
   tokenIds,
   ShownTokenizer,
   unknownToken,
@@ -60,6 +62,7 @@ export class CharacterTokenizer extends ShownTokenizer implements Tokenizer {
 
   /** @throws TokenError naming a character that the vocabulary lacks, and where it is, unless there is an `unknown` */
   encode(text: string): TokenIds {
+    expectText("characterTokenizer", text);
     const ids: number[] = [];
     let at = 0;
     for (const character of text.toWellFormed()) {
@@ -101,6 +104,8 @@ function codePoint(character: string): string {
  * @throws ConfigurationError when the text is empty, or `unknown` is not one character
  */
 export function characterTokenizer(text: string, options: CharacterTokenizerOptions = {}): CharacterTokenizer {
+  expectText("characters", text);
+  expectOptions("characters", options, { unknown: true });
   const characters = new Set(text.toWellFormed());
   if (options.unknown !== undefined) characters.add(options.unknown);
   const sorted = [...characters].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);

@@ -12,6 +12,7 @@ import { bpeFromJson } from "./bpe-from-json.js";
 import { endOfTextToken, type BpeTokenizer } from "./bpe-tokenizer.js";
 import { isRecord } from "./tokenizer-json.js";
 import {
+  expectText,
   tokenIds,
   ShownTokenizer,
   unknownToken,
@@ -79,6 +80,7 @@ export class HuggingFaceTokenizer extends ShownTokenizer implements Tokenizer {
    *   Hugging Face's implementations leave out the characters that it does not know.)
    */
   encode(text: string): TokenIds {
+    expectText("hugging face tokenizer", text);
     const { addSpecialTokens = false } = this.options;
     const { ids, tokens } = this.guarded(() =>
       this.implementation.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }),

@@ -1,6 +1,6 @@
 /** What every tokenizer can do, and what they share: from tokens' bytes to text. */
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
-import { TokenError } from "../errors.js";
+import { ConfigurationError, TokenError } from "../errors.js";
 
 /** Token ids in a typed array. */
 export type TokenIds = Uint8Array | Uint16Array | Int32Array;
@@ -60,6 +60,17 @@ export class BytesDecoder implements TokenDecoder {
 export function tokenIds(ids: ArrayLike<number>, vocabSize: number): TokenIds {
   if (vocabSize <= 2 ** 8) return Uint8Array.from(ids);
   return vocabSize <= 2 ** 16 ? Uint16Array.from(ids) : Int32Array.from(ids);
+}
+
+/**
+ * Throws unless it is a text: a promise of one, or a number, would become the text of its name.
+ *
+ * @throws ConfigurationError that says what it is
+ */
+export function expectText(tokenizer: string, text: unknown): void {
+  if (typeof text === "string") return;
+  const given = text instanceof Promise ? "a promise: await it, as in await ms.data.textFile(path)" : typeof text;
+  throw new ConfigurationError(`${tokenizer}: wanted a text, not ${given}`);
 }
 
 /** The error for an id that a vocabulary lacks. */

@@ -1,18 +1,15 @@
 /** The tokenizers as `ms.tokenizers` names them. */
 import { trainBpe } from "./bpe-training.js";
-import { byteTokenizer } from "./byte-tokenizer.js";
 import { characterTokenizer } from "./character-tokenizer.js";
 import { loadTokenizer } from "./hugging-face-tokenizer.js";
 import { rwkvWorldTokenizer } from "./world-tokenizer.js";
 
 /**
- * Text to tokens and back.
+ * Text to tokens and back, by a vocabulary. Without one there is `ms.byteTokenizer()`, whose tokens are the bytes of UTF-8.
  *
  * @namespace
  */
 export const tokenizers = {
-  /** A token is a byte of UTF-8. Any text, 256 tokens. */
-  bytes: byteTokenizer,
   /** A token is a character that a text holds. */
   characters: characterTokenizer,
   /** Learns a byte-level BPE vocabulary from a text. */

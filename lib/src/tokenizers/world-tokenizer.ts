@@ -7,6 +7,7 @@ import { DataError, TokenError } from "../errors.js";
 import { pythonLiteralBytes } from "./python-literal.js";
 import {
   BytesDecoder,
+  expectText,
   tokenIds,
   ShownTokenizer,
   unknownToken,
@@ -41,6 +42,7 @@ export class WorldTokenizer extends ShownTokenizer implements Tokenizer {
 
   /** @throws TokenError when no token begins with a byte of the text; the published vocabulary has all bytes */
   encode(text: string): TokenIds {
+    expectText("rwkvWorld", text);
     const bytes = new TextEncoder().encode(text);
     const ids: number[] = [];
     for (let at = 0; at < bytes.length;) {

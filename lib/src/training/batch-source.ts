@@ -1,7 +1,7 @@
 /** Batches taken one by one, and counted, so that a training can go on where another stopped. */
 import { setImmediate } from "node:timers/promises";
 
-import { expectBatch, type Batch } from "../data/batch.js";
+import { expectBatch, expectBatches, type Batch } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import type { TrainBatches } from "./training-options.js";
 
@@ -33,6 +33,7 @@ export class BatchSource {
   ): Promise<BatchSource> {
     const skip = before?.batches ?? 0;
     const list = typeof batches === "function" ? batches(skip) : batches;
+    expectBatches("train", list);
     // Not for await: that would close the caller's iterator, and a second training with it would get nothing.
     const iterator = Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
     if (typeof batches === "function") return new BatchSource(iterator, skip, before?.tokens);

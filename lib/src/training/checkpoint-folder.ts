@@ -81,17 +81,22 @@ async function lastCheckpoint(folder: string): Promise<CheckpointEntry | undefin
 /**
  * Reads a checkpoint. When it cannot be read, and the folder has an earlier one that can, the error names that one.
  *
+ * @param remedy what to do with the earlier one
  * @throws ModelFileError as `read`
  */
-export async function readOrNameEarlier<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
+export async function readOrNameEarlier<T>(
+  path: string,
+  read: (path: string) => Promise<T>,
+  remedy = "to go on from there, take this file out of its folder.",
+): Promise<T> {
   try {
     return await read(path);
   } catch (error) {
     if (!(error instanceof ModelFileError)) throw error;
-    const earlier = await wholeBefore(path);
+    // A folder was given, perhaps: the error knows which of its files it is about.
+    const earlier = await wholeBefore(error.path);
     if (!earlier) throw error;
-    const whole = `${earlier.path}, of step ${earlier.step}, is whole`;
-    throw withMore(error, `${whole}: to go on from there, take this file out of its folder.`);
+    throw withMore(error, `${earlier.path}, of step ${earlier.step}, is whole: ${remedy}`);
   }
 }
 
@@ -105,6 +110,7 @@ function withMore(error: ModelFileError, more: string): ModelFileError {
 async function wholeBefore(path: string): Promise<CheckpointEntry | undefined> {
   const [folder, name] = [dirname(path), basename(path)];
   const step = name === bestCheckpointName ? Infinity : Number(checkpointName.exec(name)?.[1]);
+  if (Number.isNaN(step)) return undefined;
   const entries = (await stat(path).catch(() => undefined)) ? await checkpoints(folder) : [];
   const earlier = entries.filter((entry) => entry.step < step && basename(entry.path) !== name);
   for (const entry of earlier.reverse()) {

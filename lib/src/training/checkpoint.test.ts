@@ -381,6 +381,9 @@ test("of a checkpoint that is cut short, the error names the last one before it 
     await assert.rejects(resume(folder, ruleBatches), error(at(8)));
     await assert.rejects(loadCheckpoint(folder), error(at(8)));
     await assert.rejects(growCheckpoint(folder, join(folder, "grown"), { layers: 3 }), error(at(8)));
+    const loading = { message: new RegExp(`^${at(8)}: tensor .*${at(4)}, of step 4, is whole: load that one\\.$`) };
+    await assert.rejects(loadModel(folder), loading);
+    await assert.rejects(loadModel(at(8)), loading);
     // The earliest has none before it, a file that is not there none after it.
     await cut(at(4));
     await assert.rejects(loadCheckpoint(folder), (error: Error) => !error.message.includes("is whole"));

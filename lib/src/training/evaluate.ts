@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
-import { batchOf, checkIntegers, expectBatch, type Batch } from "../data/batch.js";
+import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
+import { batchOf, checkIntegers, expectBatch, expectBatches, type Batch } from "../data/batch.js";
 import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
@@ -28,6 +29,10 @@ export interface EvaluateOptions {
   /** stops between batches */
   signal?: AbortSignal;
 }
+
+const optionNames: OptionNames<EvaluateOptions> = {
+  ...{ length: true, batchSize: true, tokens: true, batches: true, tokenizer: true, signal: true },
+};
 
 /** Means over all positions that count. */
 export interface Evaluation {
@@ -57,6 +62,8 @@ export async function evaluate(
   data: EvaluationData,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  expectModel("evaluate", model);
+  expectOptions("evaluate", options, optionNames);
   const { length = 128, batchSize = 8, tokens = Infinity, batches = 8, tokenizer, signal } = options;
   // A string is iterable too; the error says what makes tokens of it.
   if (typeof data === "string") tokensOf(data);
@@ -67,6 +74,7 @@ export async function evaluate(
         ? bytesPerToken(data, tokenizer)
         : undefined;
   const isText = data instanceof Corpus || isTokens(data);
+  if (!isText) expectBatches("evaluate", data);
   const source = isText ? sequences(data, length, batchSize, tokens) : first(data, batches);
   let loss = 0;
   let correct = 0;

@@ -21,6 +21,11 @@ export class Owned implements Disposable {
     if (thing && this.#things.delete(thing)) thing.dispose();
   }
 
+  /** Gives one of them up to who has it now, without freeing it. */
+  release(thing: Disposable): void {
+    this.#things.delete(thing);
+  }
+
   /** Frees them all. */
   dispose(): void {
     for (const thing of this.#things) thing.dispose();

@@ -9,6 +9,7 @@ import type { LanguageModel, SequenceState } from "../model/language-model.js";
 import { globalNorm } from "../ops/adamw/adamw.js";
 import { disposeGradients, lossGradients, type LossGradients } from "./gradients.js";
 import { countedPositions } from "./loss.js";
+import type { Owned } from "./owned.js";
 
 /** What {@link stepGradients} is to do. */
 export interface StepGradientsOptions {
@@ -20,6 +21,8 @@ export interface StepGradientsOptions {
   state: SequenceState | undefined;
   /** ends the step between two of its batches */
   signal: AbortSignal | undefined;
+  /** holds what there is until all batches are done: a step that is terminated in its middle frees nothing itself */
+  owned: Owned;
 }
 
 /**
@@ -31,13 +34,19 @@ export interface StepGradientsOptions {
 export async function stepGradients(
   model: LanguageModel,
   batches: readonly Batch[],
-  { parameters, carryState, state, signal }: StepGradientsOptions,
+  { parameters, carryState, state, signal, owned }: StepGradientsOptions,
 ): Promise<LossGradients> {
   const counts = batches.map(({ inputs, mask }) =>
     mask ? countedPositions(mask, inputs.shape).length : inputs.shape[0] * inputs.shape[1],
   );
   const total = counts.reduce((sum, count) => sum + count, 0);
   let sum: LossGradients | undefined;
+  const gathered = owned.add({
+    dispose() {
+      if (sum) disposeGradients(sum);
+      sum?.state?.dispose();
+    },
+  });
   try {
     for (const [i, batch] of batches.entries()) {
       if (sum) {
@@ -48,12 +57,10 @@ export async function stepGradients(
       const part = lossGradients(model, batch, { parameters, carryState, state: sum?.state ?? state, weight });
       sum = sum ? added(sum, part) : part;
     }
+    owned.release(gathered);
     return sum!;
   } catch (error) {
-    if (sum) {
-      disposeGradients(sum);
-      sum.state?.dispose();
-    }
+    owned.free(gathered);
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { corpus } from "../data/corpus.js";
 import { assertClose, useBackend } from "../testing.js";
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { randomModel } from "../io/testing.js";
+import { Owned } from "./owned.js";
 import { forwardStreams } from "./carried-state.js";
 import { ema } from "./ema.js";
 import { disposeGradients, lossGradients } from "./gradients.js";
@@ -44,7 +45,10 @@ test("the gradient of small batches is that of one large, each weighing as much 
   const parts = [rowsOf(batch, 0, 1), rowsOf(batch, 1, 4), rowsOf(batch, 4, 6)];
   const parameters = [...model.parameters.keys()];
   const before = tf.memory().numTensors;
-  const sum = await stepGradients(model, parts, { parameters, carryState: false, state: undefined, signal: undefined });
+  const sum = await stepGradients(model, parts, {
+    ...{ parameters, carryState: false, state: undefined, signal: undefined },
+    owned: new Owned(),
+  });
   assertClose(sum.loss.dataSync(), whole.loss.dataSync(), 1e-6, "loss");
   assertClose(sum.norm.dataSync(), whole.norm.dataSync(), rounding, "norm");
   for (const [name, gradient] of whole.gradients) {

@@ -1,9 +1,10 @@
 /** Training, as an async iterator of metrics. */
+import { expectModel } from "../arguments.js";
 import { DivergenceError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { Owned } from "./owned.js";
 import { TrainingRun } from "./training-run.js";
-import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";
+import { checkTrainOptions, type TrainBatches, type TrainMetrics, type TrainOptions } from "./training-options.js";
 
 export type { TrainMetrics, TrainOptions } from "./training-options.js";
 
@@ -41,6 +42,8 @@ async function* steps(
   options: TrainOptions,
   owned: Owned,
 ): AsyncGenerator<TrainMetrics, void, undefined> {
+  expectModel("train", model);
+  checkTrainOptions(options);
   options.signal?.throwIfAborted();
   const run = await TrainingRun.start(model, batches, options, owned);
   let failure: unknown;

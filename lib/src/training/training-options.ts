@@ -1,5 +1,6 @@
 /** What a training can be told, and which of that decides what it computes. */
 import type { Batch } from "../data/batch.js";
+import { expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { Random } from "../random.js";
 import type { AdamW, OptimizerOptions } from "./adamw.js";
@@ -97,6 +98,13 @@ export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
   signal?: AbortSignal;
 }
 
+const names: OptionNames<TrainOptions> = {
+  ...{ steps: true, learningRate: true, schedule: true, warmup: true, floor: true, optimizer: true, weightDecay: true },
+  ...{ betas: true, epsilon: true, clip: true, trainable: true, accumulate: true, carryState: true, ema: true },
+  ...{ evaluate: true, earlyStop: true, spike: true, checkpoint: true, resume: true, random: true },
+  ...{ onStep: true, onEvaluate: true, onCheckpoint: true, signal: true },
+};
+
 /** Going on from a checkpoint with other options than it was made with. */
 export interface ResumeOptions {
   /** a checkpoint, or a folder, whose last one is taken */
@@ -133,7 +141,24 @@ export interface TrainMetrics {
  * @throws ConfigurationError naming an option that makes no sense
  */
 export function checkTrainOptions(options: TrainOptions): void {
-  const { steps, learningRate = 1, accumulate = 1, evaluate, checkpoint, earlyStop, ema } = options;
+  expectOptions("train", options, names);
+  const { steps, learningRate = 1, accumulate = 1, evaluate, checkpoint, earlyStop, spike, ema } = options;
+  if (evaluate) {
+    const known = { data: true, every: true, length: true, batches: true, tokens: true, ema: true } as const;
+    expectOptions<TrainEvaluation>("train's evaluate", evaluate, known);
+  }
+  if (checkpoint) {
+    const known = { folder: true, every: true, keep: true, best: true } as const;
+    expectOptions<CheckpointOptions>("train's checkpoint", checkpoint, known);
+  }
+  if (earlyStop) {
+    const known = { patience: true, minDelta: true, restoreBest: true } as const;
+    expectOptions<EarlyStopOptions>("train's earlyStop", earlyStop, known);
+  }
+  if (spike) {
+    const known = { window: true, factor: true, margin: true, patience: true } as const;
+    expectOptions<SpikeOptions>("train's spike", spike, known);
+  }
   const fail = (name: string, value: unknown, wanted: string): never => {
     throw new ConfigurationError(`train: ${name} is ${String(value)}, wanted ${wanted}`);
   };

@@ -31,13 +31,7 @@ import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
 import { Snapshot } from "./snapshot.js";
 import { Speedometer } from "./speedometer.js";
 import { stepGradients } from "./step-gradients.js";
-import {
-  checkTrainOptions,
-  learningRateDefault,
-  type TrainBatches,
-  type TrainMetrics,
-  type TrainOptions,
-} from "./training-options.js";
+import { learningRateDefault, type TrainBatches, type TrainMetrics, type TrainOptions } from "./training-options.js";
 
 /** A training under way. Made by {@link TrainingRun.start}; {@link TrainingRun.close} ends it, whatever happened. */
 export class TrainingRun {
@@ -66,7 +60,6 @@ export class TrainingRun {
     private readonly options: TrainOptions,
     private readonly owned: Owned,
   ) {
-    checkTrainOptions(options);
     expectOwn(model, options);
     this.schedule = chosenSchedule(options);
     this.spikes = options.spike === false ? undefined : new SpikeDetector(options.spike);
@@ -176,6 +169,7 @@ export class TrainingRun {
       carryState,
       state: this.carried,
       signal,
+      owned,
     });
     const gradients = owned.add({ dispose: () => disposeGradients(result) });
     let state = result.state && owned.add(result.state);
@@ -251,17 +245,18 @@ export class TrainingRun {
     const step = this.steps;
     if (!evaluation || (step % evaluation.every !== 0 && step !== options.steps)) return undefined;
     const [rows, length] = batch.inputs.shape;
-    const data = typeof evaluation.data === "function" ? evaluation.data() : evaluation.data;
+    const { data: given, every: _, ema: averaged = false, ...wanted } = evaluation;
+    const data = typeof given === "function" ? given() : given;
     const defaults = { length, tokens: 16384, batchSize: rows, signal: options.signal };
     const measure = async () => {
-      const result = await evaluate(model, data, { ...defaults, ...evaluation });
+      const result = await evaluate(model, data, { ...defaults, ...wanted });
       if (this.best.add(step, result.loss) && options.earlyStop?.restoreBest) {
         this.owned.free(this.bestParameters);
         this.bestParameters = this.owned.add(Snapshot.take(model.parameters, this.names));
       }
       return result;
     };
-    const result = evaluation.ema ? await this.ema!.use(measure) : await measure();
+    const result = averaged ? await this.ema!.use(measure) : await measure();
     await options.onEvaluate?.({ ...result, step });
     return result.loss;
   }

@@ -3,7 +3,8 @@ import { setImmediate } from "node:timers/promises";
 
 import * as tf from "@tensorflow/tfjs-core";
 
-import { completeConfiguration, type ModelOptions } from "../../model/configuration.js";
+import { expectOptions } from "../../arguments.js";
+import { completeConfiguration, modelOptionNames, type ModelOptions } from "../../model/configuration.js";
 import {
   checkBatch,
   checkCausality,
@@ -57,6 +58,8 @@ const checks: readonly (readonly [name: string, check: (subject: CheckSubject) =
  * @throws ConfigurationError when there is no variant of the name, or an option does not do
  */
 export async function checkSse(name: string, options: CheckSseOptions = {}): Promise<SseReport> {
+  const { sse: _, ...known } = modelOptionNames;
+  expectOptions("checkSse", options, { ...known, seed: true });
   const { seed = 1, ...sizes } = options;
   const subject: CheckSubject = { configuration: completeConfiguration({ ...small, ...sizes, sse: name }), seed };
   await tf.ready();

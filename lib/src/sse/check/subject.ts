@@ -4,6 +4,7 @@ import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
 import { changeConfiguration, type ModelConfiguration, type ModelOptions } from "../../model/configuration.js";
 import { Model } from "../../model/model.js";
+import { parameterVariable } from "../../model/parameter-variable.js";
 import { parameterSpecifications } from "../../model/parameters.js";
 import { Random } from "../../random.js";
 
@@ -30,9 +31,7 @@ export function randomModel({ configuration, seed }: CheckSubject, changes: Chan
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
     fill(random, values, shape);
     for (let i = 0; i < values.length; i++) values[i]! += random.uniform(-noise, noise);
-    const tensor = tf.tensor(values, [...shape]);
-    parameters.set(name, tf.variable(tensor));
-    tensor.dispose();
+    parameters.set(name, parameterVariable(tf.tensor(values, [...shape])));
   }
   return new Model(changed, parameters);
 }
