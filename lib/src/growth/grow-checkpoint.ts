@@ -1,11 +1,13 @@
 /** A training's checkpoint for the model that grew out of it: the training goes on with the larger model. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import { ConfigurationError } from "../errors.js";
+import { ConfigurationError, ModelFileError } from "../errors.js";
 import { loadModel } from "../io/load-model.js";
+import { makeFolder } from "../io/make-folder.js";
+import { message } from "../io/random-access.js";
 import { Model } from "../model/model.js";
 import { disposeCheckpoint, readCheckpoint, writeCheckpoint } from "../training/checkpoint-file.js";
 import { findCheckpoint, readOrNameEarlier } from "../training/checkpoint-folder.js";
@@ -21,9 +23,9 @@ import { grownTensor, growthPlan, growthRandom } from "./plan.js";
  * training goes on from it as from any: `ms.train(larger, batches, {…, resume: to})`.
  *
  * @param from a checkpoint that `ms.train` wrote, or a folder, whose last one is taken; stays as it is
- * @param to where the larger one goes; written whole or not at all
+ * @param to where the larger one goes, in a folder that is made when there is none; written whole or not at all
  * @returns the larger model
- * @throws ModelFileError when `from` is no checkpoint or damaged; ConfigurationError as {@link grow}
+ * @throws ModelFileError when `from` is no checkpoint or damaged, or `to` cannot be written; ConfigurationError as {@link grow}
  */
 export async function growCheckpoint(
   from: string,
@@ -69,6 +71,10 @@ export async function growCheckpoint(
     for (const { first, second } of moments.values()) made.push(first, second);
     const state = saved.state && carried(before, after, saved.state, saved.record.positions ?? []);
     made.push(...(state ?? []));
+    await makeFolder(dirname(to)).catch((error: unknown) => {
+      const problem = `cannot be written, its folder cannot be made (${message(error)})`;
+      throw new ModelFileError(to, null, problem, "Give a path at which a folder can be made.", { cause: error });
+    });
     await writeCheckpoint(to, after, saved.record, {
       moments,
       ...(saved.ema && { ema: grown(saved.ema) }),

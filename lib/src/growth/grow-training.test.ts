@@ -97,7 +97,7 @@ test("a checkpoint grows: the training goes on with the larger model, from the s
       }),
     );
     const atFirst = tf.memory().numTensors;
-    const target = join(folder, "larger.safetensors");
+    const target = join(folder, "not there yet", "larger.safetensors");
     const larger = await growCheckpoint(run, target, growth, { seed: 2 });
     assert.equal(tf.memory().numTensors, atFirst + larger.parameters.size);
     const saved = await readCheckpoint(target);
