@@ -80,11 +80,38 @@ describe("the first cell", { timeout: 120_000 }, () => {
     const training = `for await (const _ of ms.train(model, batches, { steps: 9, ema: 0.9, onStep() { ${hangs} } }));`;
     assert.equal(await terminated(training), "KeyboardInterrupt");
     assert.equal(await resultOf("tf.memory().numTensors - tensors"), "0");
+    // In the second of two batches whose gradients are added up.
+    const second = `let passes = 0;
+      const watched = Object.assign(Object.create(model) as ms.Model, {
+        forward(...given: Parameters<ms.Model["forward"]>) {
+          if (++passes === 2) { ${hangs} }
+          return model.forward(...given);
+        },
+      });
+      for await (const _ of ms.train(watched, batches, { steps: 9, accumulate: 2 }));`;
+    assert.equal(await terminated(second), "KeyboardInterrupt");
+    assert.equal(await resultOf("tf.memory().numTensors - tensors"), "0");
     assert.equal(await terminated(`await ms.profile(() => { ${hangs} })`), "KeyboardInterrupt");
     assert.equal(
       await resultOf("(await ms.profile(() => tf.dispose(tf.ones([1])), { peak: false })).result"),
       undefined,
     );
+  });
+
+  it("frees the model that a cell made when the cell is run again", async () => {
+    const cell = "const again = ms.createModel({ vocabSize: 256, width: 8, layers: 1, headSize: 8 })";
+    assert.equal(await error(cell), undefined);
+    const before = Number(await resultOf("tf.memory().numTensors"));
+    for (let i = 0; i < 5; i++) assert.equal(await error(cell), undefined);
+    const collect = `const { setFlagsFromString } = await import("node:v8");
+      setFlagsFromString("--expose-gc");
+      const { runInNewContext } = await import("node:vm");
+      for (let i = 0; i < 20; i++) {
+        runInNewContext("gc")();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      tf.memory().numTensors`;
+    assert.equal(Number(await resultOf(collect)), before);
   });
 
   it("takes an import of TensorFlow.js and of the library for the very same, in any folder", async () => {
