@@ -15,10 +15,11 @@ foreach(source ${CUDA_DEVICE_SOURCES})
   file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR}/cuda ${source})
   string(REPLACE "/" "_" name ${name})
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
+  # -MT: Ninja takes a file of dependencies for stale that names its output otherwise than the build does, and compiles all anew.
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${CUDA_NVCC} -c ${source} -o ${object} -ccbin ${CMAKE_CXX_COMPILER} -std=c++17 -O3 ${CUDA_FLAGS}
-            -Xcompiler -fPIC,-fvisibility=hidden ${INCLUDE_FLAGS} -MD -MF ${object}.d
+            -Xcompiler -fPIC,-fvisibility=hidden ${INCLUDE_FLAGS} -MD -MT ${name}.o -MF ${object}.d
     DEPENDS ${source}
     DEPFILE ${object}.d
     COMMENT "nvcc ${name}"
