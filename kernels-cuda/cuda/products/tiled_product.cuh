@@ -52,7 +52,7 @@ struct Matrix {
 
 /// grid (tiles of n times tiles of m, batch); places are in matrices.
 template <typename T>
-__global__ void __launch_bounds__(productThreads)
+__global__ void __launch_bounds__(productThreads, 2)
     tiledProductKernel(uint32_t m, uint32_t n, uint32_t k, bool transposeA, bool transposeB, uint32_t batches,
                        tfjs::Places<2> batch, const T* __restrict__ a, const T* __restrict__ b, Epilogue epilogue,
                        float* __restrict__ c) {
