@@ -26,11 +26,25 @@ Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value blocks(const Napi::CallbackInfo& info) {
+  Call call(info);
+  const BlocksToken token = blocksOperands(call);
+  const ProductPrecision precision = Engine::instance().precision();
+  const auto cpu = Engine::instance().use();
+  const BetweenHalves between(token);
+  const AlignedBuffer scratch(static_cast<size_t>(between.floats()));
+  between.run(
+      token, scratch.data(), [&](const TimeMixingToken& half) { timeMixingToken(cpu, precision, half); },
+      [&](const MetaStateLayerToken& half) { metaStateLayerToken(cpu, precision, half); });
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void defineTokens(Napi::Object& exports) {
   define<timeMixing>(exports, "timeMixingToken");
   define<metaStateLayer>(exports, "metaStateLayerToken");
+  define<blocks>(exports, "blocksToken");
 }
 
 }  // namespace metastate

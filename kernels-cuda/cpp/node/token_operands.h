@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "node/call.h"
-#include "token/one_token.h"
+#include "token/blocks.h"
 
 namespace metastate {
 
@@ -80,17 +80,17 @@ struct TokenSizes {
   }
 };
 
-/// timeMixingToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, inputs, outputs): of a layer
-/// after the first where the inputs go on to what those have.
 template <typename Call>
-TimeMixingToken timeMixingOperands(Call& call) {
-  const TokenSizes s(call);
-  TimeMixingToken o{};
-  s.giveTo(o);
-  o.aScale = static_cast<float>(call.number("aScale"));
+LowRankPart lowRank(const Call& call, const TokenSizes& s, TokenTensors& in, const char* first, const char* second) {
+  LowRankPart part;
+  part.w1 = in.next(first, s.width, part.rank);
+  part.w2 = in.next(second, call.product({part.rank, s.inner}));
+  return part;
+}
 
-  TokenTensors in(call, "inputs");
-  o.stream = in.next("stream", s.channels);
+/// What time mixing takes of its layer: parameters and states.
+template <typename Call>
+void mixingOfLayer(const Call& call, const TokenSizes& s, TokenTensors& in, TimeMixingToken& o) {
   o.normWeight = in.next("ln1.weight", s.width);
   o.normBias = in.next("ln1.bias", s.width);
   o.shift = in.next("shift", s.channels);
@@ -102,24 +102,40 @@ TimeMixingToken timeMixingOperands(Call& call) {
   o.key = in.next("key.weight", matrix);
   o.value = in.next("value.weight", matrix);
   o.output = in.next("output.weight", matrix);
-  const auto lowRank = [&](LowRankPart& part, const char* first, const char* second) {
-    part.w1 = in.next(first, s.width, part.rank);
-    part.w2 = in.next(second, call.product({part.rank, s.inner}));
-  };
   o.w0 = in.next("w0", s.inner);
-  lowRank(o.decay, "w1", "w2");
+  o.decay = lowRank(call, s, in, "w1", "w2");
   o.a0 = in.next("a0", s.inner);
-  lowRank(o.rate, "a1", "a2");
-  lowRank(o.gate, "g1", "g2");
+  o.rate = lowRank(call, s, in, "a1", "a2");
+  o.gate = lowRank(call, s, in, "g1", "g2");
   o.kk = in.next("k_k", s.inner);
   o.ka = in.next("k_a", s.inner);
   o.rk = in.next("r_k", s.inner);
   o.readWeight = in.next("ln_x.weight", s.inner);
   o.readBias = in.next("ln_x.bias", s.inner);
+}
+
+/// What it takes of a layer after the first besides.
+template <typename Call>
+void residualOfLayer(const Call& call, const TokenSizes& s, TokenTensors& in, TimeMixingToken& o) {
+  o.v0 = in.next("v0", s.inner);
+  o.residual = lowRank(call, s, in, "v1", "v2");
+}
+
+/// timeMixingToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, inputs, outputs): of a layer
+/// after the first where the inputs go on to what those have.
+template <typename Call>
+TimeMixingToken timeMixingOperands(Call& call) {
+  const TokenSizes s(call);
+  TimeMixingToken o{};
+  s.giveTo(o);
+  o.aScale = static_cast<float>(call.number("aScale"));
+
+  TokenTensors in(call, "inputs");
+  o.stream = in.next("stream", s.channels);
+  mixingOfLayer(call, s, in, o);
   if (in.goOn()) {
     o.firstValue = in.next("firstValue", s.steps);
-    o.v0 = in.next("v0", s.inner);
-    lowRank(o.residual, "v1", "v2");
+    residualOfLayer(call, s, in, o);
   }
 
   TokenTensors out(call, "outputs");
@@ -135,6 +151,30 @@ TimeMixingToken timeMixingOperands(Call& call) {
   return o;
 }
 
+/// What the Meta-State layer takes of its layer, without the pass over both states.
+template <typename Call>
+void layerOfLayer(const Call& call, const TokenSizes& s, TokenTensors& in, MetaStateLayerToken& o) {
+  o.normWeight = in.next("ln2.weight", s.width);
+  o.normBias = in.next("ln2.bias", s.width);
+  o.shift = in.next("shift", s.channels);
+  o.mix = in.next("x_k", s.width);
+  o.key = in.next("key.weight", s.width, o.parameterTokens);
+  o.value = in.next("value.weight", call.product({o.parameterTokens, s.width}));
+}
+
+inline void gainsOfLayer(const TokenSizes& s, TokenTensors& in, MetaStateLayerToken& o) {
+  o.pass.readGain = in.next("beta_g", s.inner);
+  o.pass.memoryGain = in.next("alpha_g", s.inner);
+}
+
+/// The pass over both states wants heads that share out the width.
+template <typename Call>
+void requireSlices(const Call& call, const TokenSizes& s) {
+  if (s.inner == s.width) return;
+  throw Napi::RangeError::New(call.env(), std::to_string(s.heads) + " heads of " + std::to_string(s.headSize) +
+                                              " channels are no width of " + std::to_string(s.width));
+}
+
 /// metaStateLayerToken(batch, width, heads, headSize, normEpsilon, readEpsilon, inputs, outputs): with the pass over
 /// both states where the lists go on to its tensors.
 template <typename Call>
@@ -145,26 +185,17 @@ MetaStateLayerToken metaStateLayerOperands(Call& call) {
 
   TokenTensors in(call, "inputs");
   o.stream = in.next("stream", s.channels);
-  o.normWeight = in.next("ln2.weight", s.width);
-  o.normBias = in.next("ln2.bias", s.width);
-  o.shift = in.next("shift", s.channels);
-  o.mix = in.next("x_k", s.width);
-  o.key = in.next("key.weight", s.width, o.parameterTokens);
-  o.value = in.next("value.weight", call.product({o.parameterTokens, s.width}));
+  layerOfLayer(call, s, in, o);
   o.hasPass = in.goOn();
   if (o.hasPass) {
-    if (s.inner != s.width) {
-      throw Napi::RangeError::New(call.env(), std::to_string(s.heads) + " heads of " + std::to_string(s.headSize) +
-                                                  " channels are no width of " + std::to_string(s.width));
-    }
+    requireSlices(call, s);
     o.pass.r = in.next("r", s.steps);
     o.pass.w = in.next("w", s.steps);
     o.pass.k = in.next("k", s.steps);
     o.pass.v = in.next("v", s.steps);
     o.pass.a = in.next("alpha", s.steps);
     o.pass.b = in.next("beta", s.steps);
-    o.pass.readGain = in.next("beta_g", s.inner);
-    o.pass.memoryGain = in.next("alpha_g", s.inner);
+    gainsOfLayer(s, in, o);
     o.pass.wkv = in.next("wkv", s.states);
     o.pass.meta = in.next("meta", s.states);
   }
@@ -173,6 +204,41 @@ MetaStateLayerToken metaStateLayerOperands(Call& call) {
   o.streamAfter = out.next("stream", s.channels);
   o.shiftAfter = out.next("shift", s.channels);
   if (o.hasPass) o.metaAfter = out.next("meta", s.states);
+  return o;
+}
+
+/// blocksToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, hasPass, inputs, outputs): the stream, then layer by
+/// layer what its halves take, and give the next token.
+template <typename Call>
+BlocksToken blocksOperands(Call& call) {
+  const TokenSizes s(call);
+  const float aScale = static_cast<float>(call.number("aScale"));
+  const bool hasPass = call.flag("hasPass");
+  if (hasPass) requireSlices(call, s);
+  TokenTensors in(call, "inputs"), out(call, "outputs");
+  BlocksToken o{in.next("stream", s.channels), out.next("stream", s.channels), {}};
+  do {
+    BlockToken block{};
+    TimeMixingToken& mixing = block.mixing;
+    s.giveTo(mixing);
+    mixing.aScale = aScale;
+    mixingOfLayer(call, s, in, mixing);
+    if (!o.blocks.empty()) residualOfLayer(call, s, in, mixing);
+    MetaStateLayerToken& layer = block.layer;
+    s.giveTo(layer);
+    layerOfLayer(call, s, in, layer);
+    layer.hasPass = hasPass;
+    if (hasPass) {
+      gainsOfLayer(s, in, layer);
+      layer.pass.wkv = mixing.wkv;
+      layer.pass.meta = in.next("meta", s.states);
+    }
+    mixing.shiftAfter = out.next("attShift", s.channels);
+    layer.shiftAfter = out.next("ffnShift", s.channels);
+    mixing.wkvAfter = out.next("wkv", s.states);
+    if (hasPass) layer.metaAfter = out.next("meta", s.states);
+    o.blocks.push_back(block);
+  } while (in.goOn());
   return o;
 }
 

@@ -1,4 +1,6 @@
 // The kernels of one token for JavaScript: the native addon's calls (cpp/node/token_operands.h).
+#include <algorithm>
+
 #include "node/bindings.h"
 #include "node/token_operands.h"
 #include "runtime/scratch.h"
@@ -31,11 +33,33 @@ Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value blocks(const Napi::CallbackInfo& info) {
+  DeviceCall call(info);
+  const BlocksToken token = blocksOperands(call);
+  // Of the largest layer: one half begins when the one before has ended.
+  int64_t ofHalf = 0;
+  for (const BlockToken& block : token.blocks) {
+    ofHalf = std::max({ofHalf, timeMixingTokenScratch(withHeadsThatFit(call, block.mixing)),
+                       metaStateLayerTokenScratch(block.layer)});
+  }
+  const BetweenHalves between(token);
+  const Scratch scratch(call.device(), between.floats() + ofHalf);
+  float* const ofOne = scratch.floats() + between.floats();
+  const int multiprocessors = call.device().properties().multiProcessorCount;
+  const auto stream = call.stream();
+  between.run(
+      token, scratch.floats(),
+      [&](const TimeMixingToken& half) { timeMixingToken(half, ofOne, multiprocessors, stream); },
+      [&](const MetaStateLayerToken& half) { metaStateLayerToken(half, ofOne, multiprocessors, stream); });
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 METASTATE_BINDING(token) {
   define<timeMixing>(exports, "timeMixingToken");
   define<metaStateLayer>(exports, "metaStateLayerToken");
+  define<blocks>(exports, "blocksToken");
 }
 
 }  // namespace metastate::cuda

@@ -55,6 +55,19 @@ export interface TokenOps {
     inputs: readonly Float32Array[],
     outputs: readonly Float32Array[],
   ): void;
+  /** The kernel `BlocksToken`: of each layer what the halves take, and what the next token wants. */
+  blocksToken(
+    batch: number,
+    width: number,
+    heads: number,
+    headSize: number,
+    normEpsilon: number,
+    readEpsilon: number,
+    aScale: number,
+    hasPass: boolean,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+  ): void;
 }
 
 /**

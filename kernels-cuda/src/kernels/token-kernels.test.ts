@@ -1,4 +1,4 @@
-/** The halves of a block as kernels of one token: the same bits as their ops one by one, and nothing left unwritten. */
+/** All blocks, and the halves of a block, as kernels of one token: the same bits as their ops one by one, and nothing left unwritten. */
 import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -6,6 +6,8 @@ import type { NativeBackend } from "../backend/native-backend.js";
 import { useNativeEngine } from "../engine-candidate.js";
 import { configured, needsNative } from "../testing/native.js";
 import {
+  blocksByHalves,
+  blocksInputs,
   inSlices,
   layerInputs,
   layerOpByOp,
@@ -90,6 +92,31 @@ for (const [name, sizes, hasPass] of [
   });
 }
 
+for (const [name, sizes, layers, hasPass, aScale] of [
+  ["one, without the pass", smallToken, 1, false, 1],
+  ["three, without the pass", smallToken, 3, false, 2],
+  ["three with both states", inSlices(smallToken), 3, true, 1],
+  ["two of several texts", inSlices(several), 2, true, 2],
+  ["two with weights that threads share", inSlices(large), 2, true, 1],
+] as const) {
+  test(`the blocks of a token: ${name}`, needsNative, () => {
+    const attributes = { ...tokenAttributes(sizes), aScale, layers };
+    return expectBits(
+      "BlocksToken",
+      attributes,
+      () => blocksInputs(sizes, layers, hasPass),
+      (inputs) =>
+        blocksByHalves(
+          inputs,
+          sizes,
+          layers,
+          (half) => timeMixingOpByOp(half, sizes, aScale),
+          (half) => layerOpByOp(half, sizes),
+        ),
+    );
+  });
+}
+
 test("kernels of a token refuse two of them, and tensors of other sizes", needsNative, async () => {
   useNativeEngine();
   await tf.setBackend("native");
@@ -107,6 +134,14 @@ test("kernels of a token refuse two of them, and tensors of other sizes", needsN
       refused({ wkv: tf.zeros([1, 3, 5, 4]) }, /wkv has 60 values; the sizes given want 75/);
       refused({ "value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
     }
+    const blocks = blocksInputs(inSlices(smallToken), 2, true);
+    const ofBlocks = { ...tokenAttributes(smallToken), aScale: 1, layers: 2 };
+    const refused = (changed: Tensors, message: RegExp): void =>
+      assert.throws(() => tf.engine().runKernel("BlocksToken", { ...blocks, ...changed }, ofBlocks), message);
+    refused({ stream: tf.zeros([1, 2, 15]) }, /stream has 2 tokens in a row, wanted 1/);
+    refused({ "blocks.1.ffnShift": tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 15/);
+    refused({ "blocks.1.meta": tf.zeros([1, 3, 5, 4]) }, /meta has 60 values; the sizes given want 75/);
+    refused({ "blocks.0.att.w2": tf.zeros([1, 1]) }, /w2 has 1 values; the sizes given want 45/);
     const wide = layerInputs({ ...smallToken, width: 20 }, true);
     assert.throws(
       () => tf.engine().runKernel("MetaStateLayerToken", wide, tokenAttributes(smallToken)),

@@ -1,8 +1,9 @@
 /**
- * The library's optional kernels of one token, which are the halves of a block: `TimeMixingToken` and `MetaStateLayerToken`. Their
- * inputs and outputs stand with the library's `timeMixingTokenName` and `metaStateLayerTokenName`. Each is the ops of
- * `library-ops.ts` one after the other, on the CPU with the same bits, in one call of the addon: JavaScript and tfjs between them
- * are what the memory that holds the weights would wait for. The `cuda` backend runs these bodies too.
+ * The library's optional kernels of one token: all blocks of a model, `BlocksToken`, and the halves of a block, `TimeMixingToken` and
+ * `MetaStateLayerToken`. Their inputs and outputs stand with the library's `blocksTokenName`, `timeMixingTokenName` and
+ * `metaStateLayerTokenName`. Each is the ops of `library-ops.ts` one after the other, on the CPU with the same bits, in one call of the
+ * addon: JavaScript and tfjs between them are what the memory that holds the weights would wait for. The `cuda` backend runs these
+ * bodies too.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Inputs, KernelMemory, NativeBodies } from "./native-kernel.js";
@@ -26,11 +27,38 @@ const timeMixingInputs = [
   ],
   ...["k_k", "k_a", "r_k", "ln_x.weight", "ln_x.bias"],
 ];
-const ofLaterLayers = ["firstValue", "v0", "v1", "v2"];
+const residualInputs = ["v0", "v1", "v2"];
+const ofLaterLayers = ["firstValue", ...residualInputs];
 
 /** In the addon's order; what the pass over both states takes comes last. */
 const layerInputs = ["stream", "ln2.weight", "ln2.bias", "shift", "x_k", "key.weight", "value.weight"];
 const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g", "wkv", "meta"];
+
+/** What a half takes of a block, by the names of `BlocksToken` after `blocks.3.`; the stream comes from the half before. */
+function ofBlock(names: readonly string[], part: "att" | "ffn"): string[] {
+  const others = names.filter((name) => name !== "stream");
+  return others.map((name) =>
+    name === "shift" ? `${part}Shift` : /^(ln[12]\.|wkv$)/.test(name) ? name : `${part}.${name}`,
+  );
+}
+
+const mixingOfBlock = ofBlock(timeMixingInputs, "att");
+const residualOfBlock = ofBlock(residualInputs, "att");
+const layerOfBlock = ofBlock(layerInputs, "ffn");
+const passOfBlock = ["meta.beta_g", "meta.alpha_g", "meta"];
+
+const namesOfBlocks = { plain: [] as string[][], withPass: [] as string[][] };
+
+/** What `BlocksToken` takes of a layer, in the addon's order. */
+function blockInputs(layer: number, hasPass: boolean): readonly string[] {
+  // Kept: a token asks for hundreds of names, and a name that was never looked up before is looked up more slowly.
+  return (namesOfBlocks[hasPass ? "withPass" : "plain"][layer] ??= [
+    ...mixingOfBlock,
+    ...(layer > 0 ? residualOfBlock : []),
+    ...layerOfBlock,
+    ...(hasPass ? passOfBlock : []),
+  ].map((name) => `blocks.${layer}.${name}`));
+}
 
 function valuesOf(backend: KernelMemory, inputs: Inputs, names: readonly string[]): Float32Array[] {
   return listed(
@@ -65,6 +93,24 @@ function makeAll(
 }
 
 export const tokenKernels: NativeBodies<KernelMemory> = {
+  BlocksToken(binding, backend, inputs, attributes) {
+    const { layers, heads, headSize, aScale, normEpsilon, readEpsilon } = attributes as Record<string, number>;
+    const [batch, width] = streamSizes("BlocksToken", inputs);
+    const hasPass = inputs["blocks.0.meta"] !== undefined;
+    const given = [backend.floats(inputs["stream"]!)];
+    const shapes: number[][] = [[batch, 1, width]];
+    const state = [batch, heads!, headSize!, headSize!];
+    const ofLayer = [[batch, width], [batch, width], state, ...(hasPass ? [state] : [])];
+    for (let layer = 0; layer < layers!; layer++) {
+      for (const name of blockInputs(layer, hasPass)) given.push(backend.floats(inputs[name]!));
+      shapes.push(...ofLayer);
+    }
+    const { infos, arrays } = makeAll(backend, shapes);
+    const sizes = [batch, width, heads!, headSize!] as const;
+    binding.blocksToken(...sizes, normEpsilon!, readEpsilon!, aScale!, hasPass, given, arrays);
+    return infos;
+  },
+
   TimeMixingToken(binding, backend, inputs, attributes) {
     const { heads, headSize, aScale, normEpsilon, readEpsilon } = attributes as Record<string, number>;
     const [batch, width] = streamSizes("TimeMixingToken", inputs);

@@ -91,6 +91,63 @@ export function layerInputs(sizes: TokenSizes, hasPass: boolean, seed = 12): Ten
   };
 }
 
+/** What a half is given of a block, by the names of `BlocksToken`; the rest comes from the halves before. */
+function ofBlock(inputs: Tensors, layer: number, part: "att" | "ffn"): Tensors {
+  const made = new Set(["stream", "firstValue", "r", "w", "k", "v", "alpha", "beta", ...(part === "ffn" ? ["wkv"] : [])]);
+  const named = Object.entries(inputs).filter(([name]) => !made.has(name));
+  return Object.fromEntries(
+    named.map(([name, tensor]) => {
+      const own = /^(ln[12]\.|wkv$|meta$)/.test(name);
+      const place = own ? name : name === "shift" ? `${part}Shift` : `${/_g$/.test(name) && part === "ffn" ? "meta" : part}.${name}`;
+      return [`blocks.${layer}.${place}`, tensor];
+    }),
+  );
+}
+
+export function blocksInputs(sizes: TokenSizes, layers: number, hasPass: boolean): Tensors {
+  const inputs: Tensors = { stream: timeMixingInputs(sizes, true)["stream"]! };
+  for (let layer = 0; layer < layers; layer++) {
+    Object.assign(inputs, ofBlock(timeMixingInputs(sizes, layer === 0, 31 + layer), layer, "att"));
+    Object.assign(inputs, ofBlock(layerInputs(sizes, hasPass, 61 + layer), layer, "ffn"));
+  }
+  return inputs;
+}
+
+type Half = (inputs: Tensors) => tf.Tensor[];
+
+/** `BlocksToken` by these halves. */
+export function blocksByHalves(
+  inputs: Tensors,
+  { batch, heads, headSize }: TokenSizes,
+  layers: number,
+  mixing: Half,
+  layerHalf: Half,
+): tf.Tensor[] {
+  let stream = inputs["stream"]!;
+  let firstValue: tf.Tensor | undefined;
+  const states: tf.Tensor[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const prefix = `blocks.${layer}.`;
+    const own = Object.entries(inputs).filter(([name]) => name.startsWith(prefix));
+    const short = (name: string): string => name.slice(prefix.length).replace(/^(att|ffn|meta)\./, "");
+    const of = (part: RegExp): Tensors =>
+      Object.fromEntries(own.filter(([name]) => part.test(name.slice(prefix.length))).map(([name, x]) => [short(name), x]));
+    const { attShift, ...ofMixing } = of(/^(ln1|att|wkv$)/);
+    const ofFirst = { ...ofMixing, shift: attShift!, stream, ...(firstValue && { firstValue }) };
+    const [middle, attAfter, wkvAfter, r, w, k, v, alpha, beta] = mixing(ofFirst) as [...tf.Tensor[]];
+    firstValue ??= tf.reshape(v!, [batch, 1, heads * headSize]);
+    const { ffnShift, ...ofLayer } = of(/^(ln2|ffn|meta)/);
+    const pass = { r: r!, w: w!, k: k!, v: v!, alpha: alpha!, beta: beta!, wkv: ofMixing["wkv"]! };
+    const [after, ffnAfter, ...meta] = layerHalf({
+      ...{ ...ofLayer, shift: ffnShift!, stream: middle! },
+      ...(ofLayer["meta"] && pass),
+    });
+    states.push(attAfter!, ffnAfter!, wkvAfter!, ...meta);
+    stream = after!;
+  }
+  return [stream, ...states];
+}
+
 const all = (name: string, inputs: Tensors, attributes: tf.NamedAttrMap = {}): tf.Tensor[] =>
   [tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes)].flat();
 const one = (...call: Parameters<typeof all>): tf.Tensor => all(...call)[0]!;

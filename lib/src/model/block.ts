@@ -18,7 +18,7 @@ export interface BlockResult {
   readonly firstValue: Tensor3D;
 }
 
-/** Runs a block on the residual stream `[B, T, C]` from a state. */
+/** Runs a block on the residual stream `[B, T, C]`, which before the first one was normalised (`ln0`), from a state. */
 export function block(
   configuration: ModelConfiguration,
   run: LayerRun,
@@ -26,10 +26,10 @@ export function block(
   given: LayerState,
   firstValue?: Tensor3D,
 ): BlockResult {
-  const x = run.layer === 0 ? norm(run, "ln0", stream) : stream;
   const before = tapState(run, "before", given);
   const mixed =
-    timeMixingOfToken(configuration, run, x, before, firstValue) ?? mix(configuration, run, x, before, firstValue);
+    timeMixingOfToken(configuration, run, stream, before, firstValue) ??
+    mix(configuration, run, stream, before, firstValue);
   const changed = metaStateLayerOfToken(configuration, run, mixed, before) ?? change(configuration, run, mixed, before);
   const after = {
     ...{ attShift: mixed.shift, ffnShift: changed.shift, wkv: mixed.wkv },

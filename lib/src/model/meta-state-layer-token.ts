@@ -35,6 +35,11 @@ export interface MetaStateLayerTokenAttributes {
   readonly [key: string]: number;
 }
 
+/** The names of a layer's parameters, after `blocks.3.`. */
+export const layerParameters = ["ln2.weight", "ln2.bias", "ffn.x_k", "ffn.key.weight", "ffn.value.weight"] as const;
+/** ... of what the pass over both states takes besides. */
+export const passParameters = ["meta.alpha_g", "meta.beta_g"] as const;
+
 /** The Meta-State layer in one kernel; undefined where it has to go op by op, as the variants other than `sse` and `none` do. */
 export function metaStateLayerOfToken(
   configuration: ModelConfiguration,
@@ -61,7 +66,7 @@ export function metaStateLayerOfToken(
 }
 
 /** Whether the layer is RWKV-7's, or the variant `sse` of one head for each slice of the channels, without further options. */
-function isTheKernels(configuration: ModelConfiguration): boolean {
+export function isTheKernels(configuration: ModelConfiguration): boolean {
   const { activation, mixture, mul, heads, width } = configuration;
   if (activation !== "squaredRelu" || mixture || mul) return false;
   const variant = variantOf(configuration);

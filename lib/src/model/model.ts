@@ -12,6 +12,7 @@ import type { SseVariant } from "../sse/variant.js";
 import { activationNames, type ActivationNames } from "./activation-names.js";
 import { layerNorm } from "./block-norm.js";
 import { block } from "./block.js";
+import { blocksOfToken } from "./blocks-token.js";
 import {
   completeConfiguration,
   modelOptionNames,
@@ -19,7 +20,7 @@ import {
   type ModelConfiguration,
   type ModelOptions,
 } from "./configuration.js";
-import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
+import type { ForwardOptions, ForwardResult, LanguageModel, Tap } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
 import { LayerRun, tapped } from "./tap.js";
@@ -79,24 +80,34 @@ export class Model extends Shown implements LanguageModel<ModelState> {
       const batchSize = ids.shape[0];
       if (state) expectState(configuration, batchSize, state);
       const before = state ?? this.initialState(batchSize);
-      let x = tapped(tap, "emb", embedding(parameter(parameters, "emb.weight"), ids));
-      let firstValue: Tensor3D | undefined;
-      const layers: LayerState[] = [];
-      for (let layer = 0; layer < configuration.layers; layer++) {
-        const result = block(configuration, new LayerRun(parameters, layer, tap), x, before.layers[layer]!, firstValue);
-        ({ x, firstValue } = result);
-        layers.push(result.state);
-      }
-      if (wanted === "last") x = tf.slice(x, [0, x.shape[1] - 1, 0], [-1, 1, -1]);
-      const normalised = tapped(
-        tap,
-        "ln_out",
-        layerNorm((name) => parameter(parameters, name), "ln_out", x),
-      );
-      const logits = tapped(tap, "logits", linear(normalised, parameter(parameters, "head.weight")));
+      const normalised = (name: string, stream: Tensor3D): Tensor3D =>
+        tapped(
+          tap,
+          name,
+          layerNorm((part) => parameter(parameters, part), name, stream),
+        );
+      const embedded = tapped(tap, "emb", embedding(parameter(parameters, "emb.weight"), ids));
+      const stream = normalised("blocks.0.ln0", embedded);
+      const { x, layers } =
+        blocksOfToken(configuration, parameters, stream, before.layers, tap !== undefined) ??
+        this.oneByOne(stream, before.layers, tap);
+      const last = wanted === "last" ? tf.slice(x, [0, x.shape[1] - 1, 0], [-1, 1, -1]) : x;
+      const logits = tapped(tap, "logits", linear(normalised("ln_out", last), parameter(parameters, "head.weight")));
       const positions = before.positions.map((position) => position + ids.shape[1]);
       return { logits, state: new ModelState(layers, positions) };
     });
+  }
+
+  /** The blocks on the residual stream that the first one takes. */
+  private oneByOne(stream: Tensor3D, given: readonly LayerState[], tap?: Tap): { x: Tensor3D; layers: LayerState[] } {
+    let x = stream;
+    let firstValue: Tensor3D | undefined;
+    const layers = given.map((before, layer) => {
+      const result = block(this.configuration, new LayerRun(this.parameters, layer, tap), x, before, firstValue);
+      ({ x, firstValue } = result);
+      return result.state;
+    });
+    return { x, layers };
   }
 
   /** Whether {@link dispose} was called. */

@@ -42,6 +42,11 @@ const always = named([
 ]);
 const ofLaterLayers = named(["v0", "v1", "v2"]);
 
+/** The names of a layer's parameters, after `blocks.3.`. */
+export function mixingParameters(isLaterLayer: boolean): string[] {
+  return ["ln1.weight", "ln1.bias", ...[...always, ...(isLaterLayer ? ofLaterLayers : [])].map((name) => `att.${name}`)];
+}
+
 /** Time mixing in one kernel; undefined where it has to go op by op. */
 export function timeMixingOfToken(
   configuration: ModelConfiguration,

@@ -1,4 +1,7 @@
-/** When a half of a block goes to an engine's kernel of one token, and when op by op. What a kernel computes is the engine's to test. */
+/**
+ * When all blocks, or a half of one, go to an engine's kernel of one token, and when op by op. What a kernel computes is the engine's to
+ * test.
+ */
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 
@@ -7,6 +10,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 
 import { checkNumerics } from "../engine/check-numerics.js";
 import { useBackend } from "../testing.js";
+import { blocksTokenName } from "./blocks-token.js";
 import type { ModelOptions } from "./configuration.js";
 import { metaStateLayerTokenName } from "./meta-state-layer-token.js";
 import { createModel } from "./model.js";
@@ -25,7 +29,7 @@ async function useKernels(t: TestContext, kernels: Record<string, (batch: number
   await useBackend("cpu");
   // Other engines run these tests too, and may have such kernels.
   const backendName = tf.getBackend();
-  const own = [timeMixingTokenName, metaStateLayerTokenName].map((name) => tf.getKernel(name, backendName));
+  const own = [blocksTokenName, timeMixingTokenName, metaStateLayerTokenName].map((name) => tf.getKernel(name, backendName));
   for (const kernel of own) if (kernel) tf.unregisterKernel(kernel.kernelName, backendName);
   const calls: Call[] = [];
   for (const [kernelName, shapesOf] of Object.entries(kernels)) {
@@ -129,6 +133,52 @@ test("one token goes to the engine's kernels, but not under a gradient, a tap or
     called(calls, () => model.forward([[1]])),
     [],
     "a check names its op",
+  );
+});
+
+test("all blocks go to the engine's kernel together where it has one", async (t) => {
+  const ofLayer = (batch: number): number[][] => [
+    [batch, 8],
+    [batch, 8],
+    [batch, 2, 4, 4],
+    [batch, 2, 4, 4],
+  ];
+  const calls = await useKernels(t, {
+    ...both,
+    [blocksTokenName]: (batch) => [[batch, 1, 8], ...ofLayer(batch), ...ofLayer(batch)],
+  });
+  const model = createModel(options);
+  assert.deepEqual(
+    called(calls, () => model.forward([[1], [2]])),
+    [blocksTokenName],
+  );
+  const [{ inputs, attributes }] = calls as [Call];
+  const sizes = { heads: 2, headSize: 4, normEpsilon: 1e-5, readEpsilon: 4e-5 };
+  assert.deepEqual(attributes, { ...sizes, aScale: 1, layers: 2 });
+  const { state: before } = model.forward([[1], [2]]);
+  const given = new Map(
+    before.layers.flatMap((layer, i) => Object.entries(layer).map(([part, x]) => [`blocks.${i}.${part}`, x.shape])),
+  );
+  const others = ["emb.weight", "blocks.0.ln0.weight", "blocks.0.ln0.bias", "ln_out.weight", "ln_out.bias"];
+  for (const [name, { shape }] of model.parameters) {
+    if (![...others, "head.weight"].includes(name)) given.set(name, shape);
+  }
+  given.set("stream", [2, 1, 8]);
+  assert.deepEqual(new Map(Object.entries(inputs).map(([name, { shape }]) => [name, shape])), given);
+  for (const { attShift, ffnShift, wkv, meta } of before.layers) {
+    for (const [part, shape] of [attShift, ffnShift, wkv, meta!].map((x, i) => [x, ofLayer(2)[i]] as const)) {
+      assert.deepEqual(part.shape, shape);
+    }
+  }
+  assert.deepEqual(
+    called(calls, () => model.forward([[1]], undefined, { tap: (_, value) => value })),
+    [],
+    "a tap",
+  );
+  assert.deepEqual(
+    called(calls, () => createModel({ ...options, sse: "meta" }).forward([[1]])),
+    [timeMixingTokenName, timeMixingTokenName],
+    "another variant: its halves one by one",
   );
 });
 

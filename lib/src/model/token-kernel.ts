@@ -1,5 +1,5 @@
 /**
- * The halves of a block as kernels of one token, which an engine may register. When a model writes, its ops are so small that
+ * All blocks, and the halves of a block, as kernels of one token, which an engine may register. When a model writes, its ops are so small that
  * starting one costs as much as what it computes, and the memory that holds the weights waits meanwhile.
  */
 import * as tf from "@tensorflow/tfjs-core";
@@ -9,12 +9,12 @@ import { keepsNames } from "../engine/numerics-context.js";
 import type { LayerRun } from "./tap.js";
 
 /**
- * Whether a half goes to the kernel of this name. It goes op by op for several tokens, for a gradient (the kernels have none),
+ * Whether the kernel of this name is there and computes this. Otherwise it goes op by op: for several tokens, for a gradient (the kernels have none),
  * for a tap, while numbers are checked (an error names its op), and on an engine without the kernel.
  *
  * @param stream the residual stream, `[B, T, C]`
  */
-export function isForTokenKernel(kernelName: string, run: LayerRun, stream: Tensor): boolean {
+export function isForTokenKernel(kernelName: string, run: Pick<LayerRun, "isTapped">, stream: Tensor): boolean {
   const engine = tf.engine();
   if (stream.shape[1] !== 1 || run.isTapped || engine.isTapeOn() || keepsNames()) return false;
   return tf.getKernel(kernelName, engine.backendName) !== undefined;

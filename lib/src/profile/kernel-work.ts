@@ -104,6 +104,16 @@ function tokenProducts(call: Call): number {
   return 2 * input(call, "stream").shape[0]! * total(matrices, size);
 }
 
+/** The halves of each block: products with all matrices, a step of S, and with a Meta-State one of both states. */
+function blocksToken(call: Call): number {
+  const named = Object.entries(call.inputs).filter((entry): entry is [string, Shaped] => entry[1] !== undefined);
+  const sizes = (wanted: (name: string, tensor: Shaped) => boolean): number =>
+    named.reduce((sum, [name, tensor]) => sum + (wanted(name, tensor) ? size(tensor) : 0), 0);
+  const matrices = sizes((name, { shape }) => shape.length === 2 && !/Shift$|r_k$/.test(name));
+  const states = 9 * sizes((name) => name.endsWith(".wkv")) + 18 * sizes((name) => name.endsWith(".meta"));
+  return 2 * input(call, "stream").shape[0]! * matrices + states;
+}
+
 const flopsOf = new Map<string, Count>([
   ...each(
     ["Reshape", "Identity", "ExpandDims", "Transpose", "TransposeMatrix", "Slice", "StridedSlice", "Concat", "Pack"],
@@ -133,6 +143,7 @@ const flopsOf = new Map<string, Count>([
   ["Wkv7", recurrence(9)],
   // The states again from the checkpoints (7), and their adjoint: its sums with each operand, and its own step back.
   ["Wkv7Grad", recurrence(26)],
+  ["BlocksToken", blocksToken],
   ["TimeMixingToken", (call) => tokenProducts(call) + 9 * size(input(call, "wkv"))],
   ["MetaStateLayerToken", (call) => tokenProducts(call) + (call.inputs["meta"] ? 18 * size(input(call, "meta")) : 0)],
   // The same recurrence for S and for M.

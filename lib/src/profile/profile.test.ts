@@ -80,6 +80,11 @@ test("work by name and shapes: transposed products, reductions, picked rows, the
   assert.equal(of("MetaStateLayerToken", layer, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9);
   const pass = { ...layer, wkv: t(5, 2, 4, 4), meta: t(5, 2, 4, 4) };
   assert.equal(of("MetaStateLayerToken", pass, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9 + 18 * 5 * 2 * 4 * 4);
+  const blocks = {
+    ...{ stream: t(5, 1, 8), "blocks.0.attShift": t(5, 8), "blocks.0.att.r_k": t(2, 4), "blocks.0.att.w1": t(8, 3) },
+    ...{ "blocks.1.ffn.key.weight": t(9, 8), "blocks.1.wkv": t(5, 2, 4, 4), "blocks.1.meta": t(5, 2, 4, 4) },
+  };
+  assert.equal(of("BlocksToken", blocks, [t(5, 1, 8)]).flops, 2 * 5 * 8 * (3 + 9) + 27 * 5 * 2 * 4 * 4);
   const step = { norm: t(), parameter0: t(3, 5), gradient0: t(3, 5), moment1_0: t(3, 5), parameter1: t(4) };
   assert.equal(of("AdamWAll", step, [t(3, 5), t(4)]).flops, 13 * (15 + 4));
   const tokens = { shape: [2, 3], dtype: "int32" };

@@ -8,6 +8,8 @@ import test, { type TestContext } from "node:test";
 import { inEveryThreadOrder } from "../../testing/array-ops.js";
 import { cuda, needsCuda, useCuda } from "../../testing/cuda.js";
 import {
+  blocksByHalves,
+  blocksInputs,
   inSlices,
   layerInputs,
   layerOpByOp,
@@ -24,6 +26,7 @@ import { hostFallbacks } from "../host-fallback.js";
 
 const timeMixing = "TimeMixingToken";
 const layer = "MetaStateLayerToken";
+const blocks = "BlocksToken";
 const mixingOutputs = ["stream", "shift", "wkv", "r", "w", "k", "v", "alpha", "beta"];
 const layerOutputs = ["stream", "shift", "meta"];
 
@@ -166,6 +169,33 @@ for (const [name, sizes, hasPass] of [
 ] as const) {
   test(`the Meta-State layer of a token in CUDA: ${name}`, needsCuda, (t) => check(layerCase(sizes, hasPass), t));
 }
+
+test("all blocks of a token in CUDA are their halves, with the same bits and launches", needsCuda, async () => {
+  await useCuda();
+  for (const [sizes, hasPass] of [
+    [inSlices({ ...even, batch: 2 }), true],
+    [smallToken, false],
+  ] as const) {
+    tf.tidy(() => {
+      const inputs = blocksInputs(sizes, 2, hasPass);
+      const attributes = { ...tokenAttributes(sizes), aScale: 2 };
+      const byHalves = launchesOf(() =>
+        blocksByHalves(
+          inputs,
+          sizes,
+          2,
+          (half) => run(timeMixing, half, attributes),
+          (half) => run(layer, half, attributes),
+        ),
+      );
+      const together = launchesOf(() => run(blocks, inputs, { ...attributes, layers: 2 }));
+      assert.deepEqual(shapes(together.result), shapes(byHalves.result));
+      assert.deepEqual(values(together.result), values(byHalves.result));
+      assert.equal(together.launches, byHalves.launches);
+    });
+  }
+  assert.equal(hostFallbacks.get(blocks), undefined);
+});
 
 test("tensors that are views of one another, or one tensor twice, are read as they are", needsCuda, async () => {
   await useCuda();
