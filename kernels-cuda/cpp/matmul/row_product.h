@@ -2,18 +2,26 @@
 //
 // One row times a matrix, as every product is when a model writes one token: as fast as memory gives the matrix.
 
+/// Floats from what is read to what memory is asked for, at least. What processors ask for by themselves leaves the memory of a busy
+/// machine waiting, and ends with a page.
+constexpr int64_t fetchRowsAhead = 2048;
+
 /// b's columns adjacent in depth (a stored transpose): four dot products side by side. One after the other, each with four sums
 /// of its own, they read a third less memory a second (measured on Zen 3, pages of 2 MiB, two threads: 21 against 30 GB/s).
 void rowTimesTransposed(const ProductOperands& o) {
   const int64_t depth = o.depth, stride = o.bColumn;
   const int64_t vectors = depth / lanes * lanes;
+  const int64_t ahead = 4 * stride > fetchRowsAhead ? 4 * stride : fetchRowsAhead;
   const float* const x = o.a;
   int64_t j = 0;
   for (; j + 4 <= o.columns; j += 4) {
     const float* b0 = o.b + j * stride;
     const float *b1 = b0 + stride, *b2 = b1 + stride, *b3 = b2 + stride;
+    const float* soon = b0 + ahead;
     Vector s0 = broadcast(0), s1 = s0, s2 = s0, s3 = s0;
     for (int64_t p = 0; p < vectors; p += lanes) {
+      for (int64_t line = 0; line < 4 * lanes; line += 16) __builtin_prefetch(soon + line);
+      soon += 4 * lanes;
       const Vector at = load(x + p);
       s0 += at * load(b0 + p);
       s1 += at * load(b1 + p);
