@@ -107,7 +107,7 @@ export const tokenKernels: NativeBodies<KernelMemory> = {
     }
     const { infos, arrays } = makeAll(backend, shapes);
     const sizes = [batch, width, heads!, headSize!] as const;
-    binding.blocksToken(...sizes, normEpsilon!, readEpsilon!, aScale!, hasPass, given, arrays);
+    binding.blocksToken(...sizes, normEpsilon!, readEpsilon!, aScale!, hasPass, listed(backend, given), arrays);
     return infos;
   },
 

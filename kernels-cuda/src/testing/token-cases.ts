@@ -93,12 +93,26 @@ export function layerInputs(sizes: TokenSizes, hasPass: boolean, seed = 12): Ten
 
 /** What a half is given of a block, by the names of `BlocksToken`; the rest comes from the halves before. */
 function ofBlock(inputs: Tensors, layer: number, part: "att" | "ffn"): Tensors {
-  const made = new Set(["stream", "firstValue", "r", "w", "k", "v", "alpha", "beta", ...(part === "ffn" ? ["wkv"] : [])]);
+  const made = new Set([
+    "stream",
+    "firstValue",
+    "r",
+    "w",
+    "k",
+    "v",
+    "alpha",
+    "beta",
+    ...(part === "ffn" ? ["wkv"] : []),
+  ]);
   const named = Object.entries(inputs).filter(([name]) => !made.has(name));
   return Object.fromEntries(
     named.map(([name, tensor]) => {
       const own = /^(ln[12]\.|wkv$|meta$)/.test(name);
-      const place = own ? name : name === "shift" ? `${part}Shift` : `${/_g$/.test(name) && part === "ffn" ? "meta" : part}.${name}`;
+      const place = own
+        ? name
+        : name === "shift"
+          ? `${part}Shift`
+          : `${/_g$/.test(name) && part === "ffn" ? "meta" : part}.${name}`;
       return [`blocks.${layer}.${place}`, tensor];
     }),
   );
@@ -131,10 +145,12 @@ export function blocksByHalves(
     const own = Object.entries(inputs).filter(([name]) => name.startsWith(prefix));
     const short = (name: string): string => name.slice(prefix.length).replace(/^(att|ffn|meta)\./, "");
     const of = (part: RegExp): Tensors =>
-      Object.fromEntries(own.filter(([name]) => part.test(name.slice(prefix.length))).map(([name, x]) => [short(name), x]));
+      Object.fromEntries(
+        own.filter(([name]) => part.test(name.slice(prefix.length))).map(([name, x]) => [short(name), x]),
+      );
     const { attShift, ...ofMixing } = of(/^(ln1|att|wkv$)/);
     const ofFirst = { ...ofMixing, shift: attShift!, stream, ...(firstValue && { firstValue }) };
-    const [middle, attAfter, wkvAfter, r, w, k, v, alpha, beta] = mixing(ofFirst) as [...tf.Tensor[]];
+    const [middle, attAfter, wkvAfter, r, w, k, v, alpha, beta] = mixing(ofFirst);
     firstValue ??= tf.reshape(v!, [batch, 1, heads * headSize]);
     const { ffnShift, ...ofLayer } = of(/^(ln2|ffn|meta)/);
     const pass = { r: r!, w: w!, k: k!, v: v!, alpha: alpha!, beta: beta!, wkv: ofMixing["wkv"]! };

@@ -44,7 +44,8 @@ const ofLaterLayers = named(["v0", "v1", "v2"]);
 
 /** The names of a layer's parameters, after `blocks.3.`. */
 export function mixingParameters(isLaterLayer: boolean): string[] {
-  return ["ln1.weight", "ln1.bias", ...[...always, ...(isLaterLayer ? ofLaterLayers : [])].map((name) => `att.${name}`)];
+  const own = isLaterLayer ? [...always, ...ofLaterLayers] : always;
+  return ["ln1.weight", "ln1.bias", ...own.map(([, name]) => name)];
 }
 
 /** Time mixing in one kernel; undefined where it has to go op by op. */

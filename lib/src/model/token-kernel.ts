@@ -1,6 +1,6 @@
 /**
- * All blocks, and the halves of a block, as kernels of one token, which an engine may register. When a model writes, its ops are so small that
- * starting one costs as much as what it computes, and the memory that holds the weights waits meanwhile.
+ * All blocks, and the halves of a block, as kernels of one token, which an engine may register. When a model writes, its ops are so
+ * small that starting one costs as much as what it computes, and the memory that holds the weights waits meanwhile.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { NamedAttrMap, Tensor } from "@tensorflow/tfjs-core";
@@ -9,8 +9,8 @@ import { keepsNames } from "../engine/numerics-context.js";
 import type { LayerRun } from "./tap.js";
 
 /**
- * Whether the kernel of this name is there and computes this. Otherwise it goes op by op: for several tokens, for a gradient (the kernels have none),
- * for a tap, while numbers are checked (an error names its op), and on an engine without the kernel.
+ * Whether the kernel of this name is there and computes this. Otherwise it goes op by op: for several tokens, for a gradient (the
+ * kernels have none), for a tap, and while numbers are checked (an error names its op).
  *
  * @param stream the residual stream, `[B, T, C]`
  */
