@@ -69,6 +69,12 @@ describe("the packages metastate and @metastate/kernels-cuda", { timeout: 300_00
     assert.equal(status, 0, stderr);
     const [losses, tokens, remedy, isFigure] = JSON.parse(stdout) as [number, number, string, boolean];
     assert.deepEqual([losses, tokens, isFigure], [2, 3, true]);
+    const required = `require("metastate").startEngine({ log() {} }).then(({ name }) => console.log(name))`;
+    const { stdout: engine } = await run(process.execPath, ["--input-type=commonjs", "-e", required], {
+      cwd: folder,
+      env,
+    });
+    assert.equal(engine, "wasm\n", "CommonJS can require it");
     assert.match(remedy, /in a checkout of metastate \(npm run build:native there\).* METASTATE_NATIVE_ADDON/);
   });
 });
