@@ -142,6 +142,43 @@ test("a file of the notebook's own that changes on disk is read again", () => {
   assert.deepEqual(wrongWith(`${text};`), [2551]);
 });
 
+/** A language of which nothing was asked yet. The trees of files are shared by path, so its folder is its own. */
+function freshLanguage(files: Readonly<Record<string, string>> = {}): Language {
+  const own = mkdtempSync(join(folder, "fresh-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(own, name), text);
+  return new Language({ folder: own, globals: [cellApi], nodeTypes }, library);
+}
+
+/** What such a language says is wrong with a cell; nothing where it is right. */
+function wrongInFirst(text: string, files?: Readonly<Record<string, string>>): string {
+  const result = freshLanguage(files).compile(text, "In [1]");
+  return result.ok ? "" : result.errors.evalue;
+}
+
+test("modules of Node that few import have their types as soon as something imports one", () => {
+  const all = `import cluster from "node:cluster"; import { Session } from "inspector"; import * as repl from "node:repl";
+    import check, { mock } from "node:test"; import type { Http2Server } from "http2"; let server: Http2Server | undefined;
+    new Session().connect(); [cluster.isPrimary, repl.start, mock.fn, server?.listening]; check("it", () => {});`;
+  assert.equal(wrongInFirst(all), "");
+  assert.match(wrongInFirst('import { connect } from "node:http2"; const n: number = connect'), /is not assignable/);
+  assert.match(wrongInFirst('import { nothing } from "inspector/promises"'), /no exported member/);
+  assert.match(wrongInFirst('const n: number = (await import("node:inspector")).url'), /is not assignable/);
+  assert.match(wrongInFirst('let s: import("repl").REPLServer | undefined; s = 5'), /is not assignable/);
+  assert.equal(wrongInFirst('process.getBuiltinModule("node:http2").connect; 1'), "");
+  const uses = { "uses.ts": 'import { connect } from "node:http2";\nexport const n: number = connect;' };
+  assert.match(wrongInFirst('import { n } from "./uses.ts"', uses), /is not assignable/);
+  const byName = { "by-name.ts": 'export const { Session } = process.getBuiltinModule("inspector");' };
+  assert.equal(wrongInFirst('import { Session } from "./by-name.ts"; new Session().connect()', byName), "");
+});
+
+test("modules of Node that few import are completed, by name and what is in them", () => {
+  const fresh = freshLanguage();
+  const completed = (text: string): string[] => complete(fresh, text, text.length).items.map((item) => item.text);
+  assert.deepEqual(completed('import x from "node:insp'), ["node:inspector", "node:inspector/promises"]);
+  assert.deepEqual(completed('import * as i from "node:inspector"; i.Sess'), ["Session"]);
+  assert.deepEqual(completed('import * as h from "node:http2"; h.conn'), ["connect"]);
+});
+
 test("a language that was made for another folder is the same as one that was made for this one", () => {
   const folderOf = (name: string): string => {
     const path = join(folder, name);

@@ -180,7 +180,11 @@ export class CellProgram {
   #make(): ts.Program {
     this.renew();
     this.#host.outdate();
-    const program = this.#service.getProgram();
+    let program = this.#service.getProgram();
+    if (this.#host.takeWhatIsLacking()) {
+      this.#host.outdate();
+      program = this.#service.getProgram();
+    }
     if (program === undefined) throw new Error("TypeScript made no program");
     const cell = program.getSourceFile(this.#files.cellPath);
     if (cell === undefined) throw new Error("TypeScript has lost the cell");

@@ -37,6 +37,10 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   readonly #globals: readonly string[];
   readonly #others: readonly string[];
   readonly #packed: readonly string[];
+  /** Rare modules of Node, which the program takes note of when something imports one. */
+  readonly #rare: { readonly paths: readonly string[]; readonly modules: ReadonlySet<string> };
+  #hasRare = false;
+  #lacksRare = false;
   #resolution: ts.ModuleResolutionCache;
   /** Files of the notebook's own that a file imports, by specifier. */
   readonly #own = new Map<string, Map<string, string>>();
@@ -69,6 +73,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     this.#others = others;
     this.#roots = [...others, ...globals];
     this.#packed = globals.map((path) => join(dirname(path), "types"));
+    const rare = others.flatMap((root) => library.rare(root) ?? []);
+    this.#rare = { paths: rare.map(({ path }) => path), modules: new Set(rare.flatMap(({ modules }) => modules)) };
     this.#resolution = this.#resolutionCache();
   }
 
@@ -83,7 +89,11 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   getDefaultLibFileName = (options: ts.CompilerOptions): string => ts.getDefaultLibFilePath(options);
   /** The service looks at texts again only where this is another. */
   getProjectVersion = (): string => String(this.#version);
-  getScriptFileNames = (): string[] => [...this.#roots, ...this.#files.paths];
+  getScriptFileNames = (): string[] => [
+    ...this.#roots,
+    ...(this.#hasRare ? this.#rare.paths : []),
+    ...this.#files.paths,
+  ];
   fileExists = (path: string): boolean => this.#files.get(path) !== undefined || ts.sys.fileExists(path);
   directoryExists = (path: string): boolean => ts.sys.directoryExists(path);
   getDirectories = (path: string): string[] => ts.sys.getDirectories(path);
@@ -129,6 +139,8 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     sourceFile,
   ) =>
     literals.map((literal) => {
+      // The declarations of Node name all modules of Node.
+      if (this.#rare.modules.has(literal.text) && !this.#others.includes(containingFile)) this.#lacksRare = true;
       const found = this.#resolve(literal, containingFile, redirected, options, sourceFile);
       this.#noteOwn(containingFile, literal.text, found.resolvedModule);
       return found;
@@ -185,6 +197,18 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
       this.#lasting.delete(path);
       this.#changing.set(path, version);
     }
+  }
+
+  /** Has the next program know the rare modules of Node; says whether that is new. */
+  takeRare(): boolean {
+    const isNew = !this.#hasRare && this.#rare.paths.length > 0;
+    this.#hasRare = true;
+    return isNew;
+  }
+
+  /** Whether a file of the program imports a module that the program has left out; from here on it has it. */
+  takeWhatIsLacking(): boolean {
+    return this.#lacksRare && this.takeRare();
   }
 
   /** Has the service look at all texts again. */

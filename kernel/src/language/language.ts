@@ -238,6 +238,11 @@ export class Language {
   ): { program: ts.Program; file: ts.SourceFile; own: ts.SourceFile[] } {
     let { program, file } = opened;
     let own = this.#ownFiles(program, file);
+    if ([file, ...own].some(({ text }) => text.includes(BY_NAME)) && this.#host.takeRare()) {
+      this.#programs.renew();
+      ({ program, file } = this.#open(text));
+      own = this.#ownFiles(program, file);
+    }
     if ([file, ...own].some((each) => this.#host.lacksModule(program, each))) {
       // It may have been installed, or written, since it was last looked for.
       ({ program, file } = this.#host.lookAgain(() => this.#open(`${text}\n`)));
@@ -437,6 +442,9 @@ export class Language {
     return `${imports.join("")}${this.#captured(modules)}${webAssembly(this.#config.options)}export {};\n`;
   }
 }
+
+/** `process.getBuiltinModule` gives modules of Node that nothing imports. */
+const BY_NAME = "getBuiltinModule";
 
 /** The export of the kernel's own globals that tells what `const x = !ls` gives. */
 const SHELL_LINES = "ShellLines";

@@ -4,7 +4,7 @@
  * (`snapshot.ts`) holds them; a process that starts from it looks only whether the files are still the same.
  */
 import ts = require("typescript");
-import { packDeclarations } from "./packed.js";
+import { declaredModules, packDeclarations, rareFile } from "./packed.js";
 
 /** A file as it was read. */
 export interface DiskFile {
@@ -62,6 +62,13 @@ export class Library {
     const known = this.#packed.get(root) ?? readPacked(root);
     this.#packed.set(root, known);
     return known;
+  }
+
+  /** The path of the file with the rare modules of a packed one, and their names. */
+  rare(root: string): { readonly path: string; readonly modules: readonly string[] } | undefined {
+    const texts = [...this.packed(root)].map(([path, { snapshot }]) => [path, snapshot.text] as const);
+    const path = rareFile(texts);
+    return path === undefined ? undefined : { path, modules: declaredModules(new Map(texts).get(path) ?? "") };
   }
 
   /** Forgets files that have changed since they were read, or are gone. Says whether all are as they were. */

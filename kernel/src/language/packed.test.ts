@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { Library } from "./library.js";
 import { LIBRARY_YEAR } from "./options.js";
-import { hasStandardLibrary, packDeclarations, STANDARD_LIBRARY } from "./packed.js";
+import { declaredModules, hasStandardLibrary, packDeclarations, rareFile, STANDARD_LIBRARY } from "./packed.js";
 
 const folder = mkdtempSync(join(tmpdir(), "metastate-packed-")).replaceAll("\\", "/");
 after(() => rmSync(folder, { recursive: true }));
@@ -42,6 +42,27 @@ test("scripts are joined in the order in which they refer to each other, each on
     "declare const a: 2;",
     "declare const own: 1;",
   ]);
+});
+
+test("modules of Node that few import are in a file of their own, and the others know that they are there", () => {
+  const node = write(
+    "node.d.ts",
+    '/// <reference path="deep/http2.d.ts" />\n/// <reference path="repl.d.ts" />\ndeclare const n: 1;\n',
+  );
+  const http2 = write(
+    "deep/http2.d.ts",
+    'declare module "http2" {\n  const h: 2;\n}\ndeclare module "node:http2" {\n  export * from "http2";\n}\n',
+  );
+  const repl = write("repl.d.ts", "declare module 'repl' {\n  const r: 3;\n}\n");
+  const packed = packDeclarations(node);
+  assert.equal(rareFile(packed), http2);
+  assert.equal(packed.get(repl), "");
+  assert.match(packed.get(http2) ?? "", /const h: 2;[^]*const r: 3;/);
+  const lines = packed.get(node)?.split("\n").filter(Boolean);
+  const known = ['declare module "http2" {}', 'declare module "node:http2" {}', 'declare module "repl" {}'];
+  assert.deepEqual(lines, [...known, "declare const n: 1;"]);
+  assert.deepEqual(declaredModules(packed.get(http2) ?? ""), ["http2", "node:http2", "repl"]);
+  assert.equal(rareFile(packDeclarations(root)), undefined);
 });
 
 test("a file that is not there is packed as none", () => {
