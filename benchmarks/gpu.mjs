@@ -97,7 +97,8 @@ function write() {
 /** @param {Figure} figure */
 function inWords({ what, case: of, ...figures }) {
   const told = Object.entries(figures).map(
-    ([name, value]) => `${name} ${typeof value === "number" ? round(value) : value}`,
+    ([name, value]) =>
+      `${name} ${typeof value === "number" ? round(value) : typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return `${what}, ${of}: ${told.join(", ")}`;
 }
