@@ -117,12 +117,12 @@ export function claims({ claims = [], measure }, runs) {
     if (differences.length === 0) return `Expected: ${says}. Not measured yet.`;
     const { mean, p, pairs } = pairedTest(differences);
     const size = measure === "loss" ? Math.abs(mean).toFixed(3) : `${(100 * Math.abs(mean)).toFixed(1)} points`;
-    if (pairs < 2) return `Expected: ${says}. One seed so far, which differs by ${mean < 0 ? "−" : ""}${size}.`;
+    if (pairs < 2) return `Expected: ${says}. One seed so far, which differs by ${mean < 0 ? "-" : ""}${size}.`;
     const chance = `${size}, p ${p < 0.001 ? "< 0.001" : p.toPrecision(2)}, ${pairs} seeds`;
     const noise = !(p < significance);
     if (sign === 0)
       return `Expected: ${says}. ${noise ? `So it is here, within noise` : `Here there is one`} (${chance}).`;
-    if (noise) return `Expected: ${says}. Here the difference is within noise (${mean < 0 ? "−" : ""}${chance}).`;
+    if (noise) return `Expected: ${says}. Here the difference is within noise (${mean < 0 ? "-" : ""}${chance}).`;
     return `Expected: ${says}. ${Math.sign(mean) === sign ? "So it is here" : "Here it is the other way round"} (${chance}).`;
   });
 }

@@ -68,9 +68,9 @@ test("a difference that is alike for all seeds is claimed, one that is not is wi
   const [a, b, c, d] = comparison.rows;
   assert.equal(a!.verdict, "");
   assertClose([a!.mean, a!.deviation], [0.6, 0.1], 1e-12, "mean and deviation");
-  assert.match(b!.verdict, /^−0.097: better \(p 0.0012\)$/);
-  assert.match(c!.verdict, /^−0.033: within noise \(p 0.8/);
-  assert.equal(d!.verdict, "−0.100: one seed says nothing of chance");
+  assert.match(b!.verdict, /^-0.097: better \(p 0.0012\)$/);
+  assert.match(c!.verdict, /^-0.033: within noise \(p 0.8/);
+  assert.equal(d!.verdict, "-0.100: one seed says nothing of chance");
   assert.match(comparison.toString(), /model +parameters +held-out loss/);
   assert.match(comparison[jupyterDisplay]()["text/html"] as string, /0\.600 ± 0\.100/);
 });

@@ -204,7 +204,7 @@ export class Comparison extends Shown {
 function verdict(difference: PairedTest | undefined, measure: ComparedMeasure): string {
   if (!difference) return "no seed in common";
   const { mean: by, p, pairs } = difference;
-  const size = `${by > 0 ? "+" : by < 0 ? "−" : ""}${figure(Math.abs(by), measure)}`;
+  const size = `${by > 0 ? "+" : by < 0 ? "-" : ""}${figure(Math.abs(by), measure)}`;
   if (pairs < 2) return `${size}: one seed says nothing of chance`;
   const chance = p < 0.001 ? "p < 0.001" : `p ${p.toPrecision(2)}`;
   if (!(p < significance)) return `${size}: within noise (${chance})`;

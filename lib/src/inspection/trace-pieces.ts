@@ -243,7 +243,7 @@ function chosenPositions(positions: TraceOptions<SequenceState>["positions"], ti
   const wrong = list.find((position) => !(Number.isInteger(position) && position >= -time && position < time));
   if (wrong !== undefined) {
     throw new ConfigurationError(
-      `trace: positions has ${wrong}, wanted 0 to ${time - 1}, or −1 to −${time} from the end`,
+      `trace: positions has ${wrong}, wanted 0 to ${time - 1}, or -1 to -${time} from the end`,
     );
   }
   return [...new Set(list.map((position) => (position < 0 ? position + time : position)))].sort((a, b) => a - b);

@@ -42,7 +42,7 @@ export function distribution(
     x: counts.map((_, bin) => rounded((edges[bin]! + edges[bin + 1]!) / 2)),
     y: counts.map((inBin) => rounded((100 * inBin) / count, 3)),
     line: { color: series[i % series.length]!, width: 2, shape: "hvh" },
-    hovertemplate: `${name}: %{y}% around %{x}<extra></extra>`,
+    hovertemplate: `${name}: %{y} % around %{x}<extra></extra>`,
   }));
   const lines = found.map(([name, { counts, count, quantiles }]) => {
     const outside = count - counts.reduce((sum, inBin) => sum + inBin, 0);
@@ -54,7 +54,7 @@ export function distribution(
     {
       title: { text: title },
       xaxis: { title: { text: label }, range: [found[0]![1].edges[0]!, found[0]![1].edges.at(-1)!] },
-      yaxis: { title: { text: "portion of values (%)" }, rangemode: "tozero" },
+      yaxis: { title: { text: "values in a bin (% of all)" }, rangemode: "tozero" },
       showlegend: entries.length > 1,
     },
     `${title}\n${lines.join("\n")}`,

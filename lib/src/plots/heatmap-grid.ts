@@ -2,7 +2,7 @@
 import type { ColorBar, Data, Layout } from "plotly.js";
 
 import { rounded } from "./figure.js";
-import { currentTheme } from "./theme.js";
+import { currentTheme, type ColourScale } from "./theme.js";
 
 /** One heatmap of a grid. */
 export interface GridCell {
@@ -117,7 +117,7 @@ export function heatmapGrid(
         coloraxis: "coloraxis",
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
-        hovertemplate: `${title ? `${title}<br>` : ""}${yLabel} %{y}<br>${xLabel} %{x}<br>%{z}<extra></extra>`,
+        hovertemplate: `${title ? `${title}<br>` : ""}${yLabel} %{y}<br>${xLabel} %{x}<br>${valueLabel} %{z}<extra></extra>`,
       } as Partial<Data>);
       layout[`xaxis${suffix}`] = {
         domain: domain.x,
@@ -151,6 +151,17 @@ export function isSmall(matrix: readonly (readonly number[])[]): boolean {
 
 /** Of a heatmap's trace: its values, written into it as large as there is room. */
 export const numbers = { texttemplate: "%{z:.2~f}" } as const;
+
+/**
+ * The colours over a range, and the values at their ends: from its low to its high end where it has one sign; where it has both,
+ * equally far to both sides, so that zero has the colour of the paper and equal magnitudes are equally strong.
+ */
+export function scaleOver(low: number, high: number): { colorscale: ColourScale; low: number; high: number } {
+  const { diverging, sequential } = currentTheme();
+  if (low >= 0) return { colorscale: sequential, low, high };
+  const reach = Math.max(-low, high);
+  return { colorscale: diverging, low: -reach, high: reach };
+}
 
 /** A row as lines of about equal length, none of them longer than `most`. */
 function broken<T>(row: readonly T[], most: number): T[][] {

@@ -3,8 +3,17 @@ import type { Data, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
-import { blanks, colourBar, heatmapGrid, isSmall, largestMagnitude, numbers, roundedMatrix } from "./heatmap-grid.js";
-import { currentTheme, letters, lineHeight } from "./theme.js";
+import {
+  blanks,
+  colourBar,
+  heatmapGrid,
+  isSmall,
+  largestMagnitude,
+  numbers,
+  roundedMatrix,
+  scaleOver,
+} from "./heatmap-grid.js";
+import { letters, lineHeight } from "./theme.js";
 
 /** Options of `ms.plots.matrix`. */
 export interface MatrixPlotOptions {
@@ -20,7 +29,7 @@ export interface MatrixPlotOptions {
   x?: readonly string[];
   /** the names of the rows */
   y?: readonly string[];
-  /** the range of the colours; default symmetric around zero where there are both signs, else from 0 */
+  /** what the colours tell apart; where it has both signs they reach equally far from zero, as by default. Else from 0 */
   range?: readonly [low: number, high: number];
 }
 
@@ -37,16 +46,15 @@ export function matrixPlot(
   matrix: readonly (readonly number[])[],
   { title = "Matrix", label = "value", xLabel = "column", yLabel = "row", x, y, range }: MatrixPlotOptions = {},
 ): Figure {
-  const { diverging, sequential } = currentTheme();
   const largest = largestMagnitude([matrix]);
   const heading = title + blanks([matrix]);
-  const bothSigns = matrix.some((row) => row.some((value) => value < 0));
-  const [low, high] = range ?? [bothSigns ? -largest : 0, largest];
+  const least = matrix.some((row) => row.some((value) => value < 0)) ? -largest : 0;
+  const { colorscale, low, high } = scaleOver(...(range ?? [least, largest]));
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
     ...(isSmall(matrix) && numbers),
-    colorscale: low < 0 ? diverging : sequential,
+    colorscale,
     zmin: low,
     zmax: high,
     colorbar: colourBar(label, Math.max(-low, high)),

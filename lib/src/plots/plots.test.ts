@@ -72,7 +72,7 @@ test("the loss plot holds training, smoothed and held-out loss, rounded and thin
   const { data, layout } = stored(figure);
   assert.deepEqual(
     data.map(({ name }) => name),
-    ["each step", "training", "held out"],
+    ["each step", "training, smoothed over 40 steps", "held out"],
   );
   assert.deepEqual(data[2]!.x, [500, 1000, 1500, 2000]);
   assert.equal(data[0]!.x!.at(-1), 2000);
@@ -234,6 +234,10 @@ test("seeds become a mean with a band of one sample standard deviation, over the
   assert.deepEqual(band!.y, [5.646, 6.646, 1.354, 0.3542]);
   assert.deepEqual(stored(seedsPlot({ sse: runs }, { band: "range" })).data[0]!.y, [6, 7, 2, 1]);
   assert.equal(stored(seedsPlot({ sse: runs }, { xLabel: "moves" })).layout.xaxis.title.text, "moves");
+  const title = (...[all, options]: Parameters<typeof seedsPlot>) => stored(seedsPlot(all, options)).layout.title.text;
+  assert.equal(title({ sse: runs, meta: runs }), "Held-out loss: mean of 3 seeds, ± 1 standard deviation");
+  assert.equal(title({ a: runs, b: [] }, { band: "range" }), "Held-out loss: mean of the seeds, from least to most");
+  assert.equal(title({ sse: runs }, { title: "Mine" }), "Mine");
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10] }).layout.yaxis?.range, [1, 10]);
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10], log: true }).layout.yaxis?.range, [0, 1]);
 });
@@ -265,6 +269,19 @@ test("a plot marks levels and places by lines from edge to edge, each with a nam
   const { layout } = metricPlot([point], { metric: "accuracy" });
   assert.equal(layout.showlegend, false);
   assert.ok(Number(figures[1]!.layout.height) > Number(layout.height));
+});
+
+test("where colours have both signs, zero has that of the paper, whatever the range", () => {
+  const ends = (figure: Figure) => {
+    const { zmin, zmax, colorscale } = figure.data[0] as { zmin: number; zmax: number; colorscale: [number, string][] };
+    return [zmin, zmax, colorscale.find(([at]) => at === 0.5)?.[1] === "#ffffff"];
+  };
+  const positive = [[0.5, 1]];
+  assert.deepEqual(ends(matrixPlot(positive)), [0, 1, false]);
+  assert.deepEqual(ends(matrixPlot(positive, { range: [0.5, 2] })), [0.5, 2, false]);
+  assert.deepEqual(ends(matrixPlot(positive, { range: [-1, 2] })), [-2, 2, true]);
+  assert.deepEqual(ends(tokenStrip(["a", "b"], positive[0]!, { range: [-1, 1] })), [-1, 1, true]);
+  assert.deepEqual(ends(tokenStrip(["a", "b"], [-3, 1], { range: [-1, 0.5] })), [-1, 1, true]);
 });
 
 test("small matrices have their values written into them, a few in a row", () => {

@@ -3,8 +3,8 @@ import type { Data } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure, rounded } from "./figure.js";
-import { colourBar } from "./heatmap-grid.js";
-import { currentTheme, monospace } from "./theme.js";
+import { colourBar, scaleOver } from "./heatmap-grid.js";
+import { monospace } from "./theme.js";
 
 /** Options of `ms.plots.tokenStrip`. */
 export interface TokenStripOptions {
@@ -14,7 +14,7 @@ export interface TokenStripOptions {
   label?: string;
   /** tokens a line; default as many as fit */
   perLine?: number;
-  /** the range of the colours; default from 0, or the least value, to the largest */
+  /** what the colours tell apart; where it has both signs they reach equally far from zero, as by default. Else from 0 */
   range?: readonly [low: number, high: number];
 }
 
@@ -40,7 +40,6 @@ export function tokenStrip(
       `tokenStrip: ${tokens.length} tokens and ${values.length} values, wanted one value for each of at least one token`,
     );
   }
-  const { diverging, sequential } = currentTheme();
   const shown = tokens.map(visible);
   const longest = Math.max(...shown.map(({ length }) => length), 2);
   const columns = Math.min(tokens.length, perLine ?? Math.max(8, Math.floor(room / (longest * character))));
@@ -51,9 +50,7 @@ export function tokenStrip(
   const finite = Array.from(values).filter(Number.isFinite);
   const least = Math.min(0, ...finite);
   const largest = Math.max(...finite, 0) || 1;
-  const bothSigns = least < 0;
-  const reach = Math.max(-least, largest);
-  const [low, high] = range ?? (bothSigns ? [-reach, reach] : [0, largest]);
+  const { colorscale, low, high } = scaleOver(...(range ?? [least, largest]));
   const cells = <T>(of: (token: number) => T): (T | null)[][] =>
     Array.from({ length: lines }, (_, row) =>
       Array.from({ length: columns }, (_, column) => {
@@ -69,7 +66,7 @@ export function tokenStrip(
     texttemplate: "%{text}",
     // Without a size of its own text is as large as its field lets it be, and no larger than other text.
     textfont: { family: monospace },
-    colorscale: bothSigns ? diverging : sequential,
+    colorscale,
     zmin: low,
     zmax: high,
     xgap: 1,

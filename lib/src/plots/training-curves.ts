@@ -47,6 +47,8 @@ export interface MetricPlotOptions extends MarkedLines {
 export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
   /** what the band around the mean reaches to: one sample standard deviation (default), or from least to most */
   band?: "deviation" | "range";
+  /** what stands above the figure; default the label, the number of seeds, and what the band is */
+  title?: string;
   /** what the horizontal axis is; default `step` */
   xLabel?: string;
   /** the ends of the vertical axis, for instance to leave out how all began; default so that all is seen */
@@ -57,6 +59,16 @@ export interface SeedsPlotOptions extends Partial<MetricPlotOptions> {
  * Training loss step by step (pale), smoothed (line), and held-out loss where it was measured (points).
  *
  * @param history the metrics of one run, or of several by name
+ *
+ * @example
+ * ```ts
+ * const history: ms.TrainMetrics[] = [];
+ * const chart = display(ms.plots.loss(history));
+ * for await (const metrics of ms.train(model, batches, { steps: 600 })) {
+ *   history.push(metrics);
+ *   chart.update(ms.plots.loss(history));
+ * }
+ * ```
  */
 export function lossPlot(
   history: readonly LossPoint[] | Readonly<Record<string, readonly LossPoint[]>>,
@@ -108,9 +120,9 @@ export function seedsPlot(
   {
     metric = "validationLoss",
     label = metric === "validationLoss" ? "held-out loss (nats a token)" : inWords(metric),
-    title = capital(label),
     smooth = 1,
     band = "deviation",
+    title = seedsTitle(label, runs, band),
     log = false,
     xLabel = "step",
     range,
@@ -202,7 +214,9 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
   const kept = thinned(points.length);
   const steps = kept.map((at) => points[at]!.step);
   const losses = points.map(({ loss }) => loss);
-  const smoothed = exponentialMean(losses, smooth ?? Math.max(1, Math.round(points.length / 50)));
+  const window = smooth ?? Math.max(1, Math.round(points.length / 50));
+  const smoothed = exponentialMean(losses, window);
+  const averaged = name === "" && window > 1 ? `training, smoothed over ${window} steps` : "training";
   const result: Partial<Data>[] = [
     {
       type: "scatter",
@@ -220,7 +234,7 @@ function lossTraces(name: string, points: readonly LossPoint[], colour: string, 
       type: "scatter",
       mode: "lines",
       // With nothing beside it to be told from, a run's line needs no name but the run's.
-      name: measured.length === 0 && name !== "" ? name : label("training"),
+      name: measured.length === 0 && name !== "" ? name : label(averaged),
       x: steps,
       y: kept.map((at) => rounded(smoothed[at]!)),
       line: { color: colour, width: 2 },
@@ -280,6 +294,14 @@ function exponentialMean(values: readonly number[], steps: number): number[] {
     running += (value - running) / Math.min(steps, 1 + i / 8);
     return running;
   });
+}
+
+/** What line and band are; the number of seeds where all models have as many. The unit stands at the axis. */
+function seedsTitle(label: string, runs: Readonly<Record<string, readonly unknown[]>>, band: string): string {
+  const [count, ...others] = new Set(Object.values(runs).map(({ length }) => length));
+  const seeds = count === undefined || others.length > 0 ? "the seeds" : `${count} ${count === 1 ? "seed" : "seeds"}`;
+  const spread = band === "range" ? "from least to most" : "± 1 standard deviation";
+  return `${capital(label.replace(/ \(.*\)$/, ""))}: mean of ${seeds}, ${spread}`;
 }
 
 /** The sample standard deviation; a single value has no spread to show. */
