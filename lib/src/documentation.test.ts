@@ -84,3 +84,56 @@ for (const [page, leastBlocks, output] of programs) {
     }
   });
 }
+
+/** What an example may use beside what it makes itself, as a notebook has it. */
+const given = `
+  import * as ms from "./index.js";
+  declare const model: ms.Model, tokens: number[], batches: ms.TrainBatches;
+  declare function display(value: unknown): { update(value: unknown): void };
+`;
+
+test("the examples of docstrings are TypeScript that the library's types allow", () => {
+  const sources = fileURLToPath(new URL("../src/", import.meta.url));
+  const examples = new Map<string, string>();
+  for (const file of readdirSync(sources, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    const text = readFileSync(join(sources, file), "utf8");
+    [...text.matchAll(/@example\n \* ```ts\n(.*?)\n \* ```/gs)].forEach(([, code], i) => {
+      // In a block of its own, which may name what is given anew.
+      const body = code!.replace(/^ \* ?/gm, "");
+      examples.set(
+        join(sources, `example ${examples.size} of ${file.replaceAll("/", " ")} ${i}.ts`),
+        `${given}{${body}\n}`,
+      );
+    });
+  }
+  assert.ok(examples.size >= 10);
+  const options: ts.CompilerOptions = {
+    ...{
+      module: ts.ModuleKind.NodeNext,
+      target: ts.ScriptTarget.ES2023,
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+    },
+    ...{ lib: ["lib.es2023.d.ts", "lib.es2024.string.d.ts", "lib.esnext.disposable.d.ts"], types: ["node"] },
+  };
+  const files = ts.createCompilerHost(options);
+  const host: ts.CompilerHost = {
+    ...files,
+    fileExists: (path) => examples.has(path) || files.fileExists(path),
+    readFile: (path) => examples.get(path) ?? files.readFile(path),
+    getSourceFile: (path, language, ...rest) => {
+      const example = examples.get(path);
+      if (example === undefined) return files.getSourceFile(path, language, ...rest);
+      return ts.createSourceFile(path, example, language);
+    },
+  };
+  const program = ts.createProgram([...examples.keys()], options, host);
+  const wrong = [...examples.keys()].flatMap((path) =>
+    ts.getPreEmitDiagnostics(program, program.getSourceFile(path)).map(({ messageText }) => {
+      return `${path}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+    }),
+  );
+  assert.deepEqual(wrong, []);
+});

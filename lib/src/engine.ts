@@ -88,9 +88,15 @@ export function startEngine(options: StartEngineOptions = {}): Promise<EngineInf
 }
 
 /**
- * What runs. Displays itself as a table.
+ * What runs. Displays itself as a table. A notebook's session starts an engine by itself.
  *
  * @throws Error before {@link startEngine} has finished
+ *
+ * @example
+ * ```ts
+ * await ms.startEngine();
+ * ms.engine();
+ * ```
  */
 export function engine(): EngineInfo {
   if (!current) throw new Error("no engine runs yet: await startEngine() first");

@@ -57,6 +57,13 @@ export const generateOptionNames: OptionNames<GenerateOptions> = {
  * frees everything.
  *
  * @throws ConfigurationError when an option makes no sense, a prompt is empty, or the tokenizer's tokens exceed the model's
+ *
+ * @example
+ * ```ts
+ * let text = "";
+ * const options = { prompt: "Call me ", tokenizer: ms.byteTokenizer(), tokens: 200, temperature: 0.8, seed: 1 };
+ * for await (const piece of ms.generate(model, options)) text += piece.text;
+ * ```
  */
 export function generate<S extends SequenceState>(model: LanguageModel<S>, options: GenerateOptions<S>): Generation<S> {
   expectModel("generate", model);

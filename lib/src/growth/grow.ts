@@ -25,6 +25,12 @@ export interface GrowOptions {
  * @param model stays as it is, and shares nothing with the result
  * @param growth what the larger model has: `{parameterTokens: 768, heads: 6}`
  * @throws ConfigurationError when something would become smaller, or would change the outputs and is not forced
+ *
+ * @example
+ * ```ts
+ * const larger = ms.grow(model, { parameterTokens: 768, layers: 3 }, { seed: 1 });
+ * display(await ms.growthReport(model, larger)); // how far the outputs are apart, and what is new
+ * ```
  */
 export function grow(model: Model, growth: Growth, options: GrowOptions = {}): Model {
   expectModel("grow", model);

@@ -69,6 +69,13 @@ export interface WholeTraceOptions<S extends SequenceState> extends TraceOptions
  * @param options which names, at which positions
  * @throws ConfigurationError when a name fits nothing (with the near ones), a position is outside the text, or there is
  *   more than `limit` to hold; TokenError and ShapeError as `forward` does
+ *
+ * @example
+ * ```ts
+ * const trace = await ms.trace(model, tokens.slice(0, 64), { names: "blocks.*.att.wkv" });
+ * const read = trace.get("blocks.0.att.wkv"); // of 64 tokens, each head, each channel
+ * display(ms.plots.matrix(read.select({ row: 0, head: 1 }).matrix()));
+ * ```
  */
 export async function trace<S extends SequenceState>(
   model: LanguageModel<S>,

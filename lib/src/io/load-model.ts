@@ -67,6 +67,11 @@ const optionNames: OptionNames<LoadModelOptions | LoadBaselineOptions> = {
  * @throws ModelFileError when the file is damaged, hostile, or of another kind of model; says which tensor and what to do, and
  *   of a checkpoint which earlier one of its folder is whole
  * @throws ConfigurationError when the options do not fit the file
+ *
+ * @example
+ * ```ts
+ * const model = await ms.loadModel("model.safetensors");
+ * ```
  */
 export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model>;
 export async function loadModel(path: string, options: LoadBaselineOptions<BaselineKind>): Promise<BaselineModel>;

@@ -163,6 +163,12 @@ function optionRows(configuration: ModelConfiguration): string[][] {
  * @param options sizes and SSE variant, see {@link ModelOptions}
  * @param settings `seed`: the same seed gives the same parameters on every machine
  * @throws ConfigurationError naming what does not fit
+ *
+ * @example
+ * ```ts
+ * const model = ms.createModel({ vocabSize: 256, width: 64, layers: 2, headSize: 32, sse: "sse" }, { seed: 1 });
+ * const { logits, state } = model.forward([[72, 101, 108, 108, 111]]); // logits [1, 5, 256]
+ * ```
  */
 export function createModel(options: ModelOptions, settings: { seed?: number } = {}): Model {
   expectOptions("createModel", options, modelOptionNames);

@@ -20,6 +20,12 @@ export const stateLabels = { xLabel: "key channel", yLabel: "value channel" } as
  * same for all heads shown.
  *
  * @throws ConfigurationError naming the index that is out of range, or that the model has no Meta-State
+ *
+ * @example
+ * ```ts
+ * const { state } = model.forward([tokens.slice(0, 64)]);
+ * display(ms.plots.stateHeatmap(state, { layer: 1, head: "all" }));
+ * ```
  */
 export function stateHeatmap(state: ModelState, options: StateHeatmapOptions = {}): Figure {
   const matrices = stateMatrices("stateHeatmap", state, options);

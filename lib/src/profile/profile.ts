@@ -23,6 +23,13 @@ let running: symbol | undefined;
  * @param run its result is in the profile's `result`; tensors of it are the caller's to dispose of. Run it once before, when
  *   what comes first (making buffers, compiling) is not to be counted
  * @throws ConfigurationError when a profile is being made already; whatever `run` throws
+ *
+ * @example
+ * ```ts
+ * const profile = await ms.profile(() => model.forward([tokens]).logits.data());
+ * display(ms.plots.opTimes(profile)); // where the time went
+ * display(ms.plots.roofline(profile)); // and what of the machine was used
+ * ```
  */
 export async function profile<T>(
   run: () => T | Promise<T>,

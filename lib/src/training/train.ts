@@ -24,6 +24,15 @@ const unreachable = new FinalizationRegistry<Owned>((owned) => owned.dispose());
  *   step, parameter and the last good checkpoint. The parameters are those before the bad update
  * @throws ConfigurationError naming an option that makes no sense, or what keeps a checkpoint from being gone on from
  * @throws ModelFileError when a checkpoint is damaged, or cannot be written
+ *
+ * @example
+ * ```ts
+ * const text = ms.byteTokenizer().encode(ms.data.mobyDick());
+ * const batches = ms.data.batches(text, { batchSize: 4, length: 128, seed: 1 });
+ * const history: ms.TrainMetrics[] = [];
+ * for await (const metrics of ms.train(model, batches, { steps: 600 })) history.push(metrics);
+ * display(ms.plots.loss(history));
+ * ```
  */
 export function train(
   model: LanguageModel,
