@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { firstLight, results, root } from "../environment.js";
 import { skip, startChromium } from "./chromium.js";
 import { startJupyterLab } from "./jupyterlab.js";
+import { withoutCellTools } from "./live-notebook.js";
 import {
   cellsWithFigures,
   codeIsColoured,
@@ -66,6 +67,11 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
     assert.ok(drawn, `the figure of cell ${cell} is not drawn${told()}`);
     charts.push(...drawn);
     await page.screenshot({ path: join(results, `first-light-chart-${charts.length}.png`) });
+    if (cell !== withFigures[0]) continue;
+    // The README's picture; put into docs/ only by `npm run screenshots`.
+    await page.mouse.move(0, 0);
+    const training = join(process.env["METASTATE_PICTURES"] ?? results, "training.png");
+    await page.locator(".jp-Cell.jp-mod-active").screenshot({ path: training, style: withoutCellTools, caret: "hide" });
   }
   for (const chart of charts) {
     assert.ok(chart.width >= 300 && chart.height >= 200, `a chart has the size of one: ${JSON.stringify(chart)}`);

@@ -27,7 +27,7 @@ interface PageGlobals {
 
 const FILE = "live.ipynb";
 /** Where pictures are put: into docs/ only by `npm run screenshots`. */
-const pictures = process.env["METASTATE_PICTURES"] ?? join(results, "kernel");
+const pictures = join(process.env["METASTATE_PICTURES"] ?? results, "kernel");
 
 export class LiveNotebook {
   readonly page: Page;
@@ -164,11 +164,14 @@ export class LiveNotebook {
       path: join(pictures, `${name}.png`),
       clip: { x: Math.max(0, left), y: Math.max(0, top), width: right - left, height: bottom - top },
       caret: "hide",
-      // Nor are a cell's own buttons, and the bar that marks it, what a picture is about.
-      style: ".jp-cell-toolbar, .jp-Collapser, .jp-Cell::after { visibility: hidden; border: none !important }",
+      style: withoutCellTools,
     });
   }
 }
+
+/** A cell's own buttons, and the bar that marks it, are not what a picture is about. */
+export const withoutCellTools =
+  ".jp-cell-toolbar, .jp-Collapser, .jp-Cell::after { visibility: hidden; border: none !important }";
 
 function emptyNotebook(): object {
   return {
