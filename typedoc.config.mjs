@@ -1,7 +1,11 @@
 // @ts-check
 // The documentation as a site: tutorials, the guides of docs/, and the reference out of the library's docstrings. `npm run docs` makes it.
+import { relative } from "node:path";
+
 import { katex } from "@mdit/plugin-katex";
 
+import { root } from "./scripts/lib/checkout.mjs";
+import { documents, PARTS } from "./scripts/docs/documents.mjs";
 import { concepts } from "./scripts/docs/plugin.mjs";
 
 /** @type {Partial<import("typedoc").TypeDocOptions>} */
@@ -12,11 +16,13 @@ const options = {
   out: "build/docs",
   customCss: "scripts/docs/book.css",
   readme: "docs/README.md",
-  projectDocuments: ["notebooks/README.md", "docs/!(README).md"],
+  projectDocuments: documents().map(({ source }) => relative(root, source)),
   plugin: ["./scripts/docs/plugin.mjs"],
+  router: "book",
+  headings: { readme: false, document: false },
   navigation: { includeCategories: true },
-  categoryOrder: [...concepts.values(), "*"],
-  defaultCategory: "Engine and the rest",
+  categoryOrder: [...Object.values(PARTS), ...new Set([...concepts.values()].map(({ title }) => title)), "*"],
+  defaultCategory: "The rest",
   categorizeByGroup: false,
   sort: ["source-order"],
   disableSources: true,

@@ -2,8 +2,8 @@
 
     python notebook_pages.py < ORDER.json
 
-The order names the pages, `{"pages": [{"source", "target", "title"}, …], "assets", "home"}`: where to read and write each, what
-it is called, and, relative to the pages, the folder of the scripts that they load and the page above them (or null).
+The order names the pages, `{"pages": [{"source", "target", "title"}, …], "assets"}`: where to read and write each, what it
+is called, and, relative to the pages, the folder of the scripts that they load.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> int:
     for at, page in enumerate(pages):
         source = Path(page["source"])
         notebook = nbformat.read(source, as_version=4)
-        site = {"pages": listed, "at": at, "assets": order["assets"], "home": order.get("home")}
+        site = {"pages": listed, "at": at, "assets": order["assets"]}
         body, _ = exporter.from_notebook_node(notebook, {"site": site, "metadata": {"name": page["title"], "path": str(source.parent)}})
         target = Path(page["target"])
         temporary = target.with_name(f".{target.name}.tmp")

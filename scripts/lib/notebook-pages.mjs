@@ -19,12 +19,10 @@ const require = createRequire(join(root, "lib", "package.json"));
  * @param {string} python an interpreter with nbconvert
  * @param {readonly import("./tutorials.mjs").Tutorial[]} notebooks
  * @param {string} folder made where it is missing
- * @param {{home?: string, link?: (address: string) => string}} [options] the page above them, relative to the folder; and
- *   where a link of a notebook leads from its page (a link to another notebook leads to that one's page)
  * @returns {Promise<string[]>} the pages' paths
  * @throws {Failure} when nbconvert cannot convert them
  */
-export async function writePages(python, notebooks, folder, { home, link = (address) => address } = {}) {
+export async function writePages(python, notebooks, folder) {
   mkdirSync(join(folder, ASSETS), { recursive: true });
   const templates = join(root, "scripts", "notebook-page");
   for (const file of [
@@ -32,21 +30,22 @@ export async function writePages(python, notebooks, folder, { home, link = (addr
     require.resolve("katex/dist/katex.min.js"),
     require.resolve("katex/dist/contrib/auto-render.min.js"),
     join(templates, "page.css"),
-    join(templates, "page.js"),
-    join(templates, "theme.js"),
+    join(templates, "outputs.js"),
+    join(templates, "formulas.js"),
   ]) {
     copyFileSync(file, join(folder, ASSETS, /** @type {string} */ (file.split(/[\\/]/).at(-1))));
   }
   const pages = notebooks.map(({ name, path, title }) => ({
     ...{ source: path, title, target: join(folder, `${name}.html`) },
   }));
-  await convert(python, JSON.stringify({ pages, assets: ASSETS, home: home ?? null }));
+  await convert(python, JSON.stringify({ pages, assets: ASSETS }));
   const names = new Set(notebooks.map(({ name }) => name));
   for (const { target } of pages) {
-    const text = readFileSync(target, "utf8").replace(/(<a [^>]*href=")([^"#:]+)(?=[#"])/g, (_, start, address) => {
-      const notebook = /^([^/]+)\.ipynb$/.exec(address)?.[1];
-      return start + (notebook && names.has(notebook) ? `${notebook}.html` : link(address));
-    });
+    // A link to another notebook leads to that one's page.
+    const text = readFileSync(target, "utf8").replace(
+      /(<a [^>]*href=")([^"/]+)\.ipynb(?=[#"])/g,
+      (link, start, name) => (names.has(name) ? `${start}${name}.html` : link),
+    );
     writeWhole(target, text);
   }
   return pages.map(({ target }) => target);

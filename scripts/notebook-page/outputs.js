@@ -1,5 +1,5 @@
-// Draws what a notebook's page holds: plotly's figures, and formulas as MathML, which browsers set without fonts of ours.
-/* global addEventListener, document, matchMedia, Plotly, renderMathInElement */
+// What cells have shown, on a page: draws plotly's figures, in the colours of the page's theme and as wide as there is room.
+/* global document, matchMedia, MutationObserver, Plotly, ResizeObserver */
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 const figures = [...document.querySelectorAll(".figure")].map((place) => ({
@@ -9,8 +9,11 @@ const figures = [...document.querySelectorAll(".figure")].map((place) => ({
 }));
 
 each(draw);
+// The system's theme, or the one that the reader has chosen.
 systemIsDark.addEventListener("change", () => each(draw));
-addEventListener("resize", () => each(fit));
+new MutationObserver(() => each(draw)).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+const places = new ResizeObserver(() => each(fit));
+for (const { place } of figures) places.observe(place);
 
 /** Does something to each figure when what was done to it before has ended: plotly's functions do not bear each other. */
 function each(change) {
@@ -19,7 +22,7 @@ function each(change) {
 
 async function draw({ place, json }) {
   const { theme } = document.documentElement.dataset;
-  const dark = theme === undefined ? systemIsDark.matches : theme === "dark";
+  const dark = theme === "dark" || (theme !== "light" && systemIsDark.matches);
   const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
   const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
   const { width, height, letters } = sizeIn(place, { data, layout });
@@ -32,6 +35,8 @@ async function fit({ place, json }) {
   const { width, height, letters = null } = sizeIn(place, JSON.parse(json));
   const { width: before, title } = place.layout;
   if (width !== undefined && width !== before) await Plotly.relayout(place, { width, height });
+  // Of a page that was not laid out when it was drawn, as of one that a script shows when all is there.
+  if (width === undefined && place.clientWidth > 0) await Plotly.Plots.resize(place);
   if (letters !== (title?.font?.size ?? null)) await Plotly.relayout(place, { "title.font.size": letters });
 }
 
@@ -61,13 +66,7 @@ function recoloured(value, colours = {}) {
   return colour in colours ? colours[colour] + opacity : value;
 }
 
-for (const text of document.querySelectorAll("[data-mime-type='text/markdown']")) {
-  renderMathInElement(text, {
-    delimiters: [
-      { left: "$$", right: "$$", display: true },
-      { left: "$", right: "$", display: false },
-    ],
-    output: "mathml",
-    throwOnError: true,
-  });
+// Columns of numbers stay below each other, and scroll where there is less room; text without columns goes on in the next line.
+for (const text of document.querySelectorAll("pre.printed, .jp-RenderedText pre")) {
+  if (/\S {2,}\S/.test(text.textContent)) text.classList.add("columns");
 }
