@@ -113,7 +113,7 @@ export function heatmapGrid(
       data.push({
         type: "heatmap",
         z: roundedMatrix(matrix),
-        ...(numbered && numbers),
+        ...(numbered && numbers(matrix)),
         coloraxis: "coloraxis",
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
@@ -149,8 +149,16 @@ export function isSmall(matrix: readonly (readonly number[])[]): boolean {
   return matrix.length <= fewEntries && (matrix[0]?.length ?? 0) <= fewEntries;
 }
 
-/** Of a heatmap's trace: its values, written into it as large as there is room. */
-export const numbers = { texttemplate: "%{z:.2~f}" } as const;
+/**
+ * Of a heatmap's trace: its values, written into it as large as there is room. Plotly would give those of a template a hyphen for
+ * their minus, other than its axes have.
+ */
+export function numbers(matrix: readonly (readonly number[])[]): { text: string[][]; texttemplate: string } {
+  const text = matrix.map((row) =>
+    row.map((value) => (Number.isFinite(value) ? String(Number(value.toFixed(2)) + 0).replace("-", "−") : "")),
+  );
+  return { text, texttemplate: "%{text}" };
+}
 
 /**
  * The colours over a range, and the values at their ends: from its low to its high end where it has one sign; where it has both,

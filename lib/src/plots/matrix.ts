@@ -53,7 +53,7 @@ export function matrixPlot(
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
-    ...(isSmall(matrix) && numbers),
+    ...(isSmall(matrix) && numbers(matrix)),
     colorscale,
     zmin: low,
     zmax: high,

@@ -286,14 +286,22 @@ test("where colours have both signs, zero has that of the paper, whatever the ra
 
 test("small matrices have their values written into them, a few in a row", () => {
   const text = (figure: Figure) => figure.data.map((trace) => (trace as { texttemplate?: string }).texttemplate);
+  const written = (trace: object) => (trace as { text?: string[][] }).text;
   const square = (side: number) => Array.from({ length: side }, () => Array.from({ length: side }, () => 0.25));
-  assert.deepEqual(text(matrixPlot(square(5))), ["%{z:.2~f}"]);
+  assert.deepEqual(text(matrixPlot(square(5))), ["%{text}"]);
+  // As the axes write them, and no zero with a sign.
+  assert.deepEqual(written(matrixPlot([[-1.9, -0.001, 0.125, NaN]]).data[0]!), [["−1.9", "0", "0.13", ""]]);
+  const moving = stateEvolution([-1, 2].map((value) => ({ label: "", matrix: [[value]] })));
+  assert.deepEqual(
+    moving.frames.map(({ data }) => written(data![0]!)),
+    [[["−1"]], [["2"]]],
+  );
   assert.deepEqual(text(matrixPlot(square(6))), [undefined]);
   const four = Object.fromEntries(
     ["before", "decayed", "removed", "written", "after"].map((name) => [name, square(4)]),
   );
   const figure = matricesPlot(four);
-  assert.deepEqual(new Set(text(figure)), new Set(["%{z:.2~f}"]));
+  assert.deepEqual(new Set(text(figure)), new Set(["%{text}"]));
   const { layout } = stored(figure);
   assert.deepEqual(layout.annotations!.map(({ y }) => y === layout.annotations![0]!.y), [true, true, true, false, false]); // prettier-ignore
   assert.deepEqual(new Set(text(matricesPlot({ small: square(4), large: square(6) }))), new Set([undefined]));

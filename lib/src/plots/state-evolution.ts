@@ -3,7 +3,7 @@ import type { Data, Frame, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
 import { Figure } from "./figure.js";
-import { heatmapGrid, largestMagnitude, roundedMatrix } from "./heatmap-grid.js";
+import { heatmapGrid, isSmall, largestMagnitude, numbers, roundedMatrix } from "./heatmap-grid.js";
 import { stateLabels } from "./state-heatmap.js";
 import { currentTheme } from "./theme.js";
 
@@ -46,7 +46,7 @@ export function stateEvolution(
   });
   const steps = frames.map(({ matrix }, i): Partial<Frame> => ({
     name: String(i),
-    data: [{ z: roundedMatrix(matrix) } as Partial<Data>] as never,
+    data: [{ z: roundedMatrix(matrix), ...(isSmall(matrix) && numbers(matrix)) } as Partial<Data>] as never,
   }));
   const [from, to] = [first, frames.at(-1)!].map(({ label }) => JSON.stringify(label));
   return new Figure(
