@@ -113,7 +113,7 @@ export function heatmapGrid(
       data.push({
         type: "heatmap",
         z: roundedMatrix(matrix),
-        ...(numbered && numbers(matrix)),
+        ...(numbered && numbers(matrix, limit)),
         coloraxis: "coloraxis",
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
@@ -150,14 +150,21 @@ export function isSmall(matrix: readonly (readonly number[])[]): boolean {
 }
 
 /**
- * Of a heatmap's trace: its values, written into it as large as there is room. Plotly would give those of a template a hyphen for
- * their minus, other than its axes have.
+ * Of a heatmap's trace: its values, written into it as large as there is room, with two digits of the largest that shares its
+ * scale. Plotly would give those of a template a hyphen for their minus, other than its axes have.
  */
-export function numbers(matrix: readonly (readonly number[])[]): { text: string[][]; texttemplate: string } {
-  const text = matrix.map((row) =>
-    row.map((value) => (Number.isFinite(value) ? String(Number(value.toFixed(2)) + 0).replace("-", "−") : "")),
-  );
-  return { text, texttemplate: "%{text}" };
+export function numbers(
+  matrix: readonly (readonly number[])[],
+  largest: number,
+): { text: string[][]; texttemplate: string } {
+  const decimals = Math.max(2, 1 - Math.floor(Math.log10(largest)));
+  const written = (value: number): string => {
+    if (!Number.isFinite(value)) return "";
+    // Many zeros would be no easier to read than a power of ten.
+    const short = decimals > 4 ? value.toExponential(1) : String(Number(value.toFixed(decimals)) + 0);
+    return (value === 0 ? "0" : short).replaceAll("-", "−");
+  };
+  return { text: matrix.map((row) => row.map(written)), texttemplate: "%{text}" };
 }
 
 /**

@@ -53,7 +53,7 @@ export function matrixPlot(
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
-    ...(isSmall(matrix) && numbers(matrix)),
+    ...(isSmall(matrix) && numbers(matrix, Math.max(-low, high))),
     colorscale,
     zmin: low,
     zmax: high,

@@ -235,8 +235,8 @@ test("seeds become a mean with a band of one sample standard deviation, over the
   assert.deepEqual(stored(seedsPlot({ sse: runs }, { band: "range" })).data[0]!.y, [6, 7, 2, 1]);
   assert.equal(stored(seedsPlot({ sse: runs }, { xLabel: "moves" })).layout.xaxis.title.text, "moves");
   const title = (...[all, options]: Parameters<typeof seedsPlot>) => stored(seedsPlot(all, options)).layout.title.text;
-  assert.equal(title({ sse: runs, meta: runs }), "Held-out loss: mean of 3 seeds, ± 1 standard deviation");
-  assert.equal(title({ a: runs, b: [] }, { band: "range" }), "Held-out loss: mean of the seeds, from least to most");
+  assert.equal(title({ sse: runs, meta: runs }), "Held-out loss: mean ± 1 SD of 3 seeds");
+  assert.equal(title({ a: runs, b: [] }, { band: "range" }), "Held-out loss: mean and range of the seeds");
   assert.equal(title({ sse: runs }, { title: "Mine" }), "Mine");
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10] }).layout.yaxis?.range, [1, 10]);
   assert.deepEqual(seedsPlot({ sse: runs }, { range: [1, 10], log: true }).layout.yaxis?.range, [0, 1]);
@@ -291,6 +291,8 @@ test("small matrices have their values written into them, a few in a row", () =>
   assert.deepEqual(text(matrixPlot(square(5))), ["%{text}"]);
   // As the axes write them, and no zero with a sign.
   assert.deepEqual(written(matrixPlot([[-1.9, -0.001, 0.125, NaN]]).data[0]!), [["−1.9", "0", "0.13", ""]]);
+  assert.deepEqual(written(matrixPlot([[0.0024, -0.00031, 0]]).data[0]!), [["0.0024", "−0.0003", "0"]]);
+  assert.deepEqual(written(matrixPlot([[-3e-8, 1e-9]]).data[0]!), [["−3.0e−8", "1.0e−9"]]);
   const moving = stateEvolution([-1, 2].map((value) => ({ label: "", matrix: [[value]] })));
   assert.deepEqual(
     moving.frames.map(({ data }) => written(data![0]!)),
@@ -325,6 +327,7 @@ test("singular values come sorted, with the stable rank", () => {
   const [trace] = stored(figure).data;
   assert.deepEqual(trace!.y, [2, 1]);
   assert.match(trace!.name!, /stable rank 1\.3/);
+  assert.equal(stored(figure).layout.xaxis.dtick, 1);
   assert.deepEqual(stored(spectrum({ head: [1, 2] }, { relative: true })).data[0]!.y, [1, 0.5]);
 });
 

@@ -50,7 +50,8 @@ export function spectrum(
     data,
     {
       title: { text: title },
-      xaxis: { title: { text: "place, from the largest" } },
+      // There is nothing between two places.
+      xaxis: { title: { text: "place, from the largest" }, ...(data.every(({ x }) => x.length <= 8) && { dtick: 1 }) },
       yaxis: {
         title: { text: relative ? "singular value / largest" : "singular value" },
         ...logarithmicAxis(data.flatMap(({ y }) => y)),

@@ -46,7 +46,7 @@ export function stateEvolution(
   });
   const steps = frames.map(({ matrix }, i): Partial<Frame> => ({
     name: String(i),
-    data: [{ z: roundedMatrix(matrix), ...(isSmall(matrix) && numbers(matrix)) } as Partial<Data>] as never,
+    data: [{ z: roundedMatrix(matrix), ...(isSmall(matrix) && numbers(matrix, limit)) } as Partial<Data>] as never,
   }));
   const [from, to] = [first, frames.at(-1)!].map(({ label }) => JSON.stringify(label));
   return new Figure(

@@ -300,8 +300,8 @@ function exponentialMean(values: readonly number[], steps: number): number[] {
 function seedsTitle(label: string, runs: Readonly<Record<string, readonly unknown[]>>, band: string): string {
   const [count, ...others] = new Set(Object.values(runs).map(({ length }) => length));
   const seeds = count === undefined || others.length > 0 ? "the seeds" : `${count} ${count === 1 ? "seed" : "seeds"}`;
-  const spread = band === "range" ? "from least to most" : "± 1 standard deviation";
-  return `${capital(label.replace(/ \(.*\)$/, ""))}: mean of ${seeds}, ${spread}`;
+  const spread = band === "range" ? "mean and range" : "mean ± 1 SD";
+  return `${capital(label.replace(/ \(.*\)$/, ""))}: ${spread} of ${seeds}`;
 }
 
 /** The sample standard deviation; a single value has no spread to show. */
