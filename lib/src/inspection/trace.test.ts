@@ -147,7 +147,7 @@ test("what does not fit is refused with what would", async () => {
   await refused({ names: "blocks.7.att.wkv" }, /near it: blocks\.[01]\.att\.wkv/);
   await refused({ names: "att.*" }, /no activation is named "att\.\*"/);
   await refused({ names: [] }, /no names are given/);
-  await refused({ names: "emb", positions: 6 }, /positions has 6, wanted 0 to 5, or −1 to −6 from the end/);
+  await refused({ names: "emb", positions: 6 }, /positions has 6, wanted 0 to 5, or -1 to -6 from the end/);
   await refused({ names: "emb", positions: [] }, /positions is empty/);
   await refused({ names: "emb", chunk: 0 }, /chunk is 0/);
   await refused({ names: "**", limit: 1000 }, /more than 1,000 bytes of activations/);

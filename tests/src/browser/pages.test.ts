@@ -46,7 +46,7 @@ test(
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     const script = join(root, "scripts", "notebooks.mjs");
-    const only = ["--only", "02,06", "--html", folder];
+    const only = ["--only", "02,03,06", "--html", folder];
     const { status, stdout, stderr } = await run(process.execPath, [script, ...only], {
       env: surroundings({ METASTATE_PYTHON: python }),
     });
@@ -97,6 +97,17 @@ test(
     assert.ok((await page.locator("math").count()) > 20);
     await page.setViewportSize(phone);
     await until(async () => assert.deepEqual(await tooWide(page), []));
+    // Hints are shown to those who ask for them.
+    const hints = page.locator("details", { has: page.getByText("Hints", { exact: true }) });
+    assert.equal(await hints.locator("li").first().isVisible(), false);
+    await hints.locator("summary").click();
+    assert.equal(await hints.locator("li").first().isVisible(), true);
+
+    // The page after it; its text shows a picture, which lies beside the notebook.
+    await page.getByRole("link", { name: "From RWKV-7 to Meta-State" }).first().click();
+    const picture = page.getByRole("img", { name: /^One block of a Meta-State model/ });
+    await picture.waitFor({ timeout: 60_000 });
+    assert.ok(await picture.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 100));
     assert.deepEqual(complaints, []);
   },
 );
