@@ -181,7 +181,7 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
   }
 
   #facts(): CellFacts {
-    return { commands: this.commands, own: new Set(this.ownImports(this.#files.cellPath).keys()) };
+    return { commands: this.commands, own: this.ownImports(this.#files.cellPath) };
   }
 
   /** Serves another notebook, of which the program that there is knows all files. */

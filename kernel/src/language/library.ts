@@ -66,9 +66,9 @@ export class Library {
 
   /** The path of the file with the rare modules of a packed one, and their names. */
   rare(root: string): { readonly path: string; readonly modules: readonly string[] } | undefined {
-    const texts = [...this.packed(root)].map(([path, { snapshot }]) => [path, snapshot.text] as const);
-    const path = rareFile(texts);
-    return path === undefined ? undefined : { path, modules: declaredModules(new Map(texts).get(path) ?? "") };
+    const packed = this.packed(root);
+    const path = rareFile([...packed].map(([file, { snapshot }]) => [file, snapshot.text]));
+    return path === undefined ? undefined : { path, modules: declaredModules(packed.get(path)?.snapshot.text ?? "") };
   }
 
   /** Forgets files that have changed since they were read, or are gone. Says whether all are as they were. */

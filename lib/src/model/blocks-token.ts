@@ -6,7 +6,7 @@ import type { ModelConfiguration } from "./configuration.js";
 import { isTheKernels, layerParameters, passParameters } from "./meta-state-layer-token.js";
 import { parameter, type Parameters } from "./parameters.js";
 import type { LayerState } from "./state.js";
-import { mixingParameters } from "./time-mixing-token.js";
+import { mixingParameters, type TimeMixingTokenAttributes } from "./time-mixing-token.js";
 import { readEpsilon } from "./time-mixing.js";
 import { isForTokenKernel, runTokenKernel } from "./token-kernel.js";
 
@@ -22,16 +22,8 @@ import { isForTokenKernel, runTokenKernel } from "./token-kernel.js";
 export const blocksTokenName = "BlocksToken";
 
 /** What the kernel takes besides tensors. */
-export interface BlocksTokenAttributes {
+export interface BlocksTokenAttributes extends TimeMixingTokenAttributes {
   readonly layers: number;
-  readonly heads: number;
-  readonly headSize: number;
-  readonly aScale: number;
-  /** of the normalisations of the residual stream */
-  readonly normEpsilon: number;
-  /** of the normalisations of the reads */
-  readonly readEpsilon: number;
-  readonly [key: string]: number;
 }
 
 /** The names of a layer's tensors. */

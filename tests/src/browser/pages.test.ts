@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { python, results, root, surroundings } from "../environment.js";
@@ -11,6 +10,7 @@ import { plots, readNotebook } from "../notebook/notebook-file.js";
 import { run } from "../program.js";
 import { skip, startChromium } from "./chromium.js";
 import { phone, tooWide } from "./fits.js";
+import { until } from "./until.js";
 
 const name = "06-state-evolution-during-generation";
 const notebook = join(root, "notebooks", `${name}.ipynb`);
@@ -111,17 +111,6 @@ test(
     assert.deepEqual(complaints, []);
   },
 );
-
-/** Waits until an assertion holds: plots are drawn anew in their own time. */
-async function until(holds: () => Promise<void>): Promise<void> {
-  for (const giveUp = Date.now() + 30_000; ; await sleep(100)) {
-    try {
-      return await holds();
-    } catch (error) {
-      if (Date.now() > giveUp) throw error;
-    }
-  }
-}
 
 test("nbconvert alone makes a page with a picture of each plot", { timeout: 300_000 }, async () => {
   mkdirSync(folder, { recursive: true });

@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { skip, startChromium } from "../browser/chromium.js";
 import { phone, tooWide } from "../browser/fits.js";
+import { until } from "../browser/until.js";
 import { root, surroundings } from "../environment.js";
 import { run } from "../program.js";
 
@@ -187,17 +187,6 @@ describe("the book", { timeout: 900_000 }, () => {
 /** In a window 900 pixels high. The last sections of a page cannot be at its top. */
 function isInView(box: { y: number; height: number } | null): boolean {
   return box !== null && box.y >= 0 && box.y + box.height <= 900;
-}
-
-/** Waits until an assertion holds. */
-async function until(holds: () => Promise<void>): Promise<void> {
-  for (const giveUp = Date.now() + 30_000; ; await sleep(100)) {
-    try {
-      return await holds();
-    } catch (error) {
-      if (Date.now() > giveUp) throw error;
-    }
-  }
 }
 
 async function drawn(page: Page, figures: number): Promise<void> {
