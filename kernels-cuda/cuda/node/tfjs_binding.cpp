@@ -1,4 +1,5 @@
 // tfjs's kernels for JavaScript.
+#include <cmath>
 #include <limits>
 
 #include "node/tensor_call.h"
@@ -274,10 +275,16 @@ Napi::Value transpose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// As device code has it (tfjs/to_int32.cuh).
+int32_t toInt32(double value) {
+  if (!std::isfinite(value)) return 0;
+  return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(std::fmod(value, 4294967296.0))));
+}
+
 /// The word that a number is in a tensor of a type.
 uint32_t wordOf(ElementType type, double value) {
   if (type == ElementType::boolean) return value != 0;
-  if (type == ElementType::int32) return static_cast<uint32_t>(clamped(value));
+  if (type == ElementType::int32) return static_cast<uint32_t>(toInt32(value));
   const float number = static_cast<float>(value);
   uint32_t word;
   static_assert(sizeof word == sizeof number, "float32");

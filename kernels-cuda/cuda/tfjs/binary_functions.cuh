@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "platform.h"
+#include "tfjs/to_int32.cuh"
 
 namespace metastate::cuda::tfjs {
 
@@ -38,14 +39,11 @@ struct ModFloats {
   }
 };
 
-/// tfjs makes integers of it, NaN and infinities 0.
+/// tfjs makes integers of it.
 struct FloorDivideFloats {
   using Value = float;
   using Result = int32_t;
-  __device__ int32_t operator()(float a, float b) const {
-    const float quotient = floorf(a / b);
-    return fabsf(quotient) < 2147483648.0f ? static_cast<int32_t>(quotient) : 0;
-  }
+  __device__ int32_t operator()(float a, float b) const { return toInt32(floorf(a / b)); }
 };
 
 // Integers wrap.

@@ -5,6 +5,7 @@
 #include "tfjs/grid.cuh"
 #include "tfjs/movement.h"
 #include "tfjs/places.cuh"
+#include "tfjs/to_int32.cuh"
 
 namespace metastate::cuda::tfjs {
 
@@ -91,9 +92,12 @@ __global__ void __launch_bounds__(elementThreads) fillKernel(uint32_t count, uin
   for (uint32_t i = 4 * fours + threadInGrid(); i < count; i += threadsOfGrid()) y[i] = value;
 }
 
+__device__ __forceinline__ void put(float* to, double value) { *to = static_cast<float>(value); }
+__device__ __forceinline__ void put(int32_t* to, double value) { *to = toInt32(value); }
+
 template <typename T>
 __global__ void __launch_bounds__(elementThreads) rangeKernel(uint32_t count, double start, double step, T* y) {
-  for (uint32_t i = threadInGrid(); i < count; i += threadsOfGrid()) y[i] = static_cast<T>(start + i * step);
+  for (uint32_t i = threadInGrid(); i < count; i += threadsOfGrid()) put(y + i, start + i * step);
 }
 
 }  // namespace metastate::cuda::tfjs

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "platform.h"
+#include "tfjs/to_int32.cuh"
 
 namespace metastate::cuda::tfjs {
 
@@ -99,12 +100,9 @@ struct LogicalNot {
   __device__ uint8_t operator()(uint8_t x) const { return x == 0; }
 };
 
-// Casts. JavaScript cuts off towards zero and makes 0 of NaN; what no int32 can hold is cut to the nearest that it can.
+// Casts.
 struct FloatToInteger {
-  __device__ int32_t operator()(float x) const {
-    if (!(x > -2147483648.0f)) return x != x ? 0 : INT32_MIN;
-    return x >= 2147483648.0f ? INT32_MAX : static_cast<int32_t>(x);
-  }
+  __device__ int32_t operator()(float x) const { return toInt32(x); }
 };
 struct IntegerToFloat {
   __device__ float operator()(int32_t x) const { return static_cast<float>(x); }

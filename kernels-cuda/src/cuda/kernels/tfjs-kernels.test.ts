@@ -277,6 +277,29 @@ test("NaN, infinities and zeros go through as in tfjs", needsCuda, async () => {
   assert.deepEqual(await through("cuda"), await through("cpu"));
 });
 
+test("numbers that no int32 holds become what JavaScript makes of them, as in tfjs", needsCuda, async () => {
+  const x = [2 ** 31, -(2 ** 31), -(2 ** 31) - 256, 2 ** 32 + 1024, 3e9, -3e9, 1e12, -1e20, 2 ** 55, 2 ** 31 - 128];
+  const edges = [...x, 1e38, NaN, Infinity, -Infinity, -0.5, 7.9];
+  const through = async (backend: string): Promise<number[][]> => {
+    await tf.setBackend(backend);
+    return tf.tidy(() => {
+      const a = tf.tensor1d(edges);
+      const results = [
+        tf.cast(a, "int32"),
+        tf.floorDiv(a, tf.scalar(1)),
+        tf.fill([2], -3e9, "int32"),
+        tf.range(0, 9e9, 3e9, "int32"),
+        tf.pad(tf.tensor1d([1], "int32"), [[1, 1]], 5e9),
+      ];
+      return results.map((y) => [...y.dataSync()]);
+    });
+  };
+  await useCuda();
+  const onDevice = await through("cuda");
+  assert.deepEqual(onDevice, await through("cpu"));
+  assert.deepEqual(onDevice[0], [...Int32Array.from(edges, Math.fround)]);
+});
+
 test("both operands of a product broadcast, each along another axis of the batch", needsCuda, async () => {
   await useCuda();
   tf.tidy(() => {
