@@ -1,5 +1,7 @@
 #include "meta/meta_pass.h"
 
+#include <algorithm>
+
 #include "meta/meta_pass_backward.cuh"
 #include "meta/meta_pass_forward.cuh"
 #include "platform.h"
@@ -26,11 +28,14 @@ size_t gainFloats(const Wkv7Shape& shape) {
 }  // namespace
 
 size_t metaPassGradScratch(const Wkv7Shape& shape) {
-  return gainFloats(shape) + static_cast<size_t>(shape.batch) * shape.heads * shape.interval * shape.headSize;
+  const int steps = std::min(shape.interval, shape.time);
+  return gainFloats(shape) + static_cast<size_t>(shape.batch) * shape.heads * steps * shape.headSize;
 }
 
-void metaPassGrad(const Wkv7Shape& shape, const HeadNorm& norm, const MetaPassGradInputs& in, const MetaPassGradients& out,
+void metaPassGrad(const Wkv7Shape& given, const HeadNorm& norm, const MetaPassGradInputs& in, const MetaPassGradients& out,
                   float* scratch, cudaStream_t stream) {
+  Wkv7Shape shape = given;
+  shape.interval = std::min(shape.interval, shape.time);
   float* const gains = scratch;
   float* const written = scratch + gainFloats(shape);
   withHeadSize(shape.headSize, [&](auto size) {

@@ -36,7 +36,7 @@ constexpr int pairStride = 2 * tileStride;
 template <int N>
 constexpr int chunkStride = N + 8;
 
-inline int chunkCount(const Wkv7Shape& shape) { return (shape.time + chunkSteps - 1) / chunkSteps; }
+inline int chunkCount(const Wkv7Shape& shape) { return (shape.time - 1) / chunkSteps + 1; }
 
 /// Which chunk of which head a block has, and where its first step is in operands [B, T, H, N].
 template <int N>

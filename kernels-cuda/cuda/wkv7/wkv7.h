@@ -29,7 +29,7 @@ inline bool wkv7HeadSize(int headSize) {
 
 /// Checkpoints of a head.
 inline int checkpointCount(const Wkv7Shape& shape) {
-  return shape.interval == 0 ? 0 : (shape.time + shape.interval - 1) / shape.interval;
+  return shape.interval == 0 ? 0 : (shape.time - 1) / shape.interval + 1;
 }
 
 /// r, w, k, v, a, b [B, T, H, N]; state [B, H, N, N].

@@ -80,6 +80,17 @@ test(
   },
 );
 
+test("checkpoints of the Meta-State pass further apart than any sequence is long are one", needsCuda, () => {
+  const near = shapeOf(1, 5, 1, 16, 5);
+  const far = { ...near, checkpointInterval: 2 ** 31 - 1 };
+  const c = randomMetaCase(near, 4, decays.model);
+  const [expected, actual] = [near, far].map((shape) => {
+    const forward = cudaMetaForward(cuda(), shape, c);
+    return { ...forward, ...cudaMetaBackward(cuda(), shape, c, forward) };
+  });
+  assert.deepEqual(actual, expected);
+});
+
 test("the gradients of the Meta-State pass are those of finite differences in float64", needsCuda, () => {
   const shape = shapeOf(1, 3, 1, 16);
   const c = randomMetaCase(shape, 1, decays.model);

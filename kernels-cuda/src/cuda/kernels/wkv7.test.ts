@@ -205,6 +205,19 @@ test("no barrier is missing: threads in another order give the same bits", needs
   }
 });
 
+test("checkpoints further apart than any sequence is long are one", needsCuda, () => {
+  const shape = shapeOf(1, 5, 1, 16, 2 ** 31 - 1);
+  const c = randomCase(shape, 3, decays.model);
+  const { checkpoints, ...rest } = cudaForward(cuda(), shape, c, "recurrent");
+  assert.deepEqual(checkpoints, Float32Array.from(c.state));
+  const near = { ...shape, checkpointInterval: 5 };
+  assert.deepEqual({ checkpoints, ...rest }, cudaForward(cuda(), near, c, "recurrent"));
+  assert.deepEqual(
+    cudaBackward(cuda(), shape, c, checkpoints, "recurrent"),
+    cudaBackward(cuda(), near, c, checkpoints, "recurrent"),
+  );
+});
+
 test("what the GPU has no kernel for, and tensors of a wrong size, are refused with what is wanted", needsCuda, () => {
   const refused = (shape: Wkv7Shape, form: Form, wanted: RegExp, change = (c: Wkv7Case): Wkv7Case => c) => {
     const c = change(randomCase(shape, 1, decays.model));
