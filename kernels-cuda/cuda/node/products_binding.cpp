@@ -14,7 +14,7 @@ using namespace products;
 std::mutex library;
 
 /// matMul(precision, m, n, k, transposeA, transposeB, batch, a, b, c, bias | null, activation, alpha): batch is axes with
-/// the strides of a and of b, in matrices
+/// the strides of a and of b, in matrices. Gives, once, what the library in use could not compute.
 Napi::Value matMul(const Napi::CallbackInfo& info) {
   TensorCall call(info);
   const Precision precision = call.chosen<Precision>("precision");
@@ -38,7 +38,9 @@ Napi::Value matMul(const Napi::CallbackInfo& info) {
   epilogue.alpha = static_cast<float>(call.number("alpha"));
   const std::lock_guard<std::mutex> lock(library);
   multiply(call.device(), shape, precision, a, b, c, epilogue);
-  return info.Env().Undefined();
+  CublasLt* const used = CublasLt::inUse();
+  const std::string complaint = used ? used->takeComplaint() : "";
+  return complaint.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), complaint);
 }
 
 /// useCublas(path | ""): takes the library in use, or none; returns its version, or "". Throws why it cannot be.

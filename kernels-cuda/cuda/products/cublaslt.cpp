@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "products/cublaslt_api.h"
 #include "runtime/scratch.h"
@@ -71,6 +72,7 @@ struct CublasLt::Plan {
   LtDescription description = nullptr;
   LtLayout a = nullptr, b = nullptr, c = nullptr;
   bool possible = false;
+  LtStatus status = ltSuccess;  // why not
   LtAlgorithm algorithm{};
   size_t workspaceBytes = 0;  // that the algorithm uses
 
@@ -179,9 +181,9 @@ CublasLt::Plan& CublasLt::plan(const Key& key, const float* bias) {
   const LtStatus status = lt.cublasLtMatmulAlgoGetHeuristic(handle_, plan.description, plan.b, plan.a, plan.c, plan.c,
                                                             preference, 1, &best, &found);
   plan.possible = status == ltSuccess && found > 0 && best.status == ltSuccess;
+  plan.status = status != ltSuccess ? status : best.status != ltSuccess ? best.status : ltNotSupported;
   plan.algorithm = best.algorithm;
   plan.workspaceBytes = best.workspaceBytes;
-  if (status != ltSuccess && status != ltNotSupported) check(status, "asking for an algorithm");
   // Known only when it is whole: one that could not be made is tried again, and told again.
   plans_[key] = std::move(made);
   return plan;
@@ -221,19 +223,32 @@ bool CublasLt::multiply(Device& device, const ProductShape& s, Precision precisi
                   alignmentOf(right),
                   alignmentOf(to)};
     Plan& chosen = plan(key, bias);
-    // The first call decides: those after it differ by nothing but their addresses. Whoever is told false computes all.
-    if (!chosen.possible) return false;
+    if (!chosen.possible) return refuse(chosen, key, "no algorithm: " + told(chosen.status));
     if (bias) {
       check(functions_->cublasLtMatmulDescSetAttribute(chosen.description, ltBiasPointer, &bias, sizeof bias),
             "naming the bias");
     }
     const Scratch workspace = Scratch::ofBytes(device, chosen.workspaceBytes);
-    check(functions_->cublasLtMatmul(handle_, chosen.description, &one, right, chosen.b, left, chosen.a, &zero, to,
-                                     chosen.c, to, chosen.c, &chosen.algorithm, workspace.memory(),
-                                     chosen.workspaceBytes, device.stream()),
-          "a product");
+    const LtStatus status = functions_->cublasLtMatmul(
+        handle_, chosen.description, &one, right, chosen.b, left, chosen.a, &zero, to, chosen.c, to, chosen.c,
+        &chosen.algorithm, workspace.memory(), chosen.workspaceBytes, device.stream());
+    // When it is the GPU that has failed, whoever computes next is told.
+    if (status != ltSuccess) return refuse(chosen, key, told(status));
   }
   return true;
 }
+
+bool CublasLt::refuse(Plan& plan, const Key& key, const std::string& why) {
+  plan.possible = false;
+  if (hasComplained_) return false;
+  hasComplained_ = true;
+  static const char* const precisions[] = {"float32", "tf32", "bfloat16"};
+  complaint_ = "cuBLASLt " + version() + " cannot multiply [" + std::to_string(key.m) + ", " + std::to_string(key.k) +
+               "] by [" + std::to_string(key.k) + ", " + std::to_string(key.n) + "] in " + precisions[key.precision] +
+               (key.batch > 1 ? ", " + std::to_string(key.batch) + " times" : "") + " (" + why + ")";
+  return false;
+}
+
+std::string CublasLt::takeComplaint() { return std::exchange(complaint_, ""); }
 
 }  // namespace metastate::cuda::products

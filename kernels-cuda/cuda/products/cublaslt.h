@@ -29,10 +29,13 @@ class CublasLt {
   /// "13.1.0"
   std::string version() const;
 
-  /// c = op(a) op(b) + bias; operands lie as `precision` says, float32 or bfloat16. False when the library has no way to
-  /// compute this shape: nothing was launched then. Throws std::runtime_error when it fails.
+  /// c = op(a) op(b) + bias; operands lie as `precision` says, float32 or bfloat16. False when the library cannot compute this
+  /// shape: all of c is the caller's to compute then.
   bool multiply(Device& device, const ProductShape& shape, Precision precision, const void* a, const void* b, float* c,
                 const float* bias);
+
+  /// What it could not compute and why, once: the first such product since it was opened. Empty otherwise.
+  std::string takeComplaint();
 
  private:
   struct Plan;
@@ -40,12 +43,16 @@ class CublasLt {
   explicit CublasLt(const std::string& path);
   /// `bias` counts for its alignment only.
   Plan& plan(const Key& key, const float* bias);
+  /// From now on such products are refused.
+  bool refuse(Plan& plan, const Key& key, const std::string& why);
 
   std::string path_;
   void* library_ = nullptr;
   std::unique_ptr<CublasLtFunctions> functions_;
   void* handle_ = nullptr;
   std::map<Key, std::unique_ptr<Plan>> plans_;
+  bool hasComplained_ = false;
+  std::string complaint_;
 };
 
 }  // namespace metastate::cuda::products

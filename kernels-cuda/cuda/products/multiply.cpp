@@ -28,6 +28,8 @@ int64_t matrices(const ProductShape& s, int operand) {
 
 /// Below this many rows or columns a product waits for memory, and rounding its operands first would read them twice.
 constexpr int64_t leastForBfloat16 = 64;
+/// Values that the kernel which rounds takes.
+constexpr int64_t mostForBfloat16 = 2147483647;
 
 }  // namespace
 
@@ -35,11 +37,12 @@ void multiply(Device& device, const ProductShape& given, Precision precision, co
               const Epilogue& epilogue) {
   const ProductShape shape = folded(given);
   const cudaStream_t stream = device.stream();
-  if (precision == Precision::bfloat16 && std::min(shape.m, shape.n) < leastForBfloat16) precision = Precision::tf32;
+  const int64_t aCount = matrices(shape, 0) * shape.m * shape.k, bCount = matrices(shape, 1) * shape.k * shape.n;
+  const bool gains = std::min(shape.m, shape.n) >= leastForBfloat16 && std::max(aCount, bCount) <= mostForBfloat16;
+  if (precision == Precision::bfloat16 && !gains) precision = Precision::tf32;
 
   const void* left = a;
   const void* right = b;
-  const int64_t aCount = matrices(shape, 0) * shape.m * shape.k, bCount = matrices(shape, 1) * shape.k * shape.n;
   const bool narrow = precision == Precision::bfloat16;
   const Scratch aNarrow = Scratch::ofBytes(device, narrow ? 2 * aCount : 0);
   const Scratch bNarrow = Scratch::ofBytes(device, narrow ? 2 * bCount : 0);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { cuda, needsCuda, needsEmulator, useCuda } from "../testing/cuda.js";
 import { findCublas } from "./addon/find-cublas.js";
+import { loadCudaAddon } from "./addon/load.js";
 import { openMatrixLibrary, tellMatrixLibrary } from "./matrix-library.js";
 import { measurePeak } from "./peak.js";
 import { cudaPrecision } from "./precision.js";
@@ -44,6 +45,124 @@ test("a library that cannot be used is told with its remedy, and products go on 
   assert.equal(told.length, 1, "nothing is said of what was switched off");
   assert.throws(() => cuda().useCublas(process.execPath), /is|no function|cannot/);
 });
+
+/** Whole numbers so small that products and sums of them are exact in every precision, in any order. */
+const whole = (shape: number[], seed: number): tf.Tensor =>
+  tf.floor<tf.Tensor>(tf.randomUniform(shape, -3, 4, "float32", seed));
+const kernel = (name: string, inputs: tf.NamedTensorMap, layout: string): tf.Tensor[] =>
+  [tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, { layout })].flat();
+
+/** Products of all kinds. */
+const plainProducts: readonly (() => tf.Tensor | tf.Tensor[])[] = [
+  ...[0, 1, 2, 3].map((bits) => () => {
+    const [transposeA, transposeB] = [(bits & 1) > 0, bits > 1];
+    const a = whole(transposeA ? [7, 5] : [5, 7], 1);
+    return tf.matMul(a, whole(transposeB ? [3, 7] : [7, 3], 2), transposeA, transposeB);
+  }),
+  () => tf.matMul(whole([1, 9], 3), whole([9, 1], 4)),
+  () => tf.matMul(whole([66, 130], 5), whole([130, 70], 6)),
+  () => tf.matMul(whole([2, 3, 4, 5], 7), whole([2, 3, 5, 6], 8)),
+  () => tf.matMul(whole([2, 3, 5, 4], 9), whole([2, 3, 6, 5], 10), true, true),
+  () => tf.matMul(whole([2, 3, 4, 5], 11), whole([5, 6], 12)),
+  () => tf.matMul(whole([4, 5], 13), whole([3, 5, 6], 14)),
+  () => tf.matMul(whole([2, 1, 4, 5], 15), whole([3, 5, 6], 16)),
+  () => tf.fused.matMul({ a: whole([5, 7], 17), b: whole([7, 3], 18), bias: whole([3], 19) }),
+  () => tf.fused.matMul({ a: whole([2, 5, 7], 17), b: whole([2, 7, 3], 18), bias: whole([3], 19) }),
+  () => kernel("Linear", { x: whole([2, 4, 5], 20), weight: whole([6, 5], 21) }, "outIn"),
+  () => kernel("Linear", { x: whole([2, 4, 5], 20), weight: whole([5, 6], 21) }, "inOut"),
+  ...["outIn", "inOut"].map((layout) => () => {
+    const weight = whole(layout === "outIn" ? [6, 5] : [5, 6], 21);
+    return kernel("LinearGrad", { x: whole([2, 4, 5], 20), weight, dy: whole([2, 4, 6], 22) }, layout);
+  }),
+];
+const activated = (): tf.Tensor =>
+  tf.fused.matMul({
+    a: whole([5, 7], 1),
+    b: whole([7, 3], 2),
+    bias: whole([3], 3),
+    activation: "relu6",
+  });
+
+const valuesOf = (results: tf.Tensor | tf.Tensor[]): unknown[] =>
+  [results].flat().map((y) => [y.shape, ...y.dataSync()]);
+
+/** The emulated addon has cuBLASLt's functions too. */
+function useEmulatedCublas(): void {
+  const addon = loadCudaAddon({ emulated: true });
+  assert.ok("path" in addon);
+  cuda().useCublas("");
+  assert.equal(cuda().useCublas(addon.path), "13.0.0");
+}
+
+test("products through cuBLASLt are those of the addon's kernel, in each precision", needsEmulator, async (t) => {
+  await useCuda();
+  t.after(() => {
+    cuda().useCublas("");
+    cudaPrecision.set("float32");
+  });
+  for (const precision of ["float32", "tf32", "bfloat16"] as const) {
+    cudaPrecision.set(precision);
+    for (const [i, product] of [...plainProducts, activated].entries()) {
+      tf.tidy(() => {
+        cuda().useCublas("");
+        const expected = valuesOf(product());
+        useEmulatedCublas();
+        assert.deepEqual(valuesOf(product()), expected, `${precision}, product ${i}`);
+      });
+    }
+  }
+});
+
+test("cuBLASLt computes all products that it can, the addon's kernel none", needsEmulator, async (t) => {
+  await useCuda();
+  t.after(() => cuda().useCublas(""));
+  for (const [i, product] of plainProducts.entries()) {
+    tf.tidy(() => {
+      // The first run makes operands, as the second does.
+      cuda().useCublas("");
+      const before = cuda().launches();
+      product();
+      const own = cuda().launches();
+      useEmulatedCublas();
+      product();
+      assert.ok(cuda().launches() - own < own - before, `product ${i}`);
+    });
+  }
+});
+
+for (const how of ["fails", "no algorithm"]) {
+  test(
+    `a product that cuBLASLt cannot compute (${how}) is the addon's, and that is told once`,
+    needsEmulator,
+    async (t) => {
+      await useCuda();
+      const warn = t.mock.method(console, "warn", () => {});
+      process.env["METASTATE_EMULATOR_CUBLAS"] = how;
+      t.after(() => {
+        delete process.env["METASTATE_EMULATOR_CUBLAS"];
+        cuda().useCublas("");
+      });
+      useEmulatedCublas();
+      tf.tidy(() => {
+        for (let round = 0; round < 2; round++) {
+          // Of a batch several calls: one that fails leaves all of them to the kernel.
+          assert.deepEqual(
+            [...tf.matMul(tf.ones([2, 1, 2, 3]), tf.ones([3, 3, 1])).dataSync()],
+            Array<number>(12).fill(3),
+          );
+        }
+        assert.deepEqual([...tf.matMul(tf.ones([1, 2]), tf.ones([2, 1])).dataSync()], [2]);
+      });
+      assert.equal(warn.mock.callCount(), 1);
+      const wanted = how === "fails" ? "internal error" : "no algorithm: not supported";
+      assert.equal(
+        warn.mock.calls[0]!.arguments[0],
+        `cuda: cuBLASLt 13.0.0 cannot multiply [2, 3] by [3, 1] in float32, 3 times (${wanted}): it runs on a slower kernel of ` +
+          "the addon, as will others. Told once a session.",
+      );
+    },
+  );
+}
 
 test("a product in bfloat16 is that of rounded operands, with sums in float32", needsCuda, async (t) => {
   await useCuda();

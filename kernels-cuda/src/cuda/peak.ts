@@ -30,7 +30,7 @@ export async function measurePeak(
     for (const matrix of [a, b]) binding.fill(0, side * side, 1, matrix);
     const batch = Int32Array.of(1, 1, 1);
     const multiply = (): void =>
-      binding.matMul(precisionNumber(), side, side, side, false, false, batch, a, b, c, null, 0, 0);
+      void binding.matMul(precisionNumber(), side, side, side, false, false, batch, a, b, c, null, 0, 0);
     const productSeconds = await secondsOf(binding, repeats, multiply);
     const [from, to] = [make(copyBytes), make(copyBytes)];
     binding.clear(from);

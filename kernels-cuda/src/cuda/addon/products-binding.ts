@@ -5,6 +5,8 @@ export interface ProductsBinding {
   /**
    * c `[batch, m, n]` = activation(op(a) op(b) + bias). Precisions and activations are numbered in
    * `cuda/products/product.h`; batch is axes with the strides of a and of b, in matrices.
+   *
+   * @returns once, at the first product that cuBLASLt could not compute: which and why
    */
   matMul(
     precision: number,
@@ -20,7 +22,7 @@ export interface ProductsBinding {
     bias: Address | null,
     activation: number,
     alpha: number,
-  ): void;
+  ): string | undefined;
   /** Takes the cuBLASLt at this path in use, or with "" none; its version. Throws why it cannot be. */
   useCublas(path: string): string;
 }

@@ -29,6 +29,13 @@ interface Epilogue {
   readonly alpha?: number;
 }
 
+/** Launches a product. */
+function launch(binding: CudaBinding, ...product: Parameters<CudaBinding["matMul"]>): void {
+  const refused = binding.matMul(...product);
+  if (refused)
+    console.warn(`cuda: ${refused}: it runs on a slower kernel of the addon, as will others. Told once a session.`);
+}
+
 /** Rows and columns of a tensor's matrices, after transposition. */
 function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
   const [rows, columns] = shape.slice(-2) as [number, number];
@@ -60,7 +67,8 @@ function product(
     broadcastStrides(a.shape.slice(0, -2), outer),
     broadcastStrides(b.shape.slice(0, -2), outer),
   );
-  binding.matMul(
+  launch(
+    binding,
     precisionNumber(),
     m,
     n,
@@ -92,7 +100,7 @@ function multiply(
 ): void {
   if (m * n === 0) return;
   if (k === 0) binding.fill(0, m * n, 0, c.address);
-  else binding.matMul(precisionNumber(), m, n, k, transposeA, transposeB, single, a, b, c.address, null, 0, 0);
+  else launch(binding, precisionNumber(), m, n, k, transposeA, transposeB, single, a, b, c.address, null, 0, 0);
 }
 
 export const matMulKernels: CudaBodies = {
