@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { NativeBackend } from "../backend/native-backend.js";
 import { useNativeEngine } from "../engine-candidate.js";
 import { needsNative } from "../testing/native.js";
 import { randomNumbers } from "../testing/wkv7-reference.js";
@@ -74,5 +75,19 @@ test("what somebody holds keeps its values in a step", needsNative, async () => 
       updates.map((tensors) => values(tensors)),
       before,
     );
+  });
+});
+
+test("a step that is refused holds nothing", needsNative, async () => {
+  useNativeEngine();
+  await tf.setBackend("native");
+  const backend = tf.backend() as NativeBackend;
+  tf.tidy(() => {
+    const updates = made();
+    updates[2]![1] = tf.zeros([2]);
+    const buffers = tf.memory().numDataBuffers;
+    assert.throws(() => together(updates, tf.scalar(7)), /gradient has 2 values/);
+    assert.equal(tf.memory().numDataBuffers, buffers + 1, "the norm");
+    for (const tensor of updates.flat()) assert.equal(backend.refCount(tensor.dataId), 1);
   });
 });

@@ -11,33 +11,46 @@ export const adamWAll: NativeBody = (binding, backend, inputs, attributes) => {
   const numbers = attributes as Record<"beta1" | "beta2" | "epsilon" | "step" | "clip", number>;
   const { learningRates, weightDecays } = attributes as Record<"learningRates" | "weightDecays", number[]>;
   const norm = backend.floats(inputs["norm"]!);
-  return learningRates.flatMap((learningRate, i): TensorInfo[] => {
-    const [parameter, gradient, moment1, moment2] = ["parameter", "gradient", "moment1_", "moment2_"].map(
-      (name) => inputs[`${name}${i}`]!,
-    ) as [TensorInfo, TensorInfo, TensorInfo, TensorInfo];
-    // Read before the successors are asked for: each then holds its tensor too.
-    const before = [parameter, gradient, moment1, moment2].map((tensor) => backend.floats(tensor)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
-    const after = [parameter, moment1, moment2].map((tensor) => backend.successor(tensor));
-    binding.adamW(
-      sizeOf(parameter.shape),
-      learningRate,
-      numbers.beta1,
-      numbers.beta2,
-      numbers.epsilon,
-      weightDecays[i]!,
-      numbers.step,
-      numbers.clip,
-      norm,
-      ...before,
-      after[0]!.floats,
-      after[1]!.floats,
-      after[2]!.floats,
-    );
-    return after.map(({ info }) => info);
-  });
+  const results: TensorInfo[] = [];
+  /** Tensors whose own place is that of their successors, which hold them too. */
+  const held: TensorInfo[] = [];
+  const successor = (tensor: TensorInfo): Float32Array => {
+    const { info, floats } = backend.successor(tensor);
+    if (info.dataId === tensor.dataId) held.push(tensor);
+    results.push(info);
+    return floats;
+  };
+  try {
+    learningRates.forEach((learningRate, i) => {
+      const [parameter, gradient, moment1, moment2] = ["parameter", "gradient", "moment1_", "moment2_"].map(
+        (name) => inputs[`${name}${i}`]!,
+      ) as [TensorInfo, TensorInfo, TensorInfo, TensorInfo];
+      // Read before the successors are asked for: each then holds its tensor too.
+      const before = [parameter, gradient, moment1, moment2].map((tensor) => backend.floats(tensor)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      binding.adamW(
+        sizeOf(parameter.shape),
+        learningRate,
+        numbers.beta1,
+        numbers.beta2,
+        numbers.epsilon,
+        weightDecays[i]!,
+        numbers.step,
+        numbers.clip,
+        norm,
+        ...before,
+        successor(parameter),
+        successor(moment1),
+        successor(moment2),
+      );
+    });
+  } catch (error) {
+    for (const { dataId } of held) backend.decRef(dataId);
+    throw error;
+  }
+  return results;
 };
