@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "emulator/alignment.h"
 #include "emulator/fiber.h"
 #include "emulator/races.h"
 #include "emulator/runtime_api.h"
@@ -186,6 +187,8 @@ class Block {
   }
 
   void copyLater(const Copy& copy) {
+    requireAligned(copy.global, copy.count * sizeof(float), "a copy's source");
+    requireAligned(copy.shared, copy.count * sizeof(float), "a copy's place in shared memory");
     reached(copy.global, copy.count * sizeof(float), Reach::read);
     reached(copy.shared, copy.count * sizeof(float), Reach::later);
     std::memset(copy.shared, 0xff, copy.count * sizeof(float));

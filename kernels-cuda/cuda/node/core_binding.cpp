@@ -13,7 +13,7 @@ namespace {
 
 /// Raised whenever a function of the addon changes what it takes or gives, so that TypeScript refuses an addon of other
 /// sources.
-constexpr int interfaceVersion = 6;
+constexpr int interfaceVersion = 7;
 
 Napi::Value address(Napi::Env env, void* memory) {
   return Napi::Number::New(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
@@ -94,14 +94,16 @@ Napi::Value download(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// A copy to the host that a thread of Node's pool waits for.
+/// A copy to the host that a thread of Node's pool waits for. The array for it is JavaScript's, which tells when there is no
+/// memory for one; Node ends the process.
 class Reading : public Napi::AsyncWorker {
  public:
-  Reading(Napi::Env env, Device& device, const void* from, size_t bytes)
+  Reading(Napi::Env env, Device& device, const void* from, size_t bytes, const Napi::Object& values)
       : Napi::AsyncWorker(env, "metastate.read"),
         device_(device),
         done_(Napi::Promise::Deferred::New(env)),
         bytes_(bytes),
+        values_(Napi::Persistent(values)),
         buffer_(device.takePinned(bytes)) {
     if (bytes > 0) {
       check(cudaMemcpyAsync(buffer_->data(), from, bytes, cudaMemcpyDeviceToHost, device.stream()),
@@ -116,10 +118,12 @@ class Reading : public Napi::AsyncWorker {
   void Execute() override { buffer_->copied.wait(); }
 
   void OnOK() override {
-    Napi::ArrayBuffer values = Napi::ArrayBuffer::New(Env(), bytes_);
-    if (bytes_ > 0) std::memcpy(values.Data(), buffer_->data(), bytes_);
+    const Napi::TypedArray values = values_.Value().As<Napi::TypedArray>();
+    // Where it still is, if its bytes were not given away meanwhile.
+    char* const to = static_cast<char*>(values.ArrayBuffer().Data());
+    if (bytes_ > 0 && values.ByteLength() == bytes_) std::memcpy(to + values.ByteOffset(), buffer_->data(), bytes_);
     device_.givePinned(std::move(buffer_));
-    done_.Resolve(values);
+    done_.Resolve(Env().Undefined());
   }
 
   void OnError(const Napi::Error& error) override { done_.Reject(error.Value()); }
@@ -128,15 +132,17 @@ class Reading : public Napi::AsyncWorker {
   Device& device_;
   const Napi::Promise::Deferred done_;
   const size_t bytes_;
+  const Napi::ObjectReference values_;
   std::unique_ptr<PinnedBuffer> buffer_;
 };
 
-/// read(address): Promise<ArrayBuffer> of the values as they are at this point of the stream; the tensor may end at once
+/// read(address, values): a Promise that the array has the values as they are at this point of the stream; the tensor may end at once
 Napi::Value read(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   size_t bytes = 0;
   const void* from = call.anyTensor("address", bytes);
-  auto reading = std::make_unique<Reading>(info.Env(), call.device(), from, bytes);
+  arrayFor(info, 1, bytes);
+  auto reading = std::make_unique<Reading>(info.Env(), call.device(), from, bytes, info[1].As<Napi::Object>());
   const Napi::Promise promise = reading->promise();
   reading.release()->Queue();  // ends itself
   return promise;
@@ -305,6 +311,9 @@ Napi::Object initialize(Napi::Env, Napi::Object exports) {
 #endif
 #ifdef METASTATE_FINDS_RACES
   exports.Set("findsRaces", true);
+#endif
+#ifdef METASTATE_CHECKS_ALIGNMENT
+  exports.Set("checksAlignment", true);
 #endif
   for (const Binding* binding = Binding::first; binding; binding = binding->next) binding->fill(exports);
   return exports;

@@ -35,6 +35,9 @@ void runPlatformTest(PlatformTest test, int blocks, const float* x, float* y, cu
     case PlatformTest::illegalAddress:
       launch(illegalAddressKernel, blocks, platformThreads, 0, stream, x, reinterpret_cast<float*>(256));
       return;
+    case PlatformTest::misalignedVector: return run(misalignedVectorKernel);
+    case PlatformTest::misalignedTile: return run(misalignedTileKernel);
+    case PlatformTest::misalignedCopy: return run(misalignedCopyKernel);
     case PlatformTest::count: return;
   }
 }

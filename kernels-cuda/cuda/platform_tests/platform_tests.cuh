@@ -147,6 +147,24 @@ __global__ void tileKernel(const float* x, float* y) {
   y[first + thread] = tile[thread];
 }
 
+__global__ void misalignedVectorKernel(const float* x, float* y) {
+  const float4 four = *reinterpret_cast<const float4*>(x + 1);
+  y[threadIdx.x] = four.x;
+}
+
+__global__ void misalignedTileKernel(const float* x, float* y) {
+  TileSum sum;
+  sum.read(x + 4, 8);
+  y[threadIdx.x] = 0;
+}
+
+__global__ void misalignedCopyKernel(const float* x, float* y) {
+  __shared__ SharedTile tile;
+  copyLater16(tile.at, x + 1);
+  endOfCopies();
+  y[threadIdx.x] = 0;
+}
+
 template <bool isAwaited>
 __global__ void copyKernel(const float* x, float* y) {
   __shared__ SharedTile tile;

@@ -30,6 +30,9 @@ enum class PlatformTest : int {
   copy,                // through shared memory, by copies that go on meanwhile
   copyUnawaited,       // the same without waiting: not there yet
   illegalAddress,      // ends the GPU for the process
+  misalignedVector,    // four floats from the second on
+  misalignedTile,      // a tile from the fifth float on
+  misalignedCopy,      // 16 bytes from the second float on
   count
 };
 

@@ -9,9 +9,9 @@ namespace {
 
 /// The driver rounds requests up to this: blocks of one rounded size serve for one another.
 constexpr size_t granularity = 512;
-/// Of a block that waits in our list, where there is a pool of the driver's behind it. Larger ones are asked for less often,
-/// and the driver can cut a block to other sizes.
-constexpr size_t mostListedBytes = size_t{4} << 20;
+/// Of a block that waits in our list, where there is a pool of the driver's behind it: as much as cuBLASLt is given room for a
+/// product. Larger ones are asked for less often, and the driver can cut a block to other sizes.
+constexpr size_t mostListedBytes = size_t{32} << 20;
 /// The part of the GPU's memory that such blocks may be together.
 constexpr uint64_t listedPart = 64;
 

@@ -16,7 +16,11 @@
 
 #include "platform.h"
 
-#ifndef METASTATE_CUDA_EMULATED
+#ifdef METASTATE_CUDA_EMULATED
+#include <string>
+
+#include "emulator/alignment.h"
+#else
 #include <mma.h>
 #endif
 
@@ -50,6 +54,16 @@ class TileSum {
 
 #ifdef METASTATE_CUDA_EMULATED
 
+namespace emulator {
+
+/// What the instructions that load and store a tile want of its place.
+inline void requireTile(const float* at, int stride) {
+  requireAligned(at, 32, "a tile");
+  if (stride % 8 != 0) endKernel("a tile's stride is " + std::to_string(stride) + " floats, no multiple of 8");
+}
+
+}  // namespace emulator
+
 /// The nearest TF32 number, halves away from zero. A NaN stays one: added to, its bits could become those of a number.
 METASTATE_UNWATCHED inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
 
@@ -67,12 +81,14 @@ inline void TileSum::clear() {
 }
 
 METASTATE_UNWATCHED inline void TileSum::read(const float* from, int stride) {
+  emulator::requireTile(from, stride);
   emulator::tileReached(from, tileSize, tileSize, stride, emulator::Reach::read, emulator::Tile::sum);
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) sums_[i] = from[(first + i) / tileSize * stride + (first + i) % tileSize];
 }
 
 METASTATE_UNWATCHED inline void TileSum::write(float* to, int stride) const {
+  emulator::requireTile(to, stride);
   emulator::tileReached(to, tileSize, tileSize, stride, emulator::Reach::write, emulator::Tile::sum);
   const int first = static_cast<int>(threadIdx.x) % 32 * each;
   for (int i = 0; i < each; ++i) to[(first + i) / tileSize * stride + (first + i) % tileSize] = sums_[i];
@@ -82,6 +98,7 @@ template <Lying a, Lying b>
 METASTATE_UNWATCHED inline void TileSum::addProduct(const float* A, int strideA, const float* B, int strideB,
                                                     int depth) {
   const auto operand = [](const float* from, bool alongDepth, int stride, int depth) {
+    emulator::requireTile(from, stride);
     emulator::tileReached(from, alongDepth ? tileSize : depth, alongDepth ? depth : tileSize, stride,
                           emulator::Reach::read, emulator::Tile::operand);
   };

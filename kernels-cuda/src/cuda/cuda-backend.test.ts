@@ -56,6 +56,23 @@ test("an asynchronous read lets the event loop go on, and outlives its tensor", 
   assert.ok(turns > 0);
 });
 
+test(
+  "an asynchronous read for which the host has no memory is refused, and the process goes on",
+  needsCuda,
+  async () => {
+    const backend = await useCuda();
+    const x = tf.tidy(() => tf.relu(tf.tensor1d([1, -1])));
+    const { address } = backend.data.get(x.dataId);
+    const dataId = {};
+    // More than any host has: to the backend, a tensor of so many values.
+    backend.data.set(dataId, { dtype: "float32", size: 2 ** 50, refCount: 1, address: address! });
+    await assert.rejects(backend.read(dataId), RangeError);
+    backend.data.delete(dataId);
+    assert.deepEqual([...(await x.data())], [1, 0]);
+    x.dispose();
+  },
+);
+
 test("each type comes back as it was", needsCuda, async () => {
   await useCuda();
   const cases: [tf.Tensor, tf.TypedArray | string[]][] = [
@@ -121,6 +138,20 @@ test("a kernel without CUDA code runs on the CPU, and is told once", needsCuda, 
   assert.equal(told.length, 1);
   assert.match(told[0]!, /^cuda: no CUDA kernel for MirrorPad of float32 \[2\]: it runs on the CPU/);
   assert.ok(hostFallbacks.get("MirrorPad")! >= 2);
+});
+
+test("a kernel that is refused holds no tensor that it wanted to write in place", needsCuda, async () => {
+  const backend = await useCuda();
+  tf.tidy(() => {
+    const [parameter0, gradient0, moment1_0, moment2_0] = [1, 2, 3, 4].map((value) => tf.relu(tf.fill([3], value)));
+    const tensors = { parameter0: parameter0!, gradient0: gradient0!, moment1_0: moment1_0!, moment2_0: moment2_0! };
+    const numbers = { beta1: 0.9, beta2: 0.9, epsilon: 1e-8, step: 1, clip: 1, learningRates: [1], weightDecays: [0] };
+    const { bytesUsed } = memory();
+    const inputs = { ...tensors, norm: tf.scalar(1, "int32") };
+    assert.throws(() => tf.engine().runKernel("AdamWAll", inputs, numbers), /takes float32 tensors here, not int32/);
+    assert.equal(memory().bytesUsed, bytesUsed);
+    for (const { dataId } of Object.values(tensors)) assert.equal(backend.refCount(dataId), 1);
+  });
 });
 
 test("memory exhausted is told in numbers, and the session goes on", needsEmulator, async () => {

@@ -18,15 +18,7 @@ import { TensorTable } from "../backend/tensor-data.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { Address } from "./addon/core-binding.js";
 import { HostFallback } from "./host-fallback.js";
-import {
-  arrayFrom,
-  arrayOf,
-  byteLength,
-  isDeviceType,
-  typed,
-  type DeviceType,
-  type TensorEntry,
-} from "./tensor-entry.js";
+import { arrayOf, byteLength, isDeviceType, typed, type DeviceType, type TensorEntry } from "./tensor-entry.js";
 
 type BackendValues = backend_util.BackendValues;
 
@@ -50,8 +42,8 @@ export interface CudaMemoryInfo {
 export class CudaBackend extends KernelBackend {
   readonly data = new TensorTable<TensorEntry>((dataId) => moveHere(this, dataId));
   readonly fallback = new HostFallback(this);
-  /** Tensors made by the kernel that runs: when it fails, nobody else knows them. */
-  #made: DataId[] | undefined;
+  /** Tensors made by the kernel that runs, and those it has taken views of: when it fails, nobody else knows them. */
+  #running: { readonly made: DataId[]; readonly viewed: DataId[] } | undefined;
 
   constructor(readonly binding: CudaBinding) {
     super();
@@ -114,6 +106,7 @@ export class CudaBackend extends KernelBackend {
   /** Another tensor of the same values, with this shape and of the same size. */
   view(tensor: TensorInfo, shape: readonly number[]): TensorInfo {
     this.incRef(tensor.dataId);
+    this.#running?.viewed.push(tensor.dataId);
     return { dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype };
   }
 
@@ -157,24 +150,24 @@ export class CudaBackend extends KernelBackend {
     return this.data.get(tensor.dataId).address === undefined;
   }
 
-  /** Runs a kernel; when it throws, the tensors that it has made until then end. */
+  /** Runs a kernel; when it throws, the tensors and views that it has made until then end. */
   runKernel<T>(kernel: () => T): T {
-    const outer = this.#made;
-    const made: DataId[] = [];
-    this.#made = made;
+    const outer = this.#running;
+    const { made, viewed } = (this.#running = { made: [] as DataId[], viewed: [] as DataId[] });
     try {
       return kernel();
     } catch (error) {
+      for (const dataId of viewed.splice(0)) this.disposeData(dataId);
       for (const dataId of made) this.disposeData(dataId, true);
       throw error;
     } finally {
-      this.#made = outer;
+      this.#running = outer;
     }
   }
 
   #add(dataId: DataId, entry: TensorEntry): void {
     this.data.set(dataId, entry);
-    this.#made?.push(dataId);
+    this.#running?.made.push(dataId);
   }
 
   override refCount(dataId: DataId): number {
@@ -193,6 +186,8 @@ export class CudaBackend extends KernelBackend {
     if (!this.data.has(dataId)) return true;
     const entry = this.data.get(dataId);
     entry.refCount--;
+    const view = this.#running?.viewed.lastIndexOf(dataId) ?? -1;
+    if (view >= 0) this.#running!.viewed.splice(view, 1);
     if (!force && entry.refCount > 0) return false;
     this.data.delete(dataId);
     if (entry.parts) {
@@ -223,13 +218,15 @@ export class CudaBackend extends KernelBackend {
 
   /** The values, when the GPU has come to them: the event loop goes on meanwhile, and the tensor may end. */
   override async read(dataId: DataId): Promise<BackendValues> {
-    const { dtype, parts, address } = this.data.get(dataId);
+    const { dtype, size, parts, address } = this.data.get(dataId);
     if (parts) {
       const [real, imag] = await Promise.all([this.read(parts.real.dataId), this.read(parts.imag.dataId)]);
       return backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
     }
     if (address === undefined) return this.readSync(dataId);
-    return arrayFrom(dtype as DeviceType, await this.binding.read(address));
+    const result = arrayOf(dtype as DeviceType, size);
+    await this.binding.read(address, result);
+    return result;
   }
 
   /** The tensor's values with access by place; waits for them. */

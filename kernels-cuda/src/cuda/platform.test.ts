@@ -27,6 +27,9 @@ const platformTests = [
   "copy",
   "copyUnawaited",
   "illegalAddress",
+  "misalignedVector",
+  "misalignedTile",
+  "misalignedCopy",
 ] as const;
 type Name = (typeof platformTests)[number];
 
@@ -132,6 +135,15 @@ test("races are told with the kernel and both threads", needsEmulator, (t) => {
   ] as const) {
     assert.throws(() => run(name), wrong, name);
   }
+  assert.equal(run("warpSum")[0], sum(warpOf(0)), "another kernel runs all the same");
+});
+
+test("an address that a GPU would refuse is told", needsEmulator, () => {
+  const vector = /kernel .*, block \(0, 0, 0\): .*float4.* that 16 bytes do not divide, platform_tests\.cuh:\d+$/;
+  // In an addon with UBSan it is that which tells, and ends the process.
+  if (cuda().checksAlignment) assert.throws(() => run("misalignedVector"), vector);
+  assert.throws(() => run("misalignedTile"), /kernel .*: a tile at an address that 32 bytes do not divide$/);
+  assert.throws(() => run("misalignedCopy"), /kernel .*: a copy's source at an address that 16 bytes do/);
   assert.equal(run("warpSum")[0], sum(warpOf(0)), "another kernel runs all the same");
 });
 

@@ -38,11 +38,6 @@ export function arrayOf(dtype: DeviceType, size: number): TypedArray {
   return new arrays[dtype](size);
 }
 
-/** The array that these bytes are. */
-export function arrayFrom(dtype: DeviceType, bytes: ArrayBuffer): TypedArray {
-  return new arrays[dtype](bytes);
-}
-
 /** The values in the array that their type has on the GPU: tfjs's kernels are not strict about it. */
 export function typed(values: BackendValues, dtype: DeviceType): TypedArray {
   const array = arrays[dtype];

@@ -10,7 +10,7 @@ import type { RecurrenceBinding } from "./recurrence-binding.js";
 import type { TfjsBinding } from "./tfjs-binding.js";
 
 /** Raised with every change of these interfaces, here and in `cuda/node/core_binding.cpp`. */
-export const cudaInterfaceVersion = 6;
+export const cudaInterfaceVersion = 7;
 
 /** The addon. */
 export interface CudaBinding

@@ -41,6 +41,8 @@ export interface CoreBinding {
   readonly emulated: boolean;
   /** Emulated only: whether a kernel with a race throws. */
   readonly findsRaces?: boolean;
+  /** Emulated only: whether a kernel throws that uses a vector at an address which a GPU would refuse. */
+  readonly checksAlignment?: boolean;
   /** Opens the device; the same answer each time. */
   open(): CudaDevice | { readonly reason: string; readonly remedy: string };
   /** @throws Error when the GPU's memory is exhausted, with what was asked for and what was free */
@@ -50,8 +52,11 @@ export interface CoreBinding {
   upload(address: Address, values: NodeJS.TypedArray): void;
   /** Waits for the values. */
   download(address: Address, values: NodeJS.TypedArray): void;
-  /** The values as they are at this point of the stream; the tensor may be freed at once. */
-  read(address: Address): Promise<ArrayBuffer>;
+  /**
+   * Copies the values as they are at this point of the stream, and does not wait: the array has them when the promise is kept. The
+   * tensor may be freed at once.
+   */
+  read(address: Address, values: NodeJS.TypedArray): Promise<void>;
   /** A part of one tensor into another, in bytes. */
   copy(to: Address, toByte: number, from: Address, fromByte: number, bytes: number): void;
   /** Sets all bits to 0. */
