@@ -212,7 +212,7 @@ async function decoding(of, texts) {
  * @param {() => Promise<T>} run
  */
 async function withoutTokenKernels(run) {
-  const names = ["BlocksToken", "TimeMixingToken", "MetaStateLayerToken"];
+  const names = ["BlocksToken", "TimeMixingToken"];
   const own = names.map((name) => tf.getKernel(name, tf.getBackend()));
   for (const kernel of own) tf.unregisterKernel(kernel.kernelName, kernel.backendName);
   try {

@@ -18,14 +18,6 @@ Napi::Value timeMixing(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
-  Call call(info);
-  const auto token = metaStateLayerOperands(call);
-  const ProductPrecision precision = Engine::instance().precision();
-  metaStateLayerToken(Engine::instance().use(), precision, token);
-  return info.Env().Undefined();
-}
-
 Napi::Value blocks(const Napi::CallbackInfo& info) {
   Call call(info);
   const BlocksToken token = blocksOperands(call);
@@ -43,7 +35,6 @@ Napi::Value blocks(const Napi::CallbackInfo& info) {
 
 void defineTokens(Napi::Object& exports) {
   define<timeMixing>(exports, "timeMixingToken");
-  define<metaStateLayer>(exports, "metaStateLayerToken");
   define<blocks>(exports, "blocksToken");
 }
 

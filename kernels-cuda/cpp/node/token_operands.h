@@ -175,38 +175,6 @@ void requireSlices(const Call& call, const TokenSizes& s) {
                                               " channels are no width of " + std::to_string(s.width));
 }
 
-/// metaStateLayerToken(batch, width, heads, headSize, normEpsilon, readEpsilon, inputs, outputs): with the pass over
-/// both states where the lists go on to its tensors.
-template <typename Call>
-MetaStateLayerToken metaStateLayerOperands(Call& call) {
-  const TokenSizes s(call);
-  MetaStateLayerToken o{};
-  s.giveTo(o);
-
-  TokenTensors in(call, "inputs");
-  o.stream = in.next("stream", s.channels);
-  layerOfLayer(call, s, in, o);
-  o.hasPass = in.goOn();
-  if (o.hasPass) {
-    requireSlices(call, s);
-    o.pass.r = in.next("r", s.steps);
-    o.pass.w = in.next("w", s.steps);
-    o.pass.k = in.next("k", s.steps);
-    o.pass.v = in.next("v", s.steps);
-    o.pass.a = in.next("alpha", s.steps);
-    o.pass.b = in.next("beta", s.steps);
-    gainsOfLayer(s, in, o);
-    o.pass.wkv = in.next("wkv", s.states);
-    o.pass.meta = in.next("meta", s.states);
-  }
-
-  TokenTensors out(call, "outputs");
-  o.streamAfter = out.next("stream", s.channels);
-  o.shiftAfter = out.next("shift", s.channels);
-  if (o.hasPass) o.metaAfter = out.next("meta", s.states);
-  return o;
-}
-
 /// blocksToken(batch, width, heads, headSize, normEpsilon, readEpsilon, aScale, hasPass, inputs, outputs): the stream, then layer by
 /// layer what its halves take, and give the next token.
 template <typename Call>

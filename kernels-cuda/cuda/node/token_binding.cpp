@@ -25,14 +25,6 @@ Napi::Value timeMixing(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value metaStateLayer(const Napi::CallbackInfo& info) {
-  DeviceCall call(info);
-  const auto token = withHeadsThatFit(call, metaStateLayerOperands(call));
-  const Scratch scratch(call.device(), metaStateLayerTokenScratch(token));
-  metaStateLayerToken(token, scratch.floats(), call.device().properties().multiProcessorCount, call.stream());
-  return info.Env().Undefined();
-}
-
 Napi::Value blocks(const Napi::CallbackInfo& info) {
   DeviceCall call(info);
   const BlocksToken token = blocksOperands(call);
@@ -58,7 +50,6 @@ Napi::Value blocks(const Napi::CallbackInfo& info) {
 
 METASTATE_BINDING(token) {
   define<timeMixing>(exports, "timeMixingToken");
-  define<metaStateLayer>(exports, "metaStateLayerToken");
   define<blocks>(exports, "blocksToken");
 }
 

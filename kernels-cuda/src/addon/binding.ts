@@ -6,7 +6,7 @@ import type { BaselineOps } from "./baseline-ops.js";
 import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 14;
+export const interfaceVersion = 15;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -41,17 +41,6 @@ export interface TokenOps {
     normEpsilon: number,
     readEpsilon: number,
     aScale: number,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
-  ): void;
-  /** The kernel `MetaStateLayerToken`, likewise; with the pass over both states where the inputs go on to its tensors. */
-  metaStateLayerToken(
-    batch: number,
-    width: number,
-    heads: number,
-    headSize: number,
-    normEpsilon: number,
-    readEpsilon: number,
     inputs: readonly Float32Array[],
     outputs: readonly Float32Array[],
   ): void;

@@ -1,4 +1,4 @@
-/** All blocks, and the halves of a block, as kernels of one token: the same bits as their ops one by one, and nothing left unwritten. */
+/** All blocks, and time mixing, as kernels of one token: the same bits as their ops one by one, and nothing left unwritten. */
 import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -6,11 +6,9 @@ import type { NativeBackend } from "../backend/native-backend.js";
 import { useNativeEngine } from "../engine-candidate.js";
 import { configured, needsNative } from "../testing/native.js";
 import {
-  blocksByHalves,
   blocksInputs,
+  blocksOpByOp,
   inSlices,
-  layerInputs,
-  layerOpByOp,
   smallToken,
   timeMixingInputs,
   timeMixingOpByOp,
@@ -74,24 +72,6 @@ for (const [name, sizes, isFirstLayer, aScale] of [
   });
 }
 
-for (const [name, sizes, hasPass] of [
-  ["channel mixing", smallToken, false],
-  ["channel mixing of several texts", several, false],
-  ["both states", inSlices(smallToken), true],
-  ["both states of several texts", inSlices(several), true],
-  ["weights that threads share", inSlices(large), true],
-] as const) {
-  test(`the Meta-State layer of a token: ${name}`, needsNative, () => {
-    const attributes = tokenAttributes(sizes);
-    return expectBits(
-      "MetaStateLayerToken",
-      attributes,
-      () => layerInputs(sizes, hasPass),
-      (inputs) => layerOpByOp(inputs, sizes),
-    );
-  });
-}
-
 for (const [name, sizes, layers, hasPass, aScale] of [
   ["one, without the pass", smallToken, 1, false, 1],
   ["three, without the pass", smallToken, 3, false, 2],
@@ -105,14 +85,7 @@ for (const [name, sizes, layers, hasPass, aScale] of [
       "BlocksToken",
       attributes,
       () => blocksInputs(sizes, layers, hasPass),
-      (inputs) =>
-        blocksByHalves(
-          inputs,
-          sizes,
-          layers,
-          (half) => timeMixingOpByOp(half, sizes, aScale),
-          (half) => layerOpByOp(half, sizes),
-        ),
+      (inputs) => blocksOpByOp(inputs, sizes, layers, aScale),
     );
   });
 }
@@ -121,31 +94,24 @@ test("kernels of a token refuse two of them, and tensors of other sizes", needsN
   useNativeEngine();
   await tf.setBackend("native");
   tf.tidy(() => {
-    const runs: [kernel: string, inputs: Tensors, attributes: tf.NamedAttrMap][] = [
-      ["TimeMixingToken", timeMixingInputs(smallToken, true), { ...tokenAttributes(smallToken), aScale: 1 }],
-      ["MetaStateLayerToken", layerInputs(inSlices(smallToken), true), tokenAttributes(inSlices(smallToken))],
-    ];
-    for (const [kernel, inputs, attributes] of runs) {
-      const [, , width] = inputs["stream"]!.shape;
-      const refused = (changed: Tensors, message: RegExp): void =>
+    const refusing =
+      (kernel: string, inputs: Tensors, attributes: tf.NamedAttrMap) =>
+      (changed: Tensors, message: RegExp): void =>
         assert.throws(() => tf.engine().runKernel(kernel, { ...inputs, ...changed }, attributes), message);
-      refused({ stream: tf.zeros([1, 2, width!]) }, /stream has 2 tokens in a row, wanted 1/);
-      refused({ shift: tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 1[25]/);
-      refused({ wkv: tf.zeros([1, 3, 5, 4]) }, /wkv has 60 values; the sizes given want 75/);
-      refused({ "value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
-    }
-    const blocks = blocksInputs(inSlices(smallToken), 2, true);
-    const ofBlocks = { ...tokenAttributes(smallToken), aScale: 1, layers: 2 };
-    const refused = (changed: Tensors, message: RegExp): void =>
-      assert.throws(() => tf.engine().runKernel("BlocksToken", { ...blocks, ...changed }, ofBlocks), message);
-    refused({ stream: tf.zeros([1, 2, 15]) }, /stream has 2 tokens in a row, wanted 1/);
-    refused({ "blocks.1.ffnShift": tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 15/);
-    refused({ "blocks.1.meta": tf.zeros([1, 3, 5, 4]) }, /meta has 60 values; the sizes given want 75/);
-    refused({ "blocks.0.att.w2": tf.zeros([1, 1]) }, /w2 has 1 values; the sizes given want 45/);
-    const wide = layerInputs({ ...smallToken, width: 20 }, true);
-    assert.throws(
-      () => tf.engine().runKernel("MetaStateLayerToken", wide, tokenAttributes(smallToken)),
-      /3 heads of 5 channels are no width of 20/,
-    );
+    const attributes = { ...tokenAttributes(smallToken), aScale: 1 };
+    const ofMixing = refusing("TimeMixingToken", timeMixingInputs(smallToken, true), attributes);
+    ofMixing({ stream: tf.zeros([1, 2, 12]) }, /stream has 2 tokens in a row, wanted 1/);
+    ofMixing({ shift: tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 12/);
+    ofMixing({ wkv: tf.zeros([1, 3, 5, 4]) }, /wkv has 60 values; the sizes given want 75/);
+    ofMixing({ "value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
+    const ofTwo = { ...attributes, layers: 2 };
+    const ofBlocks = refusing("BlocksToken", blocksInputs(inSlices(smallToken), 2, true), ofTwo);
+    ofBlocks({ stream: tf.zeros([1, 2, 15]) }, /stream has 2 tokens in a row, wanted 1/);
+    ofBlocks({ "blocks.1.ffnShift": tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 15/);
+    ofBlocks({ "blocks.1.meta": tf.zeros([1, 3, 5, 4]) }, /meta has 60 values; the sizes given want 75/);
+    ofBlocks({ "blocks.0.att.w2": tf.zeros([1, 1]) }, /w2 has 1 values; the sizes given want 45/);
+    ofBlocks({ "blocks.0.ffn.value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
+    const wide = blocksInputs({ ...smallToken, width: 20 }, 1, true);
+    refusing("BlocksToken", wide, { ...ofTwo, layers: 1 })({}, /3 heads of 5 channels are no width of 20/);
   });
 });

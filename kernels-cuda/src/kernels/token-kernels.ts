@@ -1,9 +1,8 @@
 /**
- * The library's optional kernels of one token: all blocks of a model, `BlocksToken`, and the halves of a block, `TimeMixingToken` and
- * `MetaStateLayerToken`. Their inputs and outputs stand with the library's `blocksTokenName`, `timeMixingTokenName` and
- * `metaStateLayerTokenName`. Each is the ops of `library-ops.ts` one after the other, on the CPU with the same bits, in one call of the
- * addon: JavaScript and tfjs between them are what the memory that holds the weights would wait for. The `cuda` backend runs these
- * bodies too.
+ * The library's optional kernels of one token: all blocks of a model, `BlocksToken`, and of a block whose other half goes op by op
+ * the first, `TimeMixingToken`. Their inputs and outputs stand with the library's `blocksTokenName` and `timeMixingTokenName`. Each is
+ * the ops of `library-ops.ts` one after the other, on the CPU with the same bits, in one call of the addon: JavaScript and tfjs between
+ * them are what the memory that holds the weights would wait for. The `cuda` backend runs these bodies too.
  */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Inputs, KernelMemory, NativeBodies } from "./native-kernel.js";
@@ -30,21 +29,15 @@ const timeMixingInputs = [
 const residualInputs = ["v0", "v1", "v2"];
 const ofLaterLayers = ["firstValue", ...residualInputs];
 
-/** In the addon's order; what the pass over both states takes comes last. */
-const layerInputs = ["stream", "ln2.weight", "ln2.bias", "shift", "x_k", "key.weight", "value.weight"];
-const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g", "wkv", "meta"];
-
-/** What a half takes of a block, by the names of `BlocksToken` after `blocks.3.`; the stream comes from the half before. */
-function ofBlock(names: readonly string[], part: "att" | "ffn"): string[] {
+/** What time mixing takes of a block, by the names of `BlocksToken` after `blocks.3.`; the stream comes from the block before. */
+function ofBlock(names: readonly string[]): string[] {
   const others = names.filter((name) => name !== "stream");
-  return others.map((name) =>
-    name === "shift" ? `${part}Shift` : /^(ln[12]\.|wkv$)/.test(name) ? name : `${part}.${name}`,
-  );
+  return others.map((name) => (name === "shift" ? "attShift" : /^(ln1\.|wkv$)/.test(name) ? name : `att.${name}`));
 }
 
-const mixingOfBlock = ofBlock(timeMixingInputs, "att");
-const residualOfBlock = ofBlock(residualInputs, "att");
-const layerOfBlock = ofBlock(layerInputs, "ffn");
+const mixingOfBlock = ofBlock(timeMixingInputs);
+const residualOfBlock = ofBlock(residualInputs);
+const layerOfBlock = ["ln2.weight", "ln2.bias", "ffnShift", "ffn.x_k", "ffn.key.weight", "ffn.value.weight"];
 const passOfBlock = ["meta.beta_g", "meta.alpha_g", "meta"];
 
 const namesOfBlocks = { plain: [] as string[][], withPass: [] as string[][] };
@@ -121,17 +114,6 @@ export const tokenKernels: NativeBodies<KernelMemory> = {
     const { infos, arrays } = makeAll(backend, shapes);
     const sizes = [batch, width, heads!, headSize!] as const;
     binding.timeMixingToken(...sizes, normEpsilon!, readEpsilon!, aScale!, valuesOf(backend, inputs, names), arrays);
-    return infos;
-  },
-
-  MetaStateLayerToken(binding, backend, inputs, attributes) {
-    const { heads, headSize, normEpsilon, readEpsilon } = attributes as Record<string, number>;
-    const [batch, width] = streamSizes("MetaStateLayerToken", inputs);
-    const { meta } = inputs;
-    const names = meta ? [...layerInputs, ...ofPass] : layerInputs;
-    const { infos, arrays } = makeAll(backend, [[batch, 1, width], [batch, width], ...(meta ? [meta.shape] : [])]);
-    const sizes = [batch, width, heads!, headSize!] as const;
-    binding.metaStateLayerToken(...sizes, normEpsilon!, readEpsilon!, valuesOf(backend, inputs, names), arrays);
     return infos;
   },
 };

@@ -72,7 +72,7 @@ export function timeMixingInputs(sizes: TokenSizes, isFirstLayer: boolean, seed 
   };
 }
 
-export function layerInputs(sizes: TokenSizes, hasPass: boolean, seed = 12): Tensors {
+function layerInputs(sizes: TokenSizes, hasPass: boolean, seed = 12): Tensors {
   const { batch, width, heads, headSize, parameterTokens } = sizes;
   const tensor = randomTensors(seed);
   const coefficients = ["r", "w", "k", "v", "alpha", "beta"].map(
@@ -127,31 +127,36 @@ export function blocksInputs(sizes: TokenSizes, layers: number, hasPass: boolean
   return inputs;
 }
 
-type Half = (inputs: Tensors) => tf.Tensor[];
+/** Half a block: what it takes by name, and gives, of tensors or of their values. */
+type Half<T> = (inputs: Record<string, T>) => T[];
 
-/** `BlocksToken` by these halves. */
-export function blocksByHalves(
-  inputs: Tensors,
-  { batch, heads, headSize }: TokenSizes,
+/**
+ * `BlocksToken` by these halves.
+ *
+ * @param inOneRow makes `[B, 1, H N]` of `[B, 1, H, N]`
+ */
+export function blocksByHalves<T>(
+  inputs: Readonly<Record<string, T>>,
   layers: number,
-  mixing: Half,
-  layerHalf: Half,
-): tf.Tensor[] {
+  mixing: Half<T>,
+  layerHalf: Half<T>,
+  inOneRow: (value: T) => T,
+): T[] {
   let stream = inputs["stream"]!;
-  let firstValue: tf.Tensor | undefined;
-  const states: tf.Tensor[] = [];
+  let firstValue: T | undefined;
+  const states: T[] = [];
   for (let layer = 0; layer < layers; layer++) {
     const prefix = `blocks.${layer}.`;
     const own = Object.entries(inputs).filter(([name]) => name.startsWith(prefix));
     const short = (name: string): string => name.slice(prefix.length).replace(/^(att|ffn|meta)\./, "");
-    const of = (part: RegExp): Tensors =>
+    const of = (part: RegExp): Record<string, T> =>
       Object.fromEntries(
         own.filter(([name]) => part.test(name.slice(prefix.length))).map(([name, x]) => [short(name), x]),
       );
     const { attShift, ...ofMixing } = of(/^(ln1|att|wkv$)/);
     const ofFirst = { ...ofMixing, shift: attShift!, stream, ...(firstValue && { firstValue }) };
     const [middle, attAfter, wkvAfter, r, w, k, v, alpha, beta] = mixing(ofFirst);
-    firstValue ??= tf.reshape(v!, [batch, 1, heads * headSize]);
+    firstValue ??= inOneRow(v!);
     const { ffnShift, ...ofLayer } = of(/^(ln2|ffn|meta)/);
     const pass = { r: r!, w: w!, k: k!, v: v!, alpha: alpha!, beta: beta!, wkv: ofMixing["wkv"]! };
     const [after, ffnAfter, ...meta] = layerHalf({
@@ -162,6 +167,18 @@ export function blocksByHalves(
     stream = after!;
   }
   return [stream, ...states];
+}
+
+/** `BlocksToken` in the order of the library's blocks. */
+export function blocksOpByOp(inputs: Tensors, sizes: TokenSizes, layers: number, aScale: number): tf.Tensor[] {
+  const { batch, heads, headSize } = sizes;
+  return blocksByHalves(
+    inputs,
+    layers,
+    (half) => timeMixingOpByOp(half, sizes, aScale),
+    (half) => layerOpByOp(half, sizes),
+    (v) => tf.reshape(v, [batch, 1, heads * headSize]),
+  );
 }
 
 const all = (name: string, inputs: Tensors, attributes: tf.NamedAttrMap = {}): tf.Tensor[] =>
@@ -209,8 +226,8 @@ export function timeMixingOpByOp(i: Tensors, { batch, heads, headSize }: TokenSi
   return [tf.add(i["stream"]!, output), flat(x), after!, ...Object.values(steps)];
 }
 
-/** `MetaStateLayerToken` in the order of the library's `metaStateLayer`. */
-export function layerOpByOp(i: Tensors, { headSize }: TokenSizes): tf.Tensor[] {
+/** The Meta-State layer in the order of the library's `metaStateLayer`. */
+function layerOpByOp(i: Tensors, { headSize }: TokenSizes): tf.Tensor[] {
   const x = norm(i, "ln2");
   const shifted = one("TokenShift1", { x, previous: i["shift"]!, mix0: i["x_k"]! });
   const results = [flat(x)];

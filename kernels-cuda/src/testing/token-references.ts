@@ -12,7 +12,7 @@ import {
   tokenShiftReference,
   type Operands,
 } from "./op-references.js";
-import { tokenNormEpsilon, type TokenSizes } from "./token-cases.js";
+import { blocksByHalves, tokenNormEpsilon, type TokenSizes } from "./token-cases.js";
 import { referenceForward } from "./wkv7-reference.js";
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -70,7 +70,7 @@ export function timeMixingReference(o: Operands, sizes: TokenSizes, aScale: numb
 }
 
 /** Outputs in the kernel's order. */
-export function layerReference(o: Operands, { batch, width, heads, headSize }: TokenSizes): Float64Array[] {
+function layerReference(o: Operands, { batch, width, heads, headSize }: TokenSizes): Float64Array[] {
   const shape = { batch, time: 1, width, heads: 1, out: width };
   const stream = o["stream"]!;
   const ofNorm = { x: stream, weight: o["ln2.weight"]!, bias: o["ln2.bias"]! };
@@ -95,4 +95,15 @@ export function layerReference(o: Operands, { batch, width, heads, headSize }: T
   const [hidden] = squaredReluReference({ x: product(z, o["key.weight"]!, batch) }, shape);
   const after = added(stream, product(hidden!, o["value.weight"]!, batch));
   return [after, x!, ...(metaAfter ? [metaAfter] : [])];
+}
+
+/** All blocks; outputs in the kernel's order. */
+export function blocksReference(o: Operands, sizes: TokenSizes, layers: number, aScale: number): Float64Array[] {
+  return blocksByHalves(
+    o,
+    layers,
+    (half) => timeMixingReference(half, sizes, aScale),
+    (half) => layerReference(half, sizes),
+    (v) => v,
+  );
 }

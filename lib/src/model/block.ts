@@ -4,7 +4,6 @@ import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 
 import { layerNorm } from "./block-norm.js";
 import type { ModelConfiguration } from "./configuration.js";
-import { metaStateLayerOfToken } from "./meta-state-layer-token.js";
 import { metaStateLayer, type ChangedStream } from "./meta-state-layer.js";
 import type { LayerState } from "./state.js";
 import type { LayerRun } from "./tap.js";
@@ -30,7 +29,7 @@ export function block(
   const mixed =
     timeMixingOfToken(configuration, run, stream, before, firstValue) ??
     mix(configuration, run, stream, before, firstValue);
-  const changed = metaStateLayerOfToken(configuration, run, mixed, before) ?? change(configuration, run, mixed, before);
+  const changed = change(configuration, run, mixed, before);
   const after = {
     ...{ attShift: mixed.shift, ffnShift: changed.shift, wkv: mixed.wkv },
     ...(changed.meta && { meta: changed.meta }),

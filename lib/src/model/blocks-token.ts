@@ -1,9 +1,11 @@
 /** All blocks of a model as one kernel of one token. */
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 
+import { none } from "../sse/none.js";
+import { variantOf } from "../sse/registry.js";
+import { sse } from "../sse/sse.js";
 import { normEpsilon } from "./block-norm.js";
-import type { ModelConfiguration } from "./configuration.js";
-import { isTheKernels, layerParameters, passParameters } from "./meta-state-layer-token.js";
+import { attentionWidth, sseHeads, type ModelConfiguration } from "./configuration.js";
 import { parameter, type Parameters } from "./parameters.js";
 import type { LayerState } from "./state.js";
 import { mixingParameters, type TimeMixingTokenAttributes } from "./time-mixing-token.js";
@@ -25,6 +27,11 @@ export const blocksTokenName = "BlocksToken";
 export interface BlocksTokenAttributes extends TimeMixingTokenAttributes {
   readonly layers: number;
 }
+
+/** The names of a Meta-State layer's parameters, after `blocks.3.`. */
+const layerParameters = ["ln2.weight", "ln2.bias", "ffn.x_k", "ffn.key.weight", "ffn.value.weight"];
+/** ... of what the pass over both states takes besides. */
+const passParameters = ["meta.alpha_g", "meta.beta_g"];
 
 /** The names of a layer's tensors. */
 interface LayerNames {
@@ -86,3 +93,12 @@ export function blocksOfToken(
 }
 
 type StateTensors = [Tensor2D, Tensor2D, Tensor4D, Tensor4D | undefined];
+
+/** Whether the Meta-State layer is RWKV-7's, or the variant `sse` of one head for each slice of the channels, without further options. */
+function isTheKernels(configuration: ModelConfiguration): boolean {
+  const { activation, mixture, mul, heads, width } = configuration;
+  if (activation !== "squaredRelu" || mixture || mul) return false;
+  const variant = variantOf(configuration);
+  if (variant === none) return true;
+  return variant === sse && sseHeads(configuration) === heads && attentionWidth(configuration) === width;
+}

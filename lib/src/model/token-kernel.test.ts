@@ -1,6 +1,6 @@
 /**
- * When all blocks, or a half of one, go to an engine's kernel of one token, and when op by op. What a kernel computes is the engine's to
- * test.
+ * When all blocks, or time mixing alone, go to an engine's kernel of one token, and when op by op. What a kernel computes is the
+ * engine's to test.
  */
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
@@ -12,7 +12,6 @@ import { checkNumerics } from "../engine/check-numerics.js";
 import { useBackend } from "../testing.js";
 import { blocksTokenName } from "./blocks-token.js";
 import type { ModelOptions } from "./configuration.js";
-import { metaStateLayerTokenName } from "./meta-state-layer-token.js";
 import { createModel } from "./model.js";
 import { tensorNamesOf } from "./state-layers.js";
 import { timeMixingTokenName } from "./time-mixing-token.js";
@@ -30,9 +29,7 @@ async function useKernels(t: TestContext, kernels: Record<string, (batch: number
   await useBackend("cpu");
   // Other engines run these tests too, and may have such kernels.
   const backendName = tf.getBackend();
-  const own = [blocksTokenName, timeMixingTokenName, metaStateLayerTokenName].map((name) =>
-    tf.getKernel(name, backendName),
-  );
+  const own = [blocksTokenName, timeMixingTokenName].map((name) => tf.getKernel(name, backendName));
   for (const kernel of own) if (kernel) tf.unregisterKernel(kernel.kernelName, backendName);
   const calls: Call[] = [];
   for (const [kernelName, shapesOf] of Object.entries(kernels)) {
@@ -59,7 +56,7 @@ async function useKernels(t: TestContext, kernels: Record<string, (batch: number
   return calls;
 }
 
-const both = {
+const ofMixing = {
   [timeMixingTokenName]: (batch: number) => [
     ...[
       [batch, 1, 8],
@@ -67,11 +64,6 @@ const both = {
       [batch, 2, 4, 4],
     ],
     ...Array.from({ length: 6 }, () => [batch, 1, 2, 4]),
-  ],
-  [metaStateLayerTokenName]: (batch: number) => [
-    [batch, 1, 8],
-    [batch, 8],
-    [batch, 2, 4, 4],
   ],
 };
 
@@ -82,36 +74,31 @@ function called(calls: Call[], run: () => unknown): string[] {
   return calls.map(({ name }) => name);
 }
 
-test("one token goes to the engine's kernels, but not under a gradient, a tap or a check", async (t) => {
-  const calls = await useKernels(t, both);
+test("time mixing of one token goes to the engine's kernel, but not under a gradient, a tap or a check", async (t) => {
+  const calls = await useKernels(t, ofMixing);
   const model = createModel(options);
-  const halves = [timeMixingTokenName, metaStateLayerTokenName];
   assert.deepEqual(
     called(calls, () => model.forward([[1], [2]])),
-    [...halves, ...halves],
-    "two calls a layer",
+    [timeMixingTokenName, timeMixingTokenName],
+    "a call a layer",
   );
-  const [first, , second, layer] = calls;
-  const sizes = { heads: 2, headSize: 4, normEpsilon: 1e-5, readEpsilon: 4e-5 };
-  assert.deepEqual(second!.attributes, { ...sizes, aScale: 1 });
-  assert.deepEqual(layer!.attributes, sizes);
+  const [first, second] = calls;
+  assert.deepEqual(second!.attributes, { heads: 2, headSize: 4, normEpsilon: 1e-5, readEpsilon: 4e-5, aScale: 1 });
   const added = Object.keys(second!.inputs).filter((name) => !(name in first!.inputs));
   assert.deepEqual(added.sort(), ["firstValue", "v0", "v1", "v2"]);
-  const given = new Set(["stream", "shift", "wkv", "meta", "firstValue", "r", "w", "k", "v", "alpha", "beta"]);
-  for (const { inputs } of [second!, layer!]) {
-    for (const [name, { shape }] of Object.entries(inputs)) {
-      const places = inputs["meta"] ? ["", "ffn.", "meta."] : ["", "att."];
-      const parameter = places.map((place) => model.parameters.get(`blocks.1.${place}${name}`)).find(Boolean);
-      if (parameter) assert.deepEqual(shape, parameter.shape, name);
-      else assert.ok(given.has(name), name);
-    }
+  const given = new Set(["stream", "shift", "wkv", "firstValue"]);
+  for (const [name, { shape }] of Object.entries(second!.inputs)) {
+    const parameter = ["", "att."].map((place) => model.parameters.get(`blocks.1.${place}${name}`)).find(Boolean);
+    if (parameter) assert.deepEqual(shape, parameter.shape, name);
+    else assert.ok(given.has(name), name);
   }
   const { state } = model.forward([[1], [2]]);
-  for (const tensor of state.tensors()) {
-    assert.ok(
-      tensor.dataSync().every((x) => x === 0.5),
-      "the kernels' own",
-    );
+  for (const { attShift, wkv } of state.layers) {
+    for (const tensor of [attShift, wkv])
+      assert.ok(
+        tensor.dataSync().every((x) => x === 0.5),
+        "the kernel's own",
+      );
   }
 
   assert.deepEqual(
@@ -147,7 +134,7 @@ test("all blocks go to the engine's kernel together where it has one", async (t)
     [batch, 2, 4, 4],
   ];
   const calls = await useKernels(t, {
-    ...both,
+    ...ofMixing,
     [blocksTokenName]: (batch) => [[batch, 1, 8], ...ofLayer(batch), ...ofLayer(batch)],
   });
   const model = createModel(options);
@@ -181,12 +168,12 @@ test("all blocks go to the engine's kernel together where it has one", async (t)
   assert.deepEqual(
     called(calls, () => createModel({ ...options, sse: "meta" }).forward([[1]])),
     [timeMixingTokenName, timeMixingTokenName],
-    "another variant: its halves one by one",
+    "another variant: only time mixing",
   );
 });
 
 test("a layer that is not the kernel's goes op by op, time mixing to its kernel all the same", async (t) => {
-  const calls = await useKernels(t, both);
+  const calls = await useKernels(t, { ...ofMixing, [blocksTokenName]: () => [] });
   const others: Partial<ModelOptions>[] = [
     ...[{ sse: "meta" }, { sse: "readout" }, { rho: 0.5 }, { mul: true }],
     ...[{ activation: "geluL2" as const }, { mixture: { groups: 2 } }],
@@ -208,21 +195,4 @@ test("a layer that is not the kernel's goes op by op, time mixing to its kernel 
     [],
   );
   wide.dispose();
-});
-
-test("RWKV-7's channel mixing goes to the kernel of the layer", async (t) => {
-  const calls = await useKernels(t, {
-    [metaStateLayerTokenName]: (batch) => [
-      [batch, 1, 8],
-      [batch, 8],
-    ],
-  });
-  const model = createModel({ ...options, sse: "none" });
-  assert.deepEqual(
-    called(calls, () => model.forward([[1]])),
-    [metaStateLayerTokenName, metaStateLayerTokenName],
-  );
-  assert.deepEqual(Object.keys(calls[0]!.inputs).sort(), [
-    ...["key.weight", "ln2.bias", "ln2.weight", "shift", "stream", "value.weight", "x_k"],
-  ]);
 });

@@ -145,7 +145,6 @@ const flopsOf = new Map<string, Count>([
   ["Wkv7Grad", recurrence(26)],
   ["BlocksToken", blocksToken],
   ["TimeMixingToken", (call) => tokenProducts(call) + 9 * size(input(call, "wkv"))],
-  ["MetaStateLayerToken", (call) => tokenProducts(call) + (call.inputs["meta"] ? 18 * size(input(call, "meta")) : 0)],
   // The same recurrence for S and for M.
   ["MetaPass", recurrence(18)],
   ["MetaPassGrad", recurrence(52)],

@@ -76,10 +76,6 @@ test("work by name and shapes: transposed products, reductions, picked rows, the
   assert.equal(of("Wkv7", wkv, [t(2, 3, 4, 16), t(2, 4, 16, 16)]).flops, 9 * 2 * 3 * 4 * 16 * 16);
   const token = { stream: t(5, 1, 8), shift: t(5, 8), wkv: t(5, 2, 4, 4), r_k: t(2, 4), w0: t(1, 1, 8), w1: t(8, 3) };
   assert.equal(of("TimeMixingToken", token, [t(5, 1, 8)]).flops, 2 * 5 * 8 * 3 + 9 * 5 * 2 * 4 * 4);
-  const layer = { stream: t(5, 1, 8), shift: t(5, 8), "key.weight": t(9, 8), "value.weight": t(8, 9) };
-  assert.equal(of("MetaStateLayerToken", layer, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9);
-  const pass = { ...layer, wkv: t(5, 2, 4, 4), meta: t(5, 2, 4, 4) };
-  assert.equal(of("MetaStateLayerToken", pass, [t(5, 1, 8)]).flops, 2 * 5 * 2 * 8 * 9 + 18 * 5 * 2 * 4 * 4);
   const blocks = {
     ...{ stream: t(5, 1, 8), "blocks.0.attShift": t(5, 8), "blocks.0.att.r_k": t(2, 4), "blocks.0.att.w1": t(8, 3) },
     ...{ "blocks.1.ffn.key.weight": t(9, 8), "blocks.1.wkv": t(5, 2, 4, 4), "blocks.1.meta": t(5, 2, 4, 4) },

@@ -1,6 +1,6 @@
 /**
- * The halves of a block as kernels of one token, in CUDA: against float64 and against the ops one by one, in any order of threads,
- * out of memory full of NaNs; how many launches they are.
+ * Blocks, and time mixing alone, as kernels of one token, in CUDA: against float64 and against the ops one by one, in any order of
+ * threads, out of memory full of NaNs; how many launches they are.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import assert from "node:assert/strict";
@@ -8,11 +8,9 @@ import test, { type TestContext } from "node:test";
 import { inEveryThreadOrder } from "../../testing/array-ops.js";
 import { cuda, needsCuda, useCuda } from "../../testing/cuda.js";
 import {
-  blocksByHalves,
   blocksInputs,
+  blocksOpByOp,
   inSlices,
-  layerInputs,
-  layerOpByOp,
   smallToken,
   timeMixingInputs,
   timeMixingOpByOp,
@@ -20,15 +18,13 @@ import {
   type Tensors,
   type TokenSizes,
 } from "../../testing/token-cases.js";
-import { layerReference, timeMixingReference } from "../../testing/token-references.js";
+import { blocksReference, timeMixingReference } from "../../testing/token-references.js";
 import { relativeError } from "../../testing/wkv7-runs.js";
 import { hostFallbacks } from "../host-fallback.js";
 
 const timeMixing = "TimeMixingToken";
-const layer = "MetaStateLayerToken";
 const blocks = "BlocksToken";
 const mixingOutputs = ["stream", "shift", "wkv", "r", "w", "k", "v", "alpha", "beta"];
-const layerOutputs = ["stream", "shift", "meta"];
 
 /** Whole vectors of four everywhere; a head of 16. */
 const even: TokenSizes = {
@@ -49,11 +45,12 @@ const longHidden: TokenSizes = { ...smallToken, batch: 5, parameterTokens: 2052 
 
 /**
  * Roundings of 2^-24 along the longest sums, one after the other: of the width for the norm and for the products, of a rank, of a
- * head twice, of the rest. Errors at random add as the square root of their number; twice that, of which up to a third was met.
+ * head twice, of the rest; each half of a block has a norm and sums over a head. Errors at random add as the square root of their
+ * number; twice that, of which up to a third was met.
  */
-function tolerance({ width, heads, headSize, ranks, parameterTokens }: TokenSizes): number {
+function tolerance({ width, heads, headSize, ranks, parameterTokens }: TokenSizes, layers: number): number {
   const sums = 2 * width + Math.max(...ranks) + 4 * headSize + heads * headSize + parameterTokens;
-  return 2 * 2 ** -24 * Math.sqrt(20 + sums);
+  return 2 * 2 ** -24 * Math.sqrt((20 + sums) * Math.max(1, 2 * layers));
 }
 
 const values = (tensors: readonly tf.Tensor[]): Float32Array[] =>
@@ -73,6 +70,8 @@ interface Case {
   readonly kernel: string;
   readonly names: readonly string[];
   readonly sizes: TokenSizes;
+  /** Blocks; half a one is less. */
+  readonly layers: number;
   readonly attributes: tf.NamedAttrMap;
   readonly inputs: () => Tensors;
   readonly opByOp: (inputs: Tensors) => tf.Tensor[];
@@ -80,18 +79,22 @@ interface Case {
 }
 
 const mixingCase = (sizes: TokenSizes, isFirstLayer: boolean, aScale = 1): Case => ({
-  ...{ kernel: timeMixing, names: mixingOutputs, sizes, attributes: { ...tokenAttributes(sizes), aScale } },
+  ...{ kernel: timeMixing, names: mixingOutputs, sizes, layers: 0, attributes: { ...tokenAttributes(sizes), aScale } },
   inputs: () => timeMixingInputs(sizes, isFirstLayer),
   opByOp: (inputs) => timeMixingOpByOp(inputs, sizes, aScale),
   reference: (operands) => timeMixingReference(operands, sizes, aScale),
 });
 
-const layerCase = (sizes: TokenSizes, hasPass: boolean): Case => ({
-  ...{ kernel: layer, names: layerOutputs, sizes, attributes: tokenAttributes(sizes) },
-  inputs: () => layerInputs(sizes, hasPass),
-  opByOp: (inputs) => layerOpByOp(inputs, sizes),
-  reference: (operands) => layerReference(operands, sizes),
-});
+const blocksCase = (sizes: TokenSizes, hasPass: boolean, layers = 1, aScale = 1): Case => {
+  const ofLayer = ["attShift", "ffnShift", "wkv", ...(hasPass ? ["meta"] : [])];
+  return {
+    ...{ kernel: blocks, sizes, layers, attributes: { ...tokenAttributes(sizes), layers, aScale } },
+    names: ["stream", ...Array.from({ length: layers }, (_, i) => ofLayer.map((name) => `${i}.${name}`)).flat()],
+    inputs: () => blocksInputs(sizes, layers, hasPass),
+    opByOp: (inputs) => blocksOpByOp(inputs, sizes, layers, aScale),
+    reference: (operands) => blocksReference(operands, sizes, layers, aScale),
+  };
+};
 
 /** The kernel's outputs are those of float64, and of the ops one by one; the same bits in every order; inputs stay. */
 async function check(c: Case, t: TestContext): Promise<void> {
@@ -105,7 +108,7 @@ async function check(c: Case, t: TestContext): Promise<void> {
     );
     const expected = c.reference(operands);
     const opByOp = c.opByOp(inputs);
-    const allowed = tolerance(c.sizes);
+    const allowed = tolerance(c.sizes, c.layers);
     const found: Float32Array[][] = [];
     inEveryThreadOrder((order) => {
       const outputs = tf.tidy(() => {
@@ -153,11 +156,12 @@ for (const [name, sizes, isFirstLayer, aScale] of [
   test(`time mixing of a token in CUDA: ${name}`, needsCuda, (t) => check(mixingCase(sizes, isFirstLayer, aScale), t));
 }
 
-for (const [name, sizes, hasPass] of [
+for (const [name, sizes, hasPass, layers, aScale] of [
   ["channel mixing", smallToken, false],
   ["channel mixing of three texts", { ...smallToken, batch: 3 }, false],
   ["channel mixing of a stream in pieces", longStream, false],
   ["channel mixing with a hidden layer in pieces", longHidden, false],
+  ["three with channel mixing", even, false, 3, 2],
   ["both states", inSlices(smallToken), true],
   ["both states of two texts", inSlices({ ...even, batch: 2 }), true],
   ["both states of eight", inSlices({ ...smallToken, batch: 8 }), true],
@@ -166,68 +170,42 @@ for (const [name, sizes, hasPass] of [
   ["heads of 64, three texts", inSlices(heads(64, 3)), true],
   ["heads of 128", inSlices(heads(128)), true],
   ["heads larger than the recurrences have", inSlices(heads(130)), true],
+  ["three with both states", inSlices({ ...even, batch: 2 }), true, 3, 2],
 ] as const) {
-  test(`the Meta-State layer of a token in CUDA: ${name}`, needsCuda, (t) => check(layerCase(sizes, hasPass), t));
+  test(`blocks of a token in CUDA: ${name}`, needsCuda, (t) => check(blocksCase(sizes, hasPass, layers, aScale), t));
 }
-
-test("all blocks of a token in CUDA are their halves, with the same bits and launches", needsCuda, async () => {
-  await useCuda();
-  for (const [sizes, hasPass] of [
-    [inSlices({ ...even, batch: 2 }), true],
-    [smallToken, false],
-  ] as const) {
-    tf.tidy(() => {
-      const inputs = blocksInputs(sizes, 2, hasPass);
-      const attributes = { ...tokenAttributes(sizes), aScale: 2 };
-      const byHalves = launchesOf(() =>
-        blocksByHalves(
-          inputs,
-          sizes,
-          2,
-          (half) => run(timeMixing, half, attributes),
-          (half) => run(layer, half, attributes),
-        ),
-      );
-      const together = launchesOf(() => run(blocks, inputs, { ...attributes, layers: 2 }));
-      assert.deepEqual(shapes(together.result), shapes(byHalves.result));
-      assert.deepEqual(values(together.result), values(byHalves.result));
-      assert.equal(together.launches, byHalves.launches);
-    });
-  }
-  assert.equal(hostFallbacks.get(blocks), undefined);
-});
 
 test("tensors that are views of one another, or one tensor twice, are read as they are", needsCuda, async () => {
   await useCuda();
   tf.tidy(() => {
     const sizes = inSlices({ ...even, batch: 2 });
-    const inputs = layerInputs(sizes, true);
-    const { stream, wkv } = inputs as { stream: tf.Tensor; wkv: tf.Tensor };
-    const shift = tf.reshape(stream, [2, sizes.width]);
-    const views = { ...inputs, shift, meta: wkv, k: inputs["r"]!, alpha_g: inputs["beta_g"]! };
-    const apart = Object.fromEntries(
-      Object.entries(views).map(([name, x]) => [name, tf.tensor(x.dataSync(), x.shape)]),
-    );
-    const attributes = tokenAttributes(sizes);
-    assert.deepEqual(values(run(layer, views, attributes)), values(run(layer, apart, attributes)));
+    const expectSame = (kernel: string, views: Tensors, attributes: tf.NamedAttrMap): void => {
+      const apart = Object.fromEntries(
+        Object.entries(views).map(([name, x]) => [name, tf.tensor(x.dataSync(), x.shape)]),
+      );
+      assert.deepEqual(values(run(kernel, views, attributes)), values(run(kernel, apart, attributes)));
+    };
+    const attributes = { ...tokenAttributes(sizes), aScale: 1 };
+    const inputs = blocksInputs(sizes, 1, true);
+    const shift = tf.reshape(inputs["stream"]!, [2, sizes.width]);
+    const names = { wkv: "blocks.0.wkv", gain: "blocks.0.meta.beta_g" };
+    const again = { "blocks.0.meta": inputs[names.wkv]!, "blocks.0.meta.alpha_g": inputs[names.gain]! };
+    expectSame(blocks, { ...inputs, "blocks.0.ffnShift": shift, ...again }, { ...attributes, layers: 1 });
     const mixing = timeMixingInputs(sizes, false);
-    const shared = { ...mixing, firstValue: mixing["stream"]!, shift, x_r: mixing["x_k"]!, w0: mixing["a0"]! };
-    const copies = Object.fromEntries(
-      Object.entries(shared).map(([name, x]) => [name, tf.tensor(x.dataSync(), x.shape)]),
-    );
-    const scaled = { ...attributes, aScale: 1 };
-    assert.deepEqual(values(run(timeMixing, shared, scaled)), values(run(timeMixing, copies, scaled)));
+    const shared = { firstValue: mixing["stream"]!, shift, x_r: mixing["x_k"]!, w0: mixing["a0"]! };
+    expectSame(timeMixing, { ...mixing, ...shared }, attributes);
   });
 });
 
-test("a half of a block is a few launches, where its ops are dozens", needsCuda, async (t) => {
+test("time mixing and blocks are a few launches, where their ops are dozens", needsCuda, async (t) => {
   await useCuda();
   const told: string[] = [];
   const cases: readonly [name: string, most: number, c: Case][] = [
     ["time mixing, first layer", 4, mixingCase(inSlices(even), true)],
     ["time mixing, later layers", 4, mixingCase(inSlices(even), false)],
-    ["the Meta-State layer", 3, layerCase(inSlices(even), true)],
-    ["channel mixing", 2, layerCase(inSlices(even), false)],
+    ["a block with the Meta-State layer", 4 + 3, blocksCase(inSlices(even), true)],
+    ["a block with channel mixing", 4 + 2, blocksCase(inSlices(even), false)],
+    ["three blocks", 3 * (4 + 3), blocksCase(inSlices(even), true, 3)],
   ];
   for (const [name, most, c] of cases) {
     tf.tidy(() => {
@@ -245,30 +223,30 @@ test("a half of a block is a few launches, where its ops are dozens", needsCuda,
 test("kernels of a token in CUDA refuse two of them, tensors of other sizes, and giant heads", needsCuda, async () => {
   await useCuda();
   tf.tidy(() => {
-    const runs: [kernel: string, inputs: Tensors, attributes: tf.NamedAttrMap][] = [
-      [timeMixing, timeMixingInputs(smallToken, true), { ...tokenAttributes(smallToken), aScale: 1 }],
-      [layer, layerInputs(inSlices(smallToken), true), tokenAttributes(inSlices(smallToken))],
-    ];
-    for (const [kernel, inputs, attributes] of runs) {
-      const [, , width] = inputs["stream"]!.shape;
-      const { numTensors } = tf.memory();
-      const refused = (changed: Tensors, message: RegExp): void =>
+    const refusing =
+      (kernel: string, inputs: Tensors, attributes: tf.NamedAttrMap) =>
+      (changed: Tensors, message: RegExp): void => {
+        const { numTensors } = tf.memory();
         assert.throws(() => run(kernel, { ...inputs, ...changed }, attributes), message);
-      refused({ stream: tf.zeros([1, 2, width!]) }, /stream has 2 tokens in a row, wanted 1/);
-      refused({ shift: tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 1[25]/);
-      refused({ wkv: tf.zeros([1, 3, 5, 4]) }, /wkv has 60 values; the sizes given want 75/);
-      refused({ "value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
-      assert.equal(tf.memory().numTensors, numTensors + 4, "what a refused call made is gone");
-    }
-    const giant = { ...smallToken, heads: 1, headSize: 2049, width: 2049, parameterTokens: 1 };
-    const state = tf.zeros([1, 1, 2049, 2049]);
-    const vector = tf.zeros([2049]);
-    const ofPass = ["r", "w", "k", "v", "alpha", "beta", "beta_g", "alpha_g"].map((name) => [name, vector] as const);
-    const pass = { ...Object.fromEntries(ofPass), wkv: state, meta: state };
-    assert.throws(
-      () => run(layer, { ...layerInputs(giant, false), ...pass }, tokenAttributes(giant)),
+        assert.equal(tf.memory().numTensors, numTensors, "what a refused call made is gone");
+      };
+    const attributes = { ...tokenAttributes(smallToken), aScale: 1 };
+    const ofMixing = refusing(timeMixing, timeMixingInputs(smallToken, true), attributes);
+    ofMixing({ stream: tf.zeros([1, 2, 12]) }, /stream has 2 tokens in a row, wanted 1/);
+    ofMixing({ shift: tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 12/);
+    ofMixing({ wkv: tf.zeros([1, 3, 5, 4]) }, /wkv has 60 values; the sizes given want 75/);
+    ofMixing({ "value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
+    const inputs = blocksInputs(inSlices(smallToken), 1, true);
+    const ofBlocks = refusing(blocks, inputs, { ...attributes, layers: 1 });
+    ofBlocks({ stream: tf.zeros([1, 2, 15]) }, /stream has 2 tokens in a row, wanted 1/);
+    ofBlocks({ "blocks.0.ffnShift": tf.zeros([1, 7]) }, /shift has 7 values; the sizes given want 15/);
+    ofBlocks({ "blocks.0.meta": tf.zeros([1, 3, 5, 4]) }, /meta has 60 values; the sizes given want 75/);
+    ofBlocks({ "blocks.0.ffn.value.weight": tf.zeros([12, 1]) }, /value\.weight has 12 values/);
+    const giant = { ...smallToken, heads: 1, headSize: 2049, width: 1, parameterTokens: 1 };
+    refusing(timeMixing, timeMixingInputs(giant, true), { ...tokenAttributes(giant), aScale: 1 })(
+      {},
       /heads of 2049 channels: the CUDA kernels of a token take at most 2048/,
     );
   });
-  assert.deepEqual([hostFallbacks.get(timeMixing), hostFallbacks.get(layer)], [undefined, undefined]);
+  assert.deepEqual([hostFallbacks.get(timeMixing), hostFallbacks.get(blocks)], [undefined, undefined]);
 });
