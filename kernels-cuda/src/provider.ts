@@ -15,10 +15,9 @@ import { libraryKernels } from "./kernels/library-ops.js";
 import { linearKernels } from "./kernels/linear.js";
 import { matMulKernels } from "./kernels/matmul.js";
 import { kernelConfigs, kernelConfigsFor, type KernelMemory } from "./kernels/native-kernel.js";
-import { metaPassKernels } from "./kernels/meta-pass.js";
+import { recurrenceKernels } from "./kernels/recurrences.js";
 import { reductionKernels } from "./kernels/reductions.js";
 import { tokenKernels } from "./kernels/token-kernels.js";
-import { wkv7Kernels } from "./kernels/wkv7.js";
 import { reachableBackends, tensorMemory } from "./tensor-memory.js";
 import { tensorflowBackendName, tensorflowKernels } from "./tensorflow/kernels.js";
 
@@ -89,15 +88,14 @@ export function registerNativeKernels(backend: string, binding: NativeBinding): 
 /** The recurrences on a backend of another package. */
 function recurrencesOn(backend: string, binding: NativeBinding): KernelConfig[] {
   const memoryOf = (instance: unknown): KernelMemory => tensorMemory(backend, instance as object);
-  return kernelConfigsFor(backend, memoryOf, { ...wkv7Kernels, ...metaPassKernels }, binding);
+  return kernelConfigsFor(backend, memoryOf, recurrenceKernels, binding);
 }
 
 /** The kernels of the `native` backend. */
 function ownKernels(binding: NativeBinding): KernelConfig[] {
   return kernelConfigs(
     {
-      ...wkv7Kernels,
-      ...metaPassKernels,
+      ...recurrenceKernels,
       ...matMulKernels,
       ...linearKernels,
       ...libraryKernels,

@@ -1,5 +1,5 @@
 // The calls of the ops of the models that Meta-State is compared with, and of parameter tokens, as node/library_ops.h
-// has those of the library's own. src/addon/baseline-ops.ts declares them.
+// has those of the library's own. src/kernels/baseline-ops.ts gives them.
 #pragma once
 
 #include "node/library_ops.h"

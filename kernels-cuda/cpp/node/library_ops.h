@@ -1,5 +1,5 @@
 // The calls of the library's ops from JavaScript, for both addons: which arguments an op takes, in which order and of
-// which sizes. Sizes come first, then numbers, inputs and outputs, as src/addon/binding.ts declares them.
+// which sizes. Sizes come first, then numbers, inputs and outputs, as src/kernels/library-ops.ts gives them.
 //
 // A `Call` finds an operand in a typed array (cpp/node/cpu_call.h) or by the address of a tensor on the GPU
 // (cuda/node/op_call.h), and names the types that ops take their operands in. The op itself is the function of the same

@@ -1,5 +1,5 @@
 // What calls of the recurrences have in common, on the CPU and on the GPU: the shape, first among the arguments, and the
-// lengths that it asks of the tensors. src/addon/recurrence-calls.ts declares these calls.
+// lengths that it asks of the tensors. src/kernels/recurrences.ts gives them.
 #pragma once
 
 #include "node/call.h"

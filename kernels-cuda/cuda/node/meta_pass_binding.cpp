@@ -1,4 +1,4 @@
-// The Meta-State pass for JavaScript; src/cuda/addon/recurrence-binding.ts is its declaration.
+// The Meta-State pass for JavaScript; src/cuda/addon/ops-binding.ts is its declaration.
 #include "meta/meta_pass.h"
 #include "node/bindings.h"
 #include "node/recurrence_call.h"

@@ -1,4 +1,4 @@
-// The recurrence of RWKV-7 for JavaScript; src/cuda/addon/recurrence-binding.ts is its declaration.
+// The recurrence of RWKV-7 for JavaScript; src/cuda/addon/ops-binding.ts is its declaration.
 #include "node/bindings.h"
 #include "node/recurrence_call.h"
 

@@ -2,8 +2,6 @@
  * What the addon offers to TypeScript: the declaration of `cpp/node/addon.cpp`. Not for users: it takes raw
  * arrays. It checks their sizes and throws; it never crashes the process on a wrong one.
  */
-import type { BaselineOps } from "./baseline-ops.js";
-import type { RecurrenceCalls } from "./recurrence-calls.js";
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
 export const interfaceVersion = 15;
@@ -59,199 +57,41 @@ export interface TokenOps {
   ): void;
 }
 
+type Values = Float32Array | Int32Array;
+
+/** An argument of an op: a size or number, the values of a tensor or of several, or null for an output that is not wanted. */
+export type OpArgument = number | Values | readonly Values[] | null;
+
+type WithGradient =
+  | "tokenShift"
+  | "groupNorm"
+  | "keyPreparation"
+  | "decay"
+  | "biasedSigmoid"
+  | "interpolate"
+  | "bonusGate"
+  | "squaredRelu"
+  | "crossEntropy"
+  | "embedding"
+  | "rmsNorm"
+  | "swiGlu"
+  | "l2Gelu"
+  | "geluL2"
+  | "wkv4"
+  | "attention"
+  | "wkv7"
+  | "metaPass";
+
+/** The ops of the library, and of the models that it is compared with: what a kernel may be one call of. */
+export type LibraryOp =
+  WithGradient | `${WithGradient}Grad` | "adamW" | "globalNorm" | "transposeMatrix" | "rotary" | "groupWeights";
+
 /**
- * The ops of the library. Arguments are sizes, numbers, inputs, outputs, in the order of `cpp/node/library_ops.h`; all
- * of the outputs are written. Each throws TypeError or RangeError naming the argument that does not fit.
+ * Their calls. Arguments are sizes, numbers, inputs and outputs by place, as `cpp/node/library_ops.h`,
+ * `baseline_ops.h` and `recurrence_operands.h` read them; all of the outputs are written. Each throws TypeError or RangeError naming the argument
+ * that does not fit.
  */
-export interface LibraryOps {
-  tokenShift(
-    batch: number,
-    time: number,
-    width: number,
-    count: number,
-    x: Float32Array,
-    previous: Float32Array,
-    mixes: readonly Float32Array[],
-    ys: readonly Float32Array[],
-  ): void;
-  tokenShiftGrad(
-    batch: number,
-    time: number,
-    width: number,
-    count: number,
-    x: Float32Array,
-    previous: Float32Array,
-    mixes: readonly Float32Array[],
-    dys: readonly Float32Array[],
-    dx: Float32Array,
-    dprevious: Float32Array,
-    dmixes: readonly Float32Array[],
-  ): void;
-  groupNorm(
-    rows: number,
-    width: number,
-    groups: number,
-    epsilon: number,
-    x: Float32Array,
-    weight: Float32Array,
-    bias: Float32Array,
-    y: Float32Array,
-  ): void;
-  groupNormGrad(
-    rows: number,
-    width: number,
-    groups: number,
-    epsilon: number,
-    x: Float32Array,
-    weight: Float32Array,
-    dy: Float32Array,
-    dx: Float32Array,
-    dweight: Float32Array,
-    dbias: Float32Array,
-  ): void;
-  keyPreparation(
-    rows: number,
-    width: number,
-    heads: number,
-    k: Float32Array,
-    kk: Float32Array,
-    rate: Float32Array,
-    ka: Float32Array,
-    key: Float32Array,
-    alpha: Float32Array,
-    beta: Float32Array,
-  ): void;
-  keyPreparationGrad(
-    rows: number,
-    width: number,
-    heads: number,
-    k: Float32Array,
-    kk: Float32Array,
-    rate: Float32Array,
-    ka: Float32Array,
-    dkey: Float32Array,
-    dalpha: Float32Array,
-    dbeta: Float32Array,
-    dk: Float32Array,
-    dkk: Float32Array,
-    drate: Float32Array,
-    dka: Float32Array,
-  ): void;
-  decay(rows: number, width: number, x: Float32Array, bias: Float32Array, w: Float32Array, sigmoid: Float32Array): void;
-  decayGrad(
-    rows: number,
-    width: number,
-    w: Float32Array,
-    sigmoid: Float32Array,
-    dy: Float32Array,
-    dx: Float32Array,
-    dbias: Float32Array,
-  ): void;
-  biasedSigmoid(rows: number, width: number, x: Float32Array, bias: Float32Array, y: Float32Array): void;
-  biasedSigmoidGrad(
-    rows: number,
-    width: number,
-    y: Float32Array,
-    dy: Float32Array,
-    dx: Float32Array,
-    dbias: Float32Array,
-  ): void;
-  interpolate(length: number, from: Float32Array, to: Float32Array, gate: Float32Array, y: Float32Array): void;
-  interpolateGrad(
-    length: number,
-    from: Float32Array,
-    to: Float32Array,
-    gate: Float32Array,
-    dy: Float32Array,
-    dfrom: Float32Array,
-    dto: Float32Array,
-    dgate: Float32Array,
-  ): void;
-  bonusGate(
-    rows: number,
-    width: number,
-    heads: number,
-    x: Float32Array,
-    r: Float32Array,
-    k: Float32Array,
-    v: Float32Array,
-    gate: Float32Array,
-    rk: Float32Array,
-    y: Float32Array,
-  ): void;
-  bonusGateGrad(
-    rows: number,
-    width: number,
-    heads: number,
-    x: Float32Array,
-    r: Float32Array,
-    k: Float32Array,
-    v: Float32Array,
-    gate: Float32Array,
-    rk: Float32Array,
-    dy: Float32Array,
-    dx: Float32Array,
-    dr: Float32Array,
-    dk: Float32Array,
-    dv: Float32Array,
-    dgate: Float32Array,
-    drk: Float32Array,
-  ): void;
-  squaredRelu(length: number, x: Float32Array, y: Float32Array): void;
-  squaredReluGrad(length: number, x: Float32Array, dy: Float32Array, dx: Float32Array): void;
-  crossEntropy(
-    rows: number,
-    vocabulary: number,
-    logits: Float32Array,
-    targets: Int32Array,
-    loss: Float32Array,
-    probabilities: Float32Array,
-  ): void;
-  crossEntropyGrad(
-    rows: number,
-    vocabulary: number,
-    probabilities: Float32Array,
-    targets: Int32Array,
-    dloss: Float32Array,
-    dlogits: Float32Array,
-  ): void;
-  embedding(
-    count: number,
-    rows: number,
-    width: number,
-    weight: Float32Array,
-    tokens: Int32Array,
-    y: Float32Array,
-  ): void;
-  embeddingGrad(
-    count: number,
-    rows: number,
-    width: number,
-    tokens: Int32Array,
-    dy: Float32Array,
-    dweight: Float32Array,
-  ): void;
-  adamW(
-    length: number,
-    learningRate: number,
-    beta1: number,
-    beta2: number,
-    epsilon: number,
-    weightDecay: number,
-    step: number,
-    clip: number,
-    norm: Float32Array,
-    parameter: Float32Array,
-    gradient: Float32Array,
-    moment1: Float32Array,
-    moment2: Float32Array,
-    nextParameter: Float32Array,
-    nextMoment1: Float32Array,
-    nextMoment2: Float32Array,
-  ): void;
-  globalNorm(arrays: readonly Float32Array[], norm: Float32Array): void;
-  transposeMatrix(rows: number, columns: number, x: Float32Array, y: Float32Array): void;
-}
+export type LibraryOps = Readonly<Record<LibraryOp, (...call: readonly OpArgument[]) => void>>;
 
 /** The values of a float32, an int32 or a bool tensor. */
 export type Cells = Float32Array | Int32Array | Uint8Array;
@@ -330,8 +170,7 @@ export interface TensorFunctions {
   topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
 }
 
-export interface NativeBinding
-  extends LibraryOps, TokenOps, BaselineOps, TensorFunctions, RecurrenceCalls<Float32Array> {
+export interface NativeBinding extends LibraryOps, TokenOps, TensorFunctions {
   readonly interfaceVersion: number;
   /**
    * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix

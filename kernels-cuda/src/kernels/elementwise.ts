@@ -7,7 +7,7 @@ import { areCells, areFloats, type Attributes, type NativeBodies, type NativeBod
 import { broadcastShape, sizeOf } from "./shapes.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
-export const unaryNames = [
+const unaryNames = [
   "Exp",
   "Log",
   "Sigmoid",
@@ -26,7 +26,7 @@ export const unaryNames = [
 ];
 
 /** In the order of `Binary` there. */
-export const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
+const binaryNames = ["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum", "SquaredDifference"];
 
 /** In the order of `IntegerBinary` there. */
 const integerNames = ["Add", "Sub", "Multiply", "Maximum", "Minimum"];
@@ -55,7 +55,7 @@ export interface BroadcastAxes {
 }
 
 /** The axes along which two operands broadcast to `shape`, as few as they can be told with. */
-export function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): BroadcastAxes {
+function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): BroadcastAxes {
   const axes: number[] = [];
   const aStrides: number[] = [];
   const bStrides: number[] = [];

@@ -40,15 +40,24 @@ type Inputs = Record<keyof MetaPassCase, Float32Array>;
 type Kept = Record<"u" | "o" | "wkvCheckpoints" | "metaCheckpoints", Float32Array>;
 type Outputs = Record<"added" | "metaAfter", Float32Array> & Kept;
 
-const sharedOf = ({ r, w, k, v, a, b, x, q, readGain, memoryGain }: Inputs) =>
-  [r, w, k, v, a, b, x, q, readGain, memoryGain] as const;
+const sharedOf = ({ r, w, k, v, a, b, x, q, readGain, memoryGain }: Inputs) => [
+  r,
+  w,
+  k,
+  v,
+  a,
+  b,
+  x,
+  q,
+  readGain,
+  memoryGain,
+];
 
 /** The call with arrays by name; what is kept is left out without an interval. */
 function callForward(binding: NativeBinding, shape: MetaPassShape, inputs: Inputs, outputs: Outputs): void {
   const { added, metaAfter, u, o, wkvCheckpoints, metaCheckpoints } = outputs;
-  const without = shape.checkpointInterval === 0;
-  const kept = (without ? [null, null, null, null] : [u, o, wkvCheckpoints, metaCheckpoints]) as Four;
-  const given = [...sharedOf(inputs), inputs.wkv, inputs.meta] as const;
+  const kept = [u, o, wkvCheckpoints, metaCheckpoints].map((values) => (shape.checkpointInterval > 0 ? values : null));
+  const given = [...sharedOf(inputs), inputs.wkv, inputs.meta];
   binding.metaPass(...sizesOf(shape), shape.epsilon, ...given, added, metaAfter, ...kept);
 }
 
@@ -60,15 +69,10 @@ function callBackward(
   g: Record<(typeof metaGradientNames)[number], Float32Array>,
 ): void {
   const { u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter } = inputs;
-  const given = [...sharedOf(inputs), u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter] as const;
-  const gradients = metaGradientNames.map((name) => g[name]) as Twelve;
+  const given = [...sharedOf(inputs), u, o, wkvCheckpoints, metaCheckpoints, dAdded, dMetaAfter];
+  const gradients = metaGradientNames.map((name) => g[name]);
   binding.metaPassGrad(...sizesOf(shape), shape.epsilon, ...given, ...gradients);
 }
-
-type OrNone = Float32Array | null;
-type Four = [OrNone, OrNone, OrNone, OrNone];
-type Three = [Float32Array, Float32Array, Float32Array];
-type Twelve = [...Three, ...Three, ...Three, ...Three];
 
 function run(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase) {
   const inputs = inputsOf(c);

@@ -14,10 +14,6 @@ const scale = 3;
 const cached = { length: (s: OpShape): number => s.batch * (s.time + reference.cachedKeys) * s.width };
 const pairs = { length: (s: OpShape): number => (rows(s) * s.width) / s.heads / 2 };
 
-type Wkv4 = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
-const wkv4Names = ["w", "u", "k", "v", "numerator", "denominator", "exponent"];
-const wkv4Of = (o: Readonly<Record<string, Float32Array>>): Wkv4 => wkv4Names.map((name) => o[name]!) as Wkv4;
-
 export const baselineCases: readonly OpCase[] = [
   {
     name: "RmsNorm",
@@ -33,8 +29,7 @@ export const baselineCases: readonly OpCase[] = [
     reference: reference.rotaryReference,
     operands: { x: all, cosines: pairs, sines: pairs },
     differentiated: ["x"],
-    forward: (b, s, o, [y]) =>
-      b.rotary(rows(s), s.heads, s.width / s.heads, 1, o["x"]!, o["cosines"]!, o["sines"]!, y!),
+    forward: (b, s, o, y) => b.rotary(rows(s), s.heads, s.width / s.heads, 1, ...Object.values(o), ...y),
     backward: (b, s, o, [dy], d) =>
       b.rotary(rows(s), s.heads, s.width / s.heads, -1, dy!, o["cosines"]!, o["sines"]!, d["x"]!),
   },
@@ -78,9 +73,8 @@ export const baselineCases: readonly OpCase[] = [
       denominator: { length: states.length, range: [0.2, 2] },
       exponent: states,
     },
-    forward: (b, s, o, [y, n, d, p]) => b.wkv4(s.batch, s.time, s.width, ...wkv4Of(o), y!, n!, d!, p!),
-    backward: (b, s, o, [dy, dn, dd, dp], d) =>
-      b.wkv4Grad(s.batch, s.time, s.width, ...wkv4Of(o), dy!, dn!, dd!, dp!, ...wkv4Of(d)),
+    forward: (b, s, o, y) => b.wkv4(s.batch, s.time, s.width, ...Object.values(o), ...y),
+    backward: (b, s, o, dy, d) => b.wkv4Grad(s.batch, s.time, s.width, ...Object.values(o), ...dy, ...Object.values(d)),
   },
   {
     name: "CausalAttention",

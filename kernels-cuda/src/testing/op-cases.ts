@@ -9,7 +9,10 @@ type Arrays = Readonly<Record<string, Float32Array>>;
 export interface OpCase<Binding = NativeBinding> {
   readonly name: string;
   readonly reference: Reference;
-  /** operands: how many values of a shape, and from where to where they lie (−1 to 1 when left out) */
+  /**
+   * operands, in the order in which the calls get them: how many values of a shape, and from where to where they lie (−1 to 1 when left
+   * out)
+   */
   readonly operands: Readonly<Record<string, { length: (s: OpShape) => number; range?: readonly [number, number] }>>;
   /** whether the op takes this shape; all when left out */
   readonly fits?: (s: OpShape) => boolean;
@@ -38,6 +41,7 @@ const unit = { length: steps, range: [0.05, 0.95] } as const;
 
 function tokenShift(count: number): OpCase {
   const mixes = Array.from({ length: count }, (_, i) => `mix${i}`);
+  const listed = (of: Arrays) => [of["x"]!, of["previous"]!, mixes.map((name) => of[name]!)];
   return {
     name: `TokenShift${count}`,
     reference: reference.tokenShiftReference(count),
@@ -46,31 +50,8 @@ function tokenShift(count: number): OpCase {
       previous: { length: (s) => s.batch * s.width },
       ...Object.fromEntries(mixes.map((name) => [name, channels])),
     },
-    forward: (b, s, o, y) =>
-      b.tokenShift(
-        s.batch,
-        s.time,
-        s.width,
-        count,
-        o["x"]!,
-        o["previous"]!,
-        mixes.map((name) => o[name]!),
-        y,
-      ),
-    backward: (b, s, o, dy, d) =>
-      b.tokenShiftGrad(
-        s.batch,
-        s.time,
-        s.width,
-        count,
-        o["x"]!,
-        o["previous"]!,
-        mixes.map((name) => o[name]!),
-        dy,
-        d["x"]!,
-        d["previous"]!,
-        mixes.map((name) => d[name]!),
-      ),
+    forward: (b, s, o, y) => b.tokenShift(s.batch, s.time, s.width, count, ...listed(o), y),
+    backward: (b, s, o, dy, d) => b.tokenShiftGrad(s.batch, s.time, s.width, count, ...listed(o), dy, ...listed(d)),
   };
 }
 
@@ -86,93 +67,47 @@ export const opCases: readonly OpCase[] = [
     name: "GroupNorm",
     reference: reference.groupNormReference(epsilon),
     operands: { x: all, weight: channels, bias: channels },
-    forward: (b, s, o, y) => b.groupNorm(rows(s), s.width, s.heads, epsilon, o["x"]!, o["weight"]!, o["bias"]!, y[0]!),
+    forward: (b, s, o, y) => b.groupNorm(rows(s), s.width, s.heads, epsilon, ...Object.values(o), ...y),
     backward: (b, s, o, [dy], d) =>
-      b.groupNormGrad(
-        rows(s),
-        s.width,
-        s.heads,
-        epsilon,
-        o["x"]!,
-        o["weight"]!,
-        dy!,
-        d["x"]!,
-        d["weight"]!,
-        d["bias"]!,
-      ),
+      b.groupNormGrad(rows(s), s.width, s.heads, epsilon, o["x"]!, o["weight"]!, dy!, ...Object.values(d)),
   },
   {
     name: "KeyPreparation",
     reference: reference.keyPreparationReference,
     operands: { k: all, kk: { length: vector, range: [0.5, 1.5] }, rate: unit, ka: channels },
-    forward: (b, s, o, y) =>
-      b.keyPreparation(rows(s), s.width, s.heads, o["k"]!, o["kk"]!, o["rate"]!, o["ka"]!, y[0]!, y[1]!, y[2]!),
+    forward: (b, s, o, y) => b.keyPreparation(rows(s), s.width, s.heads, ...Object.values(o), ...y),
     backward: (b, s, o, dy, d) =>
-      b.keyPreparationGrad(
-        rows(s),
-        s.width,
-        s.heads,
-        o["k"]!,
-        o["kk"]!,
-        o["rate"]!,
-        o["ka"]!,
-        dy[0]!,
-        dy[1]!,
-        dy[2]!,
-        d["k"]!,
-        d["kk"]!,
-        d["rate"]!,
-        d["ka"]!,
-      ),
+      b.keyPreparationGrad(rows(s), s.width, s.heads, ...Object.values(o), ...dy, ...Object.values(d)),
   },
   {
     name: "Decay",
     reference: reference.decayReference,
     operands: { x: { length: steps, range: [-12, 12] }, bias: channels },
     adjoints: [0],
-    forward: (b, s, o, y) => b.decay(rows(s), s.width, o["x"]!, o["bias"]!, y[0]!, y[1]!),
-    backward: (b, s, _, [dy], d, y) => b.decayGrad(rows(s), s.width, y[0]!, y[1]!, dy!, d["x"]!, d["bias"]!),
+    forward: (b, s, o, y) => b.decay(rows(s), s.width, ...Object.values(o), ...y),
+    backward: (b, s, _, [dy], d, y) => b.decayGrad(rows(s), s.width, ...y, dy!, ...Object.values(d)),
   },
   {
     name: "BiasedSigmoid",
     reference: reference.biasedSigmoidReference,
     operands: { x: { length: steps, range: [-4, 4] }, bias: channels },
-    forward: (b, s, o, y) => b.biasedSigmoid(rows(s), s.width, o["x"]!, o["bias"]!, y[0]!),
-    backward: (b, s, _, [dy], d, y) => b.biasedSigmoidGrad(rows(s), s.width, y[0]!, dy!, d["x"]!, d["bias"]!),
+    forward: (b, s, o, y) => b.biasedSigmoid(rows(s), s.width, ...Object.values(o), ...y),
+    backward: (b, s, _, [dy], d, y) => b.biasedSigmoidGrad(rows(s), s.width, ...y, dy!, ...Object.values(d)),
   },
   {
     name: "Interpolate",
     reference: reference.interpolateReference,
     operands: { from: all, to: all, gate: unit },
-    forward: (b, s, o, y) => b.interpolate(steps(s), o["from"]!, o["to"]!, o["gate"]!, y[0]!),
-    backward: (b, s, o, [dy], d) =>
-      b.interpolateGrad(steps(s), o["from"]!, o["to"]!, o["gate"]!, dy!, d["from"]!, d["to"]!, d["gate"]!),
+    forward: (b, s, o, y) => b.interpolate(steps(s), ...Object.values(o), ...y),
+    backward: (b, s, o, dy, d) => b.interpolateGrad(steps(s), ...Object.values(o), ...dy, ...Object.values(d)),
   },
   {
     name: "BonusGate",
     reference: reference.bonusGateReference,
     operands: { x: all, r: all, k: all, v: all, gate: all, rk: channels },
-    forward: (b, s, o, y) =>
-      b.bonusGate(rows(s), s.width, s.heads, o["x"]!, o["r"]!, o["k"]!, o["v"]!, o["gate"]!, o["rk"]!, y[0]!),
-    backward: (b, s, o, [dy], d) =>
-      b.bonusGateGrad(
-        rows(s),
-        s.width,
-        s.heads,
-        o["x"]!,
-        o["r"]!,
-        o["k"]!,
-        o["v"]!,
-        o["gate"]!,
-        o["rk"]!,
-        dy!,
-        d["x"]!,
-        d["r"]!,
-        d["k"]!,
-        d["v"]!,
-        d["gate"]!,
-        d["rk"]!,
-      ),
+    forward: (b, s, o, y) => b.bonusGate(rows(s), s.width, s.heads, ...Object.values(o), ...y),
+    backward: (b, s, o, dy, d) =>
+      b.bonusGateGrad(rows(s), s.width, s.heads, ...Object.values(o), ...dy, ...Object.values(d)),
   },
   {
     name: "SquaredRelu",

@@ -3,7 +3,7 @@
  * that what a kernel leaves unwritten is seen, and all of it is given back.
  */
 import type { CudaBinding } from "../cuda/addon/binding.js";
-import type { RecurrenceForm } from "../cuda/addon/recurrence-binding.js";
+import type { RecurrenceForm } from "../cuda/addon/ops-binding.js";
 import { metaGradientNames, metaOperandNames, type MetaPassCase, type MetaPassShape } from "./meta-pass-reference.js";
 import { gradientNames, stepNames, type Wkv7Case, type Wkv7Shape } from "./wkv7-reference.js";
 import { checkpointLength, sizesOf } from "./wkv7-runs.js";
@@ -53,12 +53,12 @@ function withTensors<T>(addon: CudaBinding, body: (tensors: DeviceTensors) => T)
 /** y, finalState and checkpoints (empty without an interval). */
 export function cudaForward(addon: CudaBinding, shape: Wkv7Shape, c: Wkv7Case, form: RecurrenceForm) {
   return withTensors(addon, (tensors) => {
-    const [r, w, k, v, a, b] = stepNames.map((name) => tensors.of(c[name])) as Six;
+    const steps = stepNames.map((name) => tensors.of(c[name]));
     const kept = checkpointLength(shape);
     const [y, finalState] = [tensors.make(c.r.length), tensors.make(c.state.length)];
     const checkpoints = kept > 0 ? tensors.make(kept) : null;
     const state = tensors.of(c.state);
-    addon.wkv7(...sizesOf(shape), r, w, k, v, a, b, state, y, finalState, checkpoints, form);
+    addon.wkv7(...sizesOf(shape), ...steps, state, y, finalState, checkpoints, form);
     return {
       y: tensors.read(y, c.r.length),
       finalState: tensors.read(finalState, c.state.length),
@@ -66,10 +66,6 @@ export function cudaForward(addon: CudaBinding, shape: Wkv7Shape, c: Wkv7Case, f
     };
   });
 }
-
-type Six = [number, number, number, number, number, number];
-type Seven = [...Six, number];
-type Eight = [...Seven, number];
 
 /** The gradients by name. */
 export function cudaBackward(
@@ -80,11 +76,11 @@ export function cudaBackward(
   form: RecurrenceForm,
 ) {
   return withTensors(addon, (tensors) => {
-    const [r, w, k, v, a, b] = stepNames.map((name) => tensors.of(c[name])) as Six;
+    const steps = stepNames.map((name) => tensors.of(c[name]));
     const lengths = gradientNames.map((name) => (name === "dState" ? c.state.length : c.r.length));
-    const gradients = lengths.map((length) => tensors.make(length)) as Seven;
+    const gradients = lengths.map((length) => tensors.make(length));
     const [kept, dy, dFinalState] = [tensors.of(checkpoints), tensors.of(c.dy), tensors.of(c.dFinalState)];
-    addon.wkv7Grad(...sizesOf(shape), r, w, k, v, a, b, kept, dy, dFinalState, ...gradients, form);
+    addon.wkv7Grad(...sizesOf(shape), ...steps, kept, dy, dFinalState, ...gradients, form);
     return byName(gradientNames, (i) => tensors.read(gradients[i]!, lengths[i]!));
   });
 }
@@ -94,17 +90,15 @@ export function cudaMetaForward(addon: CudaBinding, shape: MetaPassShape, c: Met
   return withTensors(addon, (tensors) => {
     const kept = shape.checkpointInterval > 0 ? c.r.length : 0;
     const lengths = [c.r.length, c.meta.length, kept, kept, checkpointLength(shape), checkpointLength(shape)];
-    const operands = metaOperandNames.map((name) => tensors.of(c[name])) as MetaOperands;
-    const outputs = lengths.map((length) => (length > 0 ? tensors.make(length) : null)) as MetaOutputs;
+    const operands = metaOperandNames.map((name) => tensors.of(c[name]));
+    const outputs = lengths.map((length) => (length > 0 ? tensors.make(length) : null));
     addon.metaPass(...sizesOf(shape), shape.epsilon, ...operands, ...outputs, channels);
-    return byName(metaOutputNames, (i) =>
-      outputs[i] === null ? new Float32Array(0) : tensors.read(outputs[i]!, lengths[i]!),
-    );
+    return byName(metaOutputNames, (i) => {
+      const address = outputs[i] ?? null;
+      return address === null ? new Float32Array(0) : tensors.read(address, lengths[i]!);
+    });
   });
 }
-
-type MetaOperands = [...Eight, number, number, number, number];
-type MetaOutputs = [number, number, number | null, number | null, number | null, number | null];
 
 export const metaOutputNames = ["added", "metaAfter", "u", "o", "wkvCheckpoints", "metaCheckpoints"] as const;
 
@@ -116,12 +110,12 @@ export function cudaMetaBackward(
   kept: Record<"u" | "o" | "wkvCheckpoints" | "metaCheckpoints", Float32Array>,
 ) {
   return withTensors(addon, (tensors) => {
-    const operands = metaOperandNames.slice(0, 10).map((name) => tensors.of(c[name])) as [...Eight, number, number];
+    const operands = metaOperandNames.slice(0, 10).map((name) => tensors.of(c[name]));
     const saved = [kept.u, kept.o, kept.wkvCheckpoints, kept.metaCheckpoints, c.dAdded, c.dMetaAfter].map((values) =>
       tensors.of(values),
-    ) as Six;
+    );
     const lengths = metaOperandNames.map((name) => c[name].length);
-    const gradients = lengths.map((length) => tensors.make(length)) as MetaOperands;
+    const gradients = lengths.map((length) => tensors.make(length));
     addon.metaPassGrad(...sizesOf(shape), shape.epsilon, ...operands, ...saved, ...gradients);
     return byName(metaGradientNames, (i) => tensors.read(gradients[i]!, lengths[i]!));
   });

@@ -2,7 +2,6 @@
  * For tests: runs the addon on float64 cases, with outputs that hold NaN before, and compares with the reference.
  */
 import type { NativeBinding } from "../addon/binding.js";
-import type { RecurrenceSizes } from "../addon/recurrence-calls.js";
 import { gradientNames, stepNames, type Wkv7Case, type Wkv7Shape } from "./wkv7-reference.js";
 
 type Arrays<Name extends string> = Record<Name, Float32Array>;
@@ -39,7 +38,7 @@ export function checkpointLength({ batch, time, heads, headSize, checkpointInter
 }
 
 /** As a call has them. */
-export function sizesOf({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape): RecurrenceSizes {
+export function sizesOf({ batch, time, heads, headSize, checkpointInterval }: Wkv7Shape): number[] {
   return [batch, time, heads, headSize, checkpointInterval];
 }
 

@@ -6,12 +6,10 @@ import type { CoreBinding } from "./core-binding.js";
 import type { OpsBinding } from "./ops-binding.js";
 import type { PlatformTestsBinding } from "./platform-tests-binding.js";
 import type { ProductsBinding } from "./products-binding.js";
-import type { RecurrenceBinding } from "./recurrence-binding.js";
 import type { TfjsBinding } from "./tfjs-binding.js";
 
 /** Raised with every change of these interfaces, here and in `cuda/node/core_binding.cpp`. */
 export const cudaInterfaceVersion = 7;
 
 /** The addon. */
-export interface CudaBinding
-  extends CoreBinding, OpsBinding, PlatformTestsBinding, ProductsBinding, RecurrenceBinding, TfjsBinding {}
+export interface CudaBinding extends CoreBinding, OpsBinding, PlatformTestsBinding, ProductsBinding, TfjsBinding {}

@@ -6,10 +6,9 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../../addon/binding.js";
 import { baselineKernels } from "../../kernels/baseline-ops.js";
 import { libraryKernels as forMetaState } from "../../kernels/library-ops.js";
-import { metaPassKernels } from "../../kernels/meta-pass.js";
 import type { KernelMemory, NativeBodies } from "../../kernels/native-kernel.js";
+import { recurrenceKernels } from "../../kernels/recurrences.js";
 import { tokenKernels } from "../../kernels/token-kernels.js";
-import { wkv7Kernels } from "../../kernels/wkv7.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend } from "../cuda-backend.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
@@ -55,7 +54,7 @@ function shared(bodies: NativeBodies<KernelMemory>): CudaBodies {
 }
 
 const recurrences: CudaBodies = Object.fromEntries(
-  Object.entries(shared({ ...wkv7Kernels, ...metaPassKernels })).map(([name, body]) => [
+  Object.entries(shared(recurrenceKernels)).map(([name, body]) => [
     name,
     withPaddedHeads(body, layoutsOfOutputs[name as keyof typeof layoutsOfOutputs]),
   ]),

@@ -96,8 +96,8 @@ class Resized {
 /** The addon whose Meta-State pass takes the first of a head's channels for all that there are. */
 function withChannels(binding: CudaBinding, channels: number): CudaBinding {
   const calls: Pick<CudaBinding, "metaPass" | "metaPassGrad"> = {
-    metaPass: (...call) => binding.metaPass(...([...call, channels] as unknown as typeof call)),
-    metaPassGrad: (...call) => binding.metaPassGrad(...([...call, channels] as unknown as typeof call)),
+    metaPass: (...call) => binding.metaPass(...call, channels),
+    metaPassGrad: (...call) => binding.metaPassGrad(...call, channels),
   };
   return Object.assign(Object.create(binding) as CudaBinding, calls);
 }
