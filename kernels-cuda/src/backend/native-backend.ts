@@ -2,23 +2,21 @@
  * The tfjs backend `native`: tensors are typed arrays of this process. It has the members that the kernels of tfjs's `cpu`
  * backend use, so that those run on it where there is no native kernel.
  */
-import { backend_util, buffer, engine, kernel_impls, KernelBackend, util } from "@tensorflow/tfjs-core";
+import { backend_util, engine, kernel_impls, util } from "@tensorflow/tfjs-core";
 import type {
   BackendTimingInfo,
   DataId,
   DataType,
-  Rank,
-  ShapeMap,
   Tensor,
   Tensor2D,
-  TensorBuffer,
   TensorInfo,
   TypedArray,
 } from "@tensorflow/tfjs-core";
 import type { Cells } from "../addon/binding.js";
 import { BufferPool, leastLarge, type LargeArrays } from "./buffer-pool.js";
 import { expectAll } from "./expect-all.js";
-import { TensorData, TensorTable } from "./tensor-data.js";
+import { encoded, TableBackend } from "./table-backend.js";
+import { TensorData } from "./tensor-data.js";
 
 type BackendValues = backend_util.BackendValues;
 
@@ -34,11 +32,10 @@ export function isCellType(dtype: DataType): dtype is CellType {
 }
 
 /** The backend. One is made by tfjs when `native` is chosen. */
-export class NativeBackend extends KernelBackend {
+export class NativeBackend extends TableBackend<TensorData> {
   /** Block of the fallback's matrix product. */
   readonly blockSize = 48;
   readonly pool: BufferPool;
-  readonly data = new TensorTable((dataId) => moveHere(this, dataId));
   #made = 0;
 
   /** @param large where large arrays come from; JavaScript's own otherwise */
@@ -79,11 +76,7 @@ export class NativeBackend extends KernelBackend {
 
   /** A tensor that is not on tfjs's tape yet, of these values. */
   makeTensorInfo(shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo {
-    const encoded =
-      dtype === "string" && typeof values?.[0] === "string"
-        ? (values as string[]).map((text) => util.encodeString(text))
-        : (values as BackendValues);
-    return { dataId: this.#hold(new TensorData(encoded, dtype)), shape, dtype };
+    return { dataId: this.#hold(new TensorData(encoded(values, dtype), dtype)), shape, dtype };
   }
 
   /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
@@ -153,18 +146,6 @@ export class NativeBackend extends KernelBackend {
     return values instanceof Wanted ? values : Wanted.from(values as ArrayLike<number>);
   }
 
-  override refCount(dataId: DataId): number {
-    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
-  }
-
-  override incRef(dataId: DataId): void {
-    this.data.get(dataId).refCount++;
-  }
-
-  decRef(dataId: DataId): void {
-    if (this.data.has(dataId)) this.data.get(dataId).refCount--;
-  }
-
   override disposeData(dataId: DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     const data = this.data.get(dataId);
@@ -178,10 +159,6 @@ export class NativeBackend extends KernelBackend {
     const free = data.release();
     if (free) this.pool.give(free);
     return true;
-  }
-
-  disposeIntermediateTensorInfo(tensor: TensorInfo): void {
-    this.disposeData(tensor.dataId);
   }
 
   override readSync(dataId: DataId): BackendValues {
@@ -198,17 +175,6 @@ export class NativeBackend extends KernelBackend {
 
   override read(dataId: DataId): Promise<BackendValues> {
     return new Promise((resolve) => resolve(this.readSync(dataId)));
-  }
-
-  /** The tensor's values with access by place. */
-  bufferSync<R extends Rank, D extends DataType>(tensor: TensorInfo): TensorBuffer<R, D> {
-    const values = this.readSync(tensor.dataId);
-    const shape = tensor.shape as ShapeMap[R];
-    if (tensor.dtype !== "string") {
-      return buffer(shape, tensor.dtype, values as TypedArray) as unknown as TensorBuffer<R, D>;
-    }
-    const strings = (values as Uint8Array[]).map((bytes) => util.decodeString(bytes));
-    return buffer(shape, "string", strings) as unknown as TensorBuffer<R, D>;
   }
 
   /** A tensor of these values. */
@@ -236,14 +202,6 @@ export class NativeBackend extends KernelBackend {
     };
   }
 
-  override numDataIds(): number {
-    return this.data.numDataIds();
-  }
-
-  override floatPrecision(): 16 | 32 {
-    return 32;
-  }
-
   override dispose(): void {
     // Typed arrays need no one to free them.
   }
@@ -251,10 +209,4 @@ export class NativeBackend extends KernelBackend {
 
 function wrongType(wanted: string, { dtype, shape }: TensorInfo): TypeError {
   return new TypeError(`a native kernel takes ${wanted} tensors here, not ${dtype} [${shape.join(", ")}]: cast it`);
-}
-
-/** Tells tfjs to move a tensor here that lies in another backend; one that lies nowhere stays unknown. */
-function moveHere(backend: NativeBackend, dataId: DataId): void {
-  const tfjs = engine();
-  if (tfjs.state.tensorInfo.has(dataId)) tfjs.moveData(backend, dataId);
 }

@@ -2,23 +2,14 @@
  * The tfjs backend `cuda`: tensors in the memory of the GPU, kernels launched without waiting, reads that wait. Kernels that
  * it has no code for run on the CPU (`HostFallback`).
  */
-import { backend_util, buffer, engine, KernelBackend, util } from "@tensorflow/tfjs-core";
-import type {
-  BackendTimingInfo,
-  DataId,
-  DataType,
-  Rank,
-  ShapeMap,
-  TensorBuffer,
-  TensorInfo,
-  TypedArray,
-} from "@tensorflow/tfjs-core";
+import { backend_util, util } from "@tensorflow/tfjs-core";
+import type { BackendTimingInfo, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { expectAll } from "../backend/expect-all.js";
-import { TensorTable } from "../backend/tensor-data.js";
+import { encoded, TableBackend } from "../backend/table-backend.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { Address } from "./addon/core-binding.js";
 import { HostFallback } from "./host-fallback.js";
-import { arrayOf, byteLength, isDeviceType, typed, type DeviceType, type TensorEntry } from "./tensor-entry.js";
+import { arrayOf, byteLength, typed, type DeviceType, type TensorEntry } from "./tensor-entry.js";
 
 type BackendValues = backend_util.BackendValues;
 
@@ -39,8 +30,7 @@ export interface CudaMemoryInfo {
 }
 
 /** The backend. One is made by tfjs when `cuda` is chosen. */
-export class CudaBackend extends KernelBackend {
-  readonly data = new TensorTable<TensorEntry>((dataId) => moveHere(this, dataId));
+export class CudaBackend extends TableBackend<TensorEntry> {
   readonly fallback = new HostFallback(this);
   /** Tensors made by the kernel that runs, and those it has taken views of: when it fails, nobody else knows them. */
   #running: { readonly made: DataId[]; readonly viewed: DataId[] } | undefined;
@@ -70,11 +60,7 @@ export class CudaBackend extends KernelBackend {
 
   /** A tensor that is not on tfjs's tape yet, of these values of the host. */
   makeTensorInfo(shape: readonly number[], dtype: DataType, values: BackendValues | string[]): TensorInfo {
-    const encoded =
-      dtype === "string" && typeof values[0] === "string"
-        ? (values as string[]).map((text) => util.encodeString(text))
-        : (values as BackendValues);
-    return { dataId: this.write(encoded, [...shape], dtype), shape: [...shape], dtype };
+    return { dataId: this.write(encoded(values, dtype), [...shape], dtype), shape: [...shape], dtype };
   }
 
   /** A complex64 tensor of these two, which it holds on to. */
@@ -170,18 +156,6 @@ export class CudaBackend extends KernelBackend {
     this.#running?.made.push(dataId);
   }
 
-  override refCount(dataId: DataId): number {
-    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
-  }
-
-  override incRef(dataId: DataId): void {
-    this.data.get(dataId).refCount++;
-  }
-
-  decRef(dataId: DataId): void {
-    if (this.data.has(dataId)) this.data.get(dataId).refCount--;
-  }
-
   override disposeData(dataId: DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     const entry = this.data.get(dataId);
@@ -196,10 +170,6 @@ export class CudaBackend extends KernelBackend {
     }
     if (entry.address !== undefined) this.binding.free(entry.address);
     return true;
-  }
-
-  disposeIntermediateTensorInfo(tensor: TensorInfo): void {
-    this.disposeData(tensor.dataId);
   }
 
   override readSync(dataId: DataId): BackendValues {
@@ -229,17 +199,6 @@ export class CudaBackend extends KernelBackend {
     return result;
   }
 
-  /** The tensor's values with access by place; waits for them. */
-  bufferSync<R extends Rank, D extends DataType>(tensor: TensorInfo): TensorBuffer<R, D> {
-    const values = this.readSync(tensor.dataId);
-    const shape = tensor.shape as ShapeMap[R];
-    if (tensor.dtype !== "string") {
-      return buffer(shape, tensor.dtype, values as TypedArray) as unknown as TensorBuffer<R, D>;
-    }
-    const strings = (values as Uint8Array[]).map((bytes) => util.decodeString(bytes));
-    return buffer(shape, "string", strings) as unknown as TensorBuffer<R, D>;
-  }
-
   /** Milliseconds between two events of the stream. */
   override async time(run: () => void): Promise<BackendTimingInfo> {
     const stop = this.binding.startTimer();
@@ -259,14 +218,6 @@ export class CudaBackend extends KernelBackend {
     };
   }
 
-  override numDataIds(): number {
-    return this.data.numDataIds();
-  }
-
-  override floatPrecision(): 16 | 32 {
-    return 32;
-  }
-
   /** Frees what is left on the GPU. */
   override dispose(): void {
     for (const [, { address }] of this.data.entries()) {
@@ -274,15 +225,4 @@ export class CudaBackend extends KernelBackend {
     }
     this.data.clear();
   }
-}
-
-/** Whether all of these have a type that the GPU has. */
-export function areOnDevice(...tensors: readonly TensorInfo[]): boolean {
-  return tensors.every(({ dtype }) => isDeviceType(dtype));
-}
-
-/** Tells tfjs to move a tensor here that lies in another backend; one that lies nowhere stays unknown. */
-function moveHere(backend: CudaBackend, dataId: DataId): void {
-  const tfjs = engine();
-  if (tfjs.state.tensorInfo.has(dataId)) tfjs.moveData(backend, dataId);
 }

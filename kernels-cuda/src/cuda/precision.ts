@@ -2,7 +2,7 @@
 import type { Precision } from "../engine-controls.js";
 
 /** In the order of `Precision` in `cuda/products/product.h`. */
-export const precisions: readonly Precision[] = ["float32", "tf32", "bfloat16"];
+const precisions: readonly Precision[] = ["float32", "tf32", "bfloat16"];
 
 let current: Precision = "float32";
 
