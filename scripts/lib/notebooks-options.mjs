@@ -1,8 +1,8 @@
 // @ts-check
 // The command line of `npm run notebooks`.
 
-import { parseArgs } from "node:util";
 import { UsageError } from "./failure.mjs";
+import { parse, wholeNumber } from "./options.mjs";
 
 export const NOTEBOOKS_USAGE = `npm run notebooks                    runs every tutorial in full, and writes outputs and pictures into it
 npm run notebooks -- --only 05,06    ... only those whose name begins so
@@ -35,7 +35,17 @@ export const LIMIT = 180;
  * @throws {UsageError}
  */
 export function notebooksOptions(args, env = process.env) {
-  const { values } = parse(args);
+  const { values } = parse(args, NOTEBOOKS_USAGE, {
+    help: { type: "boolean", short: "h" },
+    only: { type: "string", multiple: true },
+    check: { type: "boolean" },
+    engine: { type: "string" },
+    jobs: { type: "string" },
+    limit: { type: "string" },
+    pictures: { type: "boolean" },
+    gallery: { type: "boolean" },
+    html: { type: "string" },
+  });
   const chosen = /** @type {const} */ (["help", "check", "pictures", "gallery", "html"]).filter((name) => values[name]);
   if (chosen.length > 1) throw new UsageError(`--${chosen.join(" and --")} do not go together\n\n${NOTEBOOKS_USAGE}`);
   // What is kept is of the engine that a session takes by itself.
@@ -50,45 +60,9 @@ export function notebooksOptions(args, env = process.env) {
   return {
     what,
     only: (values.only ?? []).flatMap((names) => names.split(",")).filter((name) => name !== ""),
-    jobs: values.jobs === undefined ? undefined : wholeNumber("--jobs", values.jobs),
-    limit: values.limit === undefined ? LIMIT : wholeNumber("--limit", values.limit),
+    jobs: values.jobs === undefined ? undefined : wholeNumber("--jobs", values.jobs, 1),
+    limit: values.limit === undefined ? LIMIT : wholeNumber("--limit", values.limit, 1),
     engine: values.engine,
     folder: values.html ?? "",
   };
-}
-
-/** @param {readonly string[]} args */
-function parse(args) {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      options: {
-        help: { type: "boolean", short: "h" },
-        only: { type: "string", multiple: true },
-        check: { type: "boolean" },
-        engine: { type: "string" },
-        jobs: { type: "string" },
-        limit: { type: "string" },
-        pictures: { type: "boolean" },
-        gallery: { type: "boolean" },
-        html: { type: "string" },
-      },
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split(". ")[0] : String(error);
-    throw new UsageError(`${message}\n\n${NOTEBOOKS_USAGE}`);
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} text
- */
-function wholeNumber(name, text) {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1) {
-    throw new UsageError(`${name} takes a whole number from 1 on, not ${JSON.stringify(text)}`);
-  }
-  return number;
 }

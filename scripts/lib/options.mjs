@@ -31,7 +31,7 @@ npm test -- --help              prints this`;
  * @throws {UsageError}
  */
 export function startOptions(args) {
-  const { values, positionals } = parse(args, START_USAGE, {
+  const options = /** @type {const} */ ({
     help: { type: "boolean", short: "h" },
     cuda: { type: "boolean" },
     "no-browser": { type: "boolean" },
@@ -40,25 +40,26 @@ export function startOptions(args) {
     output: { type: "string" },
     timeout: { type: "string" },
   });
+  const { values, positionals } = parse(args, START_USAGE, options, { words: true });
   if (values.help) return { kind: "help" };
   if (positionals.length) {
     throw new UsageError(`what is ${positionals[0]}? To run a notebook: npm start -- --run ${positionals[0]}`);
   }
   const cuda = values.cuda === true;
   if (values.run === undefined) {
-    for (const name of ["output", "timeout"]) {
+    for (const name of /** @type {const} */ (["output", "timeout"])) {
       if (values[name] !== undefined) throw new UsageError(`--${name} needs --run NOTEBOOK`);
     }
-    const port = values.port === undefined ? undefined : wholeNumber("--port", String(values.port), 1, 65_535);
+    const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65_535);
     return { kind: "lab", cuda, browser: values["no-browser"] !== true, port };
   }
   if (values.port !== undefined) throw new UsageError("--port is for JupyterLab, which --run does not start");
   return {
     kind: "run",
     cuda,
-    notebook: String(values.run),
-    output: values.output === undefined ? undefined : String(values.output),
-    timeout: values.timeout === undefined ? undefined : wholeNumber("--timeout", String(values.timeout), 1, 1e9),
+    notebook: values.run,
+    output: values.output,
+    timeout: values.timeout === undefined ? undefined : wholeNumber("--timeout", values.timeout, 1, 1e9),
   };
 }
 
@@ -75,22 +76,22 @@ export function startOptions(args) {
  * @throws {UsageError}
  */
 export function testOptions(args) {
-  const { values, positionals } = parse(args, TEST_USAGE, {
-    help: { type: "boolean", short: "h" },
-    "no-lint": { type: "boolean" },
-  });
+  const options = /** @type {const} */ ({ help: { type: "boolean", short: "h" }, "no-lint": { type: "boolean" } });
+  const { values, positionals } = parse(args, TEST_USAGE, options, { words: true });
   return { help: values.help === true, lint: values["no-lint"] !== true, words: positionals };
 }
 
 /**
+ * @template {NonNullable<import("node:util").ParseArgsConfig["options"]>} Options
  * @param {readonly string[]} args
- * @param {string} usage
- * @param {NonNullable<import("node:util").ParseArgsConfig["options"]>} options
- * @returns {{values: Record<string, unknown>, positionals: string[]}}
+ * @param {string} usage is told with what is wrong
+ * @param {Options} options as `parseArgs` takes them
+ * @param {{words?: boolean}} [also] whether arguments without a name mean something
+ * @throws {UsageError}
  */
-function parse(args, usage, options) {
+export function parse(args, usage, options, { words = false } = {}) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return parseArgs({ args: [...args], options, allowPositionals: words });
   } catch (error) {
     const message = error instanceof Error ? error.message.split(". ")[0] : String(error);
     throw new UsageError(`${message}\n\n${usage}`);
@@ -101,12 +102,14 @@ function parse(args, usage, options) {
  * @param {string} name
  * @param {string} text
  * @param {number} least
- * @param {number} most
+ * @param {number} [most]
+ * @throws {UsageError}
  */
-function wholeNumber(name, text, least, most) {
+export function wholeNumber(name, text, least, most = Infinity) {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < least || number > most) {
-    throw new UsageError(`${name} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+    const range = `from ${least} ${most === Infinity ? "on" : `to ${most}`}`;
+    throw new UsageError(`${name} takes a whole number ${range}, not ${JSON.stringify(text)}`);
   }
   return number;
 }
