@@ -103,21 +103,33 @@ function places(folder) {
 }
 
 /**
- * Functions of equal names in several modules are renamed, `split$1`; they go on to say that they are `split`.
+ * Functions and classes of equal names in several modules are renamed, `split$1`; they go on to say that they are `split`.
  *
  * @type {import("rollup").Plugin}
  */
 const names = {
   name: "names",
   renderChunk(code) {
-    const renamed = [
-      ...code.matchAll(/^(?:async )?function\*? ?((\w+)\$\d+)\(/gm),
-      ...code.matchAll(/^const ((\w+)\$\d+) = (?:async )?(?:function\b|\([^()]*\) =>|\w+ =>)/gm),
-    ].map(([, now, name]) => `[${now}, "${name}"]`);
+    const renamed = this.parse(code).body.flatMap((node) => {
+      if (node.type === "FunctionDeclaration" || node.type === "ClassDeclaration") return oneOfSeveral(node.id.name);
+      if (node.type !== "VariableDeclaration") return [];
+      return node.declarations.flatMap(({ id, init }) =>
+        id.type === "Identifier" && /^(Arrow)?Function|^Class/.test(init?.type ?? "") ? oneOfSeveral(id.name) : [],
+      );
+    });
     if (renamed.length === 0) return null;
     const each = `for (const [value, name] of [${renamed.join(", ")}])`;
     return { code: `${code}\n${each} Object.defineProperty(value, "name", { value: name });\n`, map: null };
   },
 };
+
+/**
+ * @param {string} name
+ * @returns {string[]} the name as Rollup made it with the name as it was, if Rollup did
+ */
+function oneOfSeveral(name) {
+  const [, before] = /^(.+)\$\d+$/.exec(name) ?? [];
+  return before === undefined ? [] : [`[${name}, "${before}"]`];
+}
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await bundle();
