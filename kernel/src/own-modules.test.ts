@@ -1,7 +1,7 @@
 /** Cells that import the notebook's own files: types, JSON, reloading, errors, interrupts. */
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { ending, TestNotebook, type Ran } from "./testing.js";
@@ -12,16 +12,7 @@ before(() => {
 });
 after(() => notebook.close());
 
-let clock = Date.now() / 1000;
-
-/** Writes a file into the notebook's folder; its time of change differs from that of every earlier version. */
-function write(name: string, text: string): void {
-  const path = join(notebook.folder, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  clock += 1;
-  utimesSync(path, clock, clock);
-}
+const write = (name: string, text: string): void => notebook.write(name, text);
 
 async function result(code: string): Promise<string | undefined> {
   const ran = await notebook.run(code);

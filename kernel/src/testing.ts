@@ -1,7 +1,7 @@
 /** A notebook without Jupyter, for tests: the language and a session, and what a reader would see of each cell. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Editing } from "./front/editing.js";
 import { Execution } from "./front/execution.js";
@@ -49,6 +49,7 @@ export class TestNotebook {
   readonly #editing: Editing;
   readonly #outputs = new Map<string, Published[]>();
   #count = 0;
+  #clock = Date.now() / 1000;
 
   /** @param preloads paths of preload modules */
   constructor(preloads: readonly string[] = []) {
@@ -65,6 +66,15 @@ export class TestNotebook {
       log: (line) => this.log.push(line),
     });
     this.#editing = new Editing(this.#language, this.#execution);
+  }
+
+  /** Writes a file into the folder; its time of change differs from that of every earlier version. */
+  write(name: string, text: string): void {
+    const path = join(this.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    this.#clock += 1;
+    utimesSync(path, this.#clock, this.#clock);
   }
 
   async run(source: string, { allowStdin = true } = {}): Promise<Ran> {

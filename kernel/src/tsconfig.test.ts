@@ -1,7 +1,7 @@
 /** A notebook with a `tsconfig.json`: what it can say, and when it is seen. */
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { ending, TestNotebook } from "./testing.js";
@@ -12,14 +12,8 @@ before(() => {
 });
 after(() => notebook.close());
 
-let clock = Date.now() / 1000;
-
 function write(name: string, text: string | object): void {
-  const path = join(notebook.folder, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, typeof text === "string" ? text : JSON.stringify(text));
-  clock += 1;
-  utimesSync(path, clock, clock);
+  notebook.write(name, typeof text === "string" ? text : JSON.stringify(text));
 }
 
 function configure(compilerOptions: object, more: object = {}): void {

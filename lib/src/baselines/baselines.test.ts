@@ -6,6 +6,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { ActivationNames } from "../model/activation-names.js";
 import { referenceLoss } from "../model/reference.js";
+import { float64 } from "../model/testing.js";
 import { tokenMatrix } from "../model/tokens.js";
 import { generate } from "../generation/generate.js";
 import { assertCausal, awayFromInitialValues, assertClose, useBackend } from "../testing.js";
@@ -42,10 +43,6 @@ const targets = [
 /** A model whose parameters are all away from their initial zeros and constants. */
 function randomModel(options: Options): BaselineModel {
   return awayFromInitialValues(createBaseline(options, { seed: 3 }));
-}
-
-function float64(model: BaselineModel): Map<string, Float64Array> {
-  return new Map([...model.parameters].map(([name, variable]) => [name, Float64Array.from(variable.dataSync())]));
 }
 
 function meanLoss(model: BaselineModel, parameters: Map<string, Float64Array>): number {

@@ -115,31 +115,3 @@ class DiskSink implements FileSink {
     }
   }
 }
-
-/** A file in memory, for tests. */
-export class MemorySink implements FileSink {
-  private buffer = new Uint8Array(1024);
-  position = 0;
-
-  write(bytes: Uint8Array): Promise<void> {
-    const end = this.position + bytes.length;
-    if (end > this.buffer.length) {
-      const larger = new Uint8Array(2 * end);
-      larger.set(this.buffer);
-      this.buffer = larger;
-    }
-    this.buffer.set(bytes, this.position);
-    this.position = end;
-    return Promise.resolve();
-  }
-
-  overwrite(bytes: Uint8Array, position: number): Promise<void> {
-    this.buffer.set(bytes, position);
-    return Promise.resolve();
-  }
-
-  /** What was written. */
-  get bytes(): Uint8Array {
-    return this.buffer.slice(0, this.position);
-  }
-}

@@ -9,10 +9,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ModelFileError } from "../errors.js";
 import type { ModelOptions } from "../model/configuration.js";
 import { createModel, type Model } from "../model/model.js";
+import { tiny } from "../model/testing.js";
 import { awayFromInitialValues } from "../testing.js";
 import { decodeFloats, view, type FileDtype, type TensorData } from "./float-formats.js";
 import { memoryFile } from "./random-access.js";
-import { MemorySink, type FileSink } from "./atomic-write.js";
+import type { FileSink } from "./atomic-write.js";
 import { openTensorFile } from "./open-model-file.js";
 import type { TensorFile } from "./tensor-file.js";
 
@@ -28,9 +29,8 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
 
 /** A small model with parameters away from their initial zeros. */
 export function randomModel(options: Partial<ModelOptions> = {}, seed = 1): Model {
-  const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
   const lowRank = { decay: 2, rate: 3, value: 2, gate: 3 };
-  return awayFromInitialValues(createModel({ ...sizes, lowRank, ...options }, { seed }), seed);
+  return awayFromInitialValues(createModel({ ...tiny, lowRank, ...options }, { seed }), seed);
 }
 
 /** All parameters' bits by name. */
@@ -77,4 +77,32 @@ export async function refused(promise: Promise<unknown>, pattern: RegExp): Promi
     assert.match(error.message, pattern);
     return true;
   });
+}
+
+/** A file in memory. */
+class MemorySink implements FileSink {
+  private buffer = new Uint8Array(1024);
+  position = 0;
+
+  write(bytes: Uint8Array): Promise<void> {
+    const end = this.position + bytes.length;
+    if (end > this.buffer.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.buffer);
+      this.buffer = larger;
+    }
+    this.buffer.set(bytes, this.position);
+    this.position = end;
+    return Promise.resolve();
+  }
+
+  overwrite(bytes: Uint8Array, position: number): Promise<void> {
+    this.buffer.set(bytes, position);
+    return Promise.resolve();
+  }
+
+  /** What was written. */
+  get bytes(): Uint8Array {
+    return this.buffer.slice(0, this.position);
+  }
 }

@@ -14,9 +14,9 @@ import { useBackend } from "../testing.js";
 import { train } from "../training/train.js";
 import { createModel } from "./model.js";
 import { fromRwkv7 } from "./from-rwkv7.js";
+import { tiny } from "./testing.js";
 import { tokenMatrix } from "./tokens.js";
 
-const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
 const tokens = [
   [1, 5, 2, 2, 6, 0],
   [3, 3, 0, 4, 1, 5],
@@ -26,8 +26,8 @@ for (const backend of ["cpu", "wasm"] as const) {
   test(`${backend}: a learned initial state is zero at the start: the same model as without, bit by bit`, async () => {
     await useBackend(backend);
     for (const sse of ["sse", "meta", "readout", "none"]) {
-      const plain = createModel({ ...sizes, sse }, { seed: 4 });
-      const learned = createModel({ ...sizes, sse, learnedState: true }, { seed: 4 });
+      const plain = createModel({ ...tiny, sse }, { seed: 4 });
+      const learned = createModel({ ...tiny, sse, learnedState: true }, { seed: 4 });
       const names = [...learned.parameters.keys()].filter((name) => !plain.parameters.has(name));
       const carriesMeta = sse === "sse" || sse === "meta";
       assert.deepEqual(
@@ -119,7 +119,7 @@ test("what would silently leave a learned state out does not take the model for 
     await refused(loadModel(join(folder, "broken.safetensors")), /tensor "blocks.1.att.time_state" is missing/);
   });
   assert.throws(
-    () => createModel({ ...sizes, learnedState: "yes" as never }),
+    () => createModel({ ...tiny, learnedState: "yes" as never }),
     /learnedState is yes, wanted true or false/,
   );
 });

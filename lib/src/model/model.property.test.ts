@@ -18,6 +18,7 @@ import type { ModelOptions } from "./configuration.js";
 import { createModel, type Model } from "./model.js";
 import { referenceForward, referenceLoss, type ReferenceParameters } from "./reference.js";
 import { ModelState, type LayerState } from "./state.js";
+import { float64 } from "./testing.js";
 import { tokenMatrix } from "./tokens.js";
 
 /** How fast a random model forgets: w anywhere, all near 1, all near 0.545, or each channel one of both. */
@@ -274,10 +275,6 @@ function rowOf(tensor: Tensor, row: number): Float32Array {
   return tensor
     .dataSync<"float32">()
     .slice((row * tensor.size) / tensor.shape[0], ((row + 1) * tensor.size) / tensor.shape[0]);
-}
-
-function float64(model: Model): Map<string, Float64Array> {
-  return new Map([...model.parameters].map(([name, variable]) => [name, Float64Array.from(variable.dataSync())]));
 }
 
 function meanLoss(

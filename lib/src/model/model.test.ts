@@ -8,14 +8,14 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
 import { sseVariants } from "../sse/registry.js";
-import { assertCausal, awayFromInitialValues, assertClose, useBackend } from "../testing.js";
+import { assertCausal, assertClose, useBackend } from "../testing.js";
 import { lossGradients, disposeGradients } from "../training/gradients.js";
 import type { ModelOptions } from "./configuration.js";
 import { createModel, type Model } from "./model.js";
 import { referenceForward, referenceLoss, type ReferenceParameters } from "./reference.js";
+import { float64, randomModel as randomTiny, tiny } from "./testing.js";
 import { tokenMatrix } from "./tokens.js";
 
-const tiny: ModelOptions = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
 const tinyRanks = { decay: 2, rate: 3, value: 2, gate: 3 };
 const inputs = [
   [1, 5, 2, 2, 6, 0],
@@ -27,13 +27,7 @@ const targets = [
 ];
 
 /** A model whose parameters are all away from their initial zeros and constants. */
-function randomModel(options: Partial<ModelOptions> = {}): Model {
-  return awayFromInitialValues(createModel({ ...tiny, lowRank: tinyRanks, ...options }, { seed: 3 }));
-}
-
-function float64(model: Model): Map<string, Float64Array> {
-  return new Map([...model.parameters].map(([name, variable]) => [name, Float64Array.from(variable.dataSync())]));
-}
+const randomModel = (options: Partial<ModelOptions> = {}): Model => randomTiny({ lowRank: tinyRanks, ...options });
 
 function meanLoss(model: Model, parameters: ReferenceParameters): number {
   const losses = inputs.map((row, b) =>

@@ -8,8 +8,7 @@ import { Random } from "../random.js";
 import { assertClose, randomTensor, useBackend } from "../testing.js";
 import { createModel } from "./model.js";
 import { ModelState } from "./state.js";
-
-const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
+import { tiny } from "./testing.js";
 
 /** A state of two rows with every element its own. */
 function randomState(
@@ -17,7 +16,7 @@ function randomState(
   options: { sse?: string; heads?: number; layers?: number; rows?: number } = {},
 ): ModelState {
   const { rows = 2, ...model } = options;
-  const made = createModel({ ...sizes, ...model });
+  const made = createModel({ ...tiny, ...model });
   const zeros = made.initialState(rows);
   const random = new Random(seed);
   const layers = zeros.layers.map((layer) =>
@@ -174,7 +173,7 @@ test("edits of a state are differentiable in it", async () => {
 
 test("a state cut into rows and joined again is the same, and goes on as it would have", async () => {
   await useBackend("wasm");
-  const model = createModel(sizes, { seed: 2 });
+  const model = createModel(tiny, { seed: 2 });
   const tokens = [
     [1, 5, 2],
     [3, 3, 0],

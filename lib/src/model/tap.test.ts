@@ -7,20 +7,14 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
 import { sseVariants } from "../sse/registry.js";
-import { awayFromInitialValues, assertClose, checkGradient, randomTensor, useBackend } from "../testing.js";
+import { assertClose, checkGradient, randomTensor, useBackend } from "../testing.js";
 import { sseHeads, type ModelOptions } from "./configuration.js";
-import { createModel, type Model } from "./model.js";
+import { randomModel } from "./testing.js";
 
 const inputs = [
   [1, 5, 2, 2, 6],
   [3, 3, 0, 4, 1],
 ];
-
-/** A model whose parameters are all away from their initial zeros and constants. */
-function randomModel(options: Partial<ModelOptions> = {}): Model {
-  const tiny = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
-  return awayFromInitialValues(createModel({ ...tiny, ...options }, { seed: 3 }));
-}
 
 /**
  * The same bits; to rounding on an engine that has the pass of the SSE as one kernel, which runs in parts where somebody looks

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 
 import { findBrowser } from "./save-figure.js";
+import { withoutBrowser } from "./testing.js";
 import { lossPlot } from "./training-curves.js";
 
 const folder = mkdtempSync(join(tmpdir(), "metastate-figures-"));
@@ -18,18 +19,7 @@ const figure = lossPlot(
   { title: "Loss </script> & more" },
 );
 
-/** A newcomer's machine may have no browser; CI's must. */
-const skip = hasBrowser() || process.env["CI"] ? false : "no Chromium, Chrome or Edge is installed";
-
-function hasBrowser(): boolean {
-  try {
-    return findBrowser() !== "";
-  } catch {
-    return false;
-  }
-}
-
-test("a picture has the size asked for, a drawing its text", { skip }, async () => {
+test("a picture has the size asked for, a drawing its text", { skip: withoutBrowser }, async () => {
   await figure.save(join(folder, "loss.png"), { width: 300, height: 200, scale: 3 });
   const png = readFileSync(join(folder, "loss.png"));
   assert.equal(png.subarray(1, 4).toString(), "PNG");

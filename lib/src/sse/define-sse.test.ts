@@ -4,10 +4,11 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../display.js";
+import { batches } from "../data/batches.js";
 import { changeConfiguration } from "../model/configuration.js";
 import { fromRwkv7 } from "../model/from-rwkv7.js";
 import { createModel, type Model } from "../model/model.js";
-import { batches } from "../data/batches.js";
+import { tiny } from "../model/testing.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
 import { train } from "../training/train.js";
@@ -15,7 +16,6 @@ import { defineSse } from "./define-sse.js";
 import { sseVariants } from "./registry.js";
 import type { SseDefinition } from "./variant.js";
 
-const tiny = { vocabSize: 7, width: 8, layers: 2, headSize: 4, parameterTokens: 12 };
 const input = [[1, 5, 2, 2, 6, 0]];
 
 /** A model whose output depends on what the SSE does. */
