@@ -46,7 +46,7 @@ export function commandLine(file, options, { words = false, counts = [] } = {}) 
  *
  * @param {string} source
  */
-export function helpOf(source) {
+function helpOf(source) {
   const lines = source.split("\n").filter((line) => !line.startsWith("#!") && line !== "// @ts-check");
   const end = lines.findIndex((line) => !line.startsWith("//"));
   return lines

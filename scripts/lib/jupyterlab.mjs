@@ -127,7 +127,7 @@ function withConfig(env) {
  * @param {NodeJS.Platform} [platform]
  * @returns {boolean}
  */
-export function hasDisplay(env, platform = process.platform) {
+function hasDisplay(env, platform = process.platform) {
   if (platform !== "linux") return true;
   return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY || env.WSL_DISTRO_NAME || env.BROWSER);
 }

@@ -9,7 +9,7 @@ const WANTED = [20, 19];
  * @param {string} version such as "20.19.4"
  * @returns {boolean}
  */
-export function isRecent(version) {
+function isRecent(version) {
   const parts = version.split(".").map(Number);
   return parts[0] > WANTED[0] || (parts[0] === WANTED[0] && parts[1] >= WANTED[1]);
 }

@@ -173,7 +173,7 @@ function createOfMixers(options: Exclude<BaselineOptions, RecurrentOptions>, see
 }
 
 /** The complete configuration that options stand for. */
-export function baselineConfiguration(options: Exclude<BaselineOptions, RecurrentOptions>): BaselineConfiguration {
+function baselineConfiguration(options: Exclude<BaselineOptions, RecurrentOptions>): BaselineConfiguration {
   const { ratio, step, headSize, ...parts } = recipe(options);
   const { vocabSize, layers, parameterCount } = options;
   const complete = ({ width, hidden }: FreeSizes): BaselineConfiguration =>

@@ -36,7 +36,7 @@ export interface Growth {
 }
 
 /** Why growth of some sizes changes the function. */
-export const inexact = {
+const inexact = {
   width: "layer norms average over all channels, old and new, so that every activation changes",
   headSize:
     "group norms and the unit length of removal keys are taken over a head's channels, old and new, so that every read changes",

@@ -92,7 +92,7 @@ function shapesOf({ before, steps }: ParameterGrowth): number[][] {
  * @param values the old ones; ignored when the parameter is new
  * @param filler writes the new parts; what the plan says unless given
  */
-export function grownValues(
+function grownValues(
   growth: ParameterGrowth,
   values: Float32Array | undefined,
   random: Random,

@@ -34,11 +34,6 @@ export function isFileDtype(text: unknown): text is FileDtype {
 /** Formats whose values a model's parameter can have. */
 export type FloatDtype = "F32" | "F16" | "BF16" | "F64";
 
-/** Whether elements are floating-point numbers that become float32. */
-export function isFloatDtype(dtype: FileDtype): dtype is FloatDtype {
-  return dtype === "F32" || dtype === "F16" || dtype === "BF16" || dtype === "F64";
-}
-
 /** The bits of each float16's float32, by the float16's bits: 256 KiB, which a cache holds. Made when first used. */
 let float16Table: Uint32Array | undefined;
 

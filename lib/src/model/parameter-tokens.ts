@@ -10,7 +10,7 @@ import type { Mixture, ModelConfiguration } from "./configuration.js";
 import type { LayerRun } from "./tap.js";
 
 /** The length of `geluL2`'s result: TokenFormer's √n at the default n = 4C, and the same when n grows. */
-export function geluL2Scale({ width }: ModelConfiguration): number {
+function geluL2Scale({ width }: ModelConfiguration): number {
   return 2 * Math.sqrt(width);
 }
 

@@ -111,9 +111,6 @@ function tapRemovalKey(
 type Sextuple = [Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D, Tensor3D];
 
 /** {@link wkv7} with the coefficients of time mixing, or with some replaced: other queries, other values. */
-export function runWkv7(
-  { r, w, k, v, alpha, beta }: TimeMixCoefficients,
-  state: Tensor4D,
-): { y: Tensor4D; state: Tensor4D } {
+function runWkv7({ r, w, k, v, alpha, beta }: TimeMixCoefficients, state: Tensor4D): { y: Tensor4D; state: Tensor4D } {
   return wkv7(r, w, k, v, alpha, beta, state);
 }

@@ -5,7 +5,7 @@ import { ConfigurationError } from "../errors.js";
 import type { ModelState, StatePart } from "../model/state.js";
 
 /** What a part is called in titles. */
-export const partNames: Readonly<Record<StatePart, string>> = { wkv: "WKV state", meta: "Meta-State" };
+const partNames: Readonly<Record<StatePart, string>> = { wkv: "WKV state", meta: "Meta-State" };
 
 /** Which matrices of a state are plotted. */
 export interface StateChoice {

@@ -17,7 +17,7 @@ export function* piecesOf(text: string): Generator<string, void, undefined> {
 }
 
 /** The character that stands for each byte: itself where it prints, else one from U+0100 on. */
-export const byteCharacters: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte).map(
+const byteCharacters: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte).map(
   ((shifted) => (byte: number) => {
     const prints = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
     return String.fromCharCode(prints ? byte : 0x100 + shifted++);

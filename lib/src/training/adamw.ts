@@ -177,7 +177,7 @@ export interface OptimizerOptions {
 }
 
 /** What those constants are when the caller says nothing. */
-export const optimizerDefaults = { weightDecay: 0.1, betas: [0.9, 0.99], epsilon: 1e-10, clip: 1 } as const;
+const optimizerDefaults = { weightDecay: 0.1, betas: [0.9, 0.99], epsilon: 1e-10, clip: 1 } as const;
 
 /**
  * An optimiser for a model, to be given to several trainings one after the other: its moments go on. Dispose of it after.

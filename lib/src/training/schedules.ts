@@ -34,17 +34,17 @@ export interface WsdOptions extends FallOptions {
 }
 
 /** 1 until the end. */
-export function constant({ warmup }: WarmupOptions = {}): Schedule {
+function constant({ warmup }: WarmupOptions = {}): Schedule {
   return afterWarmup("constant", warmup, 0, () => 1);
 }
 
 /** A straight line from 1 to `floor`. */
-export function linear({ warmup, floor = 0.05 }: FallOptions = {}): Schedule {
+function linear({ warmup, floor = 0.05 }: FallOptions = {}): Schedule {
   return afterWarmup("linear", warmup, floor, (progress) => 1 - (1 - floor) * progress);
 }
 
 /** Half a cosine from 1 to `floor` (Loshchilov and Hutter, arXiv 1608.03983). */
-export function cosine({ warmup, floor = 0.05 }: FallOptions = {}): Schedule {
+function cosine({ warmup, floor = 0.05 }: FallOptions = {}): Schedule {
   return afterWarmup(
     "cosine",
     warmup,
@@ -57,7 +57,7 @@ export function cosine({ warmup, floor = 0.05 }: FallOptions = {}): Schedule {
  * Warm-up, stable, decay (Hu et al., arXiv 2404.06395): 1 until the last portion of the steps, then down to `floor`. A
  * training can be prolonged from its stable part.
  */
-export function wsd({ warmup, floor = 0.05, decay = 0.2, shape = "linear" }: WsdOptions = {}): Schedule {
+function wsd({ warmup, floor = 0.05, decay = 0.2, shape = "linear" }: WsdOptions = {}): Schedule {
   if (!(decay > 0 && decay <= 1)) {
     throw new ConfigurationError(`schedules.wsd: decay is ${decay}, wanted a portion of the steps in (0, 1]`);
   }

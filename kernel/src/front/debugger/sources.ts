@@ -35,7 +35,7 @@ export const NAMING = {
 } as const;
 
 /** The path by which front ends know a cell of this text. */
-export function cellPath(text: string): string {
+function cellPath(text: string): string {
   return `${PREFIX}${murmur2(text, HASH_SEED)}${SUFFIX}`;
 }
 

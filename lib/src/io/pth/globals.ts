@@ -40,9 +40,6 @@ const functions: ReadonlyMap<string, (args: readonly PickleValue[]) => PickleVal
   ["torch.device", ([name]) => name ?? null],
 ] as [string, (args: readonly PickleValue[]) => PickleValue][]);
 
-/** The names that a pickle may use, as a person would list them. */
-export const allowedGlobals: readonly string[] = [...functions.keys(), ...storages.keys(), "torch.float32, …"];
-
 /** What pickles of PyTorch's files may ask for. */
 export const torchWorld: PickleWorld = {
   global(name) {

@@ -32,7 +32,7 @@ export const metaPassKernel = declareKernel<MetaPassInput, MetaPassAttributes>({
 });
 
 /** `MetaPass` in `Wkv7` and `GroupNorm`, whose kernels are as fast as the backend has them. */
-export function metaPassComposed(
+function metaPassComposed(
   { r, w, k, v, a, b, x, q, readGain, memoryGain, wkv, meta }: Readonly<Record<MetaPassInput, Tensor>>,
   { epsilon, checkpointInterval }: MetaPassAttributes,
 ): Tensor[] {

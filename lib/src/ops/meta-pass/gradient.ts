@@ -26,7 +26,7 @@ export const metaPassGradKernel = declareKernel<MetaPassGradInput, MetaPassAttri
 });
 
 /** `MetaPassGrad` in `Wkv7Grad` and `GroupNormGrad`. */
-export function metaPassGradComposed(
+function metaPassGradComposed(
   inputs: Readonly<Record<MetaPassGradInput, Tensor>>,
   { epsilon, checkpointInterval }: MetaPassAttributes,
 ): Tensor[] {
