@@ -121,7 +121,7 @@ export {
   type TokenformerOptions,
   type TransformerOptions,
 } from "./baselines/create-baseline.js";
-export { growBaseline, growBaselineOptimizer, type BaselineGrowth } from "./baselines/grow-baseline.js";
+export { growBaseline, growBaselineOptimizer, type BaselineGrowth } from "./growth/grow-baseline.js";
 export { type MixerOptions } from "./baselines/mixer-options.js";
 export {
   type Mixer,
@@ -230,7 +230,8 @@ export {
   type ParameterGroup,
 } from "./training/adamw.js";
 export { type ParameterMemory } from "./training/parameter-memory.js";
-export { checkpoints, type CheckpointEntry, type CheckpointOptions } from "./training/checkpoint-folder.js";
+export { checkpoints, type CheckpointEntry } from "./io/checkpoints.js";
+export { type CheckpointOptions } from "./training/checkpoint-folder.js";
 export { type SpikeOptions } from "./training/divergence.js";
 export { type BestEvaluation, type EarlyStopOptions } from "./training/early-stop.js";
 export { ema, ExponentialMovingAverage, type EmaOptions } from "./training/ema.js";

@@ -14,7 +14,8 @@ import { assertClose, useBackend } from "../testing.js";
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { compare, type CompareOptions, type CompareProgress } from "./compare.js";
 import { Comparison, type ComparedRun } from "./comparison.js";
-import { mean, pairedTest, sampleDeviation, tTails } from "./statistics.js";
+import { mean, sampleDeviation } from "../spread.js";
+import { pairedTest, tTails } from "./statistics.js";
 
 test("mean and sample standard deviation", () => {
   assert.equal(mean([1, 2, 6]), 3);

@@ -2,7 +2,8 @@
 import { htmlTable, jupyterDisplay, Shown, textTable, type MimeBundle } from "../display.js";
 import type { Figure } from "../plots/figure.js";
 import { seedsPlot, type SeedsPlotOptions } from "../plots/training-curves.js";
-import { mean, pairedTest, sampleDeviation, type PairedTest } from "./statistics.js";
+import { mean, sampleDeviation } from "../spread.js";
+import { pairedTest, type PairedTest } from "./statistics.js";
 
 /** A point of a run's curve. */
 export interface ComparedPoint {

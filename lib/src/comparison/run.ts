@@ -5,12 +5,12 @@ import { batches } from "../data/batches.js";
 import type { Corpus } from "../data/corpus.js";
 import { DivergenceError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
+import { mean } from "../spread.js";
 import type { Task } from "../tasks/task.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { evaluate, type Evaluation } from "../training/evaluate.js";
 import { train, type TrainMetrics, type TrainOptions } from "../training/train.js";
 import type { ComparedPoint, ComparedRun } from "./comparison.js";
-import { mean } from "./statistics.js";
 
 /** Text that models are compared on. */
 export interface ComparedText {
@@ -127,7 +127,7 @@ export async function* run(
 }
 
 /** Elements of all parameters. */
-export function parameterCount(model: LanguageModel): number {
+function parameterCount(model: LanguageModel): number {
   let count = 0;
   for (const { size } of model.parameters.values()) count += size;
   return count;

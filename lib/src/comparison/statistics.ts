@@ -1,17 +1,6 @@
-/** Means, spreads, and the paired t-test: what may be said of the difference of two models. */
+/** The paired t-test: what may be said of the difference of two models. */
 import { ConfigurationError } from "../errors.js";
-
-/** The arithmetic mean; NaN of nothing. */
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** The sample standard deviation (divisor n − 1); NaN of fewer than two values. */
-export function sampleDeviation(values: readonly number[]): number {
-  if (values.length < 2) return NaN;
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
-}
+import { mean, sampleDeviation } from "../spread.js";
 
 /** What {@link pairedTest} finds. */
 export interface PairedTest {

@@ -6,7 +6,7 @@ import test, { after, before } from "node:test";
 
 import fc from "fast-check";
 
-import { linesOf } from "./lines.js";
+import { linesOf } from "../io/lines.js";
 import { stateOfTheUnion, stateOfTheUnionAddresses } from "./state-of-the-union.js";
 import { jsonLines, lines, textFile } from "./text-files.js";
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 
 import { DataError } from "../errors.js";
-import { linesOf, unreadable } from "./lines.js";
+import { linesOf, unreadable } from "../io/lines.js";
 
 /**
  * A whole text file.

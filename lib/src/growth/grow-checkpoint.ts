@@ -5,12 +5,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { ConfigurationError, ModelFileError } from "../errors.js";
+import { findCheckpoint, readOrNameEarlier } from "../io/checkpoints.js";
 import { loadModel } from "../io/load-model.js";
 import { makeFolder } from "../io/make-folder.js";
 import { message } from "../io/random-access.js";
 import { Model } from "../model/model.js";
 import { disposeCheckpoint, readCheckpoint, writeCheckpoint } from "../training/checkpoint-file.js";
-import { findCheckpoint, readOrNameEarlier } from "../training/checkpoint-folder.js";
 import { grow, type GrowOptions } from "./grow.js";
 import { grownMoments } from "./grow-optimizer.js";
 import { growState } from "./grow-state.js";

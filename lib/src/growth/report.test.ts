@@ -4,12 +4,12 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { createBaseline } from "../baselines/create-baseline.js";
-import { growBaseline } from "../baselines/grow-baseline.js";
 import { jupyterDisplay } from "../display.js";
 import { randomModel } from "../io/testing.js";
 import { createModel } from "../model/model.js";
-import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
 import { useBackend } from "../testing.js";
+import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
+import { growBaseline } from "./grow-baseline.js";
 import { grow } from "./grow.js";
 import { growthReport } from "./report.js";
 

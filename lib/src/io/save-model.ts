@@ -10,7 +10,7 @@ import { ConfigurationError } from "../errors.js";
 import { attentionWidth, type ModelConfiguration } from "../model/configuration.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
-import { Snapshot } from "../training/snapshot.js";
+import { Snapshot } from "../model/parameter-snapshot.js";
 import { writeAtomically } from "./atomic-write.js";
 import type { SavedDtype } from "./float-formats.js";
 import { saveFolder } from "./huggingface/save-folder.js";

@@ -1,7 +1,7 @@
 /** Metrics over training: the loss, or any other; of one run, of several, of several seeds. */
 import type { Data, Layout } from "plotly.js";
 
-import { mean, sampleDeviation } from "../comparison/statistics.js";
+import { mean, sampleDeviation } from "../spread.js";
 import { Figure, rounded } from "./figure.js";
 import { legendBelow, type Named } from "./legend-below.js";
 import { logarithmicAxis } from "./logarithmic-axis.js";
@@ -15,9 +15,6 @@ export interface LossPoint {
   readonly loss: number;
   readonly validationLoss?: number;
 }
-
-/** A step with any metric, as numbers. */
-export type MetricPoint = { readonly step: number } & { readonly [metric: string]: unknown };
 
 /** Options of `ms.plots.loss`. */
 export interface LossPlotOptions extends MarkedLines {

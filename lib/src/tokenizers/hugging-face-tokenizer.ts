@@ -6,8 +6,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { unreadable } from "../data/lines.js";
 import { DataError, TokenError } from "../errors.js";
+import { unreadable } from "../io/lines.js";
 import { bpeFromJson } from "./bpe-from-json.js";
 import { endOfTextToken, type BpeTokenizer } from "./bpe-tokenizer.js";
 import { isRecord } from "./tokenizer-json.js";

@@ -2,8 +2,8 @@
  * The tokenizer of the RWKV World and RWKV-7 models: at each place of the text's UTF-8 bytes the longest token that
  * matches. Its vocabulary is a text file (`rwkv_vocab_v20230424.txt`, in the models' repositories) that the user brings.
  */
-import { linesOf } from "../data/lines.js";
 import { DataError, TokenError } from "../errors.js";
+import { linesOf } from "../io/lines.js";
 import { pythonLiteralBytes } from "./python-literal.js";
 import {
   BytesDecoder,

@@ -8,7 +8,7 @@ import { DivergenceError } from "../errors.js";
 import { withFolder } from "../io/testing.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
-import { checkpoints } from "./checkpoint-folder.js";
+import { checkpoints } from "../io/checkpoints.js";
 import { SpikeDetector } from "./divergence.js";
 import { metricsOf, ruleBatches, smallModel, valuesOf } from "./testing.js";
 import { train } from "./train.js";

@@ -5,10 +5,10 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { jupyterDisplay, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
+import { Snapshot } from "../model/parameter-snapshot.js";
 import type { Parameters } from "../model/parameters.js";
 import { expectShape } from "../ops/shape.js";
 import { ParameterMemory } from "./parameter-memory.js";
-import { Snapshot } from "./snapshot.js";
 import { trainableNames, type Trainable } from "./trainable.js";
 
 /** Options of {@link ema}. */

@@ -3,12 +3,12 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import type { BaselineModel } from "../baselines/baseline-model.js";
 import type { BaselineKind } from "../baselines/configuration.js";
+import { findCheckpoint, readOrNameEarlier } from "../io/checkpoints.js";
 import { loadModel } from "../io/load-model.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
 import { adamW, type AdamW, type Moments } from "./adamw.js";
 import { disposeCheckpoint, readCheckpoint, type PastStep } from "./checkpoint-file.js";
-import { findCheckpoint, readOrNameEarlier } from "./checkpoint-folder.js";
 
 /** What a checkpoint holds. Dispose of the model and of the optimiser. */
 export interface LoadedCheckpoint<M extends LanguageModel = Model> {

@@ -12,7 +12,7 @@ import { withFolder } from "../io/testing.js";
 import { defineSse } from "../sse/define-sse.js";
 import { useBackend } from "../testing.js";
 import { adamW } from "./adamw.js";
-import { checkpoints } from "./checkpoint-folder.js";
+import { checkpoints } from "../io/checkpoints.js";
 import { ema } from "./ema.js";
 import { evaluate } from "./evaluate.js";
 import { metricsOf, ruleBatches, ruleText, smallModel, valuesOf } from "./testing.js";

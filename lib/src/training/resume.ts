@@ -1,11 +1,11 @@
 /** Going on from a checkpoint: which one, and with nothing but the file. */
-import { ConfigurationError } from "../errors.js";
 import type { BaselineModel } from "../baselines/baseline-model.js";
 import type { BaselineKind } from "../baselines/configuration.js";
+import { ConfigurationError } from "../errors.js";
+import { findCheckpoint, readOrNameEarlier } from "../io/checkpoints.js";
+import { readRecord } from "../io/training-record.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { Model } from "../model/model.js";
-import { readRecord } from "./checkpoint-file.js";
-import { findCheckpoint, readOrNameEarlier } from "./checkpoint-folder.js";
 import { loadAs } from "./load-checkpoint.js";
 import { train } from "./train.js";
 import type { TrainBatches, TrainMetrics, TrainOptions } from "./training-options.js";

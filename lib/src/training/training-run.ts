@@ -6,7 +6,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Batch } from "../data/batch.js";
 import { noteStep } from "../engine/numerics-context.js";
 import type { DivergenceDetails } from "../errors.js";
+import { readOrNameEarlier } from "../io/checkpoints.js";
+import type { TrainingRecord } from "../io/training-record.js";
 import type { LanguageModel, SequenceState } from "../model/language-model.js";
+import { Snapshot } from "../model/parameter-snapshot.js";
 import { libraryVersion } from "../version.js";
 import { adamW, type AdamW } from "./adamw.js";
 import { BatchSource } from "./batch-source.js";
@@ -17,9 +20,8 @@ import {
   writeCheckpoint,
   type PastStep,
   type SavedTraining,
-  type TrainingRecord,
 } from "./checkpoint-file.js";
-import { CheckpointFolder, checkpointToResume, readOrNameEarlier } from "./checkpoint-folder.js";
+import { CheckpointFolder, checkpointToResume } from "./checkpoint-folder.js";
 import { notFiniteError, SpikeDetector, spikeError } from "./divergence.js";
 import { BestSoFar } from "./early-stop.js";
 import { ExponentialMovingAverage } from "./ema.js";
@@ -28,7 +30,6 @@ import { disposeGradients, type LossGradients } from "./gradients.js";
 import type { Owned } from "./owned.js";
 import { comparedOptions, expectOwn, expectSameModel, expectSameOptions } from "./same-training.js";
 import { chosenSchedule, scheduleFactor, type Schedule } from "./schedules.js";
-import { Snapshot } from "./snapshot.js";
 import { Speedometer } from "./speedometer.js";
 import { stepGradients } from "./step-gradients.js";
 import { learningRateDefault, type TrainBatches, type TrainMetrics, type TrainOptions } from "./training-options.js";

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-import type { Parameters } from "../model/parameters.js";
+import type { Parameters } from "./parameters.js";
 
 /** Values of some parameters. Taking one copies nothing: engines share the memory until a parameter is assigned anew. */
 export class Snapshot {

@@ -2,18 +2,18 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 
+import { BaselineModel } from "../baselines/baseline-model.js";
+import { completeBaseline, type BaselineConfiguration } from "../baselines/configuration.js";
+import { unitVariance } from "../baselines/feed-forward.js";
+import { baselineParameters } from "../baselines/parameters.js";
+import { unitSum } from "../baselines/tokenformer.js";
 import { ConfigurationError } from "../errors.js";
-import { grownGroups } from "../growth/grow-optimizer.js";
 import type { Filler } from "../model/initial-values.js";
 import { parameterVariable } from "../model/parameter-variable.js";
-import { Random } from "../random.js";
 import { sizeOf } from "../ops/shape.js";
+import { Random } from "../random.js";
 import { AdamW, type Moments } from "../training/adamw.js";
-import { BaselineModel } from "./baseline-model.js";
-import { completeBaseline, type BaselineConfiguration } from "./configuration.js";
-import { unitVariance } from "./feed-forward.js";
-import { baselineParameters } from "./parameters.js";
-import { unitSum } from "./tokenformer.js";
+import { grownGroups } from "./grow-optimizer.js";
 
 /** What is to grow, each to its new size; what is left out stays as it is. */
 export interface BaselineGrowth {

@@ -3,13 +3,13 @@ import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
 
+import type { BaselineModel } from "../baselines/baseline-model.js";
+import { createBaseline, type BaselineOptions, type RecurrentOptions } from "../baselines/create-baseline.js";
 import { tokenMatrix } from "../model/tokens.js";
 import { awayFromInitialValues, assertClose, useBackend } from "../testing.js";
 import { adamW } from "../training/adamw.js";
 import { disposeGradients, lossGradients } from "../training/gradients.js";
 import { train } from "../training/train.js";
-import type { BaselineModel } from "./baseline-model.js";
-import { createBaseline, type BaselineOptions, type RecurrentOptions } from "./create-baseline.js";
 import { growBaseline, growBaselineOptimizer, type BaselineGrowth } from "./grow-baseline.js";
 
 const sizes = { vocabSize: 7, layers: 2, width: 8, headSize: 4, hidden: 10 };
