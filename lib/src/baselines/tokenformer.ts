@@ -59,13 +59,13 @@ export const tokenAttention: Mixer = {
     ...["query", "key", "value"].map((name) => ({
       name: `${name}.hidden`,
       shape: "[B, T, n]",
-      description: `how much each parameter token is called for by the ${name}`,
+      description: `how strongly each parameter token responds in the ${name}`,
     })),
     ...attentionActivations,
     {
       name: "output.hidden",
       shape: "[B, T, n]",
-      description: "how much each parameter token is called for by the output",
+      description: "how strongly each parameter token responds in the output",
     },
   ],
   parameters: ({ width, mixerOptions }) =>
@@ -93,7 +93,7 @@ export const tokenFeedForward: Mixer = {
   options: (given, { hidden }) => ({
     feedForwardScale: numberOption(given, "feedForwardScale", Math.sqrt(hidden)),
   }),
-  activations: [{ name: "hidden", shape: "[B, T, n]", description: "how much each parameter token is called for" }],
+  activations: [{ name: "hidden", shape: "[B, T, n]", description: "how strongly each parameter token responds" }],
   parameters: ({ width, hidden }) => parameterTokens("", hidden, width, { silent: true }),
   apply: (context) => ({
     output: pattention(context, "", context.x, context.configuration.mixerOptions.feedForwardScale as number),

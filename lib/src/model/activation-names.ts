@@ -60,7 +60,7 @@ export function activationNames(configuration: ModelConfiguration): ActivationNa
       ...variant.activations.map(({ name, shape, description }) => named([`meta.${name}`, shape, description])),
       named(["meta.z", "[B, T, C]", "z: what meets the parameter tokens"]),
       ...(configuration.mixture
-        ? [named(["meta.groups", "[B, T, G]", "how much each group of parameter tokens is called for, 0 to 2"])]
+        ? [named(["meta.groups", "[B, T, G]", "the weight of each group of parameter tokens, 0 to 2"])]
         : []),
       ...layerAfter.map(named),
       ...statesAfter.map(named),
@@ -91,9 +91,9 @@ const timeMixing: readonly Row[] = [
   ["att.g", "[B, T, A]", "output gate"],
   ["att.v", "[B, T, H, N]", "value: what is written"],
   ["att.k", "[B, T, H, N]", "replacement key: where in S the value is written"],
-  ["att.kappa", "[B, T, H, N]", "removal key κ̂, of unit length: where S is taken from"],
+  ["att.kappa", "[B, T, H, N]", "removal key κ̂, of unit length: what S holds under it is removed"],
   ["att.wkv", "[B, T, H, N]", "y = S r: the read of the WKV state"],
-  ["att.ln_x", "[B, T, A]", "the read, normalised a head"],
+  ["att.ln_x", "[B, T, A]", "the read, normalised per head"],
   ["att.out", "[B, T, C]", "what time mixing adds to the residual stream"],
   ["mid", "[B, T, C]", "the residual stream between time mixing and the Meta-State layer"],
 ];
@@ -104,7 +104,7 @@ const layerBefore: readonly Row[] = [
 ];
 
 const layerAfter: readonly Row[] = [
-  ["ffn.hidden", "[B, T, n]", "how much each parameter token is called for, after the activation"],
+  ["ffn.hidden", "[B, T, n]", "how strongly each parameter token responds, after the activation"],
   ["ffn.out", "[B, T, C]", "what the Meta-State layer adds to the residual stream"],
   ["out", "[B, T, C]", "the residual stream after the block"],
 ];

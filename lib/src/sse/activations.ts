@@ -14,7 +14,7 @@ export const read: ActivationDescription = {
 export const seen: ActivationDescription = {
   name: "seen",
   shape,
-  description: "the read, normalised a head, times its gain",
+  description: "the read, normalised per head, times its gain",
 };
 
 /** What is written to the Meta-State. */
@@ -31,5 +31,5 @@ export const memory: ActivationDescription = {
 export const remembered: ActivationDescription = {
   name: "remembered",
   shape,
-  description: "the Meta-State's read, normalised a head, times its gain",
+  description: "the Meta-State's read, normalised per head, times its gain",
 };
