@@ -2,6 +2,9 @@
 /* global document, matchMedia, MutationObserver, Plotly, ResizeObserver */
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+/** The width in pixels that figures have on paper, A4 or letter, and whether the page is being printed. */
+const PAPER = 660;
+let printing = false;
 const figures = [...document.querySelectorAll(".figure")].map((place) => ({
   place,
   json: place.firstElementChild.textContent,
@@ -15,6 +18,25 @@ new MutationObserver(() => each(draw)).observe(document.documentElement, { attri
 const places = new ResizeObserver(() => each(fit));
 for (const { place } of figures) places.observe(place);
 
+// A browser takes the page as it is when these handlers return: what plotly's functions promise would come too late. On paper hints
+// cannot be opened.
+addEventListener("beforeprint", () => {
+  printing = true;
+  for (const figure of figures) void draw(figure);
+  for (const hidden of document.querySelectorAll("details:not([open])")) {
+    hidden.open = true;
+    hidden.dataset.opened = "to print";
+  }
+});
+addEventListener("afterprint", () => {
+  printing = false;
+  each(draw);
+  for (const opened of document.querySelectorAll("details[data-opened]")) {
+    opened.open = false;
+    delete opened.dataset.opened;
+  }
+});
+
 /** Does something to each figure when what was done to it before has ended: plotly's functions do not bear each other. */
 function each(change) {
   for (const figure of figures) figure.drawn = figure.drawn.finally(() => change(figure));
@@ -22,7 +44,7 @@ function each(change) {
 
 async function draw({ place, json }) {
   const { theme } = document.documentElement.dataset;
-  const dark = theme === "dark" || (theme !== "light" && systemIsDark.matches);
+  const dark = !printing && (theme === "dark" || (theme !== "light" && systemIsDark.matches));
   const colours = dark ? JSON.parse(json).layout.meta?.dark : undefined;
   const { data, layout, config, frames = [] } = JSON.parse(json, (_, value) => recoloured(value, colours));
   const { width, height, letters } = sizeIn(place, { data, layout });
@@ -32,6 +54,7 @@ async function draw({ place, json }) {
 }
 
 async function fit({ place, json }) {
+  if (printing) return;
   const { width, height, letters = null } = sizeIn(place, JSON.parse(json));
   const { width: before, title } = place.layout;
   if (width !== undefined && width !== before) await Plotly.relayout(place, { width, height });
@@ -45,9 +68,9 @@ async function fit({ place, json }) {
  * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer. Several heatmaps beside
  * each other, or one whose columns have names, scroll where the page is so narrow that words would lie over each other.
  */
-function sizeIn({ clientWidth }, { data, layout: { width, height, margin, meta, title, xaxis } }) {
+function sizeIn({ clientWidth }, { data, layout: { width = printing ? PAPER : undefined, height, margin, meta, title, xaxis } }) {
   // What is not laid out, as while a browser takes a picture of the whole page, has no width: it keeps its own.
-  const room = clientWidth || Infinity;
+  const room = printing ? PAPER : clientWidth || Infinity;
   // A letter of plotly's 18 pixels is at most so wide in the mean of a title; below 11 pixels nobody reads it.
   const length = 10.4 * (title?.text?.length ?? 0);
   const letters = length > 0.97 * room ? Math.max(11, Math.floor((18 * 0.97 * room) / length)) : undefined;
