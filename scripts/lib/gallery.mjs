@@ -23,7 +23,7 @@ const pictures = /** @type {const} */ ([
   ["08", "The same steps, spent in four ways", "grown"],
   ["09", "Right orders after each move", "tracking"],
   ["10", "Ops of a training step", "roofline"],
-  ["10", "What is kept of a text", "memory"],
+  ["10", "Memory for the text so far", "memory"],
 ]);
 
 /**

@@ -1,5 +1,5 @@
 // What cells have shown, on a page: draws plotly's figures, in the colours of the page's theme and as wide as there is room.
-/* global document, matchMedia, MutationObserver, Plotly, ResizeObserver */
+/* global addEventListener, document, matchMedia, MutationObserver, Plotly, ResizeObserver */
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 /** The width in pixels that figures have on paper, A4 or letter, and whether the page is being printed. */
@@ -24,6 +24,7 @@ addEventListener("beforeprint", () => {
   printing = true;
   for (const figure of figures) void draw(figure);
   for (const hidden of document.querySelectorAll("details:not([open])")) {
+    if (hidden.closest(".output, .jp-OutputArea")) continue; // what a cell has shown stays as short as it is
     hidden.open = true;
     hidden.dataset.opened = "to print";
   }
@@ -68,7 +69,10 @@ async function fit({ place, json }) {
  * wider than its place if it says so, with edges, which hold its text, as they are; a title is no longer. Several heatmaps beside
  * each other, or one whose columns have names, scroll where the page is so narrow that words would lie over each other.
  */
-function sizeIn({ clientWidth }, { data, layout: { width = printing ? PAPER : undefined, height, margin, meta, title, xaxis } }) {
+function sizeIn(
+  { clientWidth },
+  { data, layout: { width = printing ? PAPER : undefined, height, margin, meta, title, xaxis } },
+) {
   // What is not laid out, as while a browser takes a picture of the whole page, has no width: it keeps its own.
   const room = printing ? PAPER : clientWidth || Infinity;
   // A letter of plotly's 18 pixels is at most so wide in the mean of a title; below 11 pixels nobody reads it.

@@ -218,7 +218,7 @@ function figure(value: number, measure: ComparedMeasure): string {
 
 function reached(steps: readonly (number | null)[], last: number): string {
   if (steps.every((step) => step === null)) return `not within ${last}`;
-  return steps.map((step) => (step === null ? "never" : String(step))).join(", ");
+  return steps.map((step) => (step === null ? `> ${last}` : String(step))).join(", ");
 }
 
 function percent(portion: number): string {

@@ -102,6 +102,24 @@ test(
     assert.equal(await hints.locator("li").first().isVisible(), false);
     await hints.locator("summary").click();
     assert.equal(await hints.locator("li").first().isVisible(), true);
+    await hints.locator("summary").click();
+
+    // On paper hints are open, figures are light, and nothing is wider than it; on screen all is as before.
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    const count = (await backgrounds(page)).plots.length;
+    await until(async () => assert.deepEqual((await backgrounds(page)).plots, Array(count).fill("#16191d")));
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    assert.deepEqual((await backgrounds(page)).plots, Array(count).fill("#ffffff"));
+    await page.emulateMedia({ media: "print" });
+    await page.setViewportSize({ width: 680, height: 960 });
+    assert.deepEqual(await tooWide(page), []);
+    assert.equal(await hints.locator("li").first().isVisible(), true);
+    await page.emulateMedia({ media: "screen" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.evaluate('dispatchEvent(new Event("afterprint"))');
+    await until(async () => assert.deepEqual((await backgrounds(page)).plots, Array(count).fill("#16191d")));
+    assert.equal(await hints.locator("li").first().isVisible(), false);
 
     // The page after it; its text shows a picture, which lies beside the notebook.
     await page.getByRole("link", { name: "From RWKV-7 to Meta-State" }).first().click();
