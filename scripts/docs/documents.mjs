@@ -13,7 +13,7 @@ const docs = join(root, "docs");
 export const PARTS = /** @type {const} */ ({
   tutorials: "Tutorials",
   guides: "Guides",
-  project: "For those who change it",
+  project: "For contributors",
   reference: "Reference",
 });
 
