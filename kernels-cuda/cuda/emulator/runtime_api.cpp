@@ -206,6 +206,9 @@ bool plays(const char* machine) {
   return asked && std::strcmp(asked, machine) == 0;
 }
 
+/// There are none, or the driver tells of them and gives nothing from them.
+bool lacksPools() { return plays("no pools") || plays("pools without memory"); }
+
 cudaError_t noted(cudaError_t error) {
   if (error != cudaSuccess) lastError = error;
   return error;
@@ -288,12 +291,12 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 }
 
 cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
-  if (plays("no pools")) return noted(cudaErrorNotSupported);
+  if (lacksPools()) return noted(cudaErrorNotSupported);
   stream().work();
   return noted(memory().allocate(at, bytes));
 }
 cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
-  if (plays("no pools")) return noted(cudaErrorNotSupported);
+  if (lacksPools()) return noted(cudaErrorNotSupported);
   stream().work();
   return noted(memory().release(at));
 }

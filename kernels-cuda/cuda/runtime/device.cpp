@@ -95,15 +95,24 @@ Device::Device() : index_(chosenDevice(countDevices())) {
                    "use the engine native");
   }
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  hasPool_ = openPool();
+  cudaGetLastError();
+}
+
+/// Whether there is a pool that gives memory. Virtual GPUs have none, and where a sandbox stands before the driver one that is
+/// there may give nothing: cudaMalloc then, which is slow, and the list before it keeps all.
+bool Device::openPool() {
   int pools = 0;
-  check(cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, index_), "asking for memory pools");
-  // Virtual GPUs have none: cudaMalloc then, which is slow, and the list before it keeps all.
-  if (!pools) return;
-  check(cudaDeviceGetDefaultMemPool(&pool_, index_), "asking for the memory pool");
-  hasPool_ = true;
+  if (cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, index_) != cudaSuccess || !pools) return false;
+  if (cudaDeviceGetDefaultMemPool(&pool_, index_) != cudaSuccess) return false;
   // Freed memory stays in the pool until it is trimmed: the driver is slow.
   uint64_t keep = ~uint64_t{0};
-  check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "setting the memory pool up");
+  if (cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep) != cudaSuccess) return false;
+  void* block = nullptr;
+  const cudaError_t status = cudaMallocAsync(&block, granularity, stream_);
+  // Memory that is exhausted is no reason to do without.
+  if (status != cudaSuccess) return status == cudaErrorMemoryAllocation;
+  return cudaFreeAsync(block, stream_) == cudaSuccess;
 }
 
 cudaError_t Device::request(void** address, size_t size) {

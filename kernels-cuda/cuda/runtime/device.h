@@ -78,6 +78,7 @@ class Device {
 
  private:
   Device();
+  bool openPool();
   cudaError_t request(void** address, size_t size);
   void giveBack(const std::vector<void*>& blocks);
   void takeBackUploads();

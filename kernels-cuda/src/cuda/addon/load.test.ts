@@ -83,32 +83,34 @@ test("each machine that CUDA cannot use is told with its remedy", needsEmulator,
   });
 });
 
-test("where the driver has no memory pools, tensors are its plain memory, which is used again", needsEmulator, () => {
-  const script = `import * as tf from "@tensorflow/tfjs-core";
-    import { useCuda, cuda } from ${JSON.stringify(import.meta.resolve("../../testing/cuda.js"))};
-    await useCuda();
-    const told = [];
-    const large = () => tf.tidy(() => tf.sum(tf.relu(tf.fill([2 ** 21], 0.5))).dataSync()[0]);
-    told.push(large());
-    const { requests, waiting } = cuda().memory();
-    told.push(large(), cuda().memory().requests - requests, waiting >= 2 ** 23);
-    cuda().trim();
-    cuda().setMemory(2 ** 22);
-    try { large(); } catch (error) { told.push(error.message); }
-    cuda().setMemory(2 ** 24 + 2 ** 20);
-    told.push(large(), cuda().memory().used);
-    console.log(JSON.stringify(told));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
-    env: { ...process.env, METASTATE_EMULATOR_MACHINE: "no pools" },
-    encoding: "utf8",
-    cwd: import.meta.dirname,
+for (const machine of ["no pools", "pools without memory"]) {
+  test(`where the driver has ${machine}, tensors are its plain memory, which is used again`, needsEmulator, () => {
+    const script = `import * as tf from "@tensorflow/tfjs-core";
+      import { useCuda, cuda } from ${JSON.stringify(import.meta.resolve("../../testing/cuda.js"))};
+      await useCuda();
+      const told = [];
+      const large = () => tf.tidy(() => tf.sum(tf.relu(tf.fill([2 ** 21], 0.5))).dataSync()[0]);
+      told.push(large());
+      const { requests, waiting } = cuda().memory();
+      told.push(large(), cuda().memory().requests - requests, waiting >= 2 ** 23);
+      cuda().trim();
+      cuda().setMemory(2 ** 22);
+      try { large(); } catch (error) { told.push(error.message); }
+      cuda().setMemory(2 ** 24 + 2 ** 20);
+      told.push(large(), cuda().memory().used);
+      console.log(JSON.stringify(told));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      env: { ...process.env, METASTATE_EMULATOR_MACHINE: machine },
+      encoding: "utf8",
+      cwd: import.meta.dirname,
+    });
+    assert.ok(stdout, stderr);
+    const [first, second, requests, waits, message, after, used] = JSON.parse(stdout) as unknown[];
+    assert.deepEqual([first, second, requests, waits], [2 ** 20, 2 ** 20, 0, true]);
+    assert.match(String(message), /^GPU memory exhausted: 8 MiB were asked for/);
+    assert.deepEqual([after, used], [2 ** 20, 0]);
   });
-  assert.ok(stdout, stderr);
-  const [first, second, requests, waits, message, after, used] = JSON.parse(stdout) as unknown[];
-  assert.deepEqual([first, second, requests, waits], [2 ** 20, 2 ** 20, 0, true]);
-  assert.match(String(message), /^GPU memory exhausted: 8 MiB were asked for/);
-  assert.deepEqual([after, used], [2 ** 20, 0]);
-});
+}
 
 const real = join(import.meta.dirname, "..", "..", "..", "build", "Cuda", "metastate_cuda.node");
 
