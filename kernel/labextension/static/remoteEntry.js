@@ -5,7 +5,8 @@
  *
  * Figures: JupyterLab draws figures with the renderer of the Python package plotly, which draws its first figure and never looks at
  * another. Here its renderers learn to: an update goes to plotly's own `react`, which redraws what has changed and keeps
- * the reader's zoom. Where the renderer is missing, or is made in another way, nothing is changed.
+ * the reader's zoom. Where the renderer is missing, or is made in another way, nothing is changed. Drawing takes half of the page's
+ * time at most: figures that come faster than they can be drawn are left out, but for the last, and the page does not fall behind.
  *
  * Dark pages: a figure may say in `layout.meta.dark` what each of its colours is on a dark page. It is drawn so while JupyterLab's
  * theme is dark, and anew when the theme changes. What is saved with the notebook is the figure as it is.
@@ -25,6 +26,8 @@
   const TITLE = { size: 18, character: 9.5, least: 11 };
   /** Time without an update after which the picture that is saved with the notebook is made anew, in milliseconds. */
   const QUIET_MS = 1000;
+  /** From when on the next figure may be redrawn: what drawing has taken is left to messages and to the reader. */
+  let restUntil = 0;
 
   const containers = (globalThis._JUPYTERLAB ??= {});
 
@@ -99,6 +102,8 @@
     /** The figure that is drawn. JupyterLab hands out another copy of it whenever it is asked: what is told apart are values. */
     let shown;
     let timer;
+    /** The drawing that waits for its turn. */
+    let drawing;
     // The picture that a file has of a figure, which is shown until the mouse comes, is cut off at a cell's edge otherwise.
     const kept = renderer.node.querySelector(".plot-img");
     if (kept !== null) kept.style.maxWidth = "100%";
@@ -128,8 +133,11 @@
         renderer.node.querySelector(".plot-container").remove();
         return drawFirst(model);
       }
-      await redraw(figure);
-      saveSoon();
+      await (drawing ??= turn().then(async () => {
+        drawing = undefined;
+        await redraw(shown);
+        saveSoon();
+      }));
     };
     onThemeChange(renderer, async () => {
       if (shown?.layout?.meta?.dark === undefined) return;
@@ -153,7 +161,10 @@
       const { layout = {}, ...rest } = asSeen(figure, renderer.node);
       const { height = HEIGHT, uirevision = true } = layout;
       keepHeight(renderer, layout);
+      const began = performance.now();
       await renderer.constructor.Plotly.react(renderer.node, { ...rest, layout: { ...layout, height, uirevision } });
+      const ended = performance.now();
+      restUntil = ended + (ended - began);
     }
 
     function saveSoon() {
@@ -173,6 +184,12 @@
       const url = await renderer.constructor.Plotly.toImage(drawn, { format: "png", width, height });
       if (shown === figure) model.setData({ data: { ...model.data, "image/png": url.split(",")[1] } });
     }
+  }
+
+  /** Waits until a figure may be redrawn. */
+  async function turn() {
+    do await new Promise((resolve) => setTimeout(resolve, restUntil - performance.now()));
+    while (performance.now() < restUntil);
   }
 
   /** Whether JupyterLab's theme is dark. */
