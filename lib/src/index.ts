@@ -90,7 +90,7 @@ export { type Difference, type StateDifference, StateDistance } from "./model/st
 export { type StateTensorName } from "./model/state-layers.js";
 export { type Numbers, type ResolvedPlace, type StatePlace } from "./model/state-place.js";
 export { type NestedNumbers, type SliceIndex, StateSlice, type StateValues } from "./model/state-slice.js";
-export { type TokenMatrix, type Tokens } from "./model/tokens.js";
+export { type TokenMatrix, type TokenRows, type Tokens } from "./model/tokens.js";
 export { type MetaRead, type MetaStateOperands, type SseContext, type TimeMixCoefficients } from "./sse/context.js";
 export { type SseAxis } from "./sse/axes.js";
 export { checkSse, type CheckSseOptions } from "./sse/check/check-sse.js";
@@ -259,7 +259,13 @@ export {
   type TokenDistribution,
 } from "./generation/sampling.js";
 
-export { type Batch, type BatchSizeOptions, type PositionMask, type SequenceRow } from "./data/batch.js";
+export {
+  type Batch,
+  type BatchLike,
+  type BatchSizeOptions,
+  type PositionMask,
+  type SequenceRow,
+} from "./data/batch.js";
 export { type BatchesOptions } from "./data/batches.js";
 export { Corpus, type CorpusOptions } from "./data/corpus.js";
 export { type EpochBatches, type EpochsOptions } from "./data/epochs.js";

@@ -1,7 +1,7 @@
 /** What training takes: tokens, what should come after them, and which of that counts. */
 import type { OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
-import type { TokenMatrix } from "../model/tokens.js";
+import { tokenMatrix, type TokenMatrix, type TokenRows } from "../model/tokens.js";
 
 /** One byte a position, 0 or 1, row-major `[B, T]`. */
 export interface PositionMask {
@@ -17,6 +17,14 @@ export interface Batch {
   readonly mask?: PositionMask;
   /** 1 where an input is the first token of a document, or of a stream; left out, none begins here that is told apart */
   readonly starts?: PositionMask;
+}
+
+/** A {@link Batch} as a loader of your own may give it: each part may be rows of numbers as well. */
+export interface BatchLike {
+  readonly inputs: TokenMatrix | TokenRows;
+  readonly targets: TokenMatrix | TokenRows;
+  readonly mask?: PositionMask | TokenRows | undefined;
+  readonly starts?: PositionMask | TokenRows | undefined;
 }
 
 /** What loaders and tasks want to know of batches. */
@@ -49,16 +57,32 @@ export function checkIntegers(what: string, positive: Record<string, number>, fr
 }
 
 /**
- * The batch, if it is one: what a cell that was not type-checked gives may be rows of numbers.
+ * The batch as plain data: what a loader of one's own gives may be rows of numbers, and may be anything in a cell that was not
+ * type-checked.
  *
- * @throws ConfigurationError that says what a batch is
+ * @throws ConfigurationError that says what a batch is; ShapeError, TokenError for rows that are no matrix of tokens
  */
-export function expectBatch(op: string, batch: Partial<Batch> | null | undefined): Batch {
-  const holds = (part: "inputs" | "targets"): boolean => ArrayBuffer.isView(batch?.[part]?.data);
-  if (holds("inputs") && holds("targets")) return batch as Batch;
-  throw new ConfigurationError(
-    `${op}: a batch has no inputs and targets of {data, shape}, wanted batches as ms.data.batches and tasks give them`,
-  );
+export function expectBatch(op: string, batch: Partial<BatchLike> | null | undefined): Batch {
+  const tokens = (part: "inputs" | "targets"): TokenMatrix => {
+    const given = batch?.[part];
+    if (isRows(given)) return tokenMatrix(`${op} (${part})`, given);
+    if (ArrayBuffer.isView(given?.data)) return given;
+    throw new ConfigurationError(
+      `${op}: a batch has no inputs and targets, each rows of numbers or {data, shape}, wanted batches as ms.data.batches and ` +
+        `tasks give them`,
+    );
+  };
+  const positions = (part: "mask" | "starts"): Partial<Record<typeof part, PositionMask>> => {
+    const given = batch?.[part];
+    if (!isRows(given)) return given ? { [part]: given } : {};
+    const { data, shape } = tokenMatrix(`${op} (${part})`, given);
+    return { [part]: { data: Uint8Array.from(data), shape } };
+  };
+  return { inputs: tokens("inputs"), targets: tokens("targets"), ...positions("mask"), ...positions("starts") };
+}
+
+function isRows(given: TokenMatrix | PositionMask | TokenRows | undefined): given is TokenRows {
+  return Array.isArray(given);
 }
 
 /**

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import * as tf from "@tensorflow/tfjs-core";
+
+import type { Tokens } from "../model/tokens.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
 import { evaluate } from "../training/evaluate.js";
 import { smallModel } from "../training/testing.js";
 import { train } from "../training/train.js";
+import type { Batch, BatchLike } from "./batch.js";
 import { batches } from "./batches.js";
 import { mobyDick } from "./moby-dick.js";
 import { split } from "./split.js";
@@ -91,12 +95,55 @@ test("data of another kind than was asked for, from a cell without types, are to
   const text = "some text" as unknown as Int32Array;
   assert.throws(() => split(text), /the data are string, .*tokenizer\.encode gives them of a text/);
   await assert.rejects(evaluate(model, text), /the data are string, .*tokenizer\.encode/);
-  const noBatch = /a batch has no inputs and targets of \{data, shape\}, wanted batches as ms\.data\.batches/;
+  const noBatch =
+    /a batch has no inputs and targets, each rows of numbers or \{data, shape\}, wanted batches as ms\.data/;
   await assert.rejects(evaluate(model, list as never), noBatch);
-  const rows = [{ inputs: [[1, 2]], targets: [[2, 3]] }] as never;
-  await assert.rejects(train(model, rows, { steps: 1 }).next(), noBatch);
+  const half = [{ inputs: [[1, 2]] }] as never;
+  await assert.rejects(train(model, half, { steps: 1 }).next(), noBatch);
+  const ragged = [{ inputs: [[1, 2], [3]], targets: [[2, 3], [4]] }];
+  const oneShorter = /train \(inputs\): tokens\[1\] is 1 tokens long, wanted 2, as the first row/;
+  await assert.rejects(train(model, ragged, { steps: 1 }).next(), oneShorter);
   const asked = /forward: tokens is a list of single tokens, wanted rows of numbers, \[\[1, 2, 3\]\] for one text/;
   assert.throws(() => model.forward([1, 2, 3] as never), asked);
   assert.throws(() => model.forward("abc" as never), /forward: tokens is string, wanted rows of numbers/);
+  model.dispose();
+});
+
+test("a loader of one's own gives rows, lists or typed arrays, with the losses of the same batch as plain data", async () => {
+  await useBackend("cpu");
+  const rows = {
+    inputs: [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6)],
+    targets: [Uint8Array.of(2, 3, 4), Uint8Array.of(5, 6, 7)],
+    mask: [
+      [1, 1, 0],
+      [0, 1, 1],
+    ],
+    starts: [
+      [1, 0, 0],
+      [0, 1, 0],
+    ],
+  };
+  const shape = [2, 3] as const;
+  const plain: Batch = {
+    inputs: { data: Int32Array.of(1, 2, 3, 4, 5, 6), shape },
+    targets: { data: Int32Array.of(2, 3, 4, 5, 6, 7), shape },
+    mask: { data: Uint8Array.of(1, 1, 0, 0, 1, 1), shape },
+    starts: { data: Uint8Array.of(1, 0, 0, 0, 1, 0), shape },
+  };
+  const losses = async (batch: BatchLike): Promise<number[]> => {
+    const model = smallModel();
+    const found = [(await evaluate(model, [batch])).loss];
+    for await (const { loss } of train(model, [batch, batch, batch], { steps: 3, carryState: true })) found.push(loss);
+    model.dispose();
+    return found;
+  };
+  assert.deepEqual(await losses(rows), await losses(plain));
+});
+
+test("forward takes the rows that a tokenizer's encode gives", async () => {
+  await useBackend("cpu");
+  const model = smallModel();
+  const logits = (tokens: Tokens): ArrayLike<number> => tf.tidy(() => model.forward(tokens).logits.dataSync());
+  assert.deepEqual(logits([Uint8Array.of(1, 2, 3)]), logits([[1, 2, 3]]));
   model.dispose();
 });

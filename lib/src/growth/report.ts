@@ -15,7 +15,7 @@ import { parameterChanges } from "./parameter-changes.js";
 /** Options of {@link growthReport}. */
 export interface GrowthReportOptions {
   /** real input as tokens; at most `length` of them are used */
-  tokens?: readonly number[];
+  tokens?: ArrayLike<number>;
   /** real input as text; needs `tokenizer` */
   text?: string;
   /** the models' tokenizer */
@@ -103,8 +103,8 @@ function parameterCount({ parameters }: LanguageModel): number {
   return [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
 }
 
-function realTokens({ tokens, text, tokenizer }: GrowthReportOptions): readonly number[] {
-  if (text === undefined) return tokens ?? [];
+function realTokens({ tokens, text, tokenizer }: GrowthReportOptions): number[] {
+  if (text === undefined) return Array.from(tokens ?? []);
   if (tokens) throw new ConfigurationError("growthReport: tokens and text are both given, wanted one of them");
   if (!tokenizer) throw new ConfigurationError("growthReport: text needs the models' tokenizer: {text, tokenizer}");
   return Array.from(tokenizer.encode(text));

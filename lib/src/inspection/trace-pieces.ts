@@ -7,7 +7,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel, SequenceState, Tap } from "../model/language-model.js";
-import { isTokenMatrix, tokenMatrix, type TokenMatrix, type Tokens } from "../model/tokens.js";
+import { isTokenMatrix, tokenMatrix, type TokenMatrix, type TokenRows, type Tokens } from "../model/tokens.js";
 import type { TokenIds } from "../tokenizers/tokenizer.js";
 import { activationShapes, momentOf } from "./activation-places.js";
 import { ActivationValues, axesOf } from "./activation-values.js";
@@ -225,7 +225,7 @@ async function matrixOf(tokens: TraceTokens): Promise<TokenMatrix> {
   }
   if (ArrayBuffer.isView(tokens)) return { data: Int32Array.from(tokens), shape: [1, tokens.length] };
   if (isTokenMatrix(tokens)) return tokens;
-  return tokenMatrix("trace", typeof tokens[0] === "number" ? [tokens as number[]] : (tokens as number[][]));
+  return tokenMatrix("trace", typeof tokens[0] === "number" ? [tokens as number[]] : (tokens as TokenRows));
 }
 
 function columns({ data, shape: [rows, time] }: TokenMatrix, from: number, to: number): TokenMatrix {

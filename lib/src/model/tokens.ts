@@ -12,8 +12,11 @@ export interface TokenMatrix {
   readonly shape: readonly [batch: number, time: number];
 }
 
+/** Texts side by side, a row each, all of one length: lists of numbers, or what a tokenizer's `encode` gives. */
+export type TokenRows = readonly ArrayLike<number>[];
+
 /** What {@link Model.forward} takes: rows of numbers, plain data, or an int32 tensor `[B, T]`. */
-export type Tokens = readonly (readonly number[])[] | TokenMatrix | Tensor;
+export type Tokens = TokenRows | TokenMatrix | Tensor;
 
 /**
  * A new int32 tensor `[B, T]` of the tokens.
@@ -48,7 +51,7 @@ export function isTokenMatrix(tokens: readonly unknown[] | TokenMatrix): tokens 
  *
  * @throws ShapeError when the rows differ in length; TokenError when a token is no integer
  */
-export function tokenMatrix(op: string, rows: readonly (readonly number[])[]): TokenMatrix {
+export function tokenMatrix(op: string, rows: TokenRows): TokenMatrix {
   const wrong = Array.isArray(rows) ? rows.findIndex((row: unknown) => typeof row !== "object") : 0;
   if (wrong >= 0) {
     const given = Array.isArray(rows) ? "a list of single tokens" : typeof rows;
@@ -60,13 +63,14 @@ export function tokenMatrix(op: string, rows: readonly (readonly number[])[]): T
     throw new ShapeError(op, `tokens[${ragged}]`, `${rows[ragged]!.length} tokens long`, `${time}, as the first row`);
   }
   const data = new Int32Array(rows.length * time);
-  rows.forEach((row, b) =>
-    row.forEach((token, t) => {
+  rows.forEach((row, b) => {
+    for (let t = 0; t < time; t++) {
+      const token = row[t]!;
       // Beyond 32 bits an Int32Array would hold another token.
       if (token !== (token | 0)) throw new TokenError(`${op}: tokens[${b}][${t}] is ${token}, wanted an integer`);
       data[b * time + t] = token;
-    }),
-  );
+    }
+  });
   return { data, shape: [rows.length, time] };
 }
 

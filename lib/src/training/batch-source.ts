@@ -1,7 +1,7 @@
 /** Batches taken one by one, and counted, so that a training can go on where another stopped. */
 import { setImmediate } from "node:timers/promises";
 
-import { expectBatch, expectBatches, type Batch } from "../data/batch.js";
+import { expectBatch, expectBatches, type Batch, type BatchLike } from "../data/batch.js";
 import { ConfigurationError } from "../errors.js";
 import type { TrainBatches } from "./training-options.js";
 
@@ -15,7 +15,7 @@ export interface TakenBatches {
 /** The batches of a training. */
 export class BatchSource {
   private constructor(
-    private readonly iterator: Iterator<Batch> | AsyncIterator<Batch>,
+    private readonly iterator: Iterator<BatchLike> | AsyncIterator<BatchLike>,
     private batches = 0,
     private tokens: number | undefined = 0,
   ) {}

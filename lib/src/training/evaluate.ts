@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
 
 import { expectModel, expectOptions, type OptionNames } from "../arguments.js";
-import { batchOf, checkIntegers, expectBatch, expectBatches, type Batch } from "../data/batch.js";
+import { batchOf, checkIntegers, expectBatch, expectBatches, type Batch, type BatchLike } from "../data/batch.js";
 import { bytesPerToken, Corpus, passageOf, tokensOf } from "../data/corpus.js";
 import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
@@ -12,7 +12,7 @@ import type { TokenIds, Tokenizer } from "../tokenizers/tokenizer.js";
 import { batchLoss, countedPositions } from "./loss.js";
 
 /** Tokens or a corpus, which are cut into sequences; or batches as they are, of a task for instance. */
-export type EvaluationData = TokenIds | Corpus | Iterable<Batch> | AsyncIterable<Batch>;
+export type EvaluationData = TokenIds | Corpus | Iterable<BatchLike> | AsyncIterable<BatchLike>;
 
 /** How {@link evaluate} goes through the data. */
 export interface EvaluateOptions {
@@ -143,7 +143,10 @@ export function expectSequence(data: EvaluationData, length: number): void {
 }
 
 /** Not a for-await over the caller's iterator: that would close it. */
-async function* first(data: Iterable<Batch> | AsyncIterable<Batch>, count: number): AsyncGenerator<Batch, void> {
+async function* first(
+  data: Iterable<BatchLike> | AsyncIterable<BatchLike>,
+  count: number,
+): AsyncGenerator<Batch, void> {
   if (!(Number.isInteger(count) && count >= 1)) {
     throw new ConfigurationError(`evaluate: batches is ${count}, wanted an integer of 1 or more`);
   }

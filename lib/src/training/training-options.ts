@@ -1,5 +1,5 @@
 /** What a training can be told, and which of that decides what it computes. */
-import type { Batch } from "../data/batch.js";
+import type { BatchLike } from "../data/batch.js";
 import { expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { Random } from "../random.js";
@@ -18,7 +18,7 @@ import type { Trainable } from "./trainable.js";
  * goes on need not take and drop those it has had: `(start) => ms.data.batches(tokens, { …, start })`.
  */
 export type TrainBatches =
-  Iterable<Batch> | AsyncIterable<Batch> | ((start: number) => Iterable<Batch> | AsyncIterable<Batch>);
+  Iterable<BatchLike> | AsyncIterable<BatchLike> | ((start: number) => Iterable<BatchLike> | AsyncIterable<BatchLike>);
 
 /** Measuring the loss on held-out data now and then. */
 export interface TrainEvaluation {
