@@ -51,6 +51,16 @@ test("a tensor is shown by its values, and after its end by its shape", () => {
   assert.equal(inspect(x), "Tensor [2] (disposed)");
 });
 
+test("a tensor within another value is a line: its kind, its shape, its first values", () => {
+  const x = tf.tensor2d([[1.23456, 2, 3, 4, 5, 6]]);
+  assert.equal(
+    inspect(new Map([["x", x]]), { breakLength: 80 }),
+    "Map(1) { 'x' => Tensor float32 [1, 6] 1.235, 2, 3, 4, … }",
+  );
+  assert.equal(inspect([tf.scalar(3, "int32"), tf.tensor([])]), "[ Tensor int32 [] 3, Tensor float32 [0] ]");
+  x.dispose();
+});
+
 test("an engine runs, and the library works on it", () => {
   assert.equal(ms.engine().backend, tf.getBackend());
 });

@@ -4,6 +4,7 @@
  * tfjs-core declares them in modules that only a bundler can load, so in Node they are put on the class here. Their types
  * reach the cells through the packed declarations (scripts/pack-types.mjs).
  */
+import type { InspectOptions } from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 
 /** Operations whose method takes the tensor as first argument and passes on the others. */
@@ -91,8 +92,24 @@ export function addTensorMethods(): void {
     };
   }
   Object.assign(prototype, OTHERS);
-  prototype[Symbol.for("nodejs.util.inspect.custom")] = function (this: tf.Tensor): string {
-    if (this.isDisposed) return `Tensor [${this.shape.join(", ")}] (disposed)`;
-    return this.toString(true);
+  prototype[Symbol.for("nodejs.util.inspect.custom")] = function (
+    this: tf.Tensor,
+    depth: number | null,
+    options: InspectOptions,
+  ): string {
+    const shape = `[${this.shape.join(", ")}]`;
+    if (this.isDisposed) return `Tensor ${shape} (disposed)`;
+    return depth === options.depth ? this.toString(true) : `Tensor ${this.dtype} ${shape}${beginning(this)}`;
   };
+}
+
+/** The first values of a tensor, for a line: within another value, as among a model's parameters, all of it would bury the rest. */
+function beginning(tensor: tf.Tensor): string {
+  if (tensor.size === 0) return "";
+  const most = 4;
+  const first = Array.from(
+    tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), 0, Math.min(most, tensor.size)).dataSync()),
+  );
+  const values = first.map((value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value));
+  return ` ${values.join(", ")}${tensor.size > most ? ", …" : ""}`;
 }
