@@ -197,6 +197,14 @@ test("rows that reach one another, randomness, and a parameter without use are c
   caught(unused, "gradients reach every parameter", /none for blocks.0.meta.gain/, /use it in apply/);
 });
 
+test("a variant that leaves layers out passes, and is told whose parameters never learn", async () => {
+  const late = await report((context) => (context.layer === 0 ? context.shifted : context.combine(seen(context))));
+  late.assert();
+  const { measured, meaning } = line(late, "gradients reach every parameter");
+  assert.match(measured, /^1 of 2, none for blocks\.0\.meta\.gain$/);
+  assert.match(meaning, /in some layer; those without never learn/);
+});
+
 test("RWKV-7 at zero: held to where it is claimed, told where it is not", async () => {
   const constant: Apply = (context) => context.combine(tf.add(seen(context), 0.1));
   const claimed = await report(constant, { neutralAtZero: true });
