@@ -404,6 +404,22 @@ export const errors: CellTable = {
     { code: "undeclared9 = 5", ends: /Cannot find name/, traceback: /declared: let undeclared9 = …/ },
     { code: "undeclared9 == 5", ends: /Cannot find name/, traceback: /Has the cell that declares undeclared9/ },
   ],
+  "a name whose cell failed before it had a value": [
+    { code: "const late9 = thrower()", ends: "Error: deep" },
+    {
+      code: "late9",
+      ends: "ReferenceError: late9 is not defined",
+      traceback:
+        /not defined\n+Has the cell that declares late9 come to that line\? One that fails before leaves late9/,
+    },
+  ],
+  "a list where a typed array is wanted": [
+    {
+      code: "const typed9: Uint8Array = [1, 2].map((x) => x)",
+      ends: /^TypeScriptError: Type 'number\[\]' is missing/,
+      traceback: /Uint8Array\.from\(list\) makes a typed array of a list\./,
+    },
+  ],
   "the same of each element of an array is said once": [
     {
       code: "const rows9: readonly (readonly number[])[] = [1, 2, 3]",

@@ -33,6 +33,9 @@ const MADE_FROM_ITSELF = /\b(?:let|const)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*
 const ONE_OF_AN_ARRAY =
   /^(?:Type|Argument of type) '(\w+)' is not assignable to (?:type|parameter of type) '(?:readonly )?\1\[\]'\.$/;
 
+/** A list where a typed array is wanted. */
+const LIST_FOR_TYPED_ARRAY = /Type 'number\[\]' is missing the following properties from type '(\w+Array)\b/;
+
 /** A text as the key of an object that has no type for that. */
 const ANY_KEY = /^Element implicitly has an 'any' type because expression of type 'string' can't be used to index/;
 
@@ -67,6 +70,8 @@ export function remedyOf(code: number, text: string, line: string): string | und
     return `${twice} was declared again: what was made or typed before keeps its earlier meaning. Run those cells again.`;
   }
   if (ONE_OF_AN_ARRAY.test(text)) return "An array of such values is wanted here: put brackets around them, [ ].";
+  const typedArray = LIST_FOR_TYPED_ARRAY.exec(text)?.[1];
+  if (typedArray !== undefined) return `${typedArray}.from(list) makes a typed array of a list.`;
   if (MAY_BE_NOTHING.has(code)) {
     return "Where there may be nothing: x?.name is then undefined, x ?? other has another value, if (x) { … } asks first.";
   }

@@ -31,6 +31,9 @@ const NO_TYPESCRIPT_REMEDY =
   "Node.js loads this file by itself, as the file of a worker, and runs TypeScript from version 22.18 on: " +
   `this is ${process.version}. A file of JavaScript works everywhere, and may import packages.`;
 
+/** What V8 says of a name without a value; of a cell that was checked, TypeScript knows it from an earlier one. */
+const NOT_DEFINED = /^([\p{ID_Start}$_][\p{ID_Continue}$]*) is not defined$/u;
+
 const KERNEL_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Where the topmost frame of an error that lies in a cell is, found when its stack was written. */
@@ -198,9 +201,24 @@ function describe(error: Error): string[] {
   return [
     `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${message === "" ? "" : `: ${message}`}`,
     ...(NO_TYPESCRIPT.test(message) ? [NO_TYPESCRIPT_REMEDY] : []),
+    ...remedyOfMissingValue(error, message, place, frames),
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
     ...(frames.length === 0 ? [] : ["", ...folded(frames).map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
     ...more(error),
+  ];
+}
+
+/** Of a name that a cell declares, and that has no value where a cell uses it. */
+function remedyOfMissingValue(
+  error: Error,
+  message: string,
+  place: SourcePosition | undefined,
+  [topmost = ""]: readonly string[],
+): string[] {
+  const name = errorName(error) === "ReferenceError" ? NOT_DEFINED.exec(message)?.[1] : undefined;
+  if (name === undefined || place === undefined || !topmost.includes(place.label)) return [];
+  return [
+    `Has the cell that declares ${name} come to that line? One that fails before leaves ${name} without a value.`,
   ];
 }
 
