@@ -116,9 +116,10 @@ export class RecordedEvolution extends Shown {
    *
    * @throws ConfigurationError when there are no matrices; RangeError when there is no such head
    */
-  frames(state: string, head = 0): { label: string; matrix: number[][] }[] {
+  frames(state: string, head = 0): { label: string; token: number; matrix: number[][] }[] {
     return this.withMatrices("frames").map((record) => ({
       label: labelOf(record),
+      token: record.index,
       matrix: this.matrixOf(record, state).select({ head }).matrix(),
     }));
   }

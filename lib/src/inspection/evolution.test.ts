@@ -145,6 +145,10 @@ test("recorded runs give plots their data: lines, frames, paths on common axes",
     frames.map(({ label }) => label),
     ["t", "e", "w", "a", "e", "195"],
   );
+  assert.deepEqual(
+    frames.map(({ token }) => token),
+    [0, 2, 4, 6, 8, 10],
+  );
   assert.deepEqual(frames[2]!.matrix, run.records[4]!.matrices!.get("blocks.0.state.wkv")!.matrix({ head: 1 }));
   const other = await record("the whale swims");
   const [mine, theirs] = run.paths("blocks.0.state.*", { others: [other] });

@@ -2,6 +2,7 @@
 import type { Data, Layout } from "plotly.js";
 
 import { ConfigurationError } from "../errors.js";
+import { matrixRows, type MatrixInput } from "../inspection/matrix.js";
 import { Figure } from "./figure.js";
 import {
   blanks,
@@ -40,12 +41,15 @@ const [character, narrow] = [8, 480];
 
 /**
  * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
- * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it.
+ * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is not finite is blank.
+ *
+ * @throws RangeError when rows differ in length, or there are more or fewer than two axes
  */
 export function matrixPlot(
-  matrix: readonly (readonly number[])[],
+  given: MatrixInput,
   { title = "Matrix", label = "value", xLabel = "column", yLabel = "row", x, y, range }: MatrixPlotOptions = {},
 ): Figure {
+  const matrix = matrixRows(given);
   const largest = largestMagnitude([matrix]);
   const heading = title + blanks([matrix]);
   const least = matrix.some((row) => row.some((value) => value < 0)) ? -largest : 0;
@@ -137,10 +141,10 @@ function place(
  * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update. Those of
  * up to 5 × 5 have their values written into them.
  *
- * @throws ConfigurationError when there is none
+ * @throws ConfigurationError when there is none; RangeError as {@link matrixPlot}
  */
 export function matricesPlot(
-  matrices: Readonly<Record<string, readonly (readonly number[])[]>>,
+  matrices: Readonly<Record<string, MatrixInput>>,
   {
     title = "Matrices",
     label = "value",
@@ -150,12 +154,12 @@ export function matricesPlot(
 ): Figure {
   const entries = Object.entries(matrices);
   if (entries.length === 0) throw new ConfigurationError("plots.matrices: there is no matrix, wanted at least one");
-  const cells = entries.map(([name, matrix]) => ({ title: name, matrix }));
+  const cells = entries.map(([name, matrix]) => ({ title: name, matrix: matrixRows(matrix) }));
   const { data, layout } = heatmapGrid([cells], { xLabel, yLabel, valueLabel: label });
   const heading = title + blanks(cells.map(({ matrix }) => matrix));
   return new Figure(
     data,
     { title: { text: heading }, ...layout },
-    `${heading}: ${entries.map(([name, matrix]) => `${name} ${matrix.length}×${matrix[0]?.length ?? 0}`).join(", ")}`,
+    `${heading}: ${cells.map((cell) => `${cell.title} ${cell.matrix.length}×${cell.matrix[0]?.length ?? 0}`).join(", ")}`,
   );
 }

@@ -35,10 +35,10 @@ const widthOfMonospace = 0.61;
 /**
  * A line for each name, a value a token: for instance the size of the state's update in each layer.
  *
- * @param values by name, one a token
+ * @param values by name, one a token; or those of a single line, which is called as `label` says
  */
 export function overTokens(
-  values: Readonly<Record<string, ArrayLike<number>>>,
+  values: Readonly<Record<string, ArrayLike<number>>> | ArrayLike<number>,
   {
     title = "Over tokens",
     label = "value",
@@ -52,7 +52,7 @@ export function overTokens(
   }: OverTokensOptions = {},
 ): Figure {
   const { series } = currentTheme();
-  const entries = Object.entries(values);
+  const entries = Object.entries(isOneLine(values) ? { [label]: values } : values);
   const data = entries.map(([name, all], i): Partial<Data> => {
     const numbers = Array.from(all);
     return {
@@ -107,6 +107,10 @@ export function overTokens(
     },
     `${title}\n${entries.map(([name, all]) => `${name}: last ${rounded(all[all.length - 1] ?? NaN)}`).join("\n")}`,
   );
+}
+
+function isOneLine(values: Parameters<typeof overTokens>[0]): values is ArrayLike<number> {
+  return Array.isArray(values) || ArrayBuffer.isView(values);
 }
 
 function shortened(token: string): string {

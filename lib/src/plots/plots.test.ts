@@ -8,6 +8,8 @@ import { createBaseline } from "../baselines/create-baseline.js";
 import { jupyterDisplay } from "../display.js";
 import { grow } from "../growth/grow.js";
 import { growthReport } from "../growth/report.js";
+import { ActivationValues } from "../inspection/activation-values.js";
+import { matrixOfValues } from "../inspection/spectrum.js";
 import { statistics } from "../inspection/statistics.js";
 import { createModel } from "../model/model.js";
 import { useBackend } from "../testing.js";
@@ -207,6 +209,38 @@ test("an evolution has a frame a token, one scale, and a slider that goes to eac
     ['0: "a"', '1: "b"', '2: "c"'],
   );
   assert.throws(() => stateEvolution([]), /there is no frame/);
+});
+
+test("frames of every so many tokens are called by the token's number, as a recorded evolution gives it", () => {
+  const frames = [0, 5, 10].map((token) => ({ label: token === 5 ? "" : "a", token, matrix: [[token]] }));
+  const steps = stored(stateEvolution(frames)).layout.sliders![0]!.steps;
+  assert.deepEqual(
+    steps.map(({ label }) => label),
+    ['0: "a"', "5", '10: "a"'],
+  );
+});
+
+test("matrices are shown in any of their forms: lists, typed arrays, a tensor, what was traced", async () => {
+  await useBackend("cpu");
+  const rows = [
+    [1, 2, 3],
+    [4, 5, NaN],
+  ];
+  const tensor = tf.tensor2d(rows);
+  const traced = new ActivationValues("a", ["row", "head", "channel"], [1, 2, 3], Float32Array.from(rows.flat()));
+  const wanted = stored(matrixPlot(rows)).data;
+  for (const form of [rows.map((row) => Float32Array.from(row)), tensor, traced, matrixOfValues(2, 3, rows.flat())]) {
+    assert.deepEqual(stored(matrixPlot(form)).data, wanted);
+  }
+  assert.equal(stored(matricesPlot({ tensor, traced })).data.length, 2);
+  assert.throws(() => matrixPlot([[1, 2], [3]]), /row 1 of the matrix has 1 columns, wanted 2/);
+  assert.throws(() => matrixPlot(tf.ones([2, 3, 3])), /the tensor is \[2, 3, 3\]: choose two axes/);
+  assert.equal(statistics.frobeniusNorm(tf.tensor2d([[3, 4]])), 5);
+});
+
+test("a line by itself is called as its label says", () => {
+  const [line] = stored(overTokens(Float32Array.of(1, 2), { label: "norm" })).data;
+  assert.deepEqual([line!.name, line!.y], ["norm", [1, 2]]);
 });
 
 test("an evolution can start where much is stored, and numbers alone name its frames", () => {

@@ -11,6 +11,8 @@ import { currentTheme } from "./theme.js";
 export interface EvolutionFrame {
   /** the token, as a person reads it; empty where its number says enough */
   readonly label: string;
+  /** the token's number; default the frame's */
+  readonly token?: number;
   /** the matrix after it: rows are value channels, columns key channels */
   readonly matrix: readonly (readonly number[])[];
 }
@@ -90,8 +92,8 @@ function controls(
         // Many labels would lie over each other; the one that is shown is named above the slider.
         ticklen: 0,
         minorticklen: 0,
-        steps: frames.map(({ label }, i) => ({
-          label: label === "" ? `${i}` : `${i}: ${JSON.stringify(label)}`,
+        steps: frames.map(({ label, token }, i) => ({
+          label: label === "" ? `${token ?? i}` : `${token ?? i}: ${JSON.stringify(label)}`,
           method: "animate",
           args: [[String(i)], at(0)],
         })),
