@@ -296,7 +296,7 @@ cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
   return noted(memory().allocate(at, bytes));
 }
 cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
-  if (lacksPools()) return noted(cudaErrorNotSupported);
+  if (lacksPools() || plays("memory not taken back")) return noted(cudaErrorNotSupported);
   stream().work();
   return noted(memory().release(at));
 }

@@ -53,7 +53,7 @@ class Device {
 
   /// Memory for a tensor, its content anything (NaNs, when poisoned). Throws OutOfMemory.
   void* allocate(size_t bytes);
-  /// Throws CudaError for an address that was not given out, or is freed; not for what a kernel has done to the GPU.
+  /// Throws CudaError for an address that was not given out, or is freed; not for what the driver says to it.
   void free(void* address);
   /// The bytes given out at an address; none when nothing was, or it is freed.
   std::optional<size_t> bytesAt(const void* address) const;

@@ -35,17 +35,7 @@ std::string told(cudaError_t status) {
   return std::string(cudaGetErrorString(status)) + " (" + cudaGetErrorName(status) + ")";
 }
 
-}  // namespace
-
-LaunchName::LaunchName(const char* text) {
-  lastLaunch.store(text, std::memory_order_relaxed);
-  launches.fetch_add(1, std::memory_order_relaxed);
-}
-
-uint64_t launchCount() { return launches.load(std::memory_order_relaxed); }
-
-std::string LaunchName::text() const { return lastKernel(); }
-
+/// Whether nothing more can be done on the GPU in this process.
 bool hasEnded(cudaError_t status) {
   switch (status) {
     case cudaErrorIllegalAddress:
@@ -66,6 +56,17 @@ bool hasEnded(cudaError_t status) {
   const int number = static_cast<int>(status);
   return number == 226 || number == 721;
 }
+
+}  // namespace
+
+LaunchName::LaunchName(const char* text) {
+  lastLaunch.store(text, std::memory_order_relaxed);
+  launches.fetch_add(1, std::memory_order_relaxed);
+}
+
+uint64_t launchCount() { return launches.load(std::memory_order_relaxed); }
+
+std::string LaunchName::text() const { return lastKernel(); }
 
 void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;

@@ -17,9 +17,6 @@ struct CudaError : std::runtime_error {
 /// Throws a CudaError that says what was being done, unless `status` is success.
 void check(cudaError_t status, const char* doing);
 
-/// Whether an error is one after which nothing more can be done on the GPU in this process.
-bool hasEnded(cudaError_t status);
-
 /// A kernel that is being launched, known from the text of launch()'s arguments, which must live on. It stays known as the
 /// last one.
 class LaunchName {
