@@ -28,39 +28,10 @@ export interface NativeInfo {
   compiler: string;
 }
 
-/** The kernels of one token. All of the outputs are written. */
-export interface TokenOps {
-  /** The kernel `TimeMixingToken`; both lists in the order of `cpp/node/token_operands.h`. */
-  timeMixingToken(
-    batch: number,
-    width: number,
-    heads: number,
-    headSize: number,
-    normEpsilon: number,
-    readEpsilon: number,
-    aScale: number,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
-  ): void;
-  /** The kernel `BlocksToken`: of each layer what the halves take, and what the next token wants. */
-  blocksToken(
-    batch: number,
-    width: number,
-    heads: number,
-    headSize: number,
-    normEpsilon: number,
-    readEpsilon: number,
-    aScale: number,
-    hasPass: boolean,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
-  ): void;
-}
-
 type Values = Float32Array | Int32Array;
 
 /** An argument of an op: a size or number, the values of a tensor or of several, or null for an output that is not wanted. */
-export type OpArgument = number | Values | readonly Values[] | null;
+export type OpArgument = number | boolean | Values | readonly Values[] | null;
 
 type WithGradient =
   | "tokenShift"
@@ -84,12 +55,14 @@ type WithGradient =
 
 /** The ops of the library, and of the models that it is compared with: what a kernel may be one call of. */
 export type LibraryOp =
-  WithGradient | `${WithGradient}Grad` | "adamW" | "globalNorm" | "transposeMatrix" | "rotary" | "groupWeights";
+  | WithGradient
+  | `${WithGradient}Grad`
+  | ("adamW" | "globalNorm" | "transposeMatrix" | "rotary" | "groupWeights" | "timeMixingToken" | "blocksToken");
 
 /**
- * Their calls. Arguments are sizes, numbers, inputs and outputs by place, as `cpp/node/library_ops.h`,
- * `baseline_ops.h` and `recurrence_operands.h` read them; all of the outputs are written. Each throws TypeError or RangeError naming the argument
- * that does not fit.
+ * Their calls. Arguments are sizes, numbers, inputs and outputs by place, as `library_ops.h`, `baseline_ops.h`,
+ * `recurrence_operands.h` and `token_operands.h` of `cpp/node/` read them; all of the outputs are written. Each throws TypeError or
+ * RangeError naming the argument that does not fit.
  */
 export type LibraryOps = Readonly<Record<LibraryOp, (...call: readonly OpArgument[]) => void>>;
 
@@ -170,7 +143,7 @@ export interface TensorFunctions {
   topK(rows: number, width: number, k: number, x: Float32Array, values: Float32Array, indices: Int32Array): void;
 }
 
-export interface NativeBinding extends LibraryOps, TokenOps, TensorFunctions {
+export interface NativeBinding extends LibraryOps, TensorFunctions {
   readonly interfaceVersion: number;
   /**
    * c[g] = op(a[g]) op(b[g]), matrices `[m, k]` and `[k, n]` after `op` has transposed them. The lists say which matrix

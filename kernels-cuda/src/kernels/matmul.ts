@@ -5,7 +5,7 @@ import type { NativeBackend } from "../backend/native-backend.js";
 import { areFloats, type Attributes, type Inputs, type NativeBodies } from "./native-kernel.js";
 import { broadcastShape, sizeOf } from "./shapes.js";
 
-/** Activations that are computed with the product, by their number in the addon. */
+/** Activations that are computed with the product, by their number in both addons. */
 const activations: Readonly<Record<string, number>> = {
   linear: 0,
   relu: 1,
@@ -15,19 +15,32 @@ const activations: Readonly<Record<string, number>> = {
   sigmoid: 5,
 };
 
+/** What follows a product. */
+export interface Epilogue {
+  readonly bias: TensorInfo | undefined;
+  readonly activation: number;
+  readonly alpha: number;
+}
+
+/** What follows the product of `_FusedMatMul`; undefined for what only tfjs's kernel knows. */
+export function epilogueOf({ b, bias }: Inputs, attributes: Attributes): Epilogue | undefined {
+  const activation = activations[(attributes["activation"] as string | undefined) ?? "linear"];
+  if (activation === undefined) return undefined;
+  const columns = b!.shape.at(attributes["transposeB"] ? -2 : -1)!;
+  if (bias && (!areFloats(bias) || sizeOf(bias.shape) !== columns || bias.shape.at(-1) !== columns)) return undefined;
+  return { bias, activation, alpha: (attributes["leakyreluAlpha"] as number | undefined) ?? 0.2 };
+}
+
 export const matMulKernels: NativeBodies = {
   BatchMatMul: (binding, backend, inputs, attributes) => product(binding, backend, inputs, attributes)?.info,
 
   _FusedMatMul(binding, backend, inputs, attributes) {
-    const { bias } = inputs;
-    const activation = activations[(attributes["activation"] as string | undefined) ?? "linear"];
-    if (activation === undefined) return undefined;
-    const columns = inputs["b"]!.shape.at(attributes["transposeB"] ? -2 : -1)!;
-    if (bias && (!areFloats(bias) || sizeOf(bias.shape) !== columns || bias.shape.at(-1) !== columns)) return undefined;
-    const result = product(binding, backend, inputs, attributes);
+    const epilogue = epilogueOf(inputs, attributes);
+    const result = epilogue && product(binding, backend, inputs, attributes);
     if (!result) return undefined;
+    const { bias, activation, alpha } = epilogue;
     if (bias || activation !== 0) {
-      const alpha = (attributes["leakyreluAlpha"] as number | undefined) ?? 0.2;
+      const columns = result.info.shape.at(-1)!;
       binding.addBias(result.floats, columns, bias ? backend.floats(bias) : null, activation, alpha);
     }
     return result.info;
@@ -65,7 +78,7 @@ function product(
 }
 
 /** Rows and columns of a tensor's matrices, after transposition. */
-function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
+export function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
   const rows = shape.at(-2)!;
   const columns = shape.at(-1)!;
   return transposed ? [columns, rows] : [rows, columns];

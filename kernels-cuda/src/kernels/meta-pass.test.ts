@@ -6,6 +6,8 @@ import {
   metaOperandNames,
   metaReferenceBackward,
   metaReferenceForward,
+  metaShape,
+  metaTolerance,
   randomMetaCase,
   type MetaPassCase,
   type MetaPassShape,
@@ -15,20 +17,6 @@ import { randomNumbers } from "../testing/wkv7-reference.js";
 import { checkpointLength, poisoned, relativeError, sizesOf } from "../testing/wkv7-runs.js";
 
 const decays = { strong: [0.545, 0.546], none: [0.9999, 1], model: [0.545, 0.999] } as const;
-
-function shapeOf(batch: number, time: number, heads: number, headSize: number, checkpointInterval = 16): MetaPassShape {
-  // An epsilon that bounds what a normalisation of a head with hardly any spread makes of a rounding.
-  return { batch, time, heads, headSize, checkpointInterval, epsilon: 1e-2 };
-}
-
-/**
- * As of the recurrence (4 × 2^-24 √(4 T N)), of which there are two in a row with normalisations between: eight times that, for
- * a head of N values a normalisation divides by their deviation, which of few values may be small. The worst measured over
- * these shapes is 0.2 of what is allowed.
- */
-function tolerance({ time, headSize }: MetaPassShape): number {
-  return 32 * 2 ** -24 * Math.sqrt(4 * time * headSize);
-}
 
 const narrow = (values: Float64Array): Float32Array => Float32Array.from(values);
 
@@ -96,7 +84,7 @@ function run(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase) {
 let worst = 0;
 
 function compare(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase, told: string): void {
-  const allowed = tolerance(shape);
+  const allowed = metaTolerance(shape);
   const { outputs, gradients } = run(binding, shape, c);
   const check = (name: string, actual: Float32Array, expected: Float64Array): void => {
     const error = relativeError(actual, expected);
@@ -110,7 +98,7 @@ function compare(binding: NativeBinding, shape: MetaPassShape, c: MetaPassCase, 
 }
 
 test("the float64 gradients of the Meta-State pass agree with finite differences", () => {
-  const shape = shapeOf(2, 4, 2, 3);
+  const shape = metaShape(2, 4, 2, 3);
   const c = randomMetaCase(shape, 1, decays.model);
   const gradients = metaReferenceBackward(shape, c);
   const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
@@ -137,7 +125,7 @@ for (const simd of testedInstructionSets()) {
   test(`the Meta-State pass and its gradients agree with float64: ${simd}`, (t) => {
     for (const [index, headSize] of [2, 3, 16, 21, 32, 64, 128].entries()) {
       for (const time of headSize > 32 ? [17] : [1, 33]) {
-        const shape = shapeOf(1 + (index % 2), time, 1 + (time % 3), headSize);
+        const shape = metaShape(1 + (index % 2), time, 1 + (time % 3), headSize);
         for (const [name, range] of Object.entries(decays)) {
           configured({ simd }, (binding) =>
             compare(binding, shape, randomMetaCase(shape, 7 * time + headSize, range), name),
@@ -148,7 +136,7 @@ for (const simd of testedInstructionSets()) {
     const random = randomNumbers(2);
     const upTo = (most: number): number => 1 + Math.floor(random() * most);
     for (let round = 0; round < 15; ++round) {
-      const shape = shapeOf(upTo(3), upTo(40), upTo(4), upTo(50), upTo(20));
+      const shape = metaShape(upTo(3), upTo(40), upTo(4), upTo(50), upTo(20));
       configured({ simd, threads: upTo(5) }, (binding) =>
         compare(binding, shape, randomMetaCase(shape, round, decays.model), "random"),
       );
@@ -165,7 +153,7 @@ for (const simd of testedInstructionSets()) {
         [1, 1, 192],
       ] as const),
     ]) {
-      const shape = shapeOf(batch, 1, heads, headSize, 0);
+      const shape = metaShape(batch, 1, heads, headSize, 0);
       const c = randomMetaCase(shape, headSize, decays.model);
       const expected = metaReferenceForward(shape, c);
       for (const threads of [1, 2, 5]) {
@@ -173,7 +161,7 @@ for (const simd of testedInstructionSets()) {
         for (const name of ["added", "metaAfter"] as const) {
           const error = relativeError(outputs[name], expected[name]);
           const told = `${heads} heads of ${headSize}, ${threads} threads: ${name} is off by ${error}`;
-          assert.ok(error <= tolerance(shape), told);
+          assert.ok(error <= metaTolerance(shape), told);
         }
       }
     }
@@ -183,11 +171,11 @@ for (const simd of testedInstructionSets()) {
 for (const threads of [1, 2, 5]) {
   test(`the Meta-State pass on ${threads} threads, heads whole or shared between them`, needsNative, () => {
     for (const shape of [
-      shapeOf(1, 64, 1, 64),
-      shapeOf(1, 40, 2, 128),
-      shapeOf(3, 50, 5, 40),
-      shapeOf(5, 33, 2, 32),
-      shapeOf(2, 37, 7, 16),
+      metaShape(1, 64, 1, 64),
+      metaShape(1, 40, 2, 128),
+      metaShape(3, 50, 5, 40),
+      metaShape(5, 33, 2, 32),
+      metaShape(2, 37, 7, 16),
     ]) {
       configured({ threads }, (binding) =>
         compare(binding, shape, randomMetaCase(shape, threads, decays.model), `${threads} threads`),
@@ -197,17 +185,17 @@ for (const threads of [1, 2, 5]) {
 }
 
 test("the Meta-State pass without checkpoints gives the same bits; so does every call", needsNative, () => {
-  const c = randomMetaCase(shapeOf(2, 37, 3, 32), 5, decays.model);
+  const c = randomMetaCase(metaShape(2, 37, 3, 32), 5, decays.model);
   configured({ threads: 3 }, (binding) => {
-    const first = run(binding, shapeOf(2, 37, 3, 32), c);
-    assert.deepEqual(run(binding, shapeOf(2, 37, 3, 32), c), first);
-    const { outputs } = run(binding, shapeOf(2, 37, 3, 32, 0), c);
+    const first = run(binding, metaShape(2, 37, 3, 32), c);
+    assert.deepEqual(run(binding, metaShape(2, 37, 3, 32), c), first);
+    const { outputs } = run(binding, metaShape(2, 37, 3, 32, 0), c);
     assert.deepEqual([outputs.added, outputs.metaAfter], [first.outputs.added, first.outputs.metaAfter]);
   });
 });
 
 test("an array of a wrong length is refused by name before anything is written", needsNative, () => {
-  const shape = shapeOf(1, 2, 2, 4);
+  const shape = metaShape(1, 2, 2, 4);
   const inputs = inputsOf(randomMetaCase(shape, 1, decays.model));
   const outputs = { added: poisoned(16), metaAfter: poisoned(32) } as Outputs;
   const inference = { ...shape, checkpointInterval: 0 };

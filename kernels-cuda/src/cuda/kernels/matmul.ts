@@ -3,31 +3,15 @@
  * y = x Wᵀ for layout `outIn`, W `[out, in]`; y = x W for `inOut`, W `[in, out]`; x `[…, in]`.
  */
 import { broadcast_util, type TensorInfo } from "@tensorflow/tfjs-core";
+import { linearSizes } from "../../kernels/linear.js";
+import { epilogueOf, matrix, type Epilogue } from "../../kernels/matmul.js";
+import type { Attributes, Inputs } from "../../kernels/native-kernel.js";
+import { broadcastStrides, sizeOf } from "../../kernels/shapes.js";
 import type { CudaBinding } from "../addon/binding.js";
 import type { CudaBackend, Made } from "../cuda-backend.js";
 import type { CudaBodies } from "../cuda-kernel.js";
-import { linearSizes } from "../../kernels/linear.js";
-import type { Attributes, Inputs } from "../../kernels/native-kernel.js";
 import { precisionNumber } from "../precision.js";
 import { addressOf, areAll, filled, packedAxes } from "./device-tensors.js";
-import { broadcastStrides, sizeOf } from "../../kernels/shapes.js";
-
-/** By the numbers of `Activation` in `cuda/products/product.h`. */
-const activations: Readonly<Record<string, number>> = {
-  linear: 0,
-  relu: 1,
-  relu6: 2,
-  elu: 3,
-  leakyrelu: 4,
-  sigmoid: 5,
-};
-
-/** What follows a product. */
-interface Epilogue {
-  readonly bias?: TensorInfo | undefined;
-  readonly activation?: number;
-  readonly alpha?: number;
-}
 
 /** Launches a product. */
 function launch(binding: CudaBinding, ...product: Parameters<CudaBinding["matMul"]>): void {
@@ -36,19 +20,13 @@ function launch(binding: CudaBinding, ...product: Parameters<CudaBinding["matMul
     console.warn(`cuda: ${refused}: it runs on a slower kernel of the addon, as will others. Told once a session.`);
 }
 
-/** Rows and columns of a tensor's matrices, after transposition. */
-function matrix({ shape }: TensorInfo, transposed: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2) as [number, number];
-  return transposed ? [columns, rows] : [rows, columns];
-}
-
 /** a b of two float32 tensors with at least two axes, the others broadcast. */
 function product(
   binding: CudaBinding,
   backend: CudaBackend,
   { a, b }: Inputs,
   attributes: Attributes,
-  { bias, activation = 0, alpha = 0 }: Epilogue = {},
+  { bias, activation = 0, alpha = 0 }: Partial<Epilogue> = {},
 ): TensorInfo | undefined {
   if (!a || !b || !areAll("float32", a, b) || a.shape.length < 2 || b.shape.length < 2) return undefined;
   const transposeA = Boolean(attributes["transposeA"]);
@@ -107,15 +85,8 @@ export const matMulKernels: CudaBodies = {
   BatchMatMul: (binding, backend, inputs, attributes) => product(binding, backend, inputs, attributes),
 
   _FusedMatMul(binding, backend, inputs, attributes) {
-    const { bias } = inputs;
-    const activation = activations[(attributes["activation"] as string | undefined) ?? "linear"];
-    if (activation === undefined) return undefined;
-    const columns = inputs["b"]!.shape.at(attributes["transposeB"] ? -2 : -1)!;
-    if (bias && (bias.dtype !== "float32" || sizeOf(bias.shape) !== columns || bias.shape.at(-1) !== columns)) {
-      return undefined;
-    }
-    const alpha = (attributes["leakyreluAlpha"] as number | undefined) ?? 0.2;
-    return product(binding, backend, inputs, attributes, { bias, activation, alpha });
+    const epilogue = epilogueOf(inputs, attributes);
+    return epilogue && product(binding, backend, inputs, attributes, epilogue);
   },
 
   Linear(binding, backend, { x, weight }, { layout }) {

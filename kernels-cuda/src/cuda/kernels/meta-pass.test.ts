@@ -7,6 +7,8 @@ import {
   metaOperandNames,
   metaReferenceBackward,
   metaReferenceForward,
+  metaShape,
+  metaTolerance,
   randomMetaCase,
   type MetaPassCase,
   type MetaPassShape,
@@ -17,21 +19,11 @@ import { hostFallbacks } from "../host-fallback.js";
 
 const decays = { strong: [0.54, 0.541], none: [0.9999, 1], model: [0.545, 0.999] } as const;
 
-function shapeOf(batch: number, time: number, heads: number, headSize: number, checkpointInterval = 16): MetaPassShape {
-  // An epsilon that bounds what a normalisation of a head with hardly any spread makes of a rounding.
-  return { batch, time, heads, headSize, checkpointInterval, epsilon: 1e-2 };
-}
-
-/** As of the native kernel: two recurrences in a row with normalisations between. */
-function tolerance({ time, headSize }: MetaPassShape): number {
-  return 32 * 2 ** -24 * Math.sqrt(4 * time * headSize);
-}
-
 /** The largest errors seen, by head size, way and decays: as part of what is allowed, and as they are. */
 const worst = new Map<string, { part: number; error: number }>();
 
 function check(shape: MetaPassShape, row: string, name: string, actual: Float32Array, expected: Float64Array): void {
-  const allowed = tolerance(shape);
+  const allowed = metaTolerance(shape);
   const error = relativeError(actual, expected);
   const before = worst.get(row);
   if (!before || error > before.error) worst.set(row, { part: error / allowed, error });
@@ -58,7 +50,7 @@ for (const headSize of [16, 32, 64, 128]) {
     for (const time of lengthsOf(headSize)) {
       for (const [told, range] of Object.entries(decays)) {
         if (headSize === 128 && told !== "model") continue; // it takes the emulator longest
-        const shape = shapeOf(time === 8 ? 2 : 1, time, headSize < 64 && time !== 17 ? 2 : 1, headSize);
+        const shape = metaShape(time === 8 ? 2 : 1, time, headSize < 64 && time !== 17 ? 2 : 1, headSize);
         compare(shape, randomMetaCase(shape, 7 * time + headSize, range), told);
       }
     }
@@ -74,14 +66,14 @@ test(
       [40, 37],
       [9, 30],
     ] as const) {
-      const shape = shapeOf(2, time, 1, 16, interval);
+      const shape = metaShape(2, time, 1, 16, interval);
       compare(shape, randomMetaCase(shape, interval, decays.model), "model");
     }
   },
 );
 
 test("checkpoints of the Meta-State pass further apart than any sequence is long are one", needsCuda, () => {
-  const near = shapeOf(1, 5, 1, 16, 5);
+  const near = metaShape(1, 5, 1, 16, 5);
   const far = { ...near, checkpointInterval: 2 ** 31 - 1 };
   const c = randomMetaCase(near, 4, decays.model);
   const [expected, actual] = [near, far].map((shape) => {
@@ -92,7 +84,7 @@ test("checkpoints of the Meta-State pass further apart than any sequence is long
 });
 
 test("the gradients of the Meta-State pass are those of finite differences in float64", needsCuda, () => {
-  const shape = shapeOf(1, 3, 1, 16);
+  const shape = metaShape(1, 3, 1, 16);
   const c = randomMetaCase(shape, 1, decays.model);
   const gradients = cudaMetaBackward(cuda(), shape, c, cudaMetaForward(cuda(), shape, c));
   const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
@@ -111,21 +103,21 @@ test("the gradients of the Meta-State pass are those of finite differences in fl
       return (above - below) / (2 * h);
     });
     const error = relativeError(gradients[metaGradientNames[which]!], expected);
-    assert.ok(error <= tolerance(shape) + 1e-7, `the gradient of ${name} is off by ${error}`);
+    assert.ok(error <= metaTolerance(shape) + 1e-7, `the gradient of ${name} is off by ${error}`);
   });
 });
 
 test("without an interval the Meta-State pass keeps nothing, and gives the same bits", needsCuda, () => {
-  const c = randomMetaCase(shapeOf(2, 19, 2, 32), 5, decays.model);
-  const kept = cudaMetaForward(cuda(), shapeOf(2, 19, 2, 32), c);
-  const { added, metaAfter, u } = cudaMetaForward(cuda(), shapeOf(2, 19, 2, 32, 0), c);
+  const c = randomMetaCase(metaShape(2, 19, 2, 32), 5, decays.model);
+  const kept = cudaMetaForward(cuda(), metaShape(2, 19, 2, 32), c);
+  const { added, metaAfter, u } = cudaMetaForward(cuda(), metaShape(2, 19, 2, 32, 0), c);
   assert.deepEqual([added, metaAfter, u.length], [kept.added, kept.metaAfter, 0]);
 });
 
 test("no barrier of the Meta-State pass is missing: threads in another order give the same bits", needsCuda, (t) => {
   const addon = cuda();
   if (!addon.setOrder) return t.skip("only the emulator can change the order of threads");
-  const shape = shapeOf(1, 19, 2, 32);
+  const shape = metaShape(1, 19, 2, 32);
   const c = randomMetaCase(shape, 5, decays.model);
   const run = () => {
     const forward = cudaMetaForward(addon, shape, c);
@@ -154,7 +146,7 @@ test(
       [1, 2, 24],
       [1, 1, 33],
     ] as const) {
-      const shape = shapeOf(batch, 18, heads, headSize);
+      const shape = metaShape(batch, 18, heads, headSize);
       const c = randomMetaCase(shape, headSize, decays.model);
       const shapes = {
         ...{ wkv: [batch, heads, headSize, headSize], meta: [batch, heads, headSize, headSize] },
@@ -197,7 +189,7 @@ test(
 );
 
 test("a gain of a wrong size, and more channels than a head has, are refused by name", needsCuda, () => {
-  const shape = shapeOf(1, 2, 2, 16);
+  const shape = metaShape(1, 2, 2, 16);
   const c = { ...randomMetaCase(shape, 1, decays.model), readGain: new Float64Array(16) };
   assert.throws(
     () => cudaMetaForward(cuda(), shape, c),
