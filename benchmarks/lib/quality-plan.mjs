@@ -61,6 +61,24 @@ const trackers = (/** @type {number} */ parameterCount) => {
   };
 };
 
+/**
+ * How state is tracked, and what of it is claimed.
+ *
+ * @satisfies {Partial<Experiment>}
+ */
+const tracking = /** @type {const} */ ({
+  batchSize: 32,
+  train: { steps: 400, learningRate: 5e-3 },
+  every: 25,
+  measure: "accuracy",
+  threshold: 0.9,
+  claims: [
+    { model: "Meta-State, sse", against: "RWKV-7", sign: 0, says: "no effect of `sse`" },
+    { model: "RWKV-7, aScale 2", against: "RWKV-7", sign: 1, says: "`aScale: 2` helps RWKV-7" },
+    { model: "Meta-State, sse, aScale 2", against: "Meta-State, sse", sign: 1, says: "`aScale: 2` helps `sse`" },
+  ],
+});
+
 /** @type {readonly Experiment[]} */
 export const experiments = [
   {
@@ -86,18 +104,9 @@ export const experiments = [
     title: "State tracking: permutations of 3 things (S3), 16 moves",
     question: "Which permutation have the moves so far made? The portion of positions that are right.",
     source: { task: "permutations", options: { degree: 3, length: 16 }, batches: 8 },
-    batchSize: 32,
-    train: { steps: 400, learningRate: 5e-3 },
-    every: 25,
-    measure: "accuracy",
-    threshold: 0.9,
+    ...tracking,
     models: trackers(33_500),
     expected: "No effect of Meta-State; `aScale: 2` helps both models.",
-    claims: [
-      { model: "Meta-State, sse", against: "RWKV-7", sign: 0, says: "no effect of `sse`" },
-      { model: "RWKV-7, aScale 2", against: "RWKV-7", sign: 1, says: "`aScale: 2` helps RWKV-7" },
-      { model: "Meta-State, sse, aScale 2", against: "Meta-State, sse", sign: 1, says: "`aScale: 2` helps `sse`" },
-    ],
   },
   {
     id: "permutations-5",
@@ -106,18 +115,9 @@ export const experiments = [
       "The same with 120 permutations, whose group is not solvable: harder for any model of fixed depth. A move is an exchange of two " +
       "neighbours; of all 120 moves none of the models learns anything in so many steps.",
     source: { task: "permutations", options: { degree: 5, length: 16, moves: "swaps" }, batches: 8 },
-    batchSize: 32,
-    train: { steps: 400, learningRate: 5e-3 },
-    every: 25,
-    measure: "accuracy",
-    threshold: 0.9,
+    ...tracking,
     models: trackers(42_300),
     expected: "No figure for S5; of S3: no effect of Meta-State, `aScale: 2` helps both models.",
-    claims: [
-      { model: "Meta-State, sse", against: "RWKV-7", sign: 0, says: "no effect of `sse`" },
-      { model: "RWKV-7, aScale 2", against: "RWKV-7", sign: 1, says: "`aScale: 2` helps RWKV-7" },
-      { model: "Meta-State, sse, aScale 2", against: "Meta-State, sse", sign: 1, says: "`aScale: 2` helps `sse`" },
-    ],
   },
   {
     id: "growth",

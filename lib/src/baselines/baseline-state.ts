@@ -11,6 +11,7 @@ import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.j
 import { ConfigurationError } from "../errors.js";
 import type { SequenceState } from "../model/language-model.js";
 import { expectShape } from "../ops/shape.js";
+import { tidyValue } from "../ops/tidy.js";
 import type { BaselineConfiguration } from "./configuration.js";
 import type { MixerStatePart } from "./mixer.js";
 import { mixer } from "./registry.js";
@@ -56,21 +57,21 @@ export class BaselineState extends Shown implements SequenceState {
   selectRows(rows: readonly number[]): BaselineState {
     const positions = rows.map((row) => this.positions[row]!);
     const unused = this.cached - longest(positions);
-    return tf.tidy(() => {
+    return tidyValue(() => {
       const indices = tf.tensor1d([...rows], "int32");
       return this.map(positions, (tensor, grows) => {
         if (!grows) return tf.gather(tensor, indices);
         if (this.cached === unused) return emptyLike(tensor, rows.length);
         return tf.gather(unused > 0 ? withoutFirst(tensor, unused) : tensor, indices);
-      }) as unknown as tf.TensorContainer;
-    }) as unknown as BaselineState;
+      });
+    });
   }
 
   joinRows(others: readonly BaselineState[]): BaselineState {
     const states = [this, ...others];
     const positions = states.flatMap((state) => state.positions);
     const cached = longest(positions);
-    return tf.tidy(() => {
+    return tidyValue(() => {
       const layers = this.layers.map((layer, i) => {
         const join = (part: string): Tensor => {
           const tensors = states.map((state) => state.layers[i]![part]!);
@@ -83,8 +84,8 @@ export class BaselineState extends Shown implements SequenceState {
         };
         return Object.fromEntries(Object.keys(layer).map((part) => [part, join(part)]));
       });
-      return new BaselineState(layers, positions, this.growing) as unknown as tf.TensorContainer;
-    }) as unknown as BaselineState;
+      return new BaselineState(layers, positions, this.growing);
+    });
   }
 
   withTensors(tensors: readonly Tensor[], positions = this.positions): BaselineState {
