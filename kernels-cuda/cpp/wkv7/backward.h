@@ -249,7 +249,7 @@ void backwardRowsOfSize(const Wkv7Shape& shape, const Wkv7GradInputs& in, const 
     const NextChunk next(shape, in, rowGradients, out, following, firstRow, rows);
     const int64_t steps = chunk.steps, at = chunk.at;
     s.adjoint = adjoints + turn % heads * adjointFloats;
-    copyColumns<Columns>(in, chunk, n, s);
+    bringColumns<Columns>(in, chunk, n, s);
     copyPadded(in.v + at + firstRow, chunk.stride, steps, rows, s.v, s.rowStride);
     copyPadded(in.dy + at + firstRow, chunk.stride, steps, rows, s.dy, s.rowStride);
     twoDotsOfRows(s.r, s.k, s.b, steps, columns, s.rk, s.rb);

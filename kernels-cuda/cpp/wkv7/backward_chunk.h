@@ -17,12 +17,13 @@ struct StepColumns {
   int64_t outAt;  // of the step in `out`
 };
 
-/// Operands of a chunk are copied to rows of a whole number of registers, the rest zero.
+/// What a chunk's operands and sums are rows of: a whole number of registers, the rest zero.
 struct BackwardScratch {
   int64_t columns;                // N, rounded up
   int64_t slabRows;               // rows of a slab
   int64_t rows, rowStride;        // rows of this share, rounded up to slabs; and to registers
-  float *r, *w, *k, *a, *b;       // [interval, columns]
+  const float *r, *w, *k, *a, *b; // [interval, columns]: copies, or where they were given
+  float* copies[5];               // places for them
   float *p, *dk, *dw, *da, *db;   // [interval, columns]
   float *v, *dy, *sa;             // [interval, rowStride]
   float* dv;                      // of the slab at hand [interval, slabRows]
@@ -42,8 +43,9 @@ struct BackwardScratch {
       floats += roundUp(wanted, 16);
       return taken;
     };
-    float** const alongColumns[] = {&r, &w, &k, &a, &b, &p, &dk, &dw, &da, &db};
-    for (float** operand : alongColumns) *operand = take(interval * columns);
+    for (float*& copy : copies) copy = take(interval * columns);
+    float** const columnSums[] = {&p, &dk, &dw, &da, &db};
+    for (float** sum : columnSums) *sum = take(interval * columns);
     float** const alongRows[] = {&v, &dy, &sa};
     for (float** operand : alongRows) *operand = take(interval * rowStride);
     dv = take(interval * slabRows);
@@ -129,33 +131,30 @@ struct Chunk {
   }
 };
 
-/// Brings a chunk's operands along columns near.
+/// Brings a chunk's operands along columns near, unless they lie in rows as they are wanted: a head alone.
 template <int Columns>
-inline void copyColumns(const Wkv7GradInputs& in, const Chunk& chunk, int64_t headSize, const BackwardScratch& s) {
-  const int64_t steps = chunk.steps, stride = chunk.stride;
-  int64_t at = chunk.at;
+inline void bringColumns(const Wkv7GradInputs& in, const Chunk& chunk, int64_t headSize, BackwardScratch& s) {
+  const float* const given[] = {in.r, in.w, in.k, in.a, in.b};
+  const float** const used[] = {&s.r, &s.w, &s.k, &s.a, &s.b};
+  const bool there = Columns != 0 && chunk.stride == headSize;
+  for (int i = 0; i < 5; ++i) *used[i] = there ? given[i] + chunk.at : s.copies[i];
+  if (there) return;
   if (Columns == 0) {
-    copyPadded(in.r + at, stride, steps, headSize, s.r, s.columns);
-    copyPadded(in.w + at, stride, steps, headSize, s.w, s.columns);
-    copyPadded(in.k + at, stride, steps, headSize, s.k, s.columns);
-    copyPadded(in.a + at, stride, steps, headSize, s.a, s.columns);
-    copyPadded(in.b + at, stride, steps, headSize, s.b, s.columns);
+    for (int i = 0; i < 5; ++i) {
+      copyPadded(given[i] + chunk.at, chunk.stride, chunk.steps, headSize, s.copies[i], s.columns);
+    }
     return;
   }
-  for (int64_t t = 0; t < steps; ++t, at += stride) {
+  int64_t at = chunk.at;
+  for (int64_t t = 0; t < chunk.steps; ++t, at += chunk.stride) {
     for (int64_t j = 0; j < Columns; j += lanes) {
-      const int64_t to = t * Columns + j;
-      store(s.r + to, load(in.r + at + j));
-      store(s.w + to, load(in.w + at + j));
-      store(s.k + to, load(in.k + at + j));
-      store(s.a + to, load(in.a + at + j));
-      store(s.b + to, load(in.b + at + j));
+      for (int i = 0; i < 5; ++i) store(s.copies[i] + t * Columns + j, load(given[i] + at + j));
     }
   }
 }
 
 /// Asks for what the next chunk reads and writes, a step at a time, while this one is computed: its steps lie between those
-/// of other heads, where no processor looks ahead by itself.
+/// of other heads, where no processor looks ahead by itself. Into the second-level cache: the chunk at hand fills the first.
 class NextChunk {
  public:
   NextChunk(const Wkv7Shape& shape, const Wkv7GradInputs& in, const Wkv7RowGradients& rowGradients,
@@ -163,32 +162,36 @@ class NextChunk {
       : in_(in), rowGradients_(rowGradients), out_(out), chunk_(chunk), headSize_(shape.headSize), firstRow_(firstRow),
         rows_(rows), part_(roundUp((rows * shape.headSize + shape.interval - 1) / shape.interval, 16)) {}
 
-  void fetchStep(int64_t t) const {
-    if (t >= chunk_.steps) return;
+  /// Inlined always: to GCC a function that only asks for memory has no effect, and a call of one goes away.
+  METASTATE_INLINE void fetchStep(int64_t t) const {
+    if (t >= chunk_.steps || chunk_.stride < leastStride * headSize_) return;
     const int64_t at = chunk_.at + t * chunk_.stride, outAt = chunk_.outAt + t * out_.stride;
     for (int64_t j = 0; j < headSize_; j += 16) {
-      __builtin_prefetch(in_.r + at + j);
-      __builtin_prefetch(in_.w + at + j);
-      __builtin_prefetch(in_.k + at + j);
-      __builtin_prefetch(in_.a + at + j);
-      __builtin_prefetch(in_.b + at + j);
-      __builtin_prefetch(out_.dr + outAt + j, 1);
-      __builtin_prefetch(out_.dw + outAt + j, 1);
-      __builtin_prefetch(out_.dk + outAt + j, 1);
-      __builtin_prefetch(out_.da + outAt + j, 1);
-      __builtin_prefetch(out_.db + outAt + j, 1);
+      const int64_t last = lastOfLine(j, headSize_);
+      const float* const alongColumns[] = {in_.r, in_.w, in_.k, in_.a, in_.b};
+      for (const float* operand : alongColumns) fetch(operand + at + last);
+      const float* const gradients[] = {out_.dr, out_.dw, out_.dk, out_.da, out_.db};
+      for (const float* gradient : gradients) fetch(gradient + outAt + last);
     }
     for (int64_t i = firstRow_; i < firstRow_ + rows_; i += 16) {
-      __builtin_prefetch(in_.v + at + i);
-      __builtin_prefetch(in_.dy + at + i);
-      __builtin_prefetch(rowGradients_.dv + at + i, 1);
+      const float* const alongRows[] = {in_.v, in_.dy, rowGradients_.dv};
+      for (const float* operand : alongRows) fetch(operand + at + lastOfLine(i, firstRow_ + rows_));
     }
     const float* const checkpoint = in_.checkpoints + chunk_.checkpointAt + firstRow_ * headSize_;
     const int64_t end = (t + 1) * part_ < rows_ * headSize_ ? (t + 1) * part_ : rows_ * headSize_;
-    for (int64_t i = t * part_; i < end; i += 16) __builtin_prefetch(checkpoint + i);
+    for (int64_t i = t * part_; i < end; i += 16) fetch(checkpoint + i);
   }
 
  private:
+  /// Heads between steps from which on to ask pays: nearer steps the processor finds itself.
+  static constexpr int64_t leastStride = 4;
+
+  static METASTATE_INLINE void fetch(const float* place) { __builtin_prefetch(place, 0, 2); }
+
+  /// The last of 16 floats from `from` on, or before `end`. Where arrays begin within a line, what lies before it was asked
+  /// for with the head before.
+  static METASTATE_INLINE int64_t lastOfLine(int64_t from, int64_t end) { return from + 16 < end ? from + 15 : end - 1; }
+
   const Wkv7GradInputs& in_;
   const Wkv7RowGradients& rowGradients_;
   const Wkv7ColumnGradients& out_;

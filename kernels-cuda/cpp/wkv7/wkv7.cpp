@@ -130,6 +130,10 @@ void wkv7Backward(ThreadPool& pool, const SimdPath& path, const Wkv7Shape& shape
          float* const to = all[which] + head / shape.heads * columns.entryStride + head % shape.heads * columns.headStride;
          for (int64_t share = 1; share < sharing.shares; ++share) {
            const float* sums = partial.data() + (share - 1) * sumsOfShare + head * sumsOfHead + which * sumsOfOne;
+           if (columns.stride == n) {
+             path.ops.addTo((last - first) * n, sums + first * n, to + first * n);
+             continue;
+           }
            for (int64_t t = first; t < last; ++t) path.ops.addTo(n, sums + t * n, to + t * columns.stride);
          }
        });
