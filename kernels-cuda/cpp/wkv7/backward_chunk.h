@@ -17,7 +17,7 @@ struct StepColumns {
   int64_t outAt;  // of the step in `out`
 };
 
-/// What a chunk's operands and sums are rows of: a whole number of registers, the rest zero.
+/// A chunk's operands and sums, in rows of a whole number of registers, the rest zero.
 struct BackwardScratch {
   int64_t columns;                // N, rounded up
   int64_t slabRows;               // rows of a slab
