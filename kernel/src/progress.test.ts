@@ -37,6 +37,16 @@ test("an async loop that is left early is stopped, and says what it saw", async 
   assert.match(bars(ran)[0] ?? "", /^━{7} +30 % · 3\/10 · .* stopped · saw 1$/);
 });
 
+test("a loop that goes on where another stopped is shown from there, at a rate of its own rounds", async () => {
+  const ran = await notebook.run(
+    "async function* rest() { for (let step = 91; step <= 100; step++) { await new Promise((r) => setTimeout(r, 20)); yield { step } } }\n" +
+      "for await (const m of progress(rest(), { total: 100, at: (m) => m.step })) void m",
+  );
+  const [, rate] = /^━{24} 100 % · 100\/100 · ([\d.,]+)\/s · /.exec(bars(ran)[0] ?? "") ?? [];
+  // Ten rounds of 20 ms, with room for timers that are early.
+  assert.ok(Number(rate) <= 60, bars(ran)[0]);
+});
+
 test("a loop without a length has no share, but a count", async () => {
   const ran = await notebook.run("for (const x of progress((function* () { yield 1; yield 2 })())) void x");
   assert.match(bars(ran)[0] ?? "", /100 % · 2\/2/);

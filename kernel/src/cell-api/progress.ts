@@ -5,6 +5,8 @@ import { Bar, type BarOptions } from "./progress/bar.js";
 export interface ProgressOptions<T> extends BarOptions {
   /** Number of rounds, where the iterable does not tell it by a `length` or `size`. */
   readonly total?: number;
+  /** How far the loop is with an item, where items do not count from 1: `(m) => m.step`, of a training that goes on. */
+  readonly at?: (item: T) => number;
   /** Text shown behind the bar for the latest item: `(m) => "loss " + m.loss.toFixed(3)`. */
   readonly describe?: (item: T) => string;
 }
@@ -61,7 +63,7 @@ function* through<T>(iterable: Iterable<T>, options: ProgressOptions<T>): Genera
   try {
     for (const item of iterable) {
       yield item;
-      bar.advance(1, options.describe?.(item));
+      move(bar, item, options);
     }
     whole = true;
   } finally {
@@ -75,12 +77,18 @@ async function* throughAsync<T>(iterable: AsyncIterable<T>, options: ProgressOpt
   try {
     for await (const item of iterable) {
       yield item;
-      bar.advance(1, options.describe?.(item));
+      move(bar, item, options);
     }
     whole = true;
   } finally {
     bar.end(whole);
   }
+}
+
+function move<T>(bar: Bar, item: T, { at, describe }: ProgressOptions<T>): void {
+  const place = at?.(item);
+  if (place !== undefined && bar.done === 0) bar.startFrom(place - 1);
+  bar.advance(place === undefined ? 1 : place - bar.done, describe?.(item));
 }
 
 function barFor(iterable: object, options: ProgressOptions<never>): Bar {

@@ -35,6 +35,8 @@ export class Bar implements Displayable {
   readonly #handle: DisplayHandle | undefined;
   #total: number | undefined;
   #done = 0;
+  /** Steps that were done before. */
+  #before = 0;
   #note = "";
   #state: "running" | "done" | "stopped" = "running";
   #due = 0;
@@ -74,6 +76,11 @@ export class Bar implements Displayable {
   /** Steps done. */
   get done(): number {
     return this.#done;
+  }
+
+  /** @internal So many steps were done before: no time was spent on them. */
+  startFrom(steps: number): void {
+    this.#before = this.#done = steps;
   }
 
   /** `steps` more are done; `note` is shown behind the bar. */
@@ -127,7 +134,7 @@ export class Bar implements Displayable {
     const now = performance.now();
     this.#due = now + INTERVAL_MS;
     this.#changed = false;
-    this.#pace.sample(this.#done, now);
+    this.#pace.sample(this.#done - this.#before, now);
     const total = this.#total ?? (this.#state === "done" ? this.#done : undefined);
     const share = total === undefined ? undefined : total === 0 ? 1 : Math.min(1, this.#done / total);
     const figures = this.#figures(total, share, now);
@@ -146,7 +153,7 @@ export class Bar implements Displayable {
         ? [count]
         : [`${Math.floor(share * 100)} %`, `${count}/${total.toLocaleString("en")}`];
     const isRunning = this.#state === "running";
-    const rate = isRunning ? this.#pace.rate : this.#done / seconds;
+    const rate = isRunning ? this.#pace.rate : (this.#done - this.#before) / seconds;
     if (rate !== undefined && rate > 0 && Number.isFinite(rate)) parts.push(formatRate(rate));
     if (isRunning && total !== undefined && rate !== undefined) {
       parts.push(`${formatSeconds(Math.max(0, total - this.#done) / rate)} left`);
