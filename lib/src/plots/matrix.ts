@@ -36,12 +36,15 @@ export interface MatrixPlotOptions {
 
 /** Width and height of an entry at most, and of all entries together; pixels. */
 const [mostOfOne, mostOfAll] = [56, { width: 640, height: 460 }];
+/** Rows, or columns, at most: a figure has no pixels for more, and a notebook's file would grow by tens of megabytes. */
+const mostEntries = 640;
 /** What a character of a name at an axis takes, and a narrow page; pixels. */
 const [character, narrow] = [8, 480];
 
 /**
  * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
- * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is not finite is blank.
+ * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is not finite is blank. Of one
+ * with more rows or columns than a figure has pixels for, 640, means of neighbours are shown, and the title says so.
  *
  * @throws RangeError when rows differ in length, or there are more or fewer than two axes
  */
@@ -49,15 +52,19 @@ export function matrixPlot(
   given: MatrixInput,
   { title = "Matrix", label = "value", xLabel = "column", yLabel = "row", x, y, range }: MatrixPlotOptions = {},
 ): Figure {
-  const matrix = matrixRows(given);
+  const all = matrixRows(given);
+  const { matrix, down, across } = coarse(all);
   const largest = largestMagnitude([matrix]);
-  const heading = title + blanks([matrix]);
+  const means = down * across > 1 ? ` (means of ${down} × ${across} entries)` : "";
+  const heading = title + blanks([all]) + means;
   const least = matrix.some((row) => row.some((value) => value < 0)) ? -largest : 0;
   const { colorscale, low, high } = scaleOver(...(range ?? [least, largest]));
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
     ...(isSmall(matrix) && numbers(matrix, Math.max(-low, high))),
+    // The axes count the entries, not their means.
+    ...(means && { x0: (across - 1) / 2, dx: across, y0: (down - 1) / 2, dy: down }),
     colorscale,
     zmin: low,
     zmax: high,
@@ -66,8 +73,8 @@ export function matrixPlot(
   };
   const ticks = (all: readonly string[] | undefined, count: number) =>
     all ? { tickvals: all.map((_, at) => at), ticktext: [...all] } : count <= 8 ? { dtick: 1 } : {};
-  const rows = matrix.length;
-  const columns = matrix[0]?.length ?? 0;
+  const rows = all.length;
+  const columns = all[0]?.length ?? 0;
   const { upright, size, lettersOf } = place(heading, rows, columns, x, y);
   return new Figure(
     [trace as Partial<Data>],
@@ -89,8 +96,30 @@ export function matrixPlot(
       },
       ...size,
     },
-    `${heading}: ${rows}×${columns}, largest magnitude ${largest}`,
+    `${heading}: ${rows}×${columns}, largest magnitude ${largestMagnitude([all])}`,
   );
+}
+
+/** The matrix itself, or the means of as few entries as leave no more than {@link mostEntries} in a row and in a column. */
+function coarse(matrix: readonly (readonly number[])[]): {
+  matrix: readonly (readonly number[])[];
+  down: number;
+  across: number;
+} {
+  const [rows, columns] = [matrix.length, matrix[0]?.length ?? 0];
+  const [down, across] = [rows, columns].map((count) => Math.max(1, Math.ceil(count / mostEntries))) as [
+    number,
+    number,
+  ];
+  if (down * across === 1) return { matrix, down, across };
+  const means = Array.from({ length: Math.ceil(rows / down) }, (_, i) => {
+    const lines = matrix.slice(i * down, (i + 1) * down);
+    return Array.from({ length: Math.ceil(columns / across) }, (_, j) => {
+      const values = lines.flatMap((line) => line.slice(j * across, (j + 1) * across)).filter(Number.isFinite);
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    });
+  });
+  return { matrix: means, down, across };
 }
 
 /**

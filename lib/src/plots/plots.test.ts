@@ -238,6 +238,21 @@ test("matrices are shown in any of their forms: lists, typed arrays, a tensor, w
   assert.equal(statistics.frobeniusNorm(tf.tensor2d([[3, 4]])), 5);
 });
 
+test("of a matrix with more entries than pixels, means of neighbours are shown at the entries' places, and told", () => {
+  const rows = Array.from({ length: 1300 }, (_, i) => [i, i === 1 ? NaN : 2 * i]);
+  const { data, layout } = stored(matrixPlot(rows));
+  const [heatmap] = data as (Trace & { y0: number; dy: number; x0: number; dx: number })[];
+  assert.deepEqual(heatmap!.z!.slice(0, 2), [
+    [1, 2],
+    [4, 8],
+  ]);
+  // The last row alone, with three digits.
+  assert.deepEqual(heatmap!.z!.at(-1), [1300, 2600]);
+  assert.equal(heatmap!.z!.length, 434);
+  assert.deepEqual([heatmap!.y0, heatmap!.dy, heatmap!.x0, heatmap!.dx], [1, 3, 0, 1]);
+  assert.match(layout.title.text, /^Matrix \(blank: 1 of 2600 values, not finite\) \(means of 3 × 1 entries\)$/);
+});
+
 test("a line by itself is called as its label says", () => {
   const [line] = stored(overTokens(Float32Array.of(1, 2), { label: "norm" })).data;
   assert.deepEqual([line!.name, line!.y], ["norm", [1, 2]]);
