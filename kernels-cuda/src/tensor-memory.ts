@@ -106,7 +106,12 @@ export function tensorMemory(name: string, backend: object): KernelMemory {
       makeFloats(shape) {
         const info = make([...shape]);
         made.push(info);
-        return { info, floats: view(info) };
+        return {
+          info,
+          get floats() {
+            return view(info);
+          },
+        };
       },
       floats(tensor) {
         requireType("float32", tensor);

@@ -1,6 +1,6 @@
 /** Kernels that are one call of the addon: sizes, numbers, inputs and outputs by place, as the addon reads them. */
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { LibraryOp } from "../addon/binding.js";
+import type { LibraryOp, OpArgument } from "../addon/binding.js";
 import type { Attributes, Inputs, KernelMemory, NativeBody } from "./native-kernel.js";
 import { sizeOf } from "./shapes.js";
 
@@ -10,6 +10,8 @@ const integerInputs: ReadonlySet<string> = new Set(["targets", "tokens", "starts
 /** An input by its name, or several as one list. */
 type Names = string | readonly string[];
 
+type Made = ReturnType<KernelMemory["makeFloats"]>;
+
 /** One output for each: of its shape, or null where it is not wanted. */
 type Shapes = readonly (readonly number[] | null)[];
 
@@ -17,40 +19,48 @@ type Shapes = readonly (readonly number[] | null)[];
  * The body of such a kernel. It never looks into an array: the `cuda` backend runs it too, with addresses on the GPU for arrays.
  *
  * @param call the addon's function
- * @param sizes sizes and numbers, which come first
+ * @param sizes sizes and numbers, which come first: a list of its own for each call
  * @param inputs what follows, in the addon's order
  * @param outputs what comes last, in the addon's order: inputs whose shapes they have, or the shapes
  */
 export function addonOp(
   call: LibraryOp,
-  sizes: (inputs: Inputs, attributes: Attributes) => readonly number[],
+  sizes: (inputs: Inputs, attributes: Attributes) => number[],
   inputs: readonly Names[],
   outputs: readonly Names[] | ((inputs: Inputs, attributes: Attributes) => Shapes),
 ): NativeBody<KernelMemory> {
+  // Plain loops: a small op is called thousands of times a second, and all ops share this code.
   return (binding, memory, given, attributes) => {
-    const numbers = sizes(given, attributes);
-    const make = (shape: readonly number[]): TensorInfo => memory.makeFloats(shape).info;
-    // All outputs before any values are asked for: in another package's backend, making one may move the memory of the others.
-    const made =
-      typeof outputs === "function"
-        ? outputs(given, attributes).map((shape) => shape && make(shape))
-        : outputs.map((names) => ofEach(names, (name) => make(given[name]!.shape)));
-    const values = (name: string): Float32Array | Int32Array =>
-      integerInputs.has(name) ? memory.integers(given[name]!) : memory.floats(given[name]!);
-    binding[call](
-      ...numbers,
-      ...inputs.map((names) => ofEach(names, values)),
-      ...made.map((info) => info && ofEach(info, (one) => memory.floats(one))),
-    );
-    return made.flat().filter((info) => info !== null);
+    const values: OpArgument[] = sizes(given, attributes);
+    const infos: TensorInfo[] = [];
+    const make = (shape: readonly number[]): Made => {
+      const one = memory.makeFloats(shape);
+      infos.push(one.info);
+      return one;
+    };
+    // All are made before any values are asked for: in another package's backend, making one may move the memory of the others.
+    const made: (Made | Made[] | null)[] = [];
+    if (typeof outputs === "function") {
+      for (const shape of outputs(given, attributes)) made.push(shape && make(shape));
+    } else {
+      for (const names of outputs) {
+        made.push(
+          typeof names === "string" ? make(given[names]!.shape) : names.map((name) => make(given[name]!.shape)),
+        );
+      }
+    }
+    for (const names of inputs) {
+      if (typeof names !== "string") values.push(names.map((name) => memory.floats(given[name]!)));
+      else if (integerInputs.has(names)) values.push(memory.integers(given[names]!));
+      else values.push(memory.floats(given[names]!));
+    }
+    for (const one of made) {
+      if (one === null) values.push(null);
+      else values.push(Array.isArray(one) ? one.map(({ floats }) => floats) : one.floats);
+    }
+    binding[call](...values);
+    return infos;
   };
-}
-
-function ofEach<T extends string | TensorInfo, Result>(
-  one: T | readonly T[],
-  of: (one: T) => Result,
-): Result | Result[] {
-  return Array.isArray(one) ? (one as readonly T[]).map(of) : of(one as T);
 }
 
 /** Rows of a tensor that are as long as a vector, and how long that is. */

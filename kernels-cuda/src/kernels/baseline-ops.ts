@@ -19,7 +19,7 @@ const rotary: Sizes = ({ x }, { direction }) => {
 };
 
 const wkv4 = ["w", "u", "k", "v", "numerator", "denominator", "exponent"];
-const shapeOfK: Sizes = ({ k }) => k!.shape;
+const shapeOfK: Sizes = ({ k }) => [...k!.shape];
 
 /** B, T, S, H, N */
 const attention: Sizes = ({ q, k }) => {

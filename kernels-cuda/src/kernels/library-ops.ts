@@ -92,7 +92,7 @@ export const libraryKernels: NativeBodies<KernelMemory> = {
   },
   TransposeMatrix: addonOp(
     "transposeMatrix",
-    ({ x }) => x!.shape,
+    ({ x }) => [...x!.shape],
     ["x"],
     ({ x }) => [[x!.shape[1]!, x!.shape[0]!]],
   ),

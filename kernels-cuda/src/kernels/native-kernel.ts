@@ -14,7 +14,7 @@ export type Attributes = Readonly<Record<string, unknown>>;
 /** Where a kernel reads its inputs and makes its outputs: the backend `native`, or what stands between it and another. */
 export interface KernelMemory {
   /** A float32 tensor whose values are whatever they were: a kernel that makes one writes all of it. */
-  makeFloats(shape: readonly number[]): { info: TensorInfo; floats: Float32Array };
+  makeFloats(shape: readonly number[]): { readonly info: TensorInfo; readonly floats: Float32Array };
   /** The values of a float32 tensor, not to be written to nor kept. Throws TypeError for a tensor of another type. */
   floats(tensor: TensorInfo): Float32Array;
   /** The values of an int32 tensor, under the same conditions. */
