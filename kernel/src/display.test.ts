@@ -49,6 +49,10 @@ const looks: Readonly<Record<string, { code: string; result: string | RegExp | u
   "a deep object": { code: "({ a: { b: { c: { d: { e: { f: 1 } } } } } })", result: /\[Object\]/ },
   "a sparse array": { code: "[, 1, , , 2]", result: "[ <1 empty item>, 1, <2 empty items>, 2 ]" },
   "a promise within": { code: "({ p: Promise.resolve(1) })", result: "{ p: Promise { 1 } }" },
+  "a timer, without what Node keeps in it of the cell": {
+    code: "const timer = setTimeout(() => 0), next = setImmediate(() => 0); clearTimeout(timer); clearImmediate(next);\n[timer, next]",
+    result: /^\[\n {2}Timeout \{(?![^]*kResourceStore)[^]*_repeat: null[^]*Immediate \{/,
+  },
   "a generator and a weak map": {
     code: "[(function* () {})(), new WeakMap()]",
     result: "[ Object [Generator] {}, WeakMap { <items unknown> } ]",

@@ -66,6 +66,20 @@ for (const [name, code] of Object.entries(endless)) {
   });
 }
 
+for (const [name, call] of Object.entries({
+  "at once": "spin()",
+  "after an await": "await null; [1].map(() => spin())",
+  "in a timer": "await new Promise(() => setTimeout(() => spin(), 1))",
+})) {
+  test(`a loop that was terminated, ${name}, tells its line and who called it`, async () => {
+    const ran = await interrupted(`const spin = () => {\n  for (;;);\n};\n${call}`);
+    assert.match(
+      traceback(ran),
+      /❯ 2 │ {3}for \(;;\);[^]*at spin \(In \[\d+\]:2:\d+\)\n(.*\n)?.*at .*In \[\d+\]:4:\d+/,
+    );
+  });
+}
+
 test("what an interrupt has left unfinished may be collected as garbage", async () => {
   await notebook.run(
     'require("node:v8").setFlagsFromString("--expose-gc"); const collect = require("node:vm").runInNewContext("gc") as () => void',

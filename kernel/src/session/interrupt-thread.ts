@@ -11,6 +11,7 @@ import type { HearInterrupt, InterruptThreadData, TaskEnded } from "./interrupts
 import { LOOK_MS, MainThreadTime } from "./main-thread-time.js";
 import { endWait, waitsForFront } from "./native-waits.js";
 import { STAGE } from "./stage.js";
+import { NOTE_STOP } from "./stopped-at.js";
 
 /**
  * Time for the main thread to hear an interrupt between two turns of its event loop, in milliseconds: long enough for a step
@@ -161,6 +162,7 @@ function climb(ladder: Unheard): void {
 }
 
 function terminate(): void {
+  inspector.post("Runtime.evaluate", { expression: NOTE_STOP, silent: true });
   inspector.post("Runtime.terminateExecution");
   // What is terminated may be the main thread as it hears, at last, what was said.
   say([...unfinished.keys()], { terminated: true });

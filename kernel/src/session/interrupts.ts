@@ -11,6 +11,7 @@ import { afterTermination } from "./async-context.js";
 import { noteAwait } from "./awaited-at.js";
 import { currentTask } from "./current-cell.js";
 import { STAGE } from "./stage.js";
+import { noteStops } from "./stopped-at.js";
 
 /** What an interrupted cell ends with. */
 export class KeyboardInterrupt extends Error {
@@ -206,6 +207,7 @@ export type TaskEnded = number;
  * @returns what is to be told of the end of each task, so that nothing of a later one is taken for one that was interrupted
  */
 export function listenForInterrupts(afterwards: (ids: readonly number[]) => void): (ended: TaskEnded) => void {
+  noteStops((task) => running.has(task));
   const heard = new Int32Array(new SharedArrayBuffer(4));
   /** What the thread has interrupted, and does not know the end of. */
   const asked = new Set<TaskEnded>();

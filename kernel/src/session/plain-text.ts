@@ -165,23 +165,28 @@ function withFewProperties(body: () => string, large: ReadonlyMap<object, readon
 }
 
 /**
- * Up to Node 22 a promise made while AsyncLocalStorage is in use has properties of Node's own, which `inspect` shows. From
- * here on they are hidden when a promise is looked at.
+ * Up to Node 22 a promise or a timer made while AsyncLocalStorage is in use has properties for that, which `inspect` shows. From
+ * here on they are hidden when one is looked at.
  */
 export function hideAsyncIds(): void {
-  Reflect.defineProperty(Promise.prototype, inspect.custom, {
-    value(this: Promise<unknown>) {
-      if (types.isPromise(this)) hideIds(this);
-      return this;
-    },
-    configurable: true,
-    writable: true,
-  });
+  const timers = [setTimeout(() => undefined), setImmediate(() => undefined)] as const;
+  clearTimeout(timers[0]);
+  clearImmediate(timers[1]);
+  const kinds = [Promise.prototype, ...timers.map((timer) => Object.getPrototypeOf(timer) as object)];
+  for (const kind of kinds as { [inspect.custom]?: (...args: readonly unknown[]) => unknown }[]) {
+    // Of a `Timeout` Node shows the neighbours in its list by their names alone.
+    const { [inspect.custom]: shown } = kind;
+    const value = function (this: object, ...args: readonly unknown[]): unknown {
+      hideIds(this);
+      return shown === undefined ? this : Reflect.apply(shown, this, args);
+    };
+    Reflect.defineProperty(kind, inspect.custom, { value, configurable: true, writable: true });
+  }
 }
 
-function hideIds(promise: Promise<unknown>): void {
-  for (const symbol of Object.getOwnPropertySymbols(promise)) {
-    if (NODES_OWN.has(symbol.description)) Reflect.defineProperty(promise, symbol, { enumerable: false });
+function hideIds(of: object): void {
+  for (const symbol of Object.getOwnPropertySymbols(of)) {
+    if (NODES_OWN.has(symbol.description)) Reflect.defineProperty(of, symbol, { enumerable: false });
   }
 }
 

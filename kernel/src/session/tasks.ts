@@ -1,9 +1,11 @@
 /** Tasks: what a client asks the session to run, and may interrupt: a cell, or the handling of a comm message. */
 import type { Outcome } from "../session-protocol.js";
+import { noteStop } from "./awaited-at.js";
 import { abandonEvaluation } from "./evaluate.js";
 import { sendFrame } from "./frames.js";
 import { allowInterrupts, KeyboardInterrupt } from "./interrupts.js";
 import { flushNativeOutput } from "./native-output.js";
+import { takeStop } from "./stopped-at.js";
 import { errorReport } from "./traceback.js";
 
 /** Time for the `finally` blocks of what was interrupted, in milliseconds. */
@@ -65,7 +67,10 @@ export class Tasks {
       await Promise.race([own, interruption]);
       return { status: "ok" };
     } catch (error) {
-      if (KeyboardInterrupt.is(error)) interrupted = true;
+      if (KeyboardInterrupt.is(error)) {
+        interrupted = true;
+        tellStop(id, error);
+      }
       return { status: "error", ...errorReport(error) };
     } finally {
       disallow();
@@ -84,7 +89,10 @@ export class Tasks {
   endInterrupted(ids: readonly number[]): void {
     setTimeout(() => {
       for (const id of ids) {
-        if (!this.#told.has(id)) this.end(id, { status: "error", ...errorReport(new KeyboardInterrupt()) });
+        if (this.#told.has(id)) continue;
+        const interrupt = new KeyboardInterrupt();
+        tellStop(id, interrupt);
+        this.end(id, { status: "error", ...errorReport(interrupt) });
       }
     }, END_MS);
   }
@@ -98,6 +106,12 @@ export class Tasks {
     sendFrame({ type: "done", cell: id, outcome });
     remember(id, this.#told);
   }
+}
+
+/** Has an interrupt tell where the task was terminated, if it was. */
+function tellStop(id: number, interrupt: KeyboardInterrupt): void {
+  const stop = takeStop(id);
+  if (stop !== undefined) noteStop(interrupt, stop);
 }
 
 function remember(id: number, ids: Set<number>): void {
