@@ -93,6 +93,32 @@ test("a changed file is loaded again, with its new types; an unchanged one keeps
   assert.equal(await result('import { counter } from "./state.ts"; counter.n'), "4");
 });
 
+test("an ES module of JavaScript is loaded as TypeScript is: with types, live, and again when it has changed", async () => {
+  write("plain.mjs", "import { two } from './second.js';\nexport let n = 1;\nexport const up = () => (n += two);");
+  write("second.js", "export const two = 2;");
+  assert.equal(await result('import { n, up } from "./plain.mjs"; up(); n'), "3");
+  write("second.js", "export const two = 20;");
+  assert.equal(await result('import { n, up } from "./plain.mjs"; up(); n'), "21");
+  assert.equal(await result('const name = "second"; (await import(`./${name}.js`)).two'), "20");
+  assert.match(ending(await notebook.run('import { m } from "./plain.mjs"')), /has no exported member( named)? 'm'/);
+  write("broken.mjs", "export const b = ;");
+  assert.match(shown(await notebook.run('import { b } from "./broken.mjs"')), /broken\.mjs:1:18/);
+  write("throws.mjs", "// a comment\nexport const f = () => { throw new Error('deep') };");
+  assert.match(shown(await notebook.run('import { f } from "./throws.mjs"; f()')), /throws\.mjs:2:32/);
+});
+
+test("CommonJS beside the notebook is Node's: the same for a cell, for require and for a file", async () => {
+  write("common.cjs", "exports.state = { n: 1 };");
+  write("older.js", "exports.state = { n: 2 };");
+  write(
+    "uses.mjs",
+    "import { state } from './common.cjs';\nimport older from './older.js';\nexport const all = [state, older.state];",
+  );
+  const code = `import { state } from "./common.cjs"; import { all } from "./uses.mjs";
+    [all[0] === state, require("./common.cjs").state === state, all[1] === require("./older.js").state]`;
+  assert.equal(await result(code), "[ true, true, true ]");
+});
+
 test("exports are live between files", async () => {
   write("live.ts", "export let n = 0; export function add() { n++ }");
   write(

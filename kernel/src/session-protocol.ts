@@ -38,13 +38,13 @@ export function cellUrl(id: number): string {
   return `cell-${id}.ts`;
 }
 
-/** A file of the notebook's own, compiled: TypeScript as a `System.register` call, JSON as it is. */
+/** A file of the notebook's own, compiled: a module as a `System.register` call, JSON as it is. */
 export interface CompiledModule {
   /** Absolute path of the file. */
   readonly path: string;
   /** What the user sees: the path from the notebook's folder. */
   readonly label: string;
-  readonly kind: "typescript" | "json";
+  readonly kind: "module" | "json";
   /** Differs where text, compiler options, or the files that its imports mean differ. */
   readonly version: string;
   readonly source: string;

@@ -15,6 +15,8 @@ import type { NotebookConfig } from "./tsconfig.js";
 
 /** Extensions of files that are the notebook's own when they lie outside of packages. */
 const OWN: ReadonlySet<string> = new Set([".ts", ".tsx", ".mts", ".cts", ".json"]);
+/** Extensions of those that are so where they are ES modules. CommonJS is for Node, which has one instance of it for all. */
+const OWN_MODULES: ReadonlySet<string> = new Set([".js", ".mjs", ".jsx"]);
 
 /** Declarations of the module that stands for tslab where tslab is not installed. */
 const TSLAB = fileURLToPath(new URL("../session/compat/tslab-display.d.ts", import.meta.url)).replaceAll("\\", "/");
@@ -171,13 +173,17 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     return { resolvedModule: { resolvedFileName: TSLAB, extension: ts.Extension.Dts, isExternalLibraryImport: true } };
   }
 
-  /** A file that is not a package's, and that Node could not run as it is. */
+  /** A file that is not a package's: Node could not run it as it is, or would never load it again. */
   #noteOwn(importer: string, specifier: string, found: ts.ResolvedModuleFull | undefined): void {
-    const own = found !== undefined && found.isExternalLibraryImport !== true && OWN.has(found.extension);
     const imports = this.#own.get(importer) ?? new Map<string, string>();
-    if (own) imports.set(specifier, found.resolvedFileName);
+    if (found !== undefined && this.#isOwn(found)) imports.set(specifier, found.resolvedFileName);
     else imports.delete(specifier);
     this.#own.set(importer, imports);
+  }
+
+  #isOwn({ extension, isExternalLibraryImport, resolvedFileName: path }: ts.ResolvedModuleFull): boolean {
+    if (isExternalLibraryImport === true) return false;
+    return OWN.has(extension) || (OWN_MODULES.has(extension) && isEsModule(this.readFile(path) ?? ""));
   }
 
   #facts(): CellFacts {
@@ -297,4 +303,9 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     this.#library.files.set(path, file);
     return file;
   }
+}
+
+/** Whether JavaScript has an import or an export. */
+function isEsModule(text: string): boolean {
+  return ts.isExternalModule(ts.createSourceFile("file.js", text, ts.ScriptTarget.ESNext));
 }

@@ -41,6 +41,8 @@ export const CELL_OPTIONS: ts.CompilerOptions = {
   resolveJsonModule: true,
   // `./helpers.ts` may be called by its name.
   allowImportingTsExtensions: true,
+  // `./helpers.mjs` has types too, as far as they can be inferred.
+  allowJs: true,
   skipLibCheck: true,
   declaration: true,
   sourceMap: true,

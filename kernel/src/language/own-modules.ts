@@ -91,7 +91,7 @@ export class OwnModules {
     if (cached?.file === file && JSON.stringify(cached.module.imports) === JSON.stringify(imports)) {
       return cached.module;
     }
-    const kind = path.endsWith(".json") ? "json" : "typescript";
+    const kind = path.endsWith(".json") ? "json" : "module";
     const { outputText, sourceMapText } = kind === "json" ? { outputText: file.text } : this.#emit(file);
     const hash = createHash("sha1").update(outputText).update("\0").update(file.text).update(JSON.stringify(imports));
     const module: CompiledModule = {

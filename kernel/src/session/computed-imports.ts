@@ -1,6 +1,6 @@
 /**
- * Specifiers that running code has computed: only the language process can say whether one means a TypeScript file of the
- * notebook's own, and compile that.
+ * Specifiers that running code has computed: only the language process can say whether one means a file of the notebook's own, and
+ * compile that.
  */
 import type { CompiledModule, ErrorReport, ImportReply } from "../session-protocol.js";
 import { currentCell } from "./current-cell.js";
@@ -18,9 +18,9 @@ export class CompileError extends Error {
   }
 }
 
-/** Paths are what a file of the notebook's own is imported by; and Node runs what is JavaScript. */
+/** Paths are what a file of the notebook's own is imported by. */
 const PATH = /^(\.{0,2}\/|[A-Za-z]:[\\/]|file:)/;
-const JAVASCRIPT = /\.([cm]?js|node|wasm)$/;
+const NODES_OWN = /\.(cjs|node|wasm)$/;
 
 let asked = 0;
 const waiting = new Map<number, (reply: ImportReply) => void>();
@@ -34,7 +34,7 @@ export function takeImport(reply: ImportReply): void {
 
 /** Whether a specifier may mean a file of the notebook's own that must be compiled. */
 export function mayBeOwn(specifier: string): boolean {
-  return PATH.test(specifier) && !JAVASCRIPT.test(specifier);
+  return PATH.test(specifier) && !NODES_OWN.test(specifier);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Loads the notebook's own TypeScript and JSON files, and loads them anew when they have changed.
+ * Loads the notebook's own files, TypeScript, ES modules of JavaScript and JSON, and loads them anew when they have changed.
  *
  * They come compiled, as `System.register` calls, with the cell that imports them (`language/own-modules.ts`). Node's loader
  * never lets go of a module that it has loaded, and `System.register` is the form of a module that plain functions can
@@ -13,7 +13,7 @@ import { askWhatIsMeant, mayBeOwn } from "./computed-imports.js";
 import { rememberSource } from "./cells.js";
 import { importMeta } from "./import-meta.js";
 
-/** `import()` as it works for what is not the notebook's own: packages, Node's modules, plain JavaScript. */
+/** `import()` as it works for what is not the notebook's own: packages, Node's modules, CommonJS. */
 export type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
 
 type Namespace = Record<string, unknown>;

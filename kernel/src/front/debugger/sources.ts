@@ -50,7 +50,7 @@ export class Sources {
   add(url: string, { label, source, sourceMap }: Compiled, modules: readonly CompiledModule[]): void {
     this.#cells.set(url, { label, source, sourceMap });
     if (this.#cells.size > MOST_CELLS) for (const oldest of this.#cells.keys()) return void this.#cells.delete(oldest);
-    for (const module of modules) if (module.kind === "typescript") this.#files.set(module.path, { ...module });
+    for (const module of modules) if (module.kind === "module") this.#files.set(module.path, { ...module });
   }
 
   /** Notes a cell that may never have run; gives its path. */
