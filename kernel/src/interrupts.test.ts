@@ -35,7 +35,7 @@ function startingNotebook(): { notebook: TestNotebook; goOn: () => void } {
 
 describe("an interrupt while a preload module is loaded", () => {
   async function interrupted(notebook: TestNotebook, times = 1): Promise<Ran> {
-    const running = notebook.run("given");
+    const running = notebook.run("const early = given; given");
     await sleep(NEXT_WISH_MS);
     for (let i = 0; i < times; i++) notebook.interrupt();
     return running;
@@ -49,6 +49,7 @@ describe("an interrupt while a preload module is loaded", () => {
       const ran = await interrupted(notebook, 2);
       assert.match(ending(ran), /^KeyboardInterrupt: .*before it began.*still being loaded/);
       assert.equal(ran.result, undefined);
+      assert.match(ending(await notebook.run("early")), /Cannot find name 'early'/);
       const next = notebook.run("given");
       goOn();
       assert.equal((await next).result, "42");
@@ -216,6 +217,20 @@ test("what was terminated may be collected as garbage at once", async () => {
     notebook.interrupt();
     assert.match(ending(await running), /^KeyboardInterrupt: /);
     assert.equal((await notebook.run("precious")).result, "42");
+  } finally {
+    await notebook.close();
+  }
+});
+
+test("what was interrupted while it was compiled has declared nothing", async () => {
+  const notebook = new TestNotebook();
+  try {
+    await notebook.run("const before = 1");
+    const running = notebook.run("const before = 'shadowed', early = 2");
+    notebook.interrupt();
+    assert.match(ending(await running), /^KeyboardInterrupt: /);
+    assert.match(ending(await notebook.run("early")), /Cannot find name 'early'/);
+    assert.equal((await notebook.run("before.toFixed(1)")).result, "'1.0'");
   } finally {
     await notebook.close();
   }

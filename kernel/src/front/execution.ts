@@ -70,6 +70,8 @@ interface RunningCell {
   readonly finish: (outcome: Outcome) => void;
   /** Takes the result, which is otherwise published. */
   readonly take: ((result: MimeBundle) => void) | undefined;
+  /** It was given up before the session could begin it. */
+  isGivenUp: boolean;
 }
 
 /** A client's comm message. */
@@ -190,7 +192,7 @@ export class Execution {
       return { outcome: { status: "error", ...compiled.errors } };
     }
     const id = (this.#lastCell = ++this.#lastId);
-    const { javascript, sourceMap, imports, modules, variables } = compiled;
+    const { javascript, sourceMap, imports, modules, variables, commit } = compiled;
     const cell: CompiledCell = { id, label, source, javascript, sourceMap, imports, variables };
     this.#remember(id, request);
     if (!silent) for (const [name, text] of this.#early.splice(0)) this.#stream(id, name, text);
@@ -199,12 +201,16 @@ export class Execution {
     if (armed !== undefined) await armed;
     const session = this.#session ?? this.#start();
     this.#starting.delete(starting);
-    if (starting.interrupted) return { outcome: { status: "error", ...this.#startup.report() } };
+    if (starting.interrupted) {
+      await this.#options.language.ask("takeBack", commit);
+      return { outcome: { status: "error", ...this.#startup.report() } };
+    }
     const outcome = await new Promise<Outcome>((finish) => {
-      this.#running.set(id, { id, request, finish, take });
+      this.#running.set(id, { id, request, finish, take, isGivenUp: false });
       session.send({ type: "run", cell, modules, silent: silent && take === undefined, subshell });
       request.given?.();
     });
+    if (this.#running.get(id)?.isGivenUp === true) await this.#options.language.ask("takeBack", commit);
     this.#running.delete(id);
     this.#outputs.flush();
     if (compiled.changesPackages === true) await this.#options.language.ask("lookAgain");
@@ -298,7 +304,10 @@ export class Execution {
     session.interrupt([...this.#running.keys()], { givesUpPreload });
     if (!givesUpPreload) {
       const report = this.#startup.report();
-      for (const { finish } of this.#running.values()) finish({ status: "error", ...report });
+      for (const cell of this.#running.values()) {
+        cell.isGivenUp = true;
+        cell.finish({ status: "error", ...report });
+      }
     }
     // Otherwise the session ends the cell, when it has told what it lacks.
   }

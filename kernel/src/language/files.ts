@@ -28,6 +28,9 @@ export class CellFiles {
   readonly #scope: Scope;
   readonly #free: string[] = [];
   #slotCount = 0;
+  /** How often something was kept, and the scope before the last time. */
+  #commits = 0;
+  #before: readonly Segment[] = [];
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -84,18 +87,28 @@ export class CellFiles {
     }
   }
 
-  /** Keeps a cell's declarations for the cells that follow. */
-  commit(declarations: string): void {
-    const before = [...this.#scope.segments];
+  /** Keeps a cell's declarations for the cells that follow; gives back the number by which they can be taken back. */
+  commit(declarations: string): number {
+    this.#before = [...this.#scope.segments];
     this.#scope.add(takeApart(declarations));
-    this.#write(before);
+    this.#write(this.#before);
+    return ++this.#commits;
+  }
+
+  /** Forgets what was kept last, where this is its number. */
+  takeBack(commit: number): void {
+    if (commit !== this.#commits) return;
+    const after = [...this.#scope.segments];
+    this.#scope.restore(this.#before);
+    this.#write(after);
   }
 
   /** Forgets all cells. */
   reset(): void {
     const before = [...this.#scope.segments];
-    this.#scope.clear();
+    this.#scope.restore([]);
     this.#write(before);
+    this.#before = [];
   }
 
   /** Brings the slots up to date with the scope. */
@@ -110,6 +123,8 @@ export class CellFiles {
     for (const segment of after.values()) {
       if (known.has(segment)) continue;
       const texts = segment.declarations.map(({ text }) => `${text}\n`);
+      const free = this.#free.indexOf(segment.id);
+      if (free >= 0) this.#free.splice(free, 1);
       // Types without a name of their own are referred to by file and export.
       const names = segment.declarations.flatMap((declaration) => declaration.names);
       this.set(this.#slotPath(segment.id), `${texts.join("")}export { ${names.join(", ")} };\n`);

@@ -38,6 +38,8 @@ export type CompileResult = {
       readonly modules: readonly CompiledModule[];
       /** Names that it declares, but for those of types. */
       readonly variables: readonly string[];
+      /** By which {@link Language.takeBack} forgets what it declares. */
+      readonly commit: number;
       /** The cell may change which packages there are: `lookAgain` is to be called after it. */
       readonly changesPackages?: boolean;
       /** Where the rest of the cell begins, which is to be compiled when this has run. */
@@ -199,7 +201,7 @@ export class Language {
     }
     const output = this.#emit(program, file);
     this.#host.commands = undefined;
-    this.#files.commit(output(".d.ts").replaceAll(NESTED_VAR, ""));
+    const commit = this.#files.commit(output(".d.ts").replaceAll(NESTED_VAR, ""));
     return {
       ok: true,
       javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
@@ -207,6 +209,7 @@ export class Language {
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
       variables: [...direct.filter((name) => !types.has(name)), ...nested],
+      commit,
       changesPackages: [...commands, ...captures].some(changesPackages),
       next: cell.next,
     };
@@ -290,6 +293,11 @@ export class Language {
   /** Lets later cells use a global of this name. */
   declare(name: string): void {
     this.#files.commit(`export declare let ${name}: any;\n`);
+  }
+
+  /** Forgets what a cell declares that never ran, unless something was declared after it. */
+  takeBack(commit: number): void {
+    this.#files.takeBack(commit);
   }
 
   /** Forgets what cells declared: their variables are gone. */

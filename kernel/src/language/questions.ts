@@ -17,6 +17,7 @@ export interface LanguageRequests {
   completeness: { args: [text: string]; result: ReturnType<typeof completeness> };
   compileImport: { args: [specifier: string]; result: ReturnType<Language["compileImport"]> };
   declare: { args: [name: string]; result: void };
+  takeBack: { args: [commit: number]; result: void };
   reset: { args: []; result: void };
   lookAgain: { args: []; result: void };
 }

@@ -42,8 +42,9 @@ export class Scope {
     }
   }
 
-  clear(): void {
-    this.#segments = [];
+  /** Puts segments that there were before in the place of those that there are. */
+  restore(segments: readonly Segment[]): void {
+    this.#segments = [...segments];
   }
 
   /** Joins the segments of a level, which are the newest. */

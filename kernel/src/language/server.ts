@@ -18,7 +18,13 @@ type Methods = {
 };
 
 /** Questions after which cells see other names. */
-const DECLARING: ReadonlySet<LanguageRequest["method"]> = new Set(["compile", "declare", "reset", "lookAgain"]);
+const DECLARING: ReadonlySet<LanguageRequest["method"]> = new Set([
+  "compile",
+  "declare",
+  "takeBack",
+  "reset",
+  "lookAgain",
+]);
 
 /** Time without a question after which the documentation is read, in milliseconds. */
 const IDLE_MS = 1000;
@@ -93,6 +99,9 @@ function methodsWith(
     compileImport: (specifier) => opened().compileImport(specifier),
     declare: (name) => {
       opened().declare(name);
+    },
+    takeBack: (commit) => {
+      opened().takeBack(commit);
     },
     reset: () => {
       opened().reset();
