@@ -69,6 +69,7 @@ export class CellProgram {
   #files: CellFiles;
   /** Undefined where the next question takes a new one. */
   #program: ts.Program | undefined;
+  #made = 0;
   /** By the paths of the virtual files. */
   readonly #places = new Map<string, Place>();
   /** What of TypeScript's inside is not as it is taken to be; nothing is put into programs then. Undefined until it was looked. */
@@ -90,6 +91,14 @@ export class CellProgram {
       if (this.knowsInside && this.#updated(this.#program)) return this.#program;
     }
     return this.#make();
+  }
+
+  /** A number for the program that there is; undefined where the next question takes a new one, because a file has changed, say. */
+  generation(): number | undefined {
+    if (this.#program === undefined || !this.knowsInside) return undefined;
+    // What has changed is told once.
+    if (this.#host.hasChanged(this.#program)) this.renew();
+    return this.#program && this.#made;
   }
 
   /** Whether TypeScript is inside as it is taken to be: nothing is put into its programs where it is not. */
@@ -188,6 +197,7 @@ export class CellProgram {
     if (program === undefined) throw new Error("TypeScript made no program");
     const cell = program.getSourceFile(this.#files.cellPath);
     if (cell === undefined) throw new Error("TypeScript has lost the cell");
+    this.#made++;
     this.#changed ??= changedInternals(program, cell);
     if (!this.knowsInside) return (this.#program = program);
     const files = insides(program).getSourceFiles();

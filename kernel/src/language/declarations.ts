@@ -10,6 +10,8 @@ export interface Declaration {
   readonly mentions: ReadonlySet<string>;
   /** Modules in whose types it has some without a name: `import("…").T`. */
   readonly modules: readonly string[];
+  /** It is a type of its own beside another that is written alike: a class with private members, a symbol. */
+  readonly isUnique: boolean;
 }
 
 interface Growing {
@@ -17,6 +19,7 @@ interface Growing {
   readonly names: readonly string[];
   readonly mentions: Set<string>;
   readonly modules: string[];
+  isUnique: boolean;
 }
 
 /** Takes apart what TypeScript has written as the declarations of a cell. */
@@ -27,13 +30,15 @@ export function takeApart(declarations: string): Declaration[] {
   const add = (name: string | undefined, text: string, node: ts.Node): void => {
     let declaration = name === undefined ? undefined : byName.get(name);
     if (declaration === undefined) {
-      declaration = { text, names: name === undefined ? [] : [name], mentions: new Set(), modules: [] };
+      const names = name === undefined ? [] : [name];
+      declaration = { text, names, mentions: new Set(), modules: [], isUnique: false };
       found.push(declaration);
       if (name !== undefined) byName.set(name, declaration);
     } else {
       // An overload, or an interface beside a class: they stay together.
       declaration.text += `\n${text}`;
     }
+    declaration.isUnique ||= ts.isClassDeclaration(node) || text.includes("unique symbol");
     mentions(node, declaration);
   };
   for (const statement of file.statements) each(statement, file, add);

@@ -64,6 +64,11 @@ export class CellFiles {
     return found.reverse();
   }
 
+  /** Another where a name that earlier cells have declared may mean something else. */
+  get scopeVersion(): number {
+    return this.#scope.version;
+  }
+
   /** Whether a file is the cell's at hand, or has declarations of earlier ones. */
   isOfCell(path: string): boolean {
     return path !== this.preludePath && this.#files.has(path);

@@ -8,6 +8,7 @@ import { declaredNames, exportedNames } from "./declared-names.js";
 import type { CompiledModule } from "../session-protocol.js";
 import { formatDiagnostics, withJsxRemedy, type CellErrors, type UserText } from "./diagnostics.js";
 import { NESTED_VAR } from "./cell-transform.js";
+import { CompiledCells, type Surroundings } from "./compiled-cells.js";
 import { CellProgram, semanticDiagnostics } from "./cell-program.js";
 import { CellFiles } from "./files.js";
 import { CellHost } from "./host.js";
@@ -73,6 +74,7 @@ export class Language {
   readonly #library: Library;
   #service: ts.LanguageService;
   #programs: CellProgram;
+  #compiled = new CompiledCells();
   /** `%notype on` and `%notype off`. */
   #checkTypes = true;
 
@@ -119,11 +121,18 @@ export class Language {
   compile(source: string, label: string, from = 0): CompileResult {
     this.#heedConfig();
     const problems = this.#config.takeProblems();
+    const isFirst = from === 0 && problems.length === 0;
+    const known = isFirst ? this.#compiled.find(source, () => this.#surroundings()) : undefined;
+    if (known !== undefined) return known;
     // Text that comes from a file may begin with a byte order mark, which is no part of a line.
     const cell = stageFrom(this.#rewrite(source.replace(/^\uFEFF/, " ")), from);
     const { reset = false } = cell;
     if (reset) this.reset();
+    const before = this.#files.scopeVersion;
     const result = { ...this.#compileOrRenew(source, cell, label), reset };
+    // A cell that declares something new sees other names the next time; one with commands, which are blanks by now, may do more.
+    if (result.ok && before === this.#files.scopeVersion && cell.text === source)
+      this.#compiled.keep(source, result, this.#surroundings());
     const warnings: string[] = [];
     if (problems.length > 0) {
       const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
@@ -132,6 +141,11 @@ export class Language {
     const ofTypeScript = this.#programs.takeWarning();
     if (ofTypeScript !== undefined) warnings.push(ofTypeScript);
     return warnings.length === 0 ? result : { ...result, warning: `${warnings.join("\n")}\n` };
+  }
+
+  #surroundings(): Surroundings {
+    const generation = this.#programs.generation();
+    return { generation, scope: this.#files.scopeVersion, checkTypes: this.#checkTypes };
   }
 
   #compileOrRenew(source: string, cell: Stage, label: string): CompileResult {
@@ -398,6 +412,7 @@ export class Language {
   #startService(): void {
     this.#service = this.#createService();
     this.#programs = new CellProgram(this.#service, this.#host, this.#files);
+    this.#compiled = new CompiledCells();
   }
 
   /** Gives the cell its text and links the scopes. */

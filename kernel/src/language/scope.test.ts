@@ -88,6 +88,28 @@ test("types keep their meaning when their names are taken again, however many ce
   assert.ok(compile("const last: 59 = ({} as Same).n; const colour: 57 = Colour.Red"));
 });
 
+test("what was declared so before is declared anew only where a name of it means something else by now", () => {
+  const add = (text: string): number => {
+    scope.add(takeApart(text));
+    return scope.version;
+  };
+  const cell = "interface P { a: Q } declare const p: P;";
+  const first = add(cell);
+  assert.equal(add(cell), first);
+  const other = add("declare const q: 1;");
+  assert.equal(add(cell), other, "a name that it does not speak of");
+  const spoken = add("interface Q { b: 1 }");
+  assert.ok(add(cell) > spoken, "one that it does");
+  const hidden = add("declare const p: 2;");
+  assert.ok(add(cell) > hidden, "one of its own");
+  const part = add("interface P { a: 2 }");
+  assert.ok(add(cell) > part, "a part of it");
+  for (const text of ["declare global { var g: 1 }", "declare class C { #private }"]) {
+    const once = add(text);
+    assert.ok(add(text) > once, text);
+  }
+});
+
 test("a cell that is run again and again leaves nothing behind", () => {
   for (let i = 0; i < 300; i++) {
     scope.add(takeApart("interface Row { a: number } declare class Table { rows: Row[] }"));

@@ -20,6 +20,8 @@ const JOINED = 8;
 export class Scope {
   /** Oldest first. */
   #segments: Segment[] = [];
+  /** Another where names may mean something else. */
+  #version = 0;
   readonly #newId: () => string;
 
   /** @param newId gives an id that no segment has */
@@ -31,8 +33,13 @@ export class Scope {
     return this.#segments;
   }
 
+  get version(): number {
+    return this.#version;
+  }
+
   add(declarations: readonly Declaration[]): void {
-    if (declarations.length === 0) return;
+    if (declarations.length === 0 || this.#knows(declarations)) return;
+    this.#version++;
     this.#segments.push({ id: this.#newId(), level: 0, declarations });
     for (let level = 0; this.#segments.filter((segment) => segment.level === level).length >= JOINED; level++) {
       const before = this.#segments.length;
@@ -45,6 +52,20 @@ export class Scope {
   /** Puts segments that there were before in the place of those that there are. */
   restore(segments: readonly Segment[]): void {
     this.#segments = [...segments];
+    this.#version++;
+  }
+
+  /** Whether a cell has declared just this before, of which nothing differs from what is written alike, and neither its names nor what they speak of was declared again since. */
+  #knows(declarations: readonly Declaration[]): boolean {
+    const isOwn = ({ names, modules, isUnique }: Declaration): boolean =>
+      isUnique || names.length === 0 || modules.length > 0;
+    if (declarations.some(isOwn)) return false;
+    const own = new Set(declarations.flatMap(({ names }) => names));
+    const at = this.#segments.findLastIndex((segment) => declares(segment, own));
+    const there = new Map(this.#segments[at]?.declarations.flatMap(({ names, text }) => names.map((n) => [n, text])));
+    if (!declarations.every(({ names, text }) => names.every((name) => there.get(name) === text))) return false;
+    const spokenOf = new Set(declarations.flatMap(({ mentions }) => [...mentions]));
+    return !this.#segments.slice(at + 1).some((segment) => declares(segment, spokenOf));
   }
 
   /** Joins the segments of a level, which are the newest. */
@@ -83,6 +104,10 @@ export class Scope {
     const modules = this.#segments.flatMap(({ declarations }) => declarations.flatMap((each) => each.modules));
     return new Set(modules.map((module) => module.replace(/^\.\//, "")));
   }
+}
+
+function declares({ declarations }: Segment, some: ReadonlySet<string>): boolean {
+  return declarations.some(({ names }) => names.some((name) => some.has(name)));
 }
 
 /** Whether all names keep their meaning when `newer` is put into one scope with `older`. */

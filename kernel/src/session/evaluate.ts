@@ -36,7 +36,8 @@ export function evaluate(script: string, url: string): Promise<Evaluation> {
       if (exceptionDetails === undefined) resolve({ status: "ok" });
       else if (exceptionDetails.exception === undefined) resolve({ status: "terminated" });
       else resolve({ status: "thrown", error: toValue(exceptionDetails.exception) });
-      inspector.post("Runtime.releaseObjectGroup", { objectGroup });
+      const holds = result.result.objectId !== undefined || exceptionDetails !== undefined;
+      if (holds) inspector.post("Runtime.releaseObjectGroup", { objectGroup });
     });
   });
 }
