@@ -218,7 +218,7 @@ async function runTestsHere({ node, cpu, files, progress }) {
     ...(emulated ? { ...environmentOf(node), METASTATE_TEST_SLOW: "1" } : process.env),
     ...{ METASTATE_REQUIRE_NATIVE: "1", METASTATE_BLAS: "0", METASTATE_SIMD: simd, METASTATE_TEST_SIMD: simd },
   };
-  return runTests(node.name, files, env, { namePattern: undefined, alone: true, minutes: patience.slow });
+  return runTests(node.name, files, env, { minutes: patience.slow });
 }
 
 /**

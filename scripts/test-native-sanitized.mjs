@@ -93,8 +93,7 @@ async function testSanitized() {
   const results = [];
   for (const target of chosen) {
     progress.note(`\n== ${addons[target].about}`);
-    const oneByOne = { namePattern: undefined, alone: true, minutes: patience.slow };
-    results.push(await runTests(target, filesOf(target), env, oneByOne));
+    results.push(await runTests(target, filesOf(target), env, { minutes: patience.slow }));
   }
   const { lines, good } = summary(results);
   progress.note(`\n${lines.join("\n")}`);

@@ -118,7 +118,7 @@ export function sourcesOf(workspace) {
 export async function buildNativeEngine(step, target = "native") {
   const script = join(root, "scripts", "build-native.mjs");
   const { buildNative } = await import(script);
-  const log = new Log("native");
+  const log = new Log(target);
   const result = await buildNative({
     target,
     arch: "own",

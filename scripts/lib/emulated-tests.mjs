@@ -91,5 +91,5 @@ export function runEmulatedTests(node, { words, cuda }) {
     METASTATE_TEST_SLOW: "1",
     ...(cuda ? { METASTATE_REQUIRE_NATIVE: "1" } : { CI: "" }),
   };
-  return runTests(node.name, files, env, { namePattern: undefined, alone: true, minutes: patience.slow });
+  return runTests(node.name, files, env, { minutes: patience.slow });
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What a person sees of the set-up: one line a step, that lives while the step runs.
+// What a person sees of the set-up: one line a step, that lives while the step runs. Steps that run at once share it.
 //
 //   • npm packages … up to date
 //   • Python environment … done (28.4 s)
@@ -49,6 +49,11 @@ export class Step {
 
 /** The lines of one command, from its first step to its last. */
 export class Progress {
+  /** What is shown of each step that runs, on a terminal. @type {Set<() => string>} */
+  #running = new Set();
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+
   /** @param {Output} [out] */
   constructor(out = process.stdout) {
     this.out = out;
@@ -100,16 +105,33 @@ export class Progress {
       }, HEARTBEAT * 1000);
       return () => clearInterval(timer);
     }
-    const draw = () => {
-      const line = `• ${name} … ${seconds().toFixed(0)} s ${step.latest}`.trimEnd();
-      out.write(`\r\x1b[K${line.slice(0, (out.columns ?? 80) - 1)}`);
-    };
-    draw();
-    const timer = setInterval(draw, 250);
+    const line = () => `• ${name} … ${seconds().toFixed(0)} s ${step.latest}`.trimEnd();
+    this.#running.add(line);
+    this.#draw();
+    this.#timer ??= setInterval(() => this.#draw(), 250);
     return () => {
-      clearInterval(timer);
+      this.#running.delete(line);
+      if (this.#running.size === 0) {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      }
       out.write("\r\x1b[K");
     };
+  }
+
+  /** Rewrites the line of the steps that run; each has as much of it as the others. */
+  #draw() {
+    const width = Math.floor(((this.out.columns ?? 80) - 1) / this.#running.size);
+    this.out.write(
+      `\r\x1b[K${[...this.#running]
+        .map((line) =>
+          line()
+            .slice(0, width - 1)
+            .padEnd(width),
+        )
+        .join("")
+        .trimEnd()}`,
+    );
   }
 }
 

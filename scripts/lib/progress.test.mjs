@@ -25,6 +25,26 @@ test("a step is one line that tells how it ended", async () => {
   assert.match(out.text, /^• one … up to date\n• two … done \(\d+\.\d s\)\n$/);
 });
 
+test("on a terminal, steps that run at once share a line, of which nothing is left", { timeout: 10_000 }, async () => {
+  const out = { ...page(), isTTY: true, columns: 41 };
+  const progress = new Progress(out);
+  /** @type {(() => void)[]} */
+  const end = [];
+  const steps = ["first", "second"].map((name) =>
+    progress.step(name, (step) => {
+      step.report("a long line of its tool");
+      return new Promise((resolve) => end.push(() => resolve(undefined)));
+    }),
+  );
+  assert.match(out.text, /\r\x1b\[K• first … 0 s a lon • second … 0 s$/);
+  end[1]?.();
+  await steps[1];
+  assert.match(out.text, /\r\x1b\[K• second … done \(\d+\.\d s\)\n$/);
+  end[0]?.();
+  await steps[0];
+  assert.match(out.text, /\r\x1b\[K• first … done \(\d+\.\d s\)\n$/);
+});
+
 test("a failed step says so and hands the failure on", async () => {
   const out = page();
   const failure = new Failure("the disk is full", "free some");

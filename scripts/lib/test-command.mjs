@@ -1,6 +1,7 @@
 // @ts-check
 // `npm test`, from its command line to its exit status.
 
+import { availableParallelism } from "node:os";
 import { exitStatusOf } from "./exit-status.mjs";
 import { UsageError } from "./failure.mjs";
 import { jupyterSurroundings } from "./kernelspec.mjs";
@@ -32,26 +33,27 @@ export async function testCommand(args) {
  * @returns {Promise<number>}
  */
 async function runEverything(progress, environment, { lint, words }) {
-  const { packages, select } = await import("./test-files.mjs");
-  const { CHECKS, runCheck, runTests, summary } = await import("./test-runners.mjs");
+  const { longestFirst, packages, select } = await import("./test-files.mjs");
+  const { runChecks, runTests, summary } = await import("./test-runners.mjs");
   const { files, namePattern, everything } = select(words);
   if (files.length === 0) {
     throw new UsageError(`no test file fits ${JSON.stringify(words.join(" "))}\n\n${TEST_USAGE}`);
   }
 
+  // Tests that cross packages start browsers and train on all cores.
+  const cores = availableParallelism();
   const env = { ...jupyterSurroundings(), METASTATE_PYTHON: environment.python };
   const results = [];
   if (lint && everything) {
-    for (const check of CHECKS) {
-      progress.note(`\n== ${check.name}`);
-      results.push(await runCheck(check, env));
-    }
+    for await (const result of runChecks(env, (name) => progress.note(`\n== ${name}`))) results.push(result);
   }
   for (const name of packages) {
-    const own = files.filter((file) => file.package === name);
+    const own = longestFirst(files.filter((file) => file.package === name));
     if (own.length === 0) continue;
     progress.note(`\n== ${name}`);
-    results.push(await runTests(name, own, env, { namePattern, alone: name === "tests" }));
+    results.push(
+      await runTests(name, own, env, { namePattern, atOnce: name === "tests" ? Math.min(cores, 4) : cores }),
+    );
   }
   const { lines, good } = summary(results);
   progress.note(`\n${lines.join("\n")}`);

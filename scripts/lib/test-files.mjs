@@ -16,6 +16,19 @@ export const packages = /** @type {readonly string[]} */ ([
   "tests",
 ]);
 
+/** The test files that take more than half a minute, or ten seconds and begin late by their name, the longest first. */
+export const longest = [
+  "tests/src/browser/tutorials.test.ts",
+  "tests/src/setup/fresh-clone.test.ts",
+  "tests/src/docs/book.test.ts",
+  "tests/src/notebook/tutorials.test.ts",
+  "tests/src/browser/kernel.test.ts",
+  "tests/src/fuzz/cells.test.ts",
+  "tests/src/notebook/tslab.test.ts",
+  "tests/src/setup/start.test.ts",
+  "scripts/build-native.test.mjs",
+];
+
 /**
  * @typedef {object} TestFile
  * @property {string} package
@@ -77,6 +90,18 @@ export function select(words, all = testFiles()) {
 /** @param {string} text */
 function escapeRegExp(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/**
+ * The files in the order in which they best begin, where some run at once: what takes longest first, so that nothing waits for
+ * one at the end.
+ *
+ * @param {readonly TestFile[]} files
+ * @returns {TestFile[]}
+ */
+export function longestFirst(files) {
+  const rank = ({ source = "" }) => (longest.includes(source) ? longest.indexOf(source) : longest.length);
+  return files.toSorted((one, other) => rank(one) - rank(other));
 }
 
 /**

@@ -18,29 +18,30 @@ import { missing } from "./test-files.mjs";
  */
 
 /**
- * How long one test file may take before it counts as hung, in minutes. Those that cross packages, which run alone, train a model;
- * an emulated CPU, or code that is checked as it runs, is slow.
+ * How long one test file may take before it counts as hung, in minutes. One that crosses packages may train models; an emulated
+ * CPU, or code that is checked as it runs, is slow.
  */
-export const patience = { alone: 20, others: 10, slow: 100 };
+export const patience = { usual: 20, slow: 100 };
 
 /**
- * Runs a program in the open.
- *
  * @param {readonly string[]} args of Node.js
  * @param {NodeJS.ProcessEnv} env
- * @param {"inherit" | "ignore"} [stdio]
- * @returns {Promise<number>} its exit status
+ * @param {"inherit" | "ignore" | "pipe"} [stdio] where its output goes; "pipe" gives it back
+ * @returns {Promise<{status: number, output: string}>}
  */
 function runNode(args, env, stdio = "inherit") {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, env, stdio });
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["inherit", stdio, stdio] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding("utf8").on("data", (text) => (output += text));
     child.on("error", reject);
-    child.on("close", (code) => resolve(code ?? 1));
+    child.on("close", (code) => resolve({ status: code ?? 1, output }));
   });
 }
 
 /** The checks of style and types that are no tests; each counts as one. */
-export const CHECKS = /** @type {readonly {name: string, args: string[]}[]} */ ([
+const CHECKS = /** @type {readonly {name: string, args: string[]}[]} */ ([
   { name: "ESLint", args: ["node_modules/eslint/bin/eslint.js", "."] },
   { name: "Prettier", args: ["node_modules/prettier/bin/prettier.cjs", "--check", "."] },
   { name: "types of scripts", args: ["node_modules/typescript/bin/tsc", "-p", "scripts"] },
@@ -48,13 +49,36 @@ export const CHECKS = /** @type {readonly {name: string, args: string[]}[]} */ (
 ]);
 
 /**
- * @param {{name: string, args: string[]}} check
+ * Runs the checks: the first, which takes as long as the others together, in the open, and these meanwhile.
+ *
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<Result>}
+ * @param {(name: string) => void} begin told before the output of each
+ * @returns {AsyncGenerator<Result>}
  */
-export async function runCheck({ name, args }, env) {
-  const good = (await runNode(args, env)) === 0;
-  return { name, passed: good ? 1 : 0, failed: good ? 0 : 1, skipped: 0 };
+export async function* runChecks(env, begin) {
+  const [first, ...others] = CHECKS;
+  let before = Promise.resolve({ status: 0, output: "" });
+  const behind = others.map(({ name, args }) => ({
+    name,
+    ended: (before = before.then(() => runNode(args, env, "pipe"))),
+  }));
+  begin(first.name);
+  yield checked(first.name, await runNode(first.args, env));
+  for (const { name, ended } of behind) {
+    begin(name);
+    const { status, output } = await ended;
+    process.stdout.write(output);
+    yield checked(name, { status });
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {{status: number}} ended
+ * @returns {Result}
+ */
+function checked(name, { status }) {
+  return { name, passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 };
 }
 
 /**
@@ -63,16 +87,11 @@ export async function runCheck({ name, args }, env) {
  * @param {string} name
  * @param {readonly import("./test-files.mjs").TestFile[]} files
  * @param {NodeJS.ProcessEnv} env
- * @param {{namePattern: string | undefined, alone: boolean, stdio?: "inherit" | "ignore", minutes?: number}} options alone:
- *   one file at a time; minutes: how long one may take
+ * @param {{namePattern?: string, atOnce?: number, stdio?: "inherit" | "ignore", minutes?: number}} [options] `atOnce`: how many
+ *   files run at a time; `minutes`: how long one may take
  * @returns {Promise<Result>}
  */
-export async function runTests(
-  name,
-  files,
-  env,
-  { namePattern, alone, stdio, minutes = alone ? patience.alone : patience.others },
-) {
+export async function runTests(name, files, env, { namePattern, atOnce = 1, stdio, minutes = patience.usual } = {}) {
   const absent = missing(files);
   if (absent.length) {
     return { name, passed: 0, failed: 0, skipped: 0, problem: `the build has no ${absent.join(", ")}` };
@@ -80,31 +99,20 @@ export async function runTests(
   const folder = mkdtempSync(join(tmpdir(), "metastate-test-"));
   const countFile = join(folder, "count.json");
   try {
-    const status = await runNode(
-      [
-        "--enable-source-maps",
-        "--test",
-        `--test-reporter=${reporter("spec-reporter.mjs")}`,
-        "--test-reporter-destination=stdout",
-        `--test-reporter=${reporter("count-reporter.mjs")}`,
-        `--test-reporter-destination=${countFile}`,
-        `--test-timeout=${minutes * 60_000}`,
-        ...(alone ? ["--test-concurrency=1"] : []),
-        ...(namePattern === undefined ? [] : [`--test-name-pattern=${namePattern}`]),
-        ...files.map(({ file }) => file),
-      ],
-      env,
-      stdio,
-    );
+    /** @type {import("./run-test-files.mjs").TestRun} */
+    const testRun = {
+      files: files.map(({ file }) => file),
+      concurrency: atOnce,
+      timeout: minutes * 60_000,
+      namePattern,
+      countFile,
+    };
+    const program = join(root, "scripts", "lib", "run-test-files.mjs");
+    const { status } = await runNode(["--enable-source-maps", program, JSON.stringify(testRun)], env, stdio);
     return { name, ...judge(status, countFile, namePattern !== undefined) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** @param {string} file */
-function reporter(file) {
-  return join(root, "scripts", "lib", file);
 }
 
 /**

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { packages, select, testFiles } from "./test-files.mjs";
+import { longest, longestFirst, packages, select, testFiles } from "./test-files.mjs";
 import { runTests, summary } from "./test-runners.mjs";
 
 /**
@@ -21,7 +21,7 @@ async function runFile(t, text, namePattern) {
   writeFileSync(file, `import test from "node:test";\n${text}`);
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
   const files = [{ package: "lib", source: "lib/src/some.test.ts", file }];
-  return runTests("lib", files, env, { namePattern, alone: false, stdio: "ignore" });
+  return runTests("lib", files, env, { namePattern, stdio: "ignore" });
 }
 
 test("passed, failed, skipped and subtests are counted", async (t) => {
@@ -51,7 +51,7 @@ test("tests chosen by name are counted alone; a name that nothing has is a failu
 
 test("a source that the build lacks is a problem", async () => {
   const files = [{ package: "lib", source: "lib/src/new.test.ts", file: "/nowhere/lib/dist/new.test.js" }];
-  const result = await runTests("lib", files, process.env, { namePattern: undefined, alone: false });
+  const result = await runTests("lib", files, process.env);
   assert.match(result.problem ?? "", /the build has no new\.test\.ts/);
 });
 
@@ -90,4 +90,12 @@ test("every package's tests are found by their sources", () => {
   assert.ok(found.has("scripts") && found.has("tests"));
   assert.ok(packages.indexOf("tests") === packages.length - 1, "what crosses packages comes last");
   for (const { source } of testFiles()) assert.match(source, /\.test\.(ts|mjs)$/);
+});
+
+test("what takes longest begins first, and is there", () => {
+  const all = testFiles();
+  const sources = longestFirst(all).map(({ source }) => source);
+  assert.deepEqual(sources.slice(0, longest.length), longest);
+  const others = all.map(({ source }) => source).filter((source) => !longest.includes(source));
+  assert.deepEqual(sources.slice(longest.length), others);
 });

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import * as zmq from "zeromq";
 import { problemsIn, type KernelChannel } from "./protocol/message-schemas.js";
@@ -210,11 +210,27 @@ export class Connection {
   }
 }
 
-/** Ports that nobody listens on. They are held until all are found, so that they differ. */
+/**
+ * Where this process looks for ports. Between the moment in which a port is found to be free and that in which a kernel listens
+ * there, the system might give it to another test file that runs at the same time: these are below those that systems give.
+ */
+const first = 10_000 + (process.pid % 200) * 100;
+let tried = 0;
+
+/** Ports that nobody listens on. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = first + (tried++ % 100);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      assert.ok(tried < 10_000, `one of the ports ${first} to ${first + 99} is free`);
+      continue;
+    }
+    await once(server.close(), "close");
+    found.push(port);
+  }
+  return found;
 }
