@@ -1,7 +1,7 @@
 /** A notebook in a browser that tests write cell by cell: JupyterLab, page and kernel are started once for all of them. */
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import { kernelName, results } from "../environment.js";
 import { findChromium, startChromium } from "./chromium.js";
@@ -31,11 +31,14 @@ const pictures = join(process.env["METASTATE_PICTURES"] ?? results, "kernel");
 
 export class LiveNotebook {
   readonly page: Page;
+  /** In a folder of its own. */
+  readonly file: string;
   readonly #browser: Browser;
   readonly #lab: JupyterLab;
 
-  private constructor(page: Page, browser: Browser, lab: JupyterLab) {
+  private constructor(page: Page, file: string, browser: Browser, lab: JupyterLab) {
     this.page = page;
+    this.file = file;
     this.#browser = browser;
     this.#lab = lab;
   }
@@ -44,18 +47,19 @@ export class LiveNotebook {
   static async open(): Promise<LiveNotebook> {
     const program = findChromium();
     assert.ok(program, "no Chromium or Chrome is installed, and CI must have one: see .ci/run");
-    const folder = join(results, "live");
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(results, { recursive: true });
     mkdirSync(pictures, { recursive: true });
-    writeFileSync(join(folder, FILE), JSON.stringify(emptyNotebook()));
+    // Inside the checkout, so that a package that a cell imports is found.
+    const folder = mkdtempSync(join(results, "live-"));
+    const file = join(folder, FILE);
+    writeFileSync(file, JSON.stringify(emptyNotebook()));
     const lab = await startJupyterLab(folder);
     const browser = await startChromium(program).catch(async (error: unknown) => {
       await lab.stop();
       throw error;
     });
     const page = await browser.newPage({ viewport: { width: 920, height: 900 }, deviceScaleFactor: 1.5 });
-    const notebook = new LiveNotebook(page, browser, lab);
+    const notebook = new LiveNotebook(page, file, browser, lab);
     try {
       page.on("dialog", (dialog) => void dialog.accept());
       await page.goto(lab.address(FILE));
@@ -72,6 +76,7 @@ export class LiveNotebook {
   async close(): Promise<void> {
     await this.#browser.close();
     await this.#lab.stop();
+    rmSync(dirname(this.file), { recursive: true, force: true });
   }
 
   /** Runs a command of JupyterLab's. */

@@ -1,11 +1,9 @@
 /** Plots follow the page that they are on, its theme and its width; what is saved stays as it was. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
-import { results } from "../environment.js";
 import { skip } from "./chromium.js";
 import { LiveNotebook } from "./live-notebook.js";
 
@@ -131,7 +129,7 @@ interface Kept {
 async function keptWithPictures(notebook: LiveNotebook): Promise<Kept[]> {
   for (const giveUp = Date.now() + 60_000; ; await sleep(200)) {
     await notebook.command("docmanager:save");
-    const kept = keptFigures(join(results, "live", "live.ipynb"));
+    const kept = keptFigures(notebook.file);
     const complete = kept.flatMap(({ layout, picture }) => (picture === undefined ? [] : [{ layout, picture }]));
     if (complete.length === kept.length) return complete;
     assert.ok(Date.now() < giveUp, `${complete.length} of ${kept.length} figures have a picture in the saved notebook`);
