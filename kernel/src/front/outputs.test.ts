@@ -27,7 +27,8 @@ function collect({ slow = false } = {}) {
   return { outputs, sent, held, release, texts };
 }
 
-test("the first text is sent at once, what follows within a moment is merged", () => {
+test("the first text is sent at once, what follows within a moment is merged", (t) => {
+  t.mock.method(performance, "now", () => 0);
   const { outputs, texts } = collect();
   outputs.stream(cell, "stdout", "a");
   assert.deepEqual(texts(), ["stdout:a"]);

@@ -62,7 +62,7 @@ test("a client that reads slowly gets every message, and the sender waits for it
 });
 
 test("a client that has been stopped holds up the others only for a while; they lose nothing", async (t) => {
-  const { publisher, log, subscribed, address } = await bound(t, 300);
+  const { publisher, log, subscribed, address } = await bound(t, 1000);
   const fast = subscriber(t, address);
   await subscribed();
   const program = `
@@ -84,10 +84,7 @@ test("a client that has been stopped holds up the others only for a while; they 
   const reading = readUntil(fast, count - 1);
   for (const i of numbers(count)) void publisher.send([String(i), MESSAGE]);
   assert.deepEqual(await reading, [-1, ...numbers(count)]);
-  assert.match(
-    log.join("\n"),
-    /^a client has read nothing for 0\.3 s: it misses what is published until it reads again$/,
-  );
+  assert.match(log.join("\n"), /^a client has read nothing for 1 s: it misses what is published until it reads again$/);
 
   // Once it reads again it gets what is new.
   let output = "";

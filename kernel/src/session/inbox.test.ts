@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test, { mock } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CommCommand, RunCommand } from "../session-protocol.js";
 import { Inbox } from "./inbox.js";
 
@@ -23,11 +24,11 @@ test("messages whose turn a termination has dropped are taken up after the inter
   inbox.push([message(1), message(2), message(3)]);
   dropped.mock.restore();
   inbox.push([message(4)]);
-  await new Promise((done) => setTimeout(done, 20));
+  await sleep(20);
   assert.deepEqual(taken, []);
 
   inbox.wake();
-  await new Promise((done) => setTimeout(done, 20));
+  while (taken.length < 4) await sleep(1);
   assert.deepEqual(taken, [1, 2, 3, 4]);
 });
 
@@ -50,7 +51,7 @@ test("a cell or a message that cannot be begun, or carried through, is told of",
     { type: "comm", id: 2 } as CommCommand,
     { type: "comm", id: 3 } as CommCommand,
   ]);
-  await new Promise((done) => setTimeout(done, 20));
+  while (failed.length < 3) await sleep(1);
   assert.deepEqual(failed, [
     [1, "the cell"],
     [2, "the message"],

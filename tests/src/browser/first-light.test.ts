@@ -41,6 +41,7 @@ test("first light in JupyterLab: every cell runs, and its charts are drawn", { s
   const browser = await startChromium();
   t.after(() => browser.close());
   const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+  page.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.stack ?? error.message));
   const told = () => `\nthe page complained:\n${complaints.join("\n")}\nthe server logged:\n${lastLines(lab.log())}`;

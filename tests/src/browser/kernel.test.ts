@@ -25,7 +25,6 @@ let notebook: LiveNotebook;
 if (skip === false) {
   before(async () => {
     notebook = await LiveNotebook.open();
-    notebook.page.setDefaultTimeout(PATIENCE);
   });
   afterEach(async (context) => {
     if ("passed" in context && !context.passed) await notebook.pictureOfPage(`failed: ${context.name}`);

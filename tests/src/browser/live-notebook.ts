@@ -61,6 +61,7 @@ export class LiveNotebook {
     const page = await browser.newPage({ viewport: { width: 920, height: 900 }, deviceScaleFactor: 1.5 });
     const notebook = new LiveNotebook(page, file, browser, lab);
     try {
+      page.setDefaultTimeout(60_000);
       page.on("dialog", (dialog) => void dialog.accept());
       await page.goto(lab.address(FILE));
       await notebookIsOpen(page, FILE);

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 
 /** What the tests use of JupyterLab's own objects in the page; the functions below run there. */
 interface Lab {
-  readonly commands: { execute(id: string): Promise<unknown> };
+  readonly commands: { execute(id: string, args?: object): Promise<unknown> };
   readonly shell: { readonly currentWidget: NotebookPanel | null };
   readonly restored: Promise<unknown>;
 }
@@ -23,6 +23,7 @@ interface NotebookPanel {
     scrollToItem(index: number, align: string): Promise<void>;
   };
   readonly context: { readonly ready: Promise<void>; readonly path: string };
+  dispose(): void;
 }
 
 interface CellWidget {
@@ -96,6 +97,25 @@ export async function notebookIsOpen(page: Page, path: string, timeout = 120_000
     await panel.sessionContext.ready;
     return panel.sessionContext.kernelDisplayName;
   });
+}
+
+/**
+ * Opens a notebook in place of the one that is open, whose cells would lie hidden in the page, and without JupyterLab's start. What
+ * was changed there is not saved.
+ */
+export async function openNotebook(page: Page, path: string): Promise<void> {
+  await page.waitForFunction(() => (globalThis as PageGlobals).jupyterapp !== undefined);
+  await page.evaluate(async (wanted) => {
+    const { commands, restored, shell } = (globalThis as PageGlobals).jupyterapp!;
+    await restored;
+    shell.currentWidget?.dispose();
+    await commands.execute("docmanager:open", { path: wanted });
+  }, path);
+}
+
+/** Writes the notebook that is open to its file. */
+export async function saveNotebook(page: Page): Promise<void> {
+  await page.evaluate(() => (globalThis as PageGlobals).jupyterapp!.commands.execute("docmanager:save"));
 }
 
 /** Whether JupyterLab has found a mode for the kernel's language: then the words of the code have classes for colours. */

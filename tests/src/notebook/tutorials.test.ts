@@ -1,4 +1,7 @@
-/** Every tutorial after the first: as it is committed, and run from end to end. Each asserts its own claims in its cells. */
+/**
+ * Every tutorial after the first: as it is committed, and run from end to end. Each asserts its own claims in its cells. Where there
+ * is a browser, `browser/tutorials.test.ts` runs them in JupyterLab and looks at them too.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,8 +9,10 @@ import { join } from "node:path";
 import test from "node:test";
 import { python, root, surroundings } from "../environment.js";
 import { run } from "../program.js";
+import { findChromium } from "../browser/chromium.js";
 import { assertAllCellsRan } from "./first-light-checks.js";
-import { codeCells, joined, outputs, PLOTLY, plots, readNotebook, type Notebook } from "./notebook-file.js";
+import { outputs, PLOTLY, readNotebook, type Notebook } from "./notebook-file.js";
+import { assertReadable } from "./readable.js";
 
 const folder = join(root, "notebooks");
 const tutorials = readdirSync(folder)
@@ -21,6 +26,7 @@ for (const name of tutorials) {
     assertReadable(notebook);
   });
 
+  if (findChromium() !== undefined) continue;
   test(`${name} runs from end to end`, { timeout: 900_000 }, async (t) => {
     const scratch = mkdtempSync(join(tmpdir(), "metastate-tutorial-"));
     t.after(() => rmSync(scratch, { recursive: true }));
@@ -61,27 +67,3 @@ test("every plot of a tutorial has a picture beside it, for where it cannot be d
     assert.ok(statSync(path).size < 1.5e6, `${name} has ${statSync(path).size} bytes`);
   }
 });
-
-/** A stranger can follow: the notebook opens with a heading, lines fit a cell, plots say what they show. */
-function assertReadable(notebook: Notebook): void {
-  assert.match(joined(notebook.cells[0]!.source), /^# \S/);
-  for (const { source } of codeCells(notebook)) {
-    const long = joined(source)
-      .split("\n")
-      .find((line) => line.length > 120);
-    assert.equal(long, undefined);
-  }
-  const shown = plots(notebook);
-  assert.ok(shown.length > 0);
-  for (const { layout } of shown) {
-    const title = layout["title"]?.text;
-    assert.ok(title, "a plot has no title");
-    for (const axis of ["xaxis", "yaxis"]) {
-      const axes = Object.entries(layout).filter(([name]) => name.startsWith(axis));
-      const named = axes.some(
-        ([, of]) => of?.title?.text !== undefined || (of as { visible?: boolean }).visible === false,
-      );
-      assert.ok(axes.length === 0 || named, `"${title}" has no label at its ${axis}`);
-    }
-  }
-}
