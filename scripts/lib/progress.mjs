@@ -61,7 +61,7 @@ export class Progress {
 
   /** @param {string} line */
   note(line) {
-    this.out.write(`${line}\n`);
+    this.out.write(`${this.#running.size > 0 ? "\r\x1b[K" : ""}${line}\n`);
   }
 
   /**
@@ -122,16 +122,11 @@ export class Progress {
   /** Rewrites the line of the steps that run; each has as much of it as the others. */
   #draw() {
     const width = Math.floor(((this.out.columns ?? 80) - 1) / this.#running.size);
-    this.out.write(
-      `\r\x1b[K${[...this.#running]
-        .map((line) =>
-          line()
-            .slice(0, width - 1)
-            .padEnd(width),
-        )
-        .join("")
-        .trimEnd()}`,
-    );
+    const parts = Array.from(this.#running, (line) => {
+      const text = line().slice(0, width - 1);
+      return text.padEnd(width);
+    });
+    this.out.write(`\r\x1b[K${parts.join("").trimEnd()}`);
   }
 }
 

@@ -40,7 +40,6 @@ async function runEverything(progress, environment, { lint, words }) {
     throw new UsageError(`no test file fits ${JSON.stringify(words.join(" "))}\n\n${TEST_USAGE}`);
   }
 
-  // Tests that cross packages start browsers and train on all cores.
   const cores = availableParallelism();
   const env = { ...jupyterSurroundings(), METASTATE_PYTHON: environment.python };
   const results = [];
@@ -51,9 +50,9 @@ async function runEverything(progress, environment, { lint, words }) {
     const own = longestFirst(files.filter((file) => file.package === name));
     if (own.length === 0) continue;
     progress.note(`\n== ${name}`);
-    results.push(
-      await runTests(name, own, env, { namePattern, atOnce: name === "tests" ? Math.min(cores, 4) : cores }),
-    );
+    // Tests that cross packages start browsers, and train on all cores.
+    const atOnce = name === "tests" ? Math.min(cores, 4) : cores;
+    results.push(await runTests(name, own, env, { namePattern, atOnce }));
   }
   const { lines, good } = summary(results);
   progress.note(`\n${lines.join("\n")}`);
