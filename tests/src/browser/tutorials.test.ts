@@ -28,7 +28,7 @@ const names = readdirSync(notebooks)
   .filter((file) => /^\d\d-.*\.ipynb$/.test(file))
   .sort();
 /** What a run with short trainings may take on a slow machine, in milliseconds. */
-const PATIENCE = 300_000;
+const PATIENCE = 480_000;
 
 /** What is asked of plotly's own objects; it runs in the page. */
 interface PageGlobals {
