@@ -46,16 +46,20 @@ export function installKernelspec(options: InstallOptions): string {
   const base = dataFolder(target);
   const folder = join(base, "kernels", name);
   const fresh = `${folder}.${process.pid}.new`;
+  const old = `${folder}.${process.pid}.old`;
   try {
     makeFolder(fresh);
     writeFileSync(join(fresh, "kernel.json"), `${JSON.stringify(kernelspec(options), undefined, 2)}\n`);
     const logos = join(PACKAGE_FOLDER, "resources");
     if (existsSync(logos)) cpSync(logos, fresh, { recursive: true });
     cpSync(join(PACKAGE_FOLDER, "labextension"), join(base, "labextensions", LAB_EXTENSION), { recursive: true });
-    rmSync(folder, { recursive: true, force: true });
+    // Two renames leave no kernelspec for a moment only: kernels may start meanwhile.
+    if (existsSync(folder)) renameSync(folder, old);
     renameSync(fresh, folder);
+    removeQuietly(old);
   } catch (cause) {
     removeQuietly(fresh);
+    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
     const { code } = cause as NodeJS.ErrnoException;
     const remedy =
       code === "EACCES" || code === "EPERM" || code === "EROFS"
