@@ -88,7 +88,7 @@ export const libraryKernels: NativeBodies<KernelMemory> = {
     const norm = memory.makeFloats([]);
     const arrays = Object.values(inputs).map((input) => memory.floats(input));
     binding.globalNorm(arrays, norm.floats);
-    return norm.info;
+    return [norm.info];
   },
   TransposeMatrix: addonOp(
     "transposeMatrix",

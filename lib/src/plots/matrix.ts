@@ -170,7 +170,7 @@ function place(
  * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update. Those of
  * up to 5 × 5 have their values written into them.
  *
- * @throws ConfigurationError when there is none; RangeError as {@link matrixPlot}
+ * @throws ConfigurationError when there is none; RangeError as `ms.plots.matrix`
  */
 export function matricesPlot(
   matrices: Readonly<Record<string, MatrixInput>>,
