@@ -137,6 +137,7 @@ export { loadModel, type LoadBaselineOptions, type LoadModelOptions } from "./io
 export { saveModel, type SaveModelOptions } from "./io/save-model.js";
 export { fromRwkv7, type FromRwkv7Options } from "./model/from-rwkv7.js";
 export { inspectFile, type FileInspection } from "./io/inspect-file.js";
+export type { SavedVariant } from "./io/saved-variant.js";
 export { loadState } from "./io/state-file.js";
 export { type Naming } from "./io/model-tensors.js";
 export { type FileProgress } from "./io/progress.js";

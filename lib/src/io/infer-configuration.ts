@@ -14,6 +14,7 @@ import { expectNeutral } from "../sse/neutral.js";
 import { hasSse, isShipped, sseVariant, sseVariants } from "../sse/registry.js";
 import type { SseVariant } from "../sse/variant.js";
 import { unknownTensor, type ModelTensor } from "./model-tensors.js";
+import { savedVariant, type SavedVariant } from "./saved-variant.js";
 import { isObject, parseObject } from "./safetensors/header.js";
 import { message, show } from "./random-access.js";
 
@@ -61,7 +62,7 @@ export function inferConfiguration(
       );
     }
   }
-  const sse = chooseSse(path, tensors, sizes, said, choice);
+  const sse = chooseSse(path, tensors, sizes, said, choice, savedVariant(path, declared));
   let configuration: ModelConfiguration;
   try {
     const mixture = inferMixture(path, tensors, said);
@@ -148,6 +149,7 @@ function chooseSse(
   { heads, headSize }: Sizes,
   said: Partial<ModelOptions>,
   { sse: asked, rho }: SseChoice,
+  saved: SavedVariant | undefined,
 ): { name: string; rho: number; zeroGains: boolean } {
   const prefix = "blocks.0.meta.";
   const gains = [...tensors.keys()]
@@ -166,7 +168,8 @@ function chooseSse(
       null,
       `holds a model with the SSE variant ${show(inFile)}, which is not defined here`,
       `Define it first, ms.defineSse({name: ${show(inFile)}, …}) with the parameters ` +
-        `${gains.slice(0, 8).join(", ") || "it had"}, then load the model again.`,
+        `${gains.slice(0, 8).join(", ") || "it had"}, then load the model again.` +
+        (saved ? ` ms.inspectFile(${JSON.stringify(path)}) shows its code as it was saved.` : ""),
     );
   }
   if (asked !== undefined && asked !== inFile) {

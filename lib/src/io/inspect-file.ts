@@ -8,6 +8,7 @@ import { baselineInFile } from "./baseline-file.js";
 import { inferConfiguration } from "./infer-configuration.js";
 import { modelTensors, type Naming } from "./model-tensors.js";
 import { openModelFile } from "./open-model-file.js";
+import { savedVariant, type SavedVariant } from "./saved-variant.js";
 import type { FileTensor, TensorFile } from "./tensor-file.js";
 import { modelPart } from "./training-tensors.js";
 
@@ -29,6 +30,8 @@ export class FileInspection extends Shown {
       | { readonly configuration: ModelConfiguration; readonly naming: Naming }
       | { readonly baseline: BaselineConfiguration }
       | { readonly reason: string },
+    /** the code of the model's SSE variant, where that is none of the library's */
+    readonly variant?: SavedVariant,
   ) {
     super();
   }
@@ -44,6 +47,7 @@ export class FileInspection extends Shown {
       [this.path, `${this.container}, ${size}`],
       ...[...this.metadata].map(([name, text]) => [name, text.length > 200 ? `${text.slice(0, 199)}…` : text]),
       ["model", this.describeModel()],
+      ...(this.variant ? [["its SSE variant's apply", this.variant.apply]] : []),
     ];
   }
 
@@ -85,7 +89,8 @@ export async function inspectFile(path: string): Promise<FileInspection> {
   const { file, config } = await openModelFile(path);
   try {
     const tensors = [...file.tensors.values()];
-    return new FileInspection(path, file.container, tensors, file.metadata, describe(file, config));
+    const { model, variant } = describe(file, config);
+    return new FileInspection(path, file.container, tensors, file.metadata, model, variant);
   } finally {
     await file.close();
   }
@@ -106,15 +111,21 @@ function describeBaseline({
   );
 }
 
-function describe(file: TensorFile, config: HuggingFaceConfig | undefined): FileInspection["model"] {
+function describe(
+  file: TensorFile,
+  config: HuggingFaceConfig | undefined,
+): { model: FileInspection["model"]; variant?: SavedVariant | undefined } {
+  let variant: SavedVariant | undefined;
   try {
     const baseline = baselineInFile(modelPart(file));
-    if (baseline) return { baseline };
+    if (baseline) return { model: { baseline } };
     const { naming, tensors } = modelTensors(modelPart(file), config);
     const declared = file.metadata.get("metastate") ?? config?.metastate;
-    return { configuration: inferConfiguration(file.path, tensors, declared).configuration, naming };
+    variant = savedVariant(file.path, declared);
+    const { configuration } = inferConfiguration(file.path, tensors, declared);
+    return { model: { configuration, naming }, variant };
   } catch (error) {
     // Any file of tensors can be looked at.
-    return { reason: message(error).replace(`${file.path}: `, "") };
+    return { model: { reason: message(error).replace(`${file.path}: `, "") }, variant };
   }
 }

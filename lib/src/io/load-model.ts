@@ -16,6 +16,7 @@ import { inferConfiguration, type SseChoice } from "./infer-configuration.js";
 import { modelTensors, readParameter, type ModelTensor } from "./model-tensors.js";
 import { openModelFile, type OpenModelFile } from "./open-model-file.js";
 import { ProgressCounter, type FileProgress } from "./progress.js";
+import { warnIfRedefined } from "./saved-variant.js";
 import type { TensorFile } from "./tensor-file.js";
 import { modelPart } from "./training-tensors.js";
 
@@ -118,6 +119,7 @@ export async function readModel(
   const { tensors } = modelTensors(file, config);
   const declared = file.metadata.get("metastate") ?? config?.metastate;
   const { configuration } = inferConfiguration(file.path, tensors, declared, options);
+  warnIfRedefined(file.path, declared, configuration);
   return new Model(configuration, await readParameters(file, tensors, configuration, options));
 }
 

@@ -235,12 +235,33 @@ test("a model whose variant is not defined, or is defined otherwise, says so", a
     );
     assert.deepEqual(logitsOf(model).length, 42, "the model made before keeps its variant");
 
+    const warnings: unknown[] = [];
+    const { warn } = console;
+    console.warn = (text: unknown) => void warnings.push(text);
+    try {
+      define("own", { gain: { shape: "headChannels", initial: 0.5 } });
+      await loadModel(path);
+      assert.deepEqual(warnings, []);
+      const parameters = { gain: { shape: "headChannels" } } as const;
+      defineSse({ name: "own", parameters, apply: ({ shifted }) => shifted });
+      assert.deepEqual(bitsOf(await loadModel(path)), bitsOf(model));
+    } finally {
+      console.warn = warn;
+    }
+    assert.match(
+      warnings.join(),
+      /^The SSE variant "own" is defined otherwise than when .* shows its code as it was\.$/,
+    );
+    const { variant } = await inspectFile(path);
+    assert.deepEqual(variant, { metaState: false, apply: apply.toString() });
+
     const text = (await readFile(path)).toString("latin1").replaceAll('\\"own\\"', '\\"new\\"');
     await writeFile(path, Buffer.from(text, "latin1"));
     await refused(
       loadModel(path),
-      /the SSE variant "new", which is not defined here. Define it first, ms.defineSse\(\{name: "new", …\}\) with the parameters gain/,
+      /the SSE variant "new", which is not defined here. Define it first, ms.defineSse\(\{name: "new", …\}\) with the parameters gain.* shows its code as it was saved/,
     );
+    assert.match((await inspectFile(path)).toString(), /apply .*normalise\(readState\(queries\)/);
     const plain = join(folder, "plain.safetensors");
     await saveModel(randomModel({ sse: "none" }), plain);
     await assert.rejects(loadModel(plain, { sse: "own" }), /does not say that it adds nothing/);

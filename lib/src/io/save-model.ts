@@ -16,6 +16,7 @@ import type { SavedDtype } from "./float-formats.js";
 import { saveFolder } from "./huggingface/save-folder.js";
 import { ProgressCounter, type FileProgress } from "./progress.js";
 import { writePth } from "./pth/write.js";
+import { variantToSave } from "./saved-variant.js";
 import { byteLength, writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
 
 /** Options of {@link saveModel}. */
@@ -46,8 +47,9 @@ const dtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 export type ParameterToWrite = TensorToWrite & { readonly dtype: SavedDtype };
 
 /** What a file says of the model in it, as JSON. */
-export function describeModel(model: Pick<LanguageModel, "configuration">): string {
-  return JSON.stringify({ version: 1, configuration: model.configuration });
+export function describeModel({ configuration }: Pick<LanguageModel, "configuration">): string {
+  const variant = "sse" in configuration ? variantToSave(configuration as ModelConfiguration) : undefined;
+  return JSON.stringify({ version: 1, configuration, variant });
 }
 
 /**

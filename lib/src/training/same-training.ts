@@ -1,7 +1,9 @@
 /** Whether a training may go on from a checkpoint: it must be of the same model, and of the options that decide what it computes. */
 import { ConfigurationError } from "../errors.js";
-import type { LanguageModel } from "../model/language-model.js";
 import { parseObject } from "../io/safetensors/header.js";
+import { warnIfRedefined } from "../io/saved-variant.js";
+import type { ModelConfiguration } from "../model/configuration.js";
+import type { LanguageModel } from "../model/language-model.js";
 import type { SavedTraining } from "./checkpoint-file.js";
 import type { AdamW } from "./adamw.js";
 import type { EarlyStopOptions } from "./early-stop.js";
@@ -102,7 +104,10 @@ export function expectSameModel({ path, model: described, parameters }: SavedTra
     differing.push(`${name} is ${shape ? `[${shape.join(", ")}]` : "missing"}, there [${tensor.shape.join(", ")}]`);
   }
   for (const name of model.parameters.keys()) if (!parameters.has(name)) differing.push(`${name} is not there`);
-  if (differing.length === 0) return;
+  if (differing.length === 0) {
+    if ("sse" in given) warnIfRedefined(path, described, model.configuration as ModelConfiguration);
+    return;
+  }
   throw new ConfigurationError(
     `train: ${path} is a checkpoint of another model: ${shortList(differing)}. ` +
       `ms.loadModel(${JSON.stringify(path)}) gives its model`,
