@@ -30,6 +30,8 @@ export interface SseChoice {
 export interface InferredConfiguration {
   readonly configuration: ModelConfiguration;
   readonly zeroGains: boolean;
+  /** how the file says that its SSE variant was defined, where that is none of the library's */
+  readonly variant: SavedVariant | undefined;
 }
 
 const incomplete = "The file is damaged, or of another kind of model: ms.inspectFile(path) lists what it holds.";
@@ -50,7 +52,9 @@ export function inferConfiguration(
   declared: unknown,
   choice: SseChoice = {},
 ): InferredConfiguration {
-  const said = parseDeclared(path, declared);
+  const about = parseDeclared(path, declared);
+  const said: Partial<Record<string, unknown>> = isObject(about.configuration) ? about.configuration : about;
+  const variant = savedVariant(about);
   const sizes = inferSizes(path, tensors, said);
   for (const name of ["vocabSize", "width", "layers", "heads", "headSize", "parameterTokens"] as const) {
     if (said[name] !== undefined && said[name] !== sizes[name]) {
@@ -62,7 +66,7 @@ export function inferConfiguration(
       );
     }
   }
-  const sse = chooseSse(path, tensors, sizes, said, choice, savedVariant(path, declared));
+  const sse = chooseSse(path, tensors, sizes, said, choice, variant);
   let configuration: ModelConfiguration;
   try {
     const mixture = inferMixture(path, tensors, said);
@@ -74,7 +78,7 @@ export function inferConfiguration(
     });
   }
   checkTensors(path, tensors, configuration, sse.zeroGains);
-  return { configuration, zeroGains: sse.zeroGains };
+  return { configuration, zeroGains: sse.zeroGains, variant };
 }
 
 type Sizes = Required<
@@ -84,12 +88,13 @@ type Sizes = Required<
   >
 >;
 
-function parseDeclared(path: string, declared: unknown): Partial<Record<string, unknown>> {
+/** What a file says of its model, parsed where it is text. */
+export function parseDeclared(path: string, declared: unknown): Record<string, unknown> {
   const said = typeof declared === "string" ? parseObject(path, declared) : isObject(declared) ? declared : {};
   if (typeof said.version === "number" && said.version > 1) {
     throw new ModelFileError(path, null, "was written by a newer version of metastate", "Install that version.");
   }
-  return isObject(said.configuration) ? said.configuration : said;
+  return said;
 }
 
 function inferSizes(path: string, tensors: ReadonlyMap<string, ModelTensor>, said: Partial<ModelOptions>): Sizes {

@@ -5,7 +5,7 @@ import { message } from "./random-access.js";
 import type { ModelConfiguration } from "../model/configuration.js";
 import type { HuggingFaceConfig } from "./huggingface/config.js";
 import { baselineInFile } from "./baseline-file.js";
-import { inferConfiguration } from "./infer-configuration.js";
+import { inferConfiguration, parseDeclared } from "./infer-configuration.js";
 import { modelTensors, type Naming } from "./model-tensors.js";
 import { openModelFile } from "./open-model-file.js";
 import { savedVariant, type SavedVariant } from "./saved-variant.js";
@@ -121,7 +121,7 @@ function describe(
     if (baseline) return { model: { baseline } };
     const { naming, tensors } = modelTensors(modelPart(file), config);
     const declared = file.metadata.get("metastate") ?? config?.metastate;
-    variant = savedVariant(file.path, declared);
+    variant = savedVariant(parseDeclared(file.path, declared));
     const { configuration } = inferConfiguration(file.path, tensors, declared);
     return { model: { configuration, naming }, variant };
   } catch (error) {

@@ -118,8 +118,8 @@ export async function readModel(
   const file = modelPart(opened, options);
   const { tensors } = modelTensors(file, config);
   const declared = file.metadata.get("metastate") ?? config?.metastate;
-  const { configuration } = inferConfiguration(file.path, tensors, declared, options);
-  warnIfRedefined(file.path, declared, configuration);
+  const { configuration, variant } = inferConfiguration(file.path, tensors, declared, options);
+  warnIfRedefined(file.path, variant, configuration);
   return new Model(configuration, await readParameters(file, tensors, configuration, options));
 }
 

@@ -48,8 +48,7 @@ export type ParameterToWrite = TensorToWrite & { readonly dtype: SavedDtype };
 
 /** What a file says of the model in it, as JSON. */
 export function describeModel({ configuration }: Pick<LanguageModel, "configuration">): string {
-  const variant = "sse" in configuration ? variantToSave(configuration as ModelConfiguration) : undefined;
-  return JSON.stringify({ version: 1, configuration, variant });
+  return JSON.stringify({ version: 1, configuration, variant: variantToSave(configuration) });
 }
 
 /**

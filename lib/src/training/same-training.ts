@@ -1,8 +1,7 @@
 /** Whether a training may go on from a checkpoint: it must be of the same model, and of the options that decide what it computes. */
 import { ConfigurationError } from "../errors.js";
 import { parseObject } from "../io/safetensors/header.js";
-import { warnIfRedefined } from "../io/saved-variant.js";
-import type { ModelConfiguration } from "../model/configuration.js";
+import { savedVariant, warnIfRedefined } from "../io/saved-variant.js";
 import type { LanguageModel } from "../model/language-model.js";
 import type { SavedTraining } from "./checkpoint-file.js";
 import type { AdamW } from "./adamw.js";
@@ -95,7 +94,8 @@ export function expectOwn(model: LanguageModel, { optimizer, ema }: Pick<TrainOp
  * @throws ConfigurationError that says what differs
  */
 export function expectSameModel({ path, model: described, parameters }: SavedTraining, model: LanguageModel): void {
-  const saved = (parseObject(path, described).configuration ?? {}) as Record<string, unknown>;
+  const said = parseObject(path, described);
+  const saved = (said.configuration ?? {}) as Record<string, unknown>;
   const given = JSON.parse(JSON.stringify(model.configuration)) as Record<string, unknown>;
   const differing = differences(saved, given);
   for (const [name, tensor] of parameters) {
@@ -104,10 +104,7 @@ export function expectSameModel({ path, model: described, parameters }: SavedTra
     differing.push(`${name} is ${shape ? `[${shape.join(", ")}]` : "missing"}, there [${tensor.shape.join(", ")}]`);
   }
   for (const name of model.parameters.keys()) if (!parameters.has(name)) differing.push(`${name} is not there`);
-  if (differing.length === 0) {
-    if ("sse" in given) warnIfRedefined(path, described, model.configuration as ModelConfiguration);
-    return;
-  }
+  if (differing.length === 0) return warnIfRedefined(path, savedVariant(said), model.configuration);
   throw new ConfigurationError(
     `train: ${path} is a checkpoint of another model: ${shortList(differing)}. ` +
       `ms.loadModel(${JSON.stringify(path)}) gives its model`,
