@@ -181,6 +181,7 @@ export { type Growth } from "./growth/grown-configuration.js";
 export { growCheckpoint } from "./growth/grow-checkpoint.js";
 export { growOptimizer } from "./growth/grow-optimizer.js";
 export { growState } from "./growth/grow-state.js";
+export { onlyNew } from "./growth/only-new.js";
 export {
   type GrowthFindings,
   type GrowthMeasurement,
@@ -245,7 +246,7 @@ export {
   type WarmupOptions,
   type WsdOptions,
 } from "./training/schedules.js";
-export { type Trainable } from "./training/trainable.js";
+export { type Trainable, type TrainableParts } from "./training/trainable.js";
 
 export { generate, type GenerateOptions, type Prompt } from "./generation/generate.js";
 export { Generation, type GeneratedText } from "./generation/generation.js";

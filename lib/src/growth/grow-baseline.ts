@@ -94,7 +94,8 @@ export function growBaselineOptimizer(optimizer: AdamW, before: BaselineModel, a
     };
     moments.set(name, { first: grown(first), second: grown(second) });
   }
-  const result = new AdamW(after.parameters, grownGroups(optimizer, before, after), optimizer.options);
+  const groups = grownGroups(optimizer, before, after);
+  const result = new AdamW(after.parameters, groups, optimizer.options, optimizer.frozen);
   result.restore(optimizer.steps, moments);
   return result;
 }

@@ -9,7 +9,8 @@ import { grownTensor, growthPlan, type ParameterGrowth } from "./plan.js";
 
 /**
  * An optimiser for the larger model that goes on where the smaller model's is: the same settings, number of updates and moments;
- * the moments of what is new are zero. New parameters are updated with those of their kind; what was not trained stays so.
+ * the moments of what is new are zero. New parameters are updated with those of their kind; what was not trained stays so,
+ * and so does a part of a parameter that was frozen.
  *
  * @param optimizer of `before`, `ms.adamW(before)`'s; stays as it is
  * @param after what `ms.grow(before, …)` gave
@@ -26,7 +27,7 @@ export function growOptimizer(optimizer: AdamW, before: Model, after: Model): Ad
     );
   }
   const plan = growthPlan(before.configuration, after.configuration);
-  const grown = new AdamW(after.parameters, grownGroups(optimizer, before, after), optimizer.options);
+  const grown = new AdamW(after.parameters, grownGroups(optimizer, before, after), optimizer.options, optimizer.frozen);
   grown.restore(optimizer.steps, grownMoments(plan, optimizer.moments));
   return grown;
 }

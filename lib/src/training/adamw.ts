@@ -9,7 +9,7 @@ import { parameter, type Parameters } from "../model/parameters.js";
 import { adamWAll, type AdamWUpdate } from "../ops/adamw/adamw-all.js";
 import { expectShape } from "../ops/shape.js";
 import { ParameterMemory } from "./parameter-memory.js";
-import { trainableNames, type Trainable } from "./trainable.js";
+import { trainedParts, type Trainable } from "./trainable.js";
 
 /** Parameters that share a learning-rate factor and a weight decay. */
 export interface ParameterGroup {
@@ -59,15 +59,19 @@ export interface Moments {
  */
 export class AdamW extends ParameterMemory<Moments> {
   private count = 0;
+  private readonly ofTrained = new Map<string, Tensor>();
 
   /**
    * @param parameters the model's
    * @param groups which of them are updated, and how; the moments start at zero
+   * @param frozen of parameters that are updated in part, the sizes of what stays as it is: the values whose place along each
+   *   axis is below these
    */
   constructor(
     parameters: Parameters,
     readonly groups: readonly ParameterGroup[],
     readonly options: AdamWOptions,
+    readonly frozen: ReadonlyMap<string, readonly number[]> = new Map(),
   ) {
     super(parameters);
     for (const name of groups.flatMap(({ parameters: names }) => names)) {
@@ -75,6 +79,7 @@ export class AdamW extends ParameterMemory<Moments> {
       // Not tf.zeros, which makes them in JavaScript's memory and copies them into the engine's.
       this.held.set(name, { first: tf.keep(tf.zerosLike(held)), second: tf.keep(tf.zerosLike(held)) });
     }
+    for (const [name, sizes] of frozen) this.ofTrained.set(name, trainedMask(parameter(parameters, name).shape, sizes));
   }
 
   /** How many updates there were. */
@@ -87,10 +92,22 @@ export class AdamW extends ParameterMemory<Moments> {
     return this.held;
   }
 
+  /** Of parameters that are updated in part: `bool` tensors of their shapes, 1 where values are updated. */
+  get masks(): ReadonlyMap<string, Tensor> {
+    return this.ofTrained;
+  }
+
+  /** Frees the tensors; it cannot be used afterwards. */
+  override dispose(): void {
+    super.dispose();
+    tf.dispose([...this.ofTrained.values()]);
+    this.ofTrained.clear();
+  }
+
   /**
    * One step. Assigns new values to the variables.
    *
-   * @param gradients by parameter name; a parameter without one keeps its value
+   * @param gradients by parameter name; a parameter without one keeps its value. Zero where values are frozen
    * @param norm the global norm of all gradients
    */
   update(gradients: ReadonlyMap<string, Tensor>, norm: Scalar, learningRate: number): void {
@@ -99,6 +116,8 @@ export class AdamW extends ParameterMemory<Moments> {
     const { epsilon, clip } = this.options;
     const names: string[] = [];
     const updates: AdamWUpdate[] = [];
+    // A handle of its own keeps an engine from writing the new value where the old one lies.
+    const before = new Map([...this.ofTrained.keys()].map((name) => [name, tf.clone(this.parameters.get(name)!)]));
     for (const { parameters, learningRateFactor, weightDecay } of this.groups) {
       for (const name of parameters) {
         const gradient = gradients.get(name);
@@ -116,11 +135,14 @@ export class AdamW extends ParameterMemory<Moments> {
     let i = 0;
     adamWAll(updates, norm, { beta1, beta2, epsilon, step: this.count, clip }, (update, value, first, second) => {
       const name = names[i++]!;
-      this.parameters.get(name)!.assign(value);
-      tf.dispose([value, update.moment1, update.moment2]);
+      const mask = this.ofTrained.get(name);
+      const next = mask ? tf.where(mask, value, before.get(name)!) : value;
+      this.parameters.get(name)!.assign(next);
+      tf.dispose([next, value, update.moment1, update.moment2]);
       // Kept: a caller's tf.tidy around an update must not free them.
       this.held.set(name, { first: tf.keep(first), second: tf.keep(second) });
     });
+    tf.dispose([...before.values()]);
   }
 
   /**
@@ -159,6 +181,7 @@ export class AdamW extends ParameterMemory<Moments> {
       ["betas", betas.join(", ")],
       ["epsilon", `${epsilon}`],
       ["clip", `gradients of a global norm above ${clip}`],
+      ...(this.frozen.size > 0 ? [["frozen", `a part of ${this.frozen.size} parameters`]] : []),
     ];
     return tableForms(rows);
   }
@@ -182,7 +205,7 @@ const optimizerDefaults = { weightDecay: 0.1, betas: [0.9, 0.99], epsilon: 1e-10
 /**
  * An optimiser for a model, to be given to several trainings one after the other: its moments go on. Dispose of it after.
  *
- * @param trainable which parameters it updates; default all
+ * @param trainable which parameters it updates, or which part of them; default all
  * @throws ConfigurationError naming an option that makes no sense
  */
 export function adamW(
@@ -202,12 +225,25 @@ export function adamW(
   const { length }: readonly number[] = betas;
   if (length !== 2) throw new ConfigurationError(`train: betas has ${length} numbers, wanted two`);
   for (const beta of betas) checkNumber("betas", beta, beta >= 0 && beta < 1, "numbers in [0, 1)");
-  const names = new Set(trainableNames(model.parameters, trainable));
+  const { names, frozen } = trainedParts(model.parameters, trainable);
+  const trained = new Set(names);
   const groups = parameterGroups(model.parameters, weightDecay).map((group) => ({
     ...group,
-    parameters: group.parameters.filter((name) => names.has(name)),
+    parameters: group.parameters.filter((name) => trained.has(name)),
   }));
-  return new AdamW(model.parameters, groups, { betas, epsilon, clip });
+  return new AdamW(model.parameters, groups, { betas, epsilon, clip }, frozen);
+}
+
+/** 0 at places below the sizes, 1 elsewhere; the caller's, also within a tidy. */
+function trainedMask(shape: number[], sizes: readonly number[]): Tensor {
+  return tf.tidy(() => {
+    const frozen = tf.ones([...sizes], "bool");
+    const padded = tf.pad(
+      tf.cast(frozen, "int32"),
+      shape.map((size, i): [number, number] => [0, size - sizes[i]!]),
+    );
+    return tf.keep(tf.equal(padded, 0));
+  });
 }
 
 function checkNumber(option: string, value: number, fits: boolean, wanted: string): void {

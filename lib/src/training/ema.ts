@@ -9,7 +9,7 @@ import { Snapshot } from "../model/parameter-snapshot.js";
 import type { Parameters } from "../model/parameters.js";
 import { expectShape } from "../ops/shape.js";
 import { ParameterMemory } from "./parameter-memory.js";
-import { trainableNames, type Trainable } from "./trainable.js";
+import { trainedParts, type Trainable } from "./trainable.js";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
@@ -115,5 +115,5 @@ export function ema(
   model: Pick<LanguageModel, "parameters">,
   { decay = 0.999, trainable }: EmaOptions = {},
 ): ExponentialMovingAverage {
-  return new ExponentialMovingAverage(model.parameters, trainableNames(model.parameters, trainable), decay);
+  return new ExponentialMovingAverage(model.parameters, trainedParts(model.parameters, trainable).names, decay);
 }

@@ -30,6 +30,8 @@ export interface LossGradientsOptions {
   state?: SequenceState | undefined;
   /** whether the state after the batch is wanted, with fresh states where `batch.starts` says a document begins */
   carryState?: boolean;
+  /** of parameters that are trained in part, where; elsewhere the gradient is 0, and adds nothing to the norm */
+  masks?: ReadonlyMap<string, Tensor>;
   /** a factor on the loss, and so on the gradients; default 1 */
   weight?: number;
 }
@@ -42,6 +44,7 @@ export function lossGradients(
     parameters = [...model.parameters.keys()],
     state: before,
     carryState = false,
+    masks,
     weight = 1,
   }: LossGradientsOptions = {},
 ): LossGradients {
@@ -63,7 +66,8 @@ export function lossGradients(
     const gradients = new Map<string, Tensor>();
     parameters.forEach((name, i) => {
       const gradient = grads[i];
-      if (gradient) gradients.set(name, tf.keep(gradient));
+      const mask = masks?.get(name);
+      if (gradient) gradients.set(name, tf.keep(mask ? tf.where(mask, gradient, tf.zerosLike(gradient)) : gradient));
     });
     const norm = tf.keep(globalNorm([...gradients.values()]));
     return { loss: tf.keep(value), gradients, norm, ...(state && { state }) };

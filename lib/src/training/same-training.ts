@@ -8,6 +8,7 @@ import type { AdamW } from "./adamw.js";
 import type { EarlyStopOptions } from "./early-stop.js";
 import type { ExponentialMovingAverage } from "./ema.js";
 import type { Schedule } from "./schedules.js";
+import type { TrainableParts } from "./trainable.js";
 import { learningRateDefault, type TrainOptions } from "./training-options.js";
 
 /** The options that decide what a training computes: a checkpoint is only gone on from with the same. */
@@ -20,8 +21,8 @@ export interface ComparedOptions {
   readonly betas: readonly number[];
   readonly epsilon: number;
   readonly clip: number;
-  /** names, or all */
-  readonly trainable: readonly string[] | "all";
+  /** names, or all; by name where only a part of some is trained */
+  readonly trainable: readonly string[] | "all" | TrainableParts;
   readonly accumulate: number;
   readonly carryState: boolean;
   /** the decay */
@@ -47,7 +48,6 @@ export function comparedOptions(
 ): ComparedOptions {
   const { betas, epsilon, clip } = optimizer.options;
   const { patience = 5, minDelta = 0, restoreBest = false } = options.earlyStop ?? {};
-  const trained = new Set(optimizer.groups.flatMap(({ parameters }) => parameters));
   return {
     steps: options.steps,
     learningRate: options.learningRate ?? learningRateDefault,
@@ -56,13 +56,23 @@ export function comparedOptions(
     betas,
     epsilon,
     clip,
-    trainable:
-      trained.size === model.parameters.size ? "all" : [...model.parameters.keys()].filter((name) => trained.has(name)),
+    trainable: trainedBy(optimizer, model),
     accumulate: options.accumulate ?? 1,
     carryState: options.carryState ?? false,
     ema: ema?.decay ?? null,
     earlyStop: options.earlyStop ? { patience, minDelta, restoreBest } : null,
   };
+}
+
+function trainedBy({ groups, frozen }: AdamW, model: LanguageModel): ComparedOptions["trainable"] {
+  const trained = new Set(groups.flatMap(({ parameters }) => parameters));
+  const names = [...model.parameters.keys()].filter((name) => trained.has(name));
+  if (frozen.size > 0) {
+    return Object.fromEntries(
+      names.map((name) => [name, frozen.has(name) ? { frozen: frozen.get(name)! } : ("all" as const)]),
+    );
+  }
+  return names.length === model.parameters.size ? "all" : names;
 }
 
 /**

@@ -15,6 +15,8 @@ import type { Owned } from "./owned.js";
 export interface StepGradientsOptions {
   /** the parameters that are trained */
   parameters: readonly string[];
+  /** where, of those that are trained in part */
+  masks: ReadonlyMap<string, Tensor>;
   /** whether each batch goes on from the state of the one before */
   carryState: boolean;
   /** the state before the first batch; stays the caller's */
@@ -34,7 +36,7 @@ export interface StepGradientsOptions {
 export async function stepGradients(
   model: LanguageModel,
   batches: readonly Batch[],
-  { parameters, carryState, state, signal, owned }: StepGradientsOptions,
+  { parameters, masks, carryState, state, signal, owned }: StepGradientsOptions,
 ): Promise<LossGradients> {
   const counts = batches.map(({ inputs, mask }) =>
     mask ? countedPositions(mask, inputs.shape).length : inputs.shape[0] * inputs.shape[1],
@@ -54,7 +56,10 @@ export async function stepGradients(
         signal?.throwIfAborted();
       }
       const weight = counts[i]! / total;
-      const part = lossGradients(model, batch, { parameters, carryState, state: sum?.state ?? state, weight });
+      const part = lossGradients(model, batch, {
+        ...{ parameters, masks, carryState, weight },
+        state: sum?.state ?? state,
+      });
       sum = sum ? added(sum, part) : part;
     }
     owned.release(gathered);

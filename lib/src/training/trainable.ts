@@ -4,22 +4,74 @@ import { expressionOf } from "../inspection/name-patterns.js";
 import type { Parameters } from "../model/parameters.js";
 
 /**
- * Parameters to train: a name, a pattern, a list of these, or a test of the name. In a pattern `*` stands for any
- * characters, dots too (`blocks.*.att.*`), `{a,b}` for a or b, and a `!` in front takes away what the ones before gave
- * (`["*", "!emb.*"]`).
+ * Parameters of which all, or a part, is trained, by name or pattern. `{ frozen: [192, 64] }` keeps the first 192 × 64 values
+ * of a matrix as they are: those whose place along each axis is below the number. `ms.onlyNew` makes it of a model that grew.
  */
-export type Trainable = string | readonly string[] | ((name: string) => boolean);
+export type TrainableParts = Readonly<Record<string, "all" | { readonly frozen: readonly number[] }>>;
 
 /**
- * The names of the parameters that are trained, in the model's order.
- *
- * @throws ConfigurationError when a pattern fits no parameter, or none is left
+ * Parameters to train: a name, a pattern, a list of these, a test of the name, or {@link TrainableParts}. In a pattern `*`
+ * stands for any characters, dots too (`blocks.*.att.*`), `{a,b}` for a or b, and a `!` in front takes away what the ones
+ * before gave (`["*", "!emb.*"]`).
  */
-export function trainableNames(parameters: Parameters, trainable: Trainable = "*"): string[] {
-  const names = [...parameters.keys()];
-  const chosen = typeof trainable === "function" ? names.filter((name) => trainable(name)) : select(names, trainable);
-  if (chosen.length > 0) return chosen;
+export type Trainable = string | readonly string[] | ((name: string) => boolean) | TrainableParts;
+
+/** What is trained: the parameters' names in the model's order, and the sizes of what stays frozen of some of them. */
+export interface TrainedParts {
+  readonly names: readonly string[];
+  readonly frozen: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * What of a model is trained.
+ *
+ * @throws ConfigurationError when a pattern fits no parameter, a frozen part does not fit, or nothing is left
+ */
+export function trainedParts(parameters: Parameters, trainable: Trainable = "*"): TrainedParts {
+  const all = [...parameters.keys()];
+  const frozen = new Map<string, readonly number[]>();
+  let names: string[];
+  if (typeof trainable === "function") names = all.filter((name) => trainable(name));
+  else if (typeof trainable === "string" || isList(trainable)) names = select(all, trainable);
+  else {
+    names = select(all, Object.keys(trainable));
+    for (const [pattern, part] of Object.entries(trainable)) {
+      if (part === "all") continue;
+      for (const name of select(all, pattern)) {
+        const sizes = frozenSizes(name, parameters.get(name)!.shape, part);
+        if (sizes) frozen.set(name, sizes);
+      }
+    }
+  }
+  if (names.length > 0) return { names, frozen };
   throw new ConfigurationError("train: trainable leaves no parameter to train");
+}
+
+function isList(trainable: readonly string[] | TrainableParts): trainable is readonly string[] {
+  return Array.isArray(trainable);
+}
+
+/** The sizes, where they freeze anything. */
+function frozenSizes(
+  name: string,
+  shape: readonly number[],
+  part: { readonly frozen?: readonly number[] },
+): readonly number[] | undefined {
+  const sizes: unknown = part.frozen;
+  const fits =
+    Array.isArray(sizes) &&
+    sizes.length === shape.length &&
+    shape.every((size, i) => Number.isInteger(sizes[i]) && sizes[i] >= 0 && sizes[i] <= size);
+  if (!fits) {
+    throw new ConfigurationError(
+      `train: trainable: of ${name} is to be trained ${JSON.stringify(part)}, wanted "all", or { frozen: […] } with ` +
+        `${shape.length} sizes up to those of its shape, [${shape.join(", ")}]`,
+    );
+  }
+  if (shape.every((size, i) => size === sizes[i])) {
+    throw new ConfigurationError(`train: trainable: all of ${name} is frozen: leave it out`);
+  }
+  return sizes.includes(0) ? undefined : (sizes as number[]);
 }
 
 function select(names: readonly string[], patterns: string | readonly string[]): string[] {

@@ -4,6 +4,7 @@ import { expectOptions, type OptionNames } from "../arguments.js";
 import { ConfigurationError } from "../errors.js";
 import type { Random } from "../random.js";
 import type { AdamW, OptimizerOptions } from "./adamw.js";
+import type { PastStep } from "./checkpoint-file.js";
 import type { CheckpointOptions } from "./checkpoint-folder.js";
 import type { SpikeOptions } from "./divergence.js";
 import type { EarlyStopOptions } from "./early-stop.js";
@@ -59,7 +60,10 @@ export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
   floor?: number;
   /** an optimiser to go on with, `ms.adamW(model)`'s; it stays yours. In place of its options and of `trainable` */
   optimizer?: AdamW;
-  /** the parameters to train: names or patterns (`blocks.*.att.*`, `["*", "!emb.*"]`), or a test; default all */
+  /**
+   * the parameters to train: names or patterns (`blocks.*.att.*`, `["*", "!emb.*"]`), a test of the name, or parts:
+   * `ms.onlyNew(before, after)` for what growth added. Default all
+   */
   trainable?: Trainable;
   /** batches a step: their gradients add up to that of one batch with all rows. Default 1 */
   accumulate?: number;
@@ -86,6 +90,11 @@ export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
    * `false`
    */
   resume?: string | boolean | ResumeOptions;
+  /**
+   * an array that takes the metrics of each step, for a plot: a training that goes on from a checkpoint first puts in it the
+   * steps before, in place of what it holds, so that the plot of a cell that is run again shows them all
+   */
+  history?: PastStep[];
   /** a generator that your batches are drawn with: checkpoints hold its state, and resuming puts it back */
   random?: Random;
   /** called after each step, before the metrics are given out; awaited */
@@ -101,7 +110,7 @@ export interface TrainOptions extends OptimizerOptions, NamedScheduleOptions {
 const names: OptionNames<TrainOptions> = {
   ...{ steps: true, learningRate: true, schedule: true, warmup: true, floor: true, optimizer: true, weightDecay: true },
   ...{ betas: true, epsilon: true, clip: true, trainable: true, accumulate: true, carryState: true, ema: true },
-  ...{ evaluate: true, earlyStop: true, spike: true, checkpoint: true, resume: true, random: true },
+  ...{ evaluate: true, earlyStop: true, spike: true, checkpoint: true, resume: true, history: true, random: true },
   ...{ onStep: true, onEvaluate: true, onCheckpoint: true, signal: true },
 };
 

@@ -135,6 +135,7 @@ export class TrainingRun {
       ...(checkpoint !== undefined && { checkpoint }),
       ...(this.best.isOver && this.steps < options.steps && { stoppedEarly: true as const }),
     };
+    options.history?.push(metrics);
     await options.onStep?.(metrics);
     // Output, interrupts and other cells get their turn.
     await setImmediate();
@@ -167,6 +168,7 @@ export class TrainingRun {
     const { carryState = false, signal } = options;
     const result = await stepGradients(model, batches, {
       parameters: this.names,
+      masks: this.optimizer.masks,
       carryState,
       state: this.carried,
       signal,
@@ -340,6 +342,11 @@ export class TrainingRun {
     if (record.random) this.options.random?.restore(record.random);
     for (const { loss } of history) this.spikes?.add(loss);
     this.history = [...history];
+    const shown = this.options.history;
+    if (shown) {
+      shown.length = 0;
+      for (const past of history) shown.push(past);
+    }
     this.steps = this.began = this.savedStep = record.step;
   }
 }
