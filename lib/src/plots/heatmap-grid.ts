@@ -8,6 +8,16 @@ import { currentTheme, type ColourScale } from "./theme.js";
 export interface GridCell {
   readonly title: string;
   readonly matrix: readonly (readonly number[])[];
+  /** where the matrix's entries lie, unless at whole numbers from 0 */
+  readonly places?: Places;
+}
+
+/** Where rows and columns of a heatmap lie on its axes: the first, and the distance. */
+export interface Places {
+  readonly x0: number;
+  readonly dx: number;
+  readonly y0: number;
+  readonly dy: number;
 }
 
 /** What is the same for all heatmaps of a grid. */
@@ -23,7 +33,8 @@ export interface GridOptions {
 /** Width of all heatmaps together: what the width of a cell, 860, leaves beside the edges. Pixels, as all here. */
 const room = 680;
 /** Width and height of one heatmap at most, and how many stand in a row, without and with numbers: more could not be read. */
-const [most, mostInRow, mostNumbered] = [360, 8, 3];
+const [most, mostNumbered] = [360, 3];
+export const mostInRow = 8;
 /** Rows and columns of a heatmap that has its values written into it, at most. */
 const fewEntries = 5;
 /** From so many heatmaps in a row on, text is smaller, so that it has room on a page of half the width too. */
@@ -47,7 +58,7 @@ export function largestMagnitude(matrices: readonly (readonly (readonly number[]
   return rounded(largest, 3) || 1;
 }
 
-/** What a figure's title adds when some of the values are not finite; else nothing. */
+/** What a figure's title, or its text, adds when some of the values are not finite; else nothing. */
 export function blanks(matrices: readonly (readonly (readonly number[])[])[]): string {
   const values = matrices.flat(2);
   const count = values.filter((value) => !Number.isFinite(value)).length;
@@ -100,7 +111,7 @@ export function heatmapGrid(
   };
   const annotations: unknown[] = [];
   cells.forEach((line, row) =>
-    line.forEach(({ title, matrix }, column) => {
+    line.forEach(({ title, matrix, places }, column) => {
       const number = row * columns + column + 1;
       const suffix = number === 1 ? "" : String(number);
       const x0 = (column * (size + gap.columns)) / inner.width;
@@ -114,6 +125,7 @@ export function heatmapGrid(
         type: "heatmap",
         z: roundedMatrix(matrix),
         ...(numbered && numbers(matrix, limit)),
+        ...places,
         coloraxis: "coloraxis",
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,

@@ -4,12 +4,14 @@ import type { Data, Layout } from "plotly.js";
 import { ConfigurationError } from "../errors.js";
 import { matrixRows, type MatrixInput } from "../inspection/matrix.js";
 import { Figure } from "./figure.js";
+import { coarse, meansOf, mostEntries } from "./coarse.js";
 import {
   blanks,
   colourBar,
   heatmapGrid,
   isSmall,
   largestMagnitude,
+  mostInRow,
   numbers,
   roundedMatrix,
   scaleOver,
@@ -36,15 +38,14 @@ export interface MatrixPlotOptions {
 
 /** Width and height of an entry at most, and of all entries together; pixels. */
 const [mostOfOne, mostOfAll] = [56, { width: 640, height: 460 }];
-/** Rows, or columns, at most: a figure has no pixels for more, and a notebook's file would grow by tens of megabytes. */
-const mostEntries = 640;
 /** What a character of a name at an axis takes, and a narrow page; pixels. */
 const [character, narrow] = [8, 480];
 
 /**
  * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
- * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is not finite is blank. Of one
- * with more rows or columns than a figure has pixels for, 640, means of neighbours are shown, and the title says so.
+ * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is NaN is left blank, as a mask; so is
+ * what is infinite, and the title says so. Of one with more rows or columns than a figure has pixels for, 640, means of
+ * neighbours are shown, and the title says so.
  *
  * @throws RangeError when rows differ in length, or there are more or fewer than two axes
  */
@@ -53,18 +54,17 @@ export function matrixPlot(
   { title = "Matrix", label = "value", xLabel = "column", yLabel = "row", x, y, range }: MatrixPlotOptions = {},
 ): Figure {
   const all = matrixRows(given);
-  const { matrix, down, across } = coarse(all);
+  const shown = coarse(all, mostEntries);
+  const { matrix } = shown;
   const largest = largestMagnitude([matrix]);
-  const means = down * across > 1 ? ` (means of ${down} × ${across} entries)` : "";
-  const heading = title + blanks([all]) + means;
+  const heading = title + blanksToTell([all]) + meansOf([shown]);
   const least = matrix.some((row) => row.some((value) => value < 0)) ? -largest : 0;
   const { colorscale, low, high } = scaleOver(...(range ?? [least, largest]));
   const trace = {
     type: "heatmap",
     z: roundedMatrix(matrix),
     ...(isSmall(matrix) && numbers(matrix, Math.max(-low, high))),
-    // The axes count the entries, not their means.
-    ...(means && { x0: (across - 1) / 2, dx: across, y0: (down - 1) / 2, dy: down }),
+    ...shown.places,
     colorscale,
     zmin: low,
     zmax: high,
@@ -96,30 +96,15 @@ export function matrixPlot(
       },
       ...size,
     },
-    `${heading}: ${rows}×${columns}, largest magnitude ${largestMagnitude([all])}`,
+    `${title}${blanks([all])}${meansOf([shown])}: ${rows}×${columns}, largest magnitude ${largestMagnitude([all])}`,
   );
 }
 
-/** The matrix itself, or the means of as few entries as leave no more than {@link mostEntries} in a row and in a column. */
-function coarse(matrix: readonly (readonly number[])[]): {
-  matrix: readonly (readonly number[])[];
-  down: number;
-  across: number;
-} {
-  const [rows, columns] = [matrix.length, matrix[0]?.length ?? 0];
-  const [down, across] = [rows, columns].map((count) => Math.max(1, Math.ceil(count / mostEntries))) as [
-    number,
-    number,
-  ];
-  if (down * across === 1) return { matrix, down, across };
-  const means = Array.from({ length: Math.ceil(rows / down) }, (_, i) => {
-    const lines = matrix.slice(i * down, (i + 1) * down);
-    return Array.from({ length: Math.ceil(columns / across) }, (_, j) => {
-      const values = lines.flatMap((line) => line.slice(j * across, (j + 1) * across)).filter(Number.isFinite);
-      return values.reduce((sum, value) => sum + value, 0) / values.length;
-    });
-  });
-  return { matrix: means, down, across };
+/** What a title says of what is not finite: nothing of NaN, by which one masks what is not to be seen, unless there is nothing else. */
+function blanksToTell(matrices: readonly (readonly (readonly number[])[])[]): string {
+  const values = matrices.flat(2);
+  const isMask = !values.some((value) => Math.abs(value) === Infinity) && values.some(Number.isFinite);
+  return isMask ? "" : blanks(matrices);
 }
 
 /**
@@ -168,7 +153,7 @@ function place(
 
 /**
  * Several matrices side by side on one symmetric scale, each under its name: for instance the parts of a state's update. Those of
- * up to 5 × 5 have their values written into them.
+ * up to 5 × 5 have their values written into them; of large ones means are shown, and NaN is left blank, as in `ms.plots.matrix`.
  *
  * @throws ConfigurationError when there is none; RangeError as `ms.plots.matrix`
  */
@@ -183,12 +168,17 @@ export function matricesPlot(
 ): Figure {
   const entries = Object.entries(matrices);
   if (entries.length === 0) throw new ConfigurationError("plots.matrices: there is no matrix, wanted at least one");
-  const cells = entries.map(([name, matrix]) => ({ title: name, matrix: matrixRows(matrix) }));
+  const all = entries.map(([, matrix]) => matrixRows(matrix));
+  // Two a pixel of their row, for screens that have two.
+  const most = Math.min(mostEntries, Math.floor((2 * mostEntries) / Math.min(mostInRow, all.length)));
+  const shown = all.map((matrix) => coarse(matrix, most));
+  const cells = shown.map((cell, i) => ({ title: entries[i]![0], ...cell }));
   const { data, layout } = heatmapGrid([cells], { xLabel, yLabel, valueLabel: label });
-  const heading = title + blanks(cells.map(({ matrix }) => matrix));
+  const means = meansOf(shown);
+  const sizes = all.map((matrix, i) => `${entries[i]![0]} ${matrix.length}×${matrix[0]?.length ?? 0}`);
   return new Figure(
     data,
-    { title: { text: heading }, ...layout },
-    `${heading}: ${cells.map((cell) => `${cell.title} ${cell.matrix.length}×${cell.matrix[0]?.length ?? 0}`).join(", ")}`,
+    { title: { text: title + blanksToTell(all) + means }, ...layout },
+    `${title}${blanks(all)}${means}: ${sizes.join(", ")}`,
   );
 }

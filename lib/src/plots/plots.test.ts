@@ -100,6 +100,12 @@ test("several runs share a loss plot by name, and an empty history is no error",
   ]);
   assert.deepEqual(stored(lossPlot([])).data[0]!.x, []);
   assert.match(String(lossPlot([])), /no steps yet/);
+  async function* training() {}
+  const wanted = { name: "ConfigurationError", message: /plots.loss: the history is .*, wanted a list of steps/ };
+  for (const wrong of [training(), Promise.resolve([]), null, { sse: training() }, 3]) {
+    assert.throws(() => lossPlot(wrong as never), wanted);
+    assert.throws(() => metricPlot(wrong as never, { metric: "loss" }), /plots.metric: the history is/);
+  }
 });
 
 test("the heatmap shows the head asked for, symmetric around zero, in a few kilobytes", async () => {
@@ -250,7 +256,26 @@ test("of a matrix with more entries than pixels, means of neighbours are shown a
   assert.deepEqual(heatmap!.z!.at(-1), [1300, 2600]);
   assert.equal(heatmap!.z!.length, 434);
   assert.deepEqual([heatmap!.y0, heatmap!.dy, heatmap!.x0, heatmap!.dx], [1, 3, 0, 1]);
-  assert.match(layout.title.text, /^Matrix \(blank: 1 of 2600 values, not finite\) \(means of 3 × 1 entries\)$/);
+  assert.equal(layout.title.text, "Matrix (means of 3 × 1 entries)");
+  const large = Array.from({ length: 700 }, (_, i) => Float32Array.from({ length: 700 }, (_, j) => (i < j ? 1 : -1)));
+  const several = matricesPlot({ a: large, b: large, c: [[1]], d: large });
+  const [first, , third] = stored(several).data as (Trace & { y0?: number; dy?: number; dx?: number })[];
+  assert.deepEqual([first!.z!.length, first!.z![0]!.length, first!.y0, first!.dy, first!.dx], [234, 234, 1, 3, 3]);
+  assert.deepEqual([third!.z, third!.dy], [[[1]], undefined]);
+  assert.match(String(several), /^Matrices \(means of 3 × 3 entries\): a 700×700, b 700×700, c 1×1, d 700×700$/);
+  const two = matricesPlot({ a: large, b: [...large, ...large] });
+  assert.equal(stored(two).layout.title.text, "Matrices (means of neighbouring entries)");
+});
+
+test("NaN masks what is not to be seen: it is left blank without a word in the title, unless there is nothing else", () => {
+  const mask = [
+    [1, NaN],
+    [2, 3],
+  ];
+  assert.equal(stored(matrixPlot(mask, { title: "W" })).layout.title.text, "W");
+  assert.match(String(matrixPlot(mask, { title: "W" })), /^W \(blank: 1 of 4 values, not finite\): 2×2/);
+  assert.equal(stored(matricesPlot({ a: mask, b: [[4]] })).layout.title.text, "Matrices");
+  assert.match(stored(matrixPlot([[NaN]])).layout.title.text, /blank: 1 of 1/);
 });
 
 test("a line by itself is called as its label says", () => {

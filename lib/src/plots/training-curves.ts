@@ -1,6 +1,7 @@
 /** Metrics over training: the loss, or any other; of one run, of several, of several seeds. */
 import type { Data, Layout } from "plotly.js";
 
+import { ConfigurationError } from "../errors.js";
 import { mean, sampleDeviation } from "../spread.js";
 import { Figure, rounded } from "./figure.js";
 import { legendBelow, type Named } from "./legend-below.js";
@@ -72,7 +73,7 @@ export function lossPlot(
   { title = "Training", smooth, unit = "nats a token", ...marked }: LossPlotOptions = {},
 ): Figure {
   const { series } = currentTheme();
-  const runs = namedRuns(history);
+  const runs = namedRuns("plots.loss", history);
   const data = runs.flatMap(([name, points], i) => lossTraces(name, points, series[i % series.length]!, smooth));
   return new Figure(data, overSteps(data, title, `loss (${unit})`, marked), lossSummary(title, runs, unit));
 }
@@ -87,7 +88,7 @@ export function metricPlot(
   { metric, title, label = inWords(metric), smooth = 1, log = false, ...marked }: MetricPlotOptions,
 ): Figure {
   const { series } = currentTheme();
-  const runs = namedRuns(history).map(([name, points]) => [name, valuesOf(points, metric)] as const);
+  const runs = namedRuns("plots.metric", history).map(([name, points]) => [name, valuesOf(points, metric)] as const);
   const heading = title ?? capital(label);
   const data = runs.map(([name, { steps, values }], i) => {
     const kept = thinned(steps.length);
@@ -200,9 +201,20 @@ function overSteps(
 }
 
 function namedRuns<T extends object>(
+  caller: string,
   history: readonly T[] | Readonly<Record<string, readonly T[]>>,
 ): [name: string, points: readonly T[]][] {
-  return Array.isArray(history) ? [["", history as readonly T[]]] : Object.entries(history);
+  if (Array.isArray(history)) return [["", history as readonly T[]]];
+  const given: unknown = history;
+  // A training, or a promise of its history, has no names, and would be an empty figure.
+  if (typeof given === "object" && given !== null && !(Symbol.asyncIterator in given) && !("then" in given)) {
+    const runs = Object.entries(history as Readonly<Record<string, readonly T[]>>);
+    if (runs.every(([, points]) => Array.isArray(points))) return runs;
+  }
+  throw new ConfigurationError(
+    `${caller}: the history is no list, wanted a list of steps' metrics, or several by name: collect them as they come, ` +
+      `for await (const metrics of training) history.push(metrics)`,
+  );
 }
 
 function lossTraces(name: string, points: readonly LossPoint[], colour: string, smooth?: number): Partial<Data>[] {
