@@ -70,6 +70,10 @@ export class GrowthReport extends Shown implements GrowthFindings {
 
   /** The verdict as a sentence. */
   get summary(): string {
+    return this.verdictInWords + (this.added.length === 0 ? " Nothing was added: the models are of equal sizes." : "");
+  }
+
+  private get verdictInWords(): string {
     const { before, after } = this.parameterCount;
     const sizes = `${before.toLocaleString("en")} → ${after.toLocaleString("en")} parameters`;
     const changed = this.changes.filter(({ kept }) => !kept).map(({ name }) => name);
@@ -93,7 +97,8 @@ export class GrowthReport extends Shown implements GrowthFindings {
   }
 
   [jupyterDisplay](): MimeBundle {
-    const tables = [additionRows(this.added), measurementRows(this.measurements)];
+    const { added } = this;
+    const tables = [...(added.length > 0 ? [additionRows(added)] : []), measurementRows(this.measurements)];
     return {
       "text/html": `<p>${escapeHtml(this.summary)}</p>${tables.map((rows) => htmlTable(rows)).join("")}`,
       "text/plain": [this.summary, ...tables.map((rows) => textTable(rows))].join("\n\n"),

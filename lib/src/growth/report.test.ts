@@ -87,6 +87,15 @@ test("a model that was trained after it grew, or was forced, is not called equal
   await assert.rejects(growthReport(model, grown, { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
+test("of models of equal sizes the report says that nothing was added, and has no table of it", async () => {
+  await useBackend("cpu");
+  const model = randomModel();
+  const report = await growthReport(model, grow(model, {}), { length: 8 });
+  assert.deepEqual([report.verdict, report.added], ["exact", []]);
+  assert.match(report.summary, /not a bit .* Nothing was added: the models are of equal sizes\.$/);
+  assert.doesNotMatch(String(report), /new part/);
+});
+
 test("baselines that grew have a report too", async () => {
   await useBackend("wasm");
   const sizes = { vocabSize: 7, width: 8, layers: 2, headSize: 4 };

@@ -40,9 +40,12 @@ export function checkShapes(subject: CheckSubject): Answer {
         model.dispose();
       }
     } catch (error) {
+      const message = messageOf(error);
       return failed(
-        `with ${what}: ${messageOf(error)}`,
-        "Take sizes from the context (configuration, the shape of x), not as fixed numbers; z must be [B, T, C]",
+        `with ${what}: ${message}`,
+        /\b(int32|bool)\b/.test(message)
+          ? 'What the context gives is float32: of what is compared or counted make it by tf.cast(x, "float32")'
+          : "Take sizes from the context (configuration, the shape of x), not as fixed numbers; z must be [B, T, C]",
       );
     }
   }

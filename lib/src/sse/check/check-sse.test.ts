@@ -87,6 +87,8 @@ test("a wrong shape, and sizes that fit one model only, are caught, and the rest
     tf.add(shifted, tf.reshape(seen({ shifted, ...context }), shifted.shape)),
   );
   caught(fixed, "shapes", /with more heads than channel slices: /, /Take sizes from the context/);
+  const ofBools = await report((context) => context.combine(tf.greater(seen(context), 0)));
+  caught(ofBools, "shapes", /the argument of .* is \[.*\] bool/, /by tf.cast\(x, "float32"\)$/);
   const thrown = await report(() => {
     throw new Error("not written yet");
   });
