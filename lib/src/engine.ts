@@ -12,6 +12,7 @@ import { checkNumerics } from "./engine/check-numerics.js";
 import { precisions, type EngineControls, type Precision } from "./engine/controls.js";
 import { EngineInfo } from "./engine/engine-info.js";
 import { ConfigurationError } from "./errors.js";
+import { registerEinsum } from "./ops/einsum/einsum.js";
 import { silenceCpu } from "./silence-cpu.js";
 import { shareClonesOnWasm } from "./wasm-identity.js";
 
@@ -150,6 +151,8 @@ async function choose(options: StartEngineOptions): Promise<EngineInfo> {
       unavailable.push({ name: candidate.name, reason: result.reason });
       continue;
     }
+    // TensorFlow's own is right.
+    if (result.backend !== "tensorflow") registerEinsum(result.backend);
     const kernels = await addKernels(result.backend, unavailable);
     current = new EngineInfo(candidate.name, result.backend, result.device, kernels, unavailable, result.controls);
     usePrecision(current, precision, unavailable);
