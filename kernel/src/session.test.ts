@@ -1,5 +1,6 @@
 /** What a session survives, and what it says: interrupts, crashes, late errors, tracebacks, displays. */
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { after, before } from "node:test";
 import { stripVTControlCharacters } from "node:util";
@@ -240,6 +241,33 @@ test("a traceback shows the user's own line, through functions, awaits and cells
   assert.doesNotMatch(text, /session|runner|node:internal|__cell__|evaluate/);
 });
 
+test("what a package does within itself is a line of a traceback, and %tb shows it all", async () => {
+  const folder = `${notebook.folder}/node_modules/@own/deep`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/package.json`, '{"name":"@own/deep","type":"module","exports":"./index.js"}');
+  writeFileSync(
+    `${folder}/index.js`,
+    "function b(x) { return x(); }\nfunction a(x) { return b(x); }\n" +
+      'export function call(x) { return a(x); }\nexport function wrong() { throw new RangeError("too deep"); }\n',
+  );
+  await notebook.run("%notype\nimport { call, wrong } from '@own/deep'");
+  const text = traceback(await notebook.run("%notype\ncall(() => wrong())"));
+  assert.match(text, /^RangeError: too deep/);
+  assert.match(
+    text,
+    / at wrong \(.*deep\/index.js:4:33\)\n {2}at .*In \[\d+\]:2:12.*\n {4}… 3 frames of @own\/deep \(%tb shows them\)\n {2}at In/,
+  );
+  const full = await notebook.run("%tb");
+  const shown = stripVTControlCharacters(
+    String(
+      (full.messages.find(({ type }) => type === "display_data")?.content["data"] as Record<string, unknown>)[
+        "text/plain"
+      ],
+    ),
+  );
+  assert.match(shown, /at b \(.*:1:24\)\n {2}at a \(.*:2:24\)\n {2}at call \(.*:3:34\)\n {2}at In/);
+});
+
 test("a traceback tells of causes and of the parts of an aggregate", async () => {
   const text = traceback(await notebook.run("throw new Error('outer', { cause: new RangeError('inner') })"));
   assert.match(text, /Error: outer[^]*caused by\nRangeError: inner/);
@@ -354,7 +382,6 @@ test("a package installed while the notebook runs is found by the next cell", as
     ending(await notebook.run('import { v } from "brand-new"')),
     /Install it in the notebook's folder: npm install brand-new|Cannot find module 'brand-new'/,
   );
-  const { mkdirSync, writeFileSync } = await import("node:fs");
   const folder = `${notebook.folder}/node_modules/brand-new`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(

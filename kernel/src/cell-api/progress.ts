@@ -20,6 +20,9 @@ export interface Progress {
    * Goes through `iterable` and shows a bar with the share done, the rate and the time left, ten times a second at most. The bar
    * of a loop within such a loop is gone when the outer one ends.
    *
+   * @param options `total`: rounds, where the iterable does not tell; `label`: text before the bar; `describe`: text behind it,
+   * for the latest item; `at`: how far the loop is with an item, where items do not count from 1
+   *
    * @example
    * for (const x of progress([1, 2, 3], { label: "three" })) await work(x);
    * for await (const m of progress(ms.train(model, batches, { steps }), { total: steps })) …
@@ -48,6 +51,9 @@ function overLoop<T>(
 
 /**
  * Goes through an iterable and shows a bar with the share done, the rate and the time left, ten times a second at most.
+ *
+ * @param options `total`: rounds, where the iterable does not tell; `label`: text before the bar; `describe`: text behind it,
+ * for the latest item; `at`: how far the loop is with an item, where items do not count from 1
  *
  * @example
  * for (const x of progress([1, 2, 3], { label: "three" })) await work(x);

@@ -6,6 +6,13 @@ import { parseSourceMap } from "./cells.js";
 
 const BUNDLE = /^file:.*\/bundle\/[^/]+\.js$/;
 const maps = new Map<string, SourceMap | undefined>();
+/** The modules that places were told of. */
+const modules = new Set<string>();
+
+/** Whether a file, by its URL, is a module that came in a bundle. */
+export function isBundled(url: string): boolean {
+  return modules.has(url);
+}
 
 /** The module, line and column that a place in a bundle comes from; undefined elsewhere, and where a bundle has no map beside it. */
 export function placeInModule(url: string, line: number, column: number): string | undefined {
@@ -13,7 +20,9 @@ export function placeInModule(url: string, line: number, column: number): string
   if (!maps.has(url)) maps.set(url, mapBeside(url));
   const origin = maps.get(url)?.findOrigin(line, column);
   if (origin === undefined || !("fileName" in origin)) return undefined;
-  return `${new URL(origin.fileName, url).href}:${origin.lineNumber}:${origin.columnNumber}`;
+  const { href } = new URL(origin.fileName, url);
+  modules.add(href);
+  return `${href}:${origin.lineNumber}:${origin.columnNumber}`;
 }
 
 function mapBeside(url: string): SourceMap | undefined {

@@ -1,12 +1,13 @@
 /** Errors as a notebook shows them: at the user's own line, without the kernel's own frames. */
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { ansi } from "../ansi.js";
 import { excerpt } from "../excerpt.js";
 import type { ErrorReport } from "../session-protocol.js";
 import { awaitedAt } from "./awaited-at.js";
-import { placeInModule } from "./bundled-places.js";
+import { isBundled, placeInModule } from "./bundled-places.js";
 import { CompileError } from "./computed-imports.js";
 import { originalPosition, type SourcePosition } from "./cells.js";
 import { plainText } from "./plain-text.js";
@@ -118,10 +119,19 @@ function header(error: Error): string {
   return message === "" ? name : `${name}: ${message}`;
 }
 
+/** The last error that was reported. */
+let latest: Error | undefined;
+
+/** Its traceback with the frames of packages; undefined where there was none. */
+export function latestErrorInFull(): string[] | undefined {
+  return latest && traceback(latest, { inFull: true });
+}
+
 /** Anything that was thrown, as the protocol's `error` carries it. */
 export function errorReport(thrown: unknown): ErrorReport {
   if (isError(thrown)) {
     if (thrown instanceof CompileError) return thrown.report;
+    latest = thrown;
     return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
   }
   const evalue = cut(typeof thrown === "string" ? thrown : plainText(thrown, SHALLOW));
@@ -168,13 +178,13 @@ function cut(text: string): string {
 }
 
 /** An error, what caused it, and what it is made of; each once. */
-function traceback(error: Error, seen = new Set<unknown>()): string[] {
+function traceback(error: Error, { inFull = false, seen = new Set<unknown>() } = {}): string[] {
   seen.add(error);
-  const lines = describe(error);
+  const lines = describe(error, inFull);
   const add = (title: string, part: unknown): void => {
     if (seen.has(part) || seen.size >= MOST_ERRORS) return;
     lines.push("", `${ansi.grey}${title}${ansi.reset}`);
-    lines.push(...(isError(part) ? traceback(part, seen) : [cut(plainText(part, SHALLOW))]));
+    lines.push(...(isError(part) ? traceback(part, { inFull, seen }) : [cut(plainText(part, SHALLOW))]));
   };
   const cause = property(error, "cause");
   if (cause !== undefined && cause !== null) add("caused by", cause);
@@ -189,7 +199,7 @@ function traceback(error: Error, seen = new Set<unknown>()): string[] {
   return lines;
 }
 
-function describe(error: Error): string[] {
+function describe(error: Error, inFull: boolean): string[] {
   let frames = framesOf(error);
   let place = places.get(error);
   const awaited = place === undefined ? awaitedAt(error) : undefined;
@@ -203,7 +213,7 @@ function describe(error: Error): string[] {
     ...(NO_TYPESCRIPT.test(message) ? [NO_TYPESCRIPT_REMEDY] : []),
     ...remedyOfMissingValue(error, message, place, frames),
     ...(place === undefined ? [] : ["", ...codeFrame(place)]),
-    ...(frames.length === 0 ? [] : ["", ...folded(frames).map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`)]),
+    ...(frames.length === 0 ? [] : ["", ...shownFrames(frames, inFull)]),
     ...more(error),
   ];
 }
@@ -243,6 +253,44 @@ function more(error: Error): string[] {
   }
   if (keys.length === 0 || errorName(error) === "AssertionError") return [];
   return ["", cut(plainText(Object.fromEntries(keys.map((key) => [key, property(error, key, UNREADABLE)])), SHALLOW))];
+}
+
+function shownFrames(frames: readonly string[], inFull: boolean): string[] {
+  const lines = folded(inFull ? frames : withoutPackages(frames));
+  return lines.map((line) => `${ansi.grey}${line.slice(2)}${ansi.reset}`);
+}
+
+/** What packages do among themselves is a line; where there is nothing else, it is all there is to see. */
+function withoutPackages(frames: readonly string[]): string[] {
+  const packages = frames.map(packageOfFrame);
+  if (!packages.includes(undefined)) return [...frames];
+  const lines: string[] = [];
+  for (let i = 0; i < frames.length;) {
+    let end = i;
+    while (packages[end] !== undefined) end++;
+    if (end - i > 1) {
+      const names = [...new Set(packages.slice(i, end))].join(", ");
+      lines.push(`      … ${end - i} frames of ${names} (%tb shows them)`);
+    } else lines.push(frames[i] ?? "");
+    i = Math.max(end, i + 1);
+  }
+  return lines;
+}
+
+/** The package that a frame lies in: one that is installed, or that came in a bundle. */
+function packageOfFrame(frame: string): string | undefined {
+  const [, url = ""] = /(file:.*?|\/.*?):\d+:\d+\)?$/.exec(frame) ?? [];
+  const installed = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
+  return installed ?? (isBundled(url) ? nameAbove(dirname(fileURLToPath(url))) : undefined);
+}
+
+/** The name that the next `package.json` in or above a folder gives. */
+function nameAbove(folder: string): string {
+  try {
+    return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name: string }).name;
+  } catch {
+    return folder === dirname(folder) ? "a package" : nameAbove(dirname(folder));
+  }
 }
 
 /** A recursion that has no end fills the stack with one frame. */

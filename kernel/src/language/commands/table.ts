@@ -20,6 +20,7 @@ export const LINE_COMMANDS = {
     help: "runs npm in the notebook's folder, `install`, `uninstall`, `ls` and the rest; cells see new packages and their types at once",
   },
   reset: { usage: "%reset", help: "on the first line: starts a fresh session; all variables are gone" },
+  tb: { usage: "%tb", help: "the last error once more, with all its frames: those of packages are folded at first" },
   time: {
     usage: "%time expression",
     help: "shows the wall and CPU time of a statement; a promise is awaited; the value is the cell's value as ever",

@@ -4,6 +4,7 @@ import { help } from "./help.js";
 import { load } from "./load.js";
 import { npm } from "./npm.js";
 import { shell } from "./shell.js";
+import { showLatestError } from "./tb.js";
 import { who, type Declared } from "./who.js";
 
 /** Carries out a command; the arguments are those that `language/commands/calls.ts` writes into the script. */
@@ -20,6 +21,9 @@ export async function runCommand(name: string, args: readonly unknown[]): Promis
       return;
     case "shell":
       await shell(args[0] as readonly string[], (args[1] ?? []) as readonly unknown[]);
+      return;
+    case "tb":
+      showLatestError();
       return;
     case "who":
       who(args[0] as readonly Declared[], (args[1] ?? "") as string);
