@@ -6,8 +6,9 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import test from "node:test";
-import { buildNative, findCompiler } from "./build-native.mjs";
+import { buildNative } from "./build-native.mjs";
 import { root } from "./lib/checkout.mjs";
+import { findCompiler } from "./lib/native/compiler.mjs";
 
 /** @param {import("node:test").TestContext} t */
 function ownFolder(t) {

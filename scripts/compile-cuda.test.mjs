@@ -7,8 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
-import { buildNative, fingerprint } from "./build-native.mjs";
+import { buildNative } from "./build-native.mjs";
 import { cudaFlags, findCudaToolkit, ownArchitectures, ownGpus } from "./lib/cuda-toolkit.mjs";
+import { fingerprint } from "./lib/native/place.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const toolkit = findCudaToolkit({ venv: join(root, ".venv"), env: process.env });

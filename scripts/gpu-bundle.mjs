@@ -108,11 +108,13 @@ const programs = [
   "test-gpu",
   "build-native",
   "compile-cuda",
+  "lib/checkout",
   "lib/command-line",
   "lib/cuda-toolkit",
   "lib/find-program",
   "lib/kernel-usage",
 ];
+for (const part of ["compiler", "place", "programs", "run", "tools"]) programs.push(`lib/native/${part}`);
 programs.push("lib/gpu-conformance", "lib/gpu-facts", "lib/gpu-test-file", "lib/gpu-test-hooks");
 for (const name of programs) take(`scripts/${name}.mjs`);
 for (const name of ["gpu", "lib/gpu-measures", "lib/machine"]) take(`benchmarks/${name}.mjs`);

@@ -11,7 +11,7 @@
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { buildNative, crossCompilers } from "./build-native.mjs";
+import { buildNative } from "./build-native.mjs";
 import { requirements, root, venv } from "./lib/checkout.mjs";
 import { ask, Log, run } from "./lib/command.mjs";
 import { commandLine } from "./lib/command-line.mjs";
@@ -19,6 +19,7 @@ import { addonUnder, runEmulatedTests, writeEmulatedNode } from "./lib/emulated-
 import { exitStatusOf } from "./lib/exit-status.mjs";
 import { Failure, UsageError } from "./lib/failure.mjs";
 import { findProgram } from "./lib/find-program.mjs";
+import { crossCompilers } from "./lib/native/compiler.mjs";
 import { Progress } from "./lib/progress.mjs";
 import { summary } from "./lib/test-runners.mjs";
 

@@ -19,6 +19,9 @@ export const logs = join(notes, "logs");
 /** The pinned Python packages. */
 export const requirements = join(root, "scripts", "requirements.txt");
 
+/** The package whose addons are built. */
+export const kernelsCuda = join(root, "kernels-cuda");
+
 /** The folder JupyterLab opens at. */
 export const notebooks = join(root, "notebooks");
 
