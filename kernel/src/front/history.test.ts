@@ -171,6 +171,11 @@ test("a file that was cut in the middle of a line loses that line only", () => {
   const [file = ""] = readdirSync(folder);
   writeFileSync(join(folder, file), '{"session":1,"line":2,"inp', { flag: "a" });
   assert.deepEqual(kernel("/a").answer({ hist_access_type: "tail" }), [[1, 1, "whole"]]);
+  kernel("/a", "next");
+  assert.deepEqual(kernel("/a").answer({ hist_access_type: "tail" }), [
+    [1, 1, "whole"],
+    [2, 1, "next"],
+  ]);
 });
 
 test("a folder that cannot be written to is logged once and cells go on", () => {

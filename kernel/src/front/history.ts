@@ -52,8 +52,8 @@ export class History {
   readonly #own: Entry[] = [];
   readonly #outputs = new Map<number, string>();
   #onDisk: Entry[] | undefined;
-  /** How much of the file has been read, and the beginning of a line at the end of that. */
-  #read = { bytes: 0, rest: "" };
+  /** How much of the file has been read, in bytes. */
+  #read = 0;
   #logged = false;
   readonly #log: (line: string) => void;
 
@@ -184,6 +184,8 @@ export class History {
   #startNewFile(): void {
     const { size } = statSync(this.#file, { throwIfNoEntry: false }) ?? { size: 0 };
     if (size > this.#largestFile) renameSync(this.#file, this.#oldFile);
+    // A kernel that was killed in the midst of a line has not ended it: the next would be one with it, and lost.
+    else if (size > 0) appendFileSync(this.#file, "\n");
   }
 
   /** What is on disk, with what other kernels have added since it was read before. */
@@ -196,14 +198,11 @@ export class History {
         // There is none.
       }
     }
-    let text: string;
     try {
-      text = this.#readOn();
+      this.#take(this.#readOn());
     } catch {
       // There is none yet.
-      return this.#onDisk;
     }
-    this.#read.rest = this.#take(this.#read.rest + text);
     if (this.#onDisk.length > MOST_KEPT) this.#onDisk.splice(0, this.#onDisk.length - MOST_KEPT);
     return this.#onDisk;
   }
@@ -213,27 +212,24 @@ export class History {
     try {
       const { size } = fstatSync(file);
       // Another kernel has begun a new file.
-      if (size < this.#read.bytes) this.#read = { bytes: 0, rest: "" };
-      const bytes = Buffer.alloc(size - this.#read.bytes);
-      const length = readSync(file, bytes, 0, bytes.length, this.#read.bytes);
+      if (size < this.#read) this.#read = 0;
+      const bytes = Buffer.alloc(size - this.#read);
+      const length = readSync(file, bytes, 0, bytes.length, this.#read);
       // Up to a line's end, so that no character is cut.
       const whole = bytes.subarray(0, length).lastIndexOf("\n") + 1;
-      this.#read.bytes += whole;
+      this.#read += whole;
       return bytes.toString("utf8", 0, whole);
     } finally {
       closeSync(file);
     }
   }
 
-  /** Takes whole lines; returns what is left. A line that is none, because a kernel was killed in its midst, is left out. */
-  #take(text: string): string {
-    const lines = text.split("\n");
-    const rest = lines.pop() ?? "";
-    for (const line of lines) {
+  /** Takes lines. One that is none, because a kernel was killed in its midst, is left out. */
+  #take(text: string): void {
+    for (const line of text.split("\n")) {
       const entry = parseEntry(line);
       if (entry !== undefined) this.#onDisk?.push(entry);
     }
-    return rest;
   }
 
   /** A read-only home is no reason not to run cells. */
