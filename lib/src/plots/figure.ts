@@ -2,6 +2,7 @@
 import type { Config, Data, Frame, Layout, LayoutAxis } from "plotly.js";
 
 import { jupyterDisplay, Shown, type MimeBundle } from "../display.js";
+import { legendAtHeight } from "./legend-below.js";
 import { currentTheme, type PageHints } from "./theme.js";
 
 /** A figure as plotly's JSON. */
@@ -14,9 +15,12 @@ export interface PlotlyJson {
 
 /** How {@link Figure.save} writes a figure. */
 export interface SaveFigureOptions {
-  /** pixels; default the figure's own, or 800 */
+  /** pixels, 96 an inch; default the figure's own, or 800 */
   width?: number;
-  /** pixels; default the figure's own */
+  /**
+   * pixels, 96 an inch; default the figure's own. What has no room in the size asked for is drawn smaller, letters too;
+   * a figure of squares keeps its form and fits into it
+   */
   height?: number;
   /** of `.png`: pixels of the file a pixel of the figure; default 2 */
   scale?: number;
@@ -61,20 +65,20 @@ export class Figure extends Shown {
 
   /** Data, layout, config and frames, as plotly's JSON. */
   toJSON(): PlotlyJson {
-    const { data, layout, config, frames } = this;
-    return { data, layout, config, ...(frames.length > 0 && { frames }) };
+    const { data, config, frames } = this;
+    return { data, layout: legendAtHeight(this.layout), config, ...(frames.length > 0 && { frames }) };
   }
 
   /**
-   * Writes the figure to a file of the kind that the name ends with: `.png` and `.svg` are drawn by an installed Chromium,
-   * Chrome or Edge; `.html` is one page that works offline; `.json` is plotly's JSON. The file is whole or not there.
+   * Writes the figure to a file of the kind that the name ends with: `.png`, `.svg` and `.pdf` are drawn by an installed
+   * Chromium, Chrome or Edge; `.html` is one page that works offline; `.json` is plotly's JSON. The file is whole or not there.
    *
    * @throws ConfigurationError when the kind is another; Error with what to install when there is no browser to draw with
    */
   async save(path: string, options: SaveFigureOptions = {}): Promise<void> {
     // Only now: whoever does not save needs no browser.
     const { saveFigure } = await import("./save-figure.js");
-    await saveFigure(this.toJSON(), path, options);
+    await saveFigure({ ...this.toJSON(), layout: this.layout }, path, options);
   }
 
   [jupyterDisplay](): MimeBundle {

@@ -51,6 +51,14 @@ export function legendBelow(
   };
 }
 
+/** The layout with a legend of {@link legendBelow} as far below the axis as it was, where the figure is now of another height. */
+export function legendAtHeight(layout: Partial<Layout>): Partial<Layout> {
+  const { legend, height, margin } = layout;
+  const y = legend?.orientation === "h" && legend.x === 0 ? (legend.y ?? 0) : 0;
+  const plot = (height ?? 0) - (margin?.t ?? 0) - (margin?.b ?? 0);
+  return y < 0 && plot > 0 ? { ...layout, legend: { ...legend, y: (y * plotHeight) / plot } } : layout;
+}
+
 /** Rows that names of some widths take on a narrow page: one where they fit into it, else plotly gives each as much as the longest. */
 function rowsOf(widths: readonly number[]): number {
   const all = widths.reduce((sum, width) => sum + width, 0);

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 
+import type { Figure, SaveFigureOptions } from "./figure.js";
+import { matrixPlot } from "./matrix.js";
+import { overTokens } from "./over-tokens.js";
 import { findBrowser } from "./save-figure.js";
 import { withoutBrowser } from "./testing.js";
 import { lossPlot } from "./training-curves.js";
@@ -30,6 +33,47 @@ test("a picture has the size asked for, a drawing its text", { skip: withoutBrow
   assert.match(svg, /nats a token/);
 });
 
+test(
+  "what is drawn small is laid out as large as it must be, and squares keep their form",
+  { skip: withoutBrowser },
+  async () => {
+    const names = ["layer 0, head 0", "layer 0, head 1", "layer 1, head 0", "layer 1, head 1"];
+    const lines = overTokens(Object.fromEntries(names.map((name, i) => [`${name}, the state`, [i, 1, 2]])));
+    const svg = async (drawn: Figure, size: SaveFigureOptions) => {
+      await drawn.save(join(folder, "small.svg"), size);
+      return readFileSync(join(folder, "small.svg"), "utf8");
+    };
+    const small = await svg(lines, { width: 336, height: 200 });
+    const [, box] = /^<svg[^>]* width="336" height="200"[^>]* viewBox="0 0 ([\d.]+ [\d.]+)"/.exec(small)!;
+    const [width, height] = box!.split(" ").map(Number) as [number, number];
+    const { margin } = lines.layout;
+    assert.ok(Math.abs(width / height - 336 / 200) < 0.01 && height >= margin!.t! + margin!.b! + 130 - 1, box);
+    // Below the axis, whatever the height: the legend's top, from the plot's lower edge.
+    const own = /<g class="legend"[^>]*translate\([\d.]+,\s*([\d.]+)\)/;
+    for (const drawn of [small, await svg(lines, { height: 700 })]) {
+      const viewed = Number(/viewBox="0 0 [\d.]+ ([\d.]+)"/.exec(drawn)![1]);
+      const top = Number(own.exec(drawn)![1]) - (viewed - margin!.b!);
+      assert.ok(Math.abs(top - 52) < 3, `${top} pixels below the plot`);
+    }
+    const squares = matrixPlot([
+      [1, 2],
+      [3, 4],
+    ]);
+    const { width: w, height: h } = squares.layout as { width: number; height: number };
+    assert.match(
+      await svg(squares, { width: w / 2 }),
+      new RegExp(` width="${Math.round(w / 2)}" height="${Math.round(h / 2)}"`),
+    );
+    await lines.save(join(folder, "small.pdf"), { width: 336, height: 200 });
+    const pdf = readFileSync(join(folder, "small.pdf"), "latin1");
+    assert.match(pdf, /^%PDF/);
+    assert.match(pdf, /\/MediaBox \[0 0 252(\.0+)? 150(\.0+)?\]/);
+    assert.equal(pdf.match(/\/Type \/Page\b/g)!.length, 1);
+    rmSync(join(folder, "small.svg"));
+    rmSync(join(folder, "small.pdf"));
+  },
+);
+
 test("a page holds plotly and the figure, whose text cannot end the script", async () => {
   await figure.save(join(folder, "loss.html"));
   const page = readFileSync(join(folder, "loss.html"), "utf8");
@@ -51,7 +95,7 @@ test("JSON is plotly's, and nothing else is left in the folder", async () => {
 test("another kind of file is refused with those there are, a missing browser with what to install", async () => {
   await assert.rejects(figure.save(join(folder, "loss.gif")), {
     name: "ConfigurationError",
-    message: /ends with "\.gif", wanted a name that ends with \.png, \.svg, \.html or \.json/,
+    message: /ends with "\.gif", wanted a name that ends with \.png, \.svg, \.pdf, \.html or \.json/,
   });
   assert.throws(() => findBrowser({ PATH: folder }), /apt-get install chromium.*METASTATE_BROWSER/);
   assert.throws(() => findBrowser({ METASTATE_BROWSER: join(folder, "none") }), /none, which does not exist/);

@@ -4,9 +4,12 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { delimiter, extname, join } from "node:path";
 
+import type { Browser } from "playwright-core";
+
 import { ConfigurationError } from "../errors.js";
 import { writeAtomically } from "../io/atomic-write.js";
 import type { PlotlyJson, SaveFigureOptions } from "./figure.js";
+import { legendAtHeight } from "./legend-below.js";
 
 /** Writes a figure in the form that the file's name asks for; see `Figure.save`. */
 export async function saveFigure(figure: PlotlyJson, path: string, options: SaveFigureOptions): Promise<void> {
@@ -14,18 +17,19 @@ export async function saveFigure(figure: PlotlyJson, path: string, options: Save
   let bytes: Uint8Array;
   switch (kind) {
     case ".json":
-      bytes = Buffer.from(JSON.stringify(figure));
+      bytes = Buffer.from(JSON.stringify({ ...figure, layout: legendAtHeight(figure.layout) }));
       break;
     case ".html":
-      bytes = Buffer.from(await page(figure));
+      bytes = Buffer.from(await page({ ...figure, layout: legendAtHeight(figure.layout) }));
       break;
     case ".png":
     case ".svg":
-      bytes = await picture(figure, kind === ".png" ? "png" : "svg", options);
+    case ".pdf":
+      [bytes] = (await drawFigures([figure], { ...options, format: kind.slice(1) as PictureFormat })) as [Uint8Array];
       break;
     default:
       throw new ConfigurationError(
-        `figure.save: ${path} ends with "${kind}", wanted a name that ends with .png, .svg, .html or .json`,
+        `figure.save: ${path} ends with "${kind}", wanted a name that ends with .png, .svg, .pdf, .html or .json`,
       );
   }
   await writeAtomically(path, (file) => file.write(bytes));
@@ -62,10 +66,7 @@ Plotly.newPlot("figure", ${scriptJson(data)}, ${scriptJson(layout)}, ${scriptJso
 `;
 }
 
-async function picture(figure: PlotlyJson, format: "png" | "svg", options: SaveFigureOptions): Promise<Uint8Array> {
-  const [drawn] = await drawFigures([figure], { ...options, format });
-  return drawn!;
-}
+type PictureFormat = "png" | "svg" | "pdf";
 
 /**
  * Figures as pictures, all drawn by one browser, one after another.
@@ -75,7 +76,7 @@ async function picture(figure: PlotlyJson, format: "png" | "svg", options: SaveF
  */
 export async function drawFigures(
   figures: readonly PlotlyJson[],
-  { width, height, scale = 2, format }: SaveFigureOptions & { format: "png" | "svg" },
+  { width, height, scale = 2, format }: SaveFigureOptions & { format: PictureFormat },
 ): Promise<Uint8Array[]> {
   const { chromium } = await import("playwright-core");
   const browser = await chromium.launch({
@@ -88,20 +89,30 @@ export async function drawFigures(
     await tab.addScriptTag({ content: await plotlySource() });
     const pictures: Uint8Array[] = [];
     for (const { data, layout } of figures) {
-      const size = pictureSize(layout, { width, height });
+      const { drawn, size, factor } = sizes(layout, { width, height });
       const url = await tab.evaluate(
         // It runs in the browser, which has plotly by now.
         ({ data, layout, ...options }) =>
           (globalThis as unknown as { Plotly: Drawing }).Plotly.toImage({ data, layout }, options),
-        { data, layout, format, ...size, scale: format === "png" ? scale : 1 },
+        {
+          data,
+          layout: legendAtHeight({ ...layout, ...drawn }),
+          format: format === "png" ? ("png" as const) : ("svg" as const),
+          ...drawn,
+          // A hair more: a canvas has whole pixels, and leaves a part of one out.
+          scale: format === "png" ? scale * factor * (1 + 1e-9) : 1,
+        },
       );
-      const comma = url.indexOf(",");
-      const body = url.slice(comma + 1);
-      pictures.push(
-        url.slice(0, comma).endsWith(";base64")
-          ? Buffer.from(body, "base64")
-          : Buffer.from(decodeURIComponent(body), "utf8"),
+      const body = url.slice(url.indexOf(",") + 1);
+      if (format === "png") {
+        pictures.push(Buffer.from(body, "base64"));
+        continue;
+      }
+      const svg = decodeURIComponent(body).replace(
+        / width="[^"]*" height="[^"]*"/,
+        ` width="${size.width}" height="${size.height}"`,
       );
+      pictures.push(format === "svg" ? Buffer.from(svg, "utf8") : await printed(browser, svg, size));
     }
     return pictures;
   } finally {
@@ -109,12 +120,42 @@ export async function drawFigures(
   }
 }
 
-/** How large a figure's picture is, in pixels of the figure: as asked for, else as the figure itself says. */
-export function pictureSize(
+/** A page as large as a drawing, with the drawing on it. */
+async function printed(browser: Browser, svg: string, { width, height }: Size): Promise<Uint8Array> {
+  const tab = await browser.newPage();
+  await tab.setContent(`<style>body { margin: 0 } svg { display: block }</style>${svg}`);
+  return tab.pdf({ width: `${width}px`, height: `${height}px`, printBackground: true, pageRanges: "1" });
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a plot has beside its margins at least, pixels: with less, plotly's names and numbers lie over each other. */
+const leastPlot = { width: 200, height: 130 };
+
+/** How large a figure's picture is, in pixels of the figure, where no other size is asked for. */
+export function pictureSize(layout: PlotlyJson["layout"]): Size {
+  return { width: layout.width ?? 800, height: layout.height ?? 380 };
+}
+
+/** The size at which plotly lays a figure out, that of the picture, and the factor between them. */
+function sizes(
   layout: PlotlyJson["layout"],
-  { width, height }: Pick<SaveFigureOptions, "width" | "height"> = {},
-): { width: number; height: number } {
-  return { width: width ?? layout.width ?? 800, height: height ?? layout.height ?? 380 };
+  { width, height }: Pick<SaveFigureOptions, "width" | "height">,
+): { drawn: Size; size: Size; factor: number } {
+  const own = pictureSize(layout);
+  if (layout.autosize === false) {
+    const fits = [width && width / own.width, height && height / own.height].filter((part) => part !== undefined);
+    const factor = fits.length > 0 ? Math.min(...fits) : 1;
+    const size = { width: Math.round(own.width * factor), height: Math.round(own.height * factor) };
+    return { drawn: own, size, factor };
+  }
+  const size = { width: width ?? own.width, height: height ?? own.height };
+  const { l = 64, r = 24, t = 48, b = 52 } = layout.margin ?? {};
+  const factor = Math.min(1, size.width / (l + r + leastPlot.width), size.height / (t + b + leastPlot.height));
+  return { drawn: { width: size.width / factor, height: size.height / factor }, size, factor };
 }
 
 interface Drawing {
