@@ -28,13 +28,16 @@ function binary(
     kernel,
     save: ["a", "b"],
     gradient: (dy, [a, b]) => ({
-      a: () => sumTo(da(a!, b!, dy), a!.shape),
-      b: () => sumTo(db(a!, b!, dy), b!.shape),
+      a: () => other(dy, sumTo(da(a!, b!, dy), a!.shape)),
+      b: () => other(dy, sumTo(db(a!, b!, dy), b!.shape)),
     }),
   };
 }
 
-const float = (x: Tensor): Tensor => tf.cast(x, "float32");
+/** The gradient of an input as a tensor other than dy, which tfjs disposes of when it adds to it. */
+const other = (dy: Tensor, gradient: Tensor): Tensor => (gradient === dy ? tf.clone(dy) : gradient);
+/** tfjs runs a kernel even where nothing is to be done. */
+const float = (x: Tensor): Tensor => (x.dtype === "float32" ? x : tf.cast(x, "float32"));
 const attribute = (attributes: NamedAttrMap, name: string): number => attributes[name] as number;
 /** The constants of the scaled exponential linear unit. */
 const seluAlpha = 1.6732632423543772;
@@ -97,7 +100,7 @@ export const elementwiseRules: readonly GradientRule[] = [
     }),
   },
   { kernel: "Cast", gradient: (dy) => ({ x: () => tf.clone(dy) }) },
-  { kernel: "Identity", gradient: (dy) => ({ x: () => float(dy) }) },
+  { kernel: "Identity", gradient: (dy) => ({ x: () => tf.clone(dy) }) },
   { kernel: "Neg", gradient: (dy) => ({ x: () => tf.neg(dy) }) },
   ...["Step", "Sign", "Round", "Floor", "Ceil", "OnesLike", "ZerosLike"].map((kernel): GradientRule => ({
     kernel,
@@ -113,7 +116,7 @@ export const elementwiseRules: readonly GradientRule[] = [
   ),
   { kernel: "LogicalNot", save: ["x"], gradient: (_dy, [x]) => ({ x: () => tf.zeros(x!.shape) }) },
   unary("Abs", (x) => tf.sign(x)),
-  unary("Square", (x) => tf.mul(float(x), 2)),
+  unary("Square", (x) => tf.add(float(x), float(x))),
   unary("Log", (x) => tf.reciprocal(x)),
   unary("Log1p", (x) => tf.reciprocal(tf.add(x, 1))),
   unary("Expm1", (x) => tf.exp(x)),

@@ -40,6 +40,12 @@ function transposed(x: Tensor): Tensor {
   return tf.transpose(x, axes);
 }
 
+/** The product of a and b, of which either may be transposed. tfjs's wasm backend has a fast one for plain operands alone. */
+function product(a: Tensor, b: Tensor, turnA: boolean, turnB: boolean): Tensor {
+  if (tf.getBackend() !== "wasm") return tf.matMul(a, b, turnA, turnB);
+  return tf.matMul(turnA ? transposed(a) : a, turnB ? transposed(b) : b);
+}
+
 export const reductionRules: readonly GradientRule[] = [
   {
     kernel: "Sum",
@@ -95,16 +101,13 @@ export const reductionRules: readonly GradientRule[] = [
   {
     kernel: "BatchMatMul",
     save: ["a", "b"],
-    gradient: (dy, [a, b], { transposeA, transposeB }) => ({
-      // In terms of A' B' with A' = A or Aᵀ: dA' = dy B'ᵀ, dB' = A'ᵀ dy, and back.
-      a: () => {
-        const product = tf.matMul(dy, transposeB ? b! : transposed(b!));
-        return sumTo(transposeA ? transposed(product) : product, a!.shape);
-      },
-      b: () => {
-        const product = tf.matMul(transposeA ? a! : transposed(a!), dy);
-        return sumTo(transposeB ? transposed(product) : product, b!.shape);
-      },
-    }),
+    gradient: (dy, [a, b], attributes) => {
+      const [turnA, turnB] = [attributes.transposeA as boolean, attributes.transposeB as boolean];
+      return {
+        // In terms of A' B' with A' = A or Aᵀ: dA' = dy B'ᵀ, dB' = A'ᵀ dy, and back.
+        a: () => sumTo(turnA ? product(b!, dy, turnB, true) : product(dy, b!, false, !turnB), a!.shape),
+        b: () => sumTo(turnB ? product(dy, a!, true, turnA) : product(a!, dy, !turnA, false), b!.shape),
+      };
+    },
   },
 ];

@@ -32,8 +32,9 @@ export function registerGradients(rules: readonly GradientRule[]): void {
   }
 }
 
-/** Sums over the axes along which a value of `shape` was broadcast. */
+/** Sums over the axes along which a value of `shape` was broadcast; the very tensor where there are none. */
 export function sumTo(gradient: Tensor, shape: readonly number[]): Tensor {
+  if (tf.util.arraysEqual(gradient.shape, [...shape])) return gradient;
   const axes = tf.broadcast_util.getReductionAxes([...shape], gradient.shape);
   return tf.reshape(axes.length > 0 ? tf.sum(gradient, axes) : gradient, [...shape]);
 }

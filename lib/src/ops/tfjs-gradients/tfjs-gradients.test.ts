@@ -176,6 +176,7 @@ const cases: readonly Case[] = [
       [1, 3, 5],
     ],
   ],
+  ["what is used twice", (a, b) => tf.add(tf.add(a, b), tf.mul(a, tf.sub(a, b))), [[3], [3]]],
   ["dot", (a, b) => tf.dot(a, b), [[4], [4]]],
   ["logSumExp", (x) => tf.logSumExp(x, 1), square],
   ["where a comparison decides", (a, b) => tf.where(tf.greater(a, b), tf.mul(a, b), tf.square(a)), [[2, 3], [3]]],
@@ -211,6 +212,33 @@ for (const backend of ["cpu", "wasm"] as const) {
     }
   });
 }
+
+test("a gradient leaves the one of the result, which the caller has, and nothing else", async () => {
+  await useBackend("cpu");
+  const [a, b, dy] = [2, 3, 4].map((value) => tf.tensor1d([value, value]));
+  const before = tf.memory().numTensors;
+  for (const op of [tf.add, tf.sub] as ((...of: Tensor[]) => Tensor)[]) {
+    // tfjs adds to the gradient of what is used twice, and disposes of what it was.
+    const twice = (x: Tensor, y: Tensor): Tensor => op(op(x, y), x);
+    const gradients = tf.grads(twice)([a!, b!], dy);
+    assert.deepEqual(
+      gradients.map((gradient) => [...gradient.dataSync()]),
+      op === tf.add
+        ? [
+            [8, 8],
+            [4, 4],
+          ]
+        : [
+            [0, 0],
+            [-4, -4],
+          ],
+    );
+    assert.deepEqual([...dy!.dataSync()], [4, 4]);
+    tf.dispose(gradients);
+    assert.equal(tf.memory().numTensors, before);
+  }
+  tf.dispose([a!, b!, dy!]);
+});
 
 /** tfjs's wasm backend lacks some kernels; what cannot run has no gradient to check. */
 function missingKernel(op: Op, inputs: Tensor[]): string | undefined {
