@@ -1,4 +1,5 @@
 /** The engine `native`, for whoever chooses between engines at start. */
+import { shortenEngine } from "./backend/engine-shortcuts.js";
 import { nativeBackendName } from "./backend/name.js";
 import { registerNativeBackend } from "./backend/register.js";
 import { loadAddon } from "./addon/load.js";
@@ -30,6 +31,7 @@ export const nativeEngine: EngineCandidate = {
 export function useNativeEngine(): Awaited<ReturnType<EngineCandidate["start"]>> {
   const addon = loadAddon();
   if (!("binding" in addon)) return { ready: false, reason: `${addon.reason}; ${addon.remedy}` };
+  shortenEngine();
   registerNativeBackend(addon.binding);
   registerNativeKernels(nativeBackendName, addon.binding);
   const { threads, simd } = addon.binding.info();

@@ -17,6 +17,7 @@ import { BufferPool, leastLarge, type LargeArrays } from "./buffer-pool.js";
 import { expectAll } from "./expect-all.js";
 import { encoded, TableBackend } from "./table-backend.js";
 import { TensorData } from "./tensor-data.js";
+import { TensorId } from "./tensor-id.js";
 
 type BackendValues = backend_util.BackendValues;
 
@@ -56,7 +57,7 @@ export class NativeBackend extends TableBackend<TensorData> {
   }
 
   #hold(data: TensorData): DataId {
-    const dataId = {};
+    const dataId = new TensorId();
     data.serial = ++this.#made;
     this.data.set(dataId, data);
     return dataId;

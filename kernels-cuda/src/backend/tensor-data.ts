@@ -4,6 +4,7 @@
  * gets them through `handedOut`. Native kernels see them through `floats`, and keep nothing.
  */
 import type { backend_util, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import { TensorId } from "./tensor-id.js";
 
 type BackendValues = backend_util.BackendValues;
 
@@ -62,44 +63,80 @@ export class TensorData {
 /** Brings a tensor over that lies in another backend. */
 type Mover = (dataId: DataId) => void;
 
+/** A tensor in the table, between the one that was entered before it and the next. */
+interface Entry<Data> {
+  readonly dataId: DataId;
+  data: Data;
+  older: Entry<Data> | undefined;
+  newer: Entry<Data> | undefined;
+}
+
 /** The table of all tensors of a backend, as tfjs's kernels expect it. */
 export class TensorTable<Data = TensorData> {
-  readonly #entries = new Map<DataId, Data>();
+  #newest: Entry<Data> | undefined;
+  #size = 0;
+  /** Entries of tensors whose ids are another backend's. */
+  readonly #others = new Map<DataId, Entry<Data>>();
 
   constructor(private readonly mover: Mover) {}
 
   /** @throws Error when the tensor was disposed */
   get(dataId: DataId): Data {
-    let found = this.#entries.get(dataId);
+    let found = this.#entry(dataId);
     if (!found) {
       this.mover(dataId);
-      found = this.#entries.get(dataId);
+      found = this.#entry(dataId);
     }
     if (!found) throw new Error("a tensor was used after its end: it is disposed, or left its tidy()");
-    return found;
+    return found.data;
   }
 
   set(dataId: DataId, data: Data): void {
-    this.#entries.set(dataId, data);
+    const there = this.#entry(dataId);
+    if (there) {
+      there.data = data;
+      return;
+    }
+    const entry: Entry<Data> = { dataId, data, older: this.#newest, newer: undefined };
+    if (!TensorId.set(dataId, this, entry)) this.#others.set(dataId, entry);
+    if (this.#newest) this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#size++;
   }
 
   has(dataId: DataId): boolean {
-    return this.#entries.has(dataId);
+    return this.#entry(dataId) !== undefined;
   }
 
   delete(dataId: DataId): boolean {
-    return this.#entries.delete(dataId);
+    const entry = this.#entry(dataId);
+    if (!entry) return false;
+    if (!TensorId.delete(dataId, this)) this.#others.delete(dataId);
+    const { older, newer } = entry;
+    if (newer) newer.older = older;
+    else this.#newest = older;
+    if (older) older.newer = newer;
+    entry.older = entry.newer = undefined;
+    this.#size--;
+    return true;
   }
 
   numDataIds(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
+  /** All that are there now, the newest first. */
   entries(): Iterable<[DataId, Data]> {
-    return this.#entries.entries();
+    const all: [DataId, Data][] = [];
+    for (let entry = this.#newest; entry; entry = entry.older) all.push([entry.dataId, entry.data]);
+    return all;
   }
 
   clear(): void {
-    this.#entries.clear();
+    for (const [dataId] of this.entries()) this.delete(dataId);
+  }
+
+  #entry(dataId: DataId): Entry<Data> | undefined {
+    return (TensorId.get(dataId, this) as Entry<Data> | undefined) ?? this.#others.get(dataId);
   }
 }

@@ -6,6 +6,7 @@ import { backend_util, util } from "@tensorflow/tfjs-core";
 import type { BackendTimingInfo, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { expectAll } from "../backend/expect-all.js";
 import { encoded, TableBackend } from "../backend/table-backend.js";
+import { TensorId } from "../backend/tensor-id.js";
 import type { CudaBinding } from "./addon/binding.js";
 import type { Address } from "./addon/core-binding.js";
 import { HostFallback } from "./host-fallback.js";
@@ -41,7 +42,7 @@ export class CudaBackend extends TableBackend<TensorEntry> {
 
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
     expectAll(values, shape, dtype);
-    const dataId = {};
+    const dataId = new TensorId();
     this.move(dataId, values, shape, dtype, 1);
     return dataId;
   }
@@ -65,7 +66,7 @@ export class CudaBackend extends TableBackend<TensorEntry> {
 
   /** A complex64 tensor of these two, which it holds on to. */
   makeComplex(real: TensorInfo, imag: TensorInfo): TensorInfo {
-    const dataId = {};
+    const dataId = new TensorId();
     for (const part of [real, imag]) this.incRef(part.dataId);
     this.#add(dataId, { dtype: "complex64", size: util.sizeFromShape(real.shape), refCount: 1, parts: { real, imag } });
     return { dataId, shape: real.shape, dtype: "complex64" };
@@ -79,7 +80,7 @@ export class CudaBackend extends TableBackend<TensorEntry> {
   make(shape: readonly number[], dtype: DeviceType): Made {
     const size = util.sizeFromShape([...shape]);
     const address = this.binding.allocate(byteLength(dtype, size));
-    const dataId = {};
+    const dataId = new TensorId();
     this.#add(dataId, { dtype, size, refCount: 1, address });
     return { info: { dataId, shape: [...shape], dtype }, address };
   }

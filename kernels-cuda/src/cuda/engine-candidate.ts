@@ -1,4 +1,5 @@
 /** The engine `cuda`, for whoever chooses between engines at start; and the emulated one, for tests. */
+import { shortenEngine } from "../backend/engine-shortcuts.js";
 import { useNativeEngine, type EngineCandidate } from "../engine-candidate.js";
 import type { EngineControls } from "../engine-controls.js";
 import { loadCudaAddon } from "./addon/load.js";
@@ -31,6 +32,7 @@ export function useCudaEngine({ emulated = false } = {}): Awaited<ReturnType<Eng
   if (!("binding" in addon)) return { ready: false, reason: `${addon.reason}; ${addon.remedy}` };
   // The kernels of the CPU, for what has no CUDA code; without the native addon tfjs's own do.
   useNativeEngine();
+  shortenEngine();
   registerCudaBackend(addon.binding);
   const library = emulated ? undefined : matrixLibrary(addon.binding);
   return {
