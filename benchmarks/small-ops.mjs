@@ -24,9 +24,15 @@ const { values: options } = commandLine(
   { counts: ["rounds"] },
 );
 const rounds = Number(options.rounds);
-const ops = ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 4096"];
 /** Calls of one task, for some milliseconds. */
-const count = 2000;
+const counts = {
+  ...Object.fromEntries(
+    ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 4096"].map((op) => [op, 2000]),
+  ),
+  // A recurrence written out in some 150 of them; then its gradient and the update, too.
+  forward: 10,
+  step: 10,
+};
 
 const own = join(import.meta.dirname, "peers");
 const tfjs = (/** @type {string} */ backend, folder = own) =>
@@ -44,7 +50,7 @@ const about = machine();
 console.log(`${about.cpu}, ${about.cores} cores, Node ${about.node}; load ${loadBefore}; microseconds an op`);
 /** @type {object[]} */
 const results = [];
-for (const op of ops) {
+for (const [op, count] of Object.entries(counts)) {
   // Until V8 has compiled it for good.
   for (let call = 0; call < 5; ++call)
     for (const contender of [native, ...peers]) await contender.run(`${op} ${count}`);
