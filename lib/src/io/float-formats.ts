@@ -31,8 +31,13 @@ export function isFileDtype(text: unknown): text is FileDtype {
   return typeof text === "string" && Object.hasOwn(itemSizes, text);
 }
 
-/** Formats whose values a model's parameter can have. */
-export type FloatDtype = "F32" | "F16" | "BF16" | "F64";
+/** Formats of two bytes, whose elements are held as float32. */
+export type HalfDtype = "F16" | "BF16";
+
+/** Whether a format is one of {@link HalfDtype}. */
+export function isHalf(dtype: FileDtype): dtype is HalfDtype {
+  return dtype === "F16" || dtype === "BF16";
+}
 
 /** The bits of each float16's float32, by the float16's bits: 256 KiB, which a cache holds. Made when first used. */
 let float16Table: Uint32Array | undefined;
@@ -63,30 +68,18 @@ function makeFloat16Table(): Uint32Array {
 }
 
 /**
- * Elements of a file as float32, into `target` from `offset` on. F64 is rounded to nearest; the others are exact.
+ * Elements of a file as float32, exactly, into `target` from `offset` on.
  *
  * @param bytes little-endian elements, aligned to their size
  */
-export function decodeFloats(dtype: FloatDtype, bytes: Uint8Array, target: Float32Array, offset = 0): void {
-  const count = bytes.length / itemSizes[dtype];
-  const bits = new Uint32Array(target.buffer, target.byteOffset + 4 * offset, count);
-  switch (dtype) {
-    case "F32":
-      bits.set(new Uint32Array(bytes.buffer, bytes.byteOffset, count));
-      return;
-    case "BF16": {
-      const from = new Uint16Array(bytes.buffer, bytes.byteOffset, count);
-      for (let i = 0; i < count; i++) bits[i] = from[i]! << 16;
-      return;
-    }
-    case "F16": {
-      const from = new Uint16Array(bytes.buffer, bytes.byteOffset, count);
-      const table = (float16Table ??= makeFloat16Table());
-      for (let i = 0; i < count; i++) bits[i] = table[from[i]!]!;
-      return;
-    }
-    case "F64":
-      target.set(new Float64Array(bytes.buffer, bytes.byteOffset, count), offset);
+export function decodeHalves(dtype: HalfDtype, bytes: Uint8Array, target: Float32Array, offset = 0): void {
+  const from = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const bits = new Uint32Array(target.buffer, target.byteOffset + 4 * offset, from.length);
+  if (dtype === "BF16") {
+    for (let i = 0; i < from.length; i++) bits[i] = from[i]! << 16;
+  } else {
+    const table = (float16Table ??= makeFloat16Table());
+    for (let i = 0; i < from.length; i++) bits[i] = table[from[i]!]!;
   }
 }
 
@@ -97,10 +90,9 @@ export type SavedDtype = "F32" | "F16" | "BF16";
  * float32 as the elements of a file: to nearest, ties to even; what is too large becomes infinite; NaN stays NaN, its
  * sign and first payload bits kept, quiet.
  *
- * @returns little-endian bytes; for F32 a view of `values`
+ * @returns little-endian bytes
  */
-export function encodeFloats(dtype: SavedDtype, values: Float32Array): Uint8Array {
-  if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+export function encodeHalves(dtype: HalfDtype, values: Float32Array): Uint8Array {
   const from = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const to = new Uint16Array(values.length);
   if (dtype === "BF16") {

@@ -15,11 +15,13 @@ import { fromRwkv7 } from "../model/from-rwkv7.js";
 import type { Model } from "../model/model.js";
 import { assertClose, useBackend } from "../testing.js";
 import { inspectFile } from "./inspect-file.js";
-import { loadModel } from "./load-model.js";
+import { loadModel, readModel } from "./load-model.js";
 import type { FileProgress } from "./progress.js";
 import { saveModel, type SaveModelOptions } from "./save-model.js";
+import { writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
 import { loadState } from "./state-file.js";
-import { bitsOf, logitsOf, randomModel, refused, withFolder } from "./testing.js";
+import type { TensorFile } from "./tensor-file.js";
+import { bitsOf, logitsOf, open, randomModel, refused, withFolder, written } from "./testing.js";
 
 const torch = (name: string): string => fileURLToPath(new URL(`../../fixtures/torch/${name}`, import.meta.url));
 
@@ -305,30 +307,75 @@ test("a Meta-State model keeps its variant; another one is refused", async () =>
 
 test("a model without our configuration: the variant is told by its gains where it can be", async () => {
   await useBackend("cpu");
-  const { written, open } = await import("./testing.js");
-  const { writeSafetensors } = await import("./safetensors/write.js");
-  const { readModel } = await import("./load-model.js");
-  const bare = async (model: Model): Promise<Uint8Array> =>
-    written((sink) =>
-      writeSafetensors(
-        sink,
-        [...model.parameters].map(([name, variable]) => ({
-          name,
-          dtype: "F32" as const,
-          shape: variable.shape,
-          values: async () => (await variable.data<"float32">()) as Float32Array<ArrayBuffer>,
-        })),
-      ),
-    );
   const model = randomModel({ sse: "sse", heads: 4, rho: 0.5 });
-  same(await readModel({ file: await open(await bare(model)) }), model);
+  same(await readModel({ file: await fileOf(tensorsOf(model)) }), model);
   const meta = randomModel({ sse: "meta" });
-  const file = await open(await bare(meta));
+  const file = await fileOf(tensorsOf(meta));
   await refused(
     readModel({ file }),
     /gains alpha_g, but not the name.*loadModel\(path, \{sse: …\}\) with "meta" or "readout"/,
   );
   same(await readModel({ file }, { sse: "meta" }), meta);
+});
+
+/** What a file of the model holds, by name. */
+function tensorsOf({ parameters }: Model): Map<string, TensorToWrite> {
+  return new Map(
+    Array.from(parameters, ([name, variable]) => {
+      const values = () => Promise.resolve(variable.dataSync() as Float32Array<ArrayBuffer>);
+      return [name, { name, dtype: "F32", shape: variable.shape, values }];
+    }),
+  );
+}
+
+async function fileOf(tensors: ReadonlyMap<string, TensorToWrite>, said?: object): Promise<TensorFile> {
+  const metadata: Record<string, string> = said === undefined ? {} : { metastate: JSON.stringify(said) };
+  return open(await written((sink) => writeSafetensors(sink, [...tensors.values()], metadata)));
+}
+
+test("of a file that is damaged, or of another kind, the error names the tensor and what is wrong with it", async () => {
+  await useBackend("cpu");
+  const model = randomModel({ mixture: { groups: 4 } });
+  const whole = tensorsOf(model);
+  const router = "blocks.0.meta.router.weight";
+  const number: TensorToWrite = { name: "", dtype: "I32", shape: [1], values: () => Promise.resolve(Int32Array.of(1)) };
+  const cases: [changed: Record<string, Partial<TensorToWrite> | undefined>, message: RegExp, said?: object][] = [
+    [{ "blocks.0.att.w1": undefined }, /tensor "blocks.0.att.w1" is missing/],
+    [{ "blocks.0.att.w1": number }, /tensor "blocks.0.att.w1" is \[1\], wanted a matrix/],
+    [{ "blocks.0.att.own": number }, /tensor "blocks.0.att.own" is no parameter of RWKV-7 or of a Meta-State model/],
+    [
+      { "emb.weight": { dtype: "I32", values: () => Promise.resolve(new Int32Array(56)) } },
+      /tensor "emb.weight" holds I32, not floating-point numbers. Save it as float32/,
+    ],
+    [
+      { [router]: undefined },
+      /tensor "blocks.0.meta.router.weight" is missing/,
+      { configuration: { mixture: { groups: 4 } } },
+    ],
+    [{}, /router.weight" has 4 groups, but the file says 3/, { configuration: { mixture: { groups: 3 } } }],
+    [{}, /says its layers is 7, but its tensors have 2. .*copy both again/, { configuration: { layers: 7 } }],
+    [{}, /was written by a newer version of metastate. Install that version/, { version: 2 }],
+  ];
+  for (const [changed, message, said] of cases) {
+    const tensors = new Map(whole);
+    for (const [name, change] of Object.entries(changed)) {
+      if (change) tensors.set(name, { ...(whole.get(name) ?? number), ...change, name });
+      else tensors.delete(name);
+    }
+    await refused(readModel({ file: await fileOf(tensors, said) }), message);
+  }
+});
+
+test("float64 is rounded to nearest", async () => {
+  await useBackend("cpu");
+  const model = randomModel();
+  const inDoubles = new Map(
+    Array.from(tensorsOf(model), ([name, tensor]): [string, TensorToWrite] => {
+      const values = async () => Float64Array.from((await tensor.values()) as Float32Array, (x) => x * (1 + 2 ** -30));
+      return [name, { ...tensor, dtype: "F64", values }];
+    }),
+  );
+  same(await readModel({ file: await fileOf(inDoubles) }), model);
 });
 
 test("a folder of Hugging Face: plain RWKV-7 for flash-linear-attention, Meta-State under a type of its own", async () => {

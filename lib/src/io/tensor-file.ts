@@ -1,6 +1,6 @@
 /** What every format of tensor files gives: names, shapes and metadata at once, values when they are asked for. */
 import { ModelFileError } from "../errors.js";
-import { decodeFloats, itemSizes, view, type FileDtype, type FloatDtype, type TensorData } from "./float-formats.js";
+import { decodeHalves, isHalf, itemSizes, view, type FileDtype, type TensorData } from "./float-formats.js";
 import type { RandomAccess } from "./random-access.js";
 
 /** A tensor in a file, before its values are read. */
@@ -63,7 +63,7 @@ export async function readElements(
   { onBytes, signal, onChunk }: ReadOptions & { onChunk?: (bytes: Uint8Array) => void } = {},
 ): Promise<TensorData> {
   const total = count * itemSizes[dtype];
-  const halves = dtype === "F16" || dtype === "BF16";
+  const halves = isHalf(dtype);
   const output = allocate(file.path, tensor, halves ? 2 * total : total);
   const floats = halves ? new Float32Array(output) : undefined;
   const scratch = new Uint8Array(halves ? Math.min(total, chunkBytes) : 0);
@@ -74,7 +74,7 @@ export async function readElements(
     // Never one view of all the bytes: arrays have fewer elements than buffers may have bytes.
     const chunk = halves ? scratch.subarray(0, length) : new Uint8Array(output, done, length);
     await file.read(chunk, position + done);
-    if (floats) decodeFloats(dtype as FloatDtype, chunk, floats, done / 2);
+    if (halves) decodeHalves(dtype, chunk, floats!, done / 2);
     onChunk?.(chunk);
     onBytes?.(length);
   }

@@ -11,7 +11,7 @@ import type { ModelOptions } from "../model/configuration.js";
 import { createModel, type Model } from "../model/model.js";
 import { tiny } from "../model/testing.js";
 import { awayFromInitialValues } from "../testing.js";
-import { decodeFloats, view, type FileDtype, type TensorData } from "./float-formats.js";
+import { decodeHalves, isHalf, view, type FileDtype, type TensorData } from "./float-formats.js";
 import { memoryFile } from "./random-access.js";
 import type { FileSink } from "./atomic-write.js";
 import { openTensorFile } from "./open-model-file.js";
@@ -52,9 +52,9 @@ export function logitsOf(model: Model): number[] {
 /** Elements of a file as an array, F16 and BF16 as float32: as a {@link TensorFile} reads them. */
 export function decode(dtype: FileDtype, bytes: Uint8Array): TensorData {
   const elements = Uint8Array.from(bytes);
-  if (dtype !== "F16" && dtype !== "BF16") return view(dtype, elements.buffer);
+  if (!isHalf(dtype)) return view(dtype, elements.buffer);
   const values = new Float32Array(bytes.length / 2);
-  decodeFloats(dtype, elements, values);
+  decodeHalves(dtype, elements, values);
   return values;
 }
 

@@ -131,7 +131,6 @@ const flopsOf = new Map<string, Count>([
   ["UnsortedSegmentSum", perInput("x")],
   // The largest, a difference, its exponential, their sum, a quotient (or its logarithm and a difference).
   ["Softmax", perInput("logits", 5)],
-  ["LogSoftmax", perInput("logits", 5)],
   ["BatchMatMul", product],
   ["_FusedMatMul", product],
   ["Conv2D", convolution],

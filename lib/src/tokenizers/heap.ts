@@ -7,10 +7,6 @@ export class Heap<T> {
   /** @param before whether the first argument comes out before the second */
   constructor(private readonly before: (a: T, b: T) => boolean) {}
 
-  get size(): number {
-    return this.items.length;
-  }
-
   push(item: T): void {
     const { items } = this;
     let at = items.push(item) - 1;

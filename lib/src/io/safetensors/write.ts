@@ -1,5 +1,5 @@
 /** Writing `.safetensors`. */
-import { encodeFloats, itemSizes, type FileDtype } from "../float-formats.js";
+import { encodeHalves, isHalf, itemSizes, type FileDtype } from "../float-formats.js";
 import type { FileSink } from "../atomic-write.js";
 import { ConfigurationError } from "../../errors.js";
 import { elementCount } from "../tensor-file.js";
@@ -77,7 +77,7 @@ export async function writeElements(
     onChunk?.(bytes);
     onBytes?.(bytes.length);
   };
-  const rounded = dtype === "F16" || dtype === "BF16";
+  const rounded = isHalf(dtype);
   const size = rounded ? 4 : 1;
   if (values.byteLength !== byteLength(tensor) * (rounded ? 2 : 1)) {
     throw new ConfigurationError(`tensor "${name}" has ${values.byteLength} bytes, not those of its shape and dtype`);
@@ -86,7 +86,7 @@ export async function writeElements(
     const length = Math.min(chunk * size, values.byteLength - done);
     if (rounded) {
       const part = new Float32Array(values.buffer, values.byteOffset + done, length / 4);
-      const bytes = encodeFloats(dtype, part);
+      const bytes = encodeHalves(dtype, part);
       if (dtype === "F16") refuseOverflow(name, part, bytes);
       await put(bytes);
     } else {

@@ -92,13 +92,6 @@ export const reductionRules: readonly GradientRule[] = [
     }),
   },
   {
-    kernel: "LogSoftmax",
-    saveOutput: true,
-    gradient: (dy, [y], attributes) => ({
-      logits: () => tf.sub(dy, tf.mul(tf.sum(dy, attributes.axis as number, true), tf.exp(y!))),
-    }),
-  },
-  {
     kernel: "BatchMatMul",
     save: ["a", "b"],
     gradient: (dy, [a, b], attributes) => {
