@@ -13,10 +13,16 @@ import { batchOf, type Batch } from "../data/batch.js";
 import { streams } from "../data/streams.js";
 import { ModelFileError } from "../errors.js";
 import { growCheckpoint } from "../growth/grow-checkpoint.js";
+import { writeAtomically } from "../io/atomic-write.js";
 import { inspectFile } from "../io/inspect-file.js";
 import { loadModel } from "../io/load-model.js";
+import { openTensorFile } from "../io/open-model-file.js";
+import { openFile } from "../io/random-access.js";
+import { writeSafetensors, type TensorToWrite } from "../io/safetensors/write.js";
 import { saveModel } from "../io/save-model.js";
 import { withFolder } from "../io/testing.js";
+import type { TrainingRecord } from "../io/training-record.js";
+import { trainingKey } from "../io/training-tensors.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
 import { checkpoints } from "../io/checkpoints.js";
@@ -393,6 +399,63 @@ test("of a checkpoint that is cut short, the error names the last one before it 
   });
 });
 
+test("of a checkpoint that lacks a part, or says what none says, the error names it", async () => {
+  await useBackend("cpu");
+  await withFolder(async (folder) => {
+    const model = smallModel();
+    const options: TrainOptions = { steps: 2, carryState: true, checkpoint: { folder } };
+    await metricsOf(model, ruleBatches(), options);
+    const whole = join(folder, "step-00000002.safetensors");
+    const changed = join(folder, "changed.safetensors");
+    const file = await openTensorFile(await openFile(whole));
+    const record = JSON.parse(file.metadata.get(trainingKey)!) as TrainingRecord;
+    const write = async (said: object, changes: Record<string, Partial<TensorToWrite> | undefined>) => {
+      const tensors = Array.from(file.tensors.values(), ({ name, dtype, shape }): TensorToWrite[] => {
+        const tensor = { name, dtype, shape, values: async () => await file.read(name), ...changes[name] };
+        return name in changes && changes[name] === undefined ? [] : [tensor];
+      });
+      const metadata = { ...Object.fromEntries(file.metadata), [trainingKey]: JSON.stringify({ ...record, ...said }) };
+      await writeAtomically(changed, (sink) => writeSafetensors(sink, tensors.flat(), metadata));
+    };
+    const before = tf.memory().numTensors;
+    const cases: [said: object, changes: Parameters<typeof write>[1], message: RegExp][] = [
+      [{ step: -1 }, {}, /says of its training that step is -1/],
+      [{ tokens: "many" }, {}, /says of its training that tokens is "many"/],
+      [{ emaSteps: 0.5 }, {}, /says of its training that emaSteps is 0.5/],
+      [{ version: "one" }, {}, /says of its training that it is of version "one", which this library is not/],
+      [{ options: null }, {}, /says of its training nothing of its options/],
+      [{ best: { step: 1 } }, {}, /something else than a step and a loss to be the best evaluation/],
+      [{ random: { words: [1, 2, 3] } }, {}, /something else than four words to be the state of a generator/],
+      [{ positions: ["all"] }, {}, /something else than counts to be the positions of its state/],
+      [{}, { "training.optimizer.second.emb.weight": undefined }, /second.emb.weight" is missing/],
+      [{}, { "training.state.0": undefined }, /tensor ".*0" is missing/],
+      [{}, { "training.history.loss": undefined }, /tensor "training.history.loss" is missing/],
+      [
+        {},
+        { "training.history.loss": { dtype: "F32", values: () => Promise.resolve(Float32Array.of(1, 2)) } },
+        /tensor "training.history.loss" holds F32, not F64/,
+      ],
+      [
+        {},
+        { "training.history.loss": { shape: [1], values: () => Promise.resolve(Float64Array.of(1)) } },
+        /has a history whose columns differ in length/,
+      ],
+      [{}, { "head.weight": undefined }, /is a checkpoint of another model: head.weight is not there/],
+    ];
+    for (const [said, changes, message] of cases) {
+      await write(said, changes);
+      await assert.rejects(metricsOf(model, ruleBatches(), { ...options, checkpoint: undefined, resume: changed }), {
+        message,
+      });
+    }
+    await write({ schedule: undefined }, {});
+    await assert.rejects(resume(changed, ruleBatches), /the schedule of .* was a function, which a file cannot hold/);
+    assert.equal(tf.memory().numTensors, before);
+    await file.close();
+    model.dispose();
+  });
+});
+
 test("a checkpoint that cannot be written, its disk being full, says up to where the model is trained and what is left", async () => {
   await withFolder(async (folder) => {
     const checkpointFolder = await CheckpointFolder.open({ folder, keep: 1 }, 0);
@@ -443,16 +506,21 @@ test("a best checkpoint that is damaged hides no other, and is not passed over w
 test("resume makes the model and takes the options out of the checkpoint", async () => {
   await useBackend("wasm");
   await withFolder(async (folder) => {
-    const options: TrainOptions = { steps: 6, learningRate: 1e-2, schedule: "wsd", clip: 0.5, checkpoint: { folder } };
+    const evaluate = { data: ruleText, every: 1, length: 16, tokens: 64 };
+    const options: TrainOptions = {
+      ...{ steps: 6, learningRate: 1e-2, schedule: "wsd", clip: 0.5, checkpoint: { folder }, evaluate },
+      ...{ ema: 0.9, trainable: ["head.weight", "emb.weight"], earlyStop: { patience: 4, minDelta: 10 } },
+    };
     const whole = await metricsOf(smallModel(), ruleBatches(), { ...options, checkpoint: undefined });
     for await (const { step } of train(smallModel(), ruleBatches(), options)) if (step === 3) break;
-    const { model, training } = await resume(folder, ruleBatches, { checkpoint: { folder } });
+    const { model, training } = await resume(folder, ruleBatches, { checkpoint: { folder }, evaluate });
     const after: TrainMetrics[] = [];
     for await (const metrics of training) after.push(metrics);
     assert.deepEqual(
       after.map(({ step, loss }) => [step, loss]),
       whole.slice(3).map(({ step, loss }) => [step, loss]),
     );
+    assert.equal(after.at(-1)?.stoppedEarly, true);
     model.dispose();
   });
 });
