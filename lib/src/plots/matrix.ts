@@ -43,8 +43,8 @@ const [character, narrow] = [8, 480];
 
 /**
  * Rows from top to bottom, entries square unless there are too many in one direction. Values of both signs get the diverging
- * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is NaN is left blank, as a mask; so is
- * what is infinite, and the title says so. Of one with more rows or columns than a figure has pixels for, 640, means of
+ * scale, others the sequential one; a matrix of up to 5 × 5 has them written into it. What is not finite is blank, and the title
+ * says so: in small letters of NaN alone, which may be a mask. Of one with more rows or columns than a figure has pixels for, 640, means of
  * neighbours are shown, and the title says so.
  *
  * @throws RangeError when rows differ in length, or there are more or fewer than two axes
@@ -57,7 +57,8 @@ export function matrixPlot(
   const shown = coarse(all, mostEntries);
   const { matrix } = shown;
   const largest = largestMagnitude([matrix]);
-  const heading = title + blanksToTell([all]) + meansOf([shown]);
+  const means = meansOf([shown]);
+  const heading = title + blanks([all]) + means;
   const least = matrix.some((row) => row.some((value) => value < 0)) ? -largest : 0;
   const { colorscale, low, high } = scaleOver(...(range ?? [least, largest]));
   const trace = {
@@ -79,7 +80,7 @@ export function matrixPlot(
   return new Figure(
     [trace as Partial<Data>],
     {
-      title: { text: heading },
+      title: { text: title + blanksToTell([all]) + means },
       xaxis: {
         title: { text: xLabel },
         showgrid: false,
@@ -96,15 +97,16 @@ export function matrixPlot(
       },
       ...size,
     },
-    `${title}${blanks([all])}${meansOf([shown])}: ${rows}×${columns}, largest magnitude ${largestMagnitude([all])}`,
+    `${heading}: ${rows}×${columns}, largest magnitude ${largestMagnitude([all])}`,
   );
 }
 
-/** What a title says of what is not finite: nothing of NaN, by which one masks what is not to be seen, unless there is nothing else. */
+/** What a title says of what is not finite: in small letters of NaN, by which one masks what is not to be seen, unless there is nothing else. */
 function blanksToTell(matrices: readonly (readonly (readonly number[])[])[]): string {
   const values = matrices.flat(2);
   const isMask = !values.some((value) => Math.abs(value) === Infinity) && values.some(Number.isFinite);
-  return isMask ? "" : blanks(matrices);
+  const told = blanks(matrices);
+  return isMask && told !== "" ? `<span style="font-size:11px">${told}</span>` : told;
 }
 
 /**

@@ -256,7 +256,8 @@ test("of a matrix with more entries than pixels, means of neighbours are shown a
   assert.deepEqual(heatmap!.z!.at(-1), [1300, 2600]);
   assert.equal(heatmap!.z!.length, 434);
   assert.deepEqual([heatmap!.y0, heatmap!.dy, heatmap!.x0, heatmap!.dx], [1, 3, 0, 1]);
-  assert.equal(layout.title.text, "Matrix (means of 3 × 1 entries)");
+  const small = '<span style="font-size:11px"> (blank: 1 of 2600 values, not finite)</span>';
+  assert.equal(layout.title.text, `Matrix${small} (means of 3 × 1 entries)`);
   const large = Array.from({ length: 700 }, (_, i) => Float32Array.from({ length: 700 }, (_, j) => (i < j ? 1 : -1)));
   const several = matricesPlot({ a: large, b: large, c: [[1]], d: large });
   const [first, , third] = stored(several).data as (Trace & { y0?: number; dy?: number; dx?: number })[];
@@ -267,15 +268,19 @@ test("of a matrix with more entries than pixels, means of neighbours are shown a
   assert.equal(stored(two).layout.title.text, "Matrices (means of neighbouring entries)");
 });
 
-test("NaN masks what is not to be seen: it is left blank without a word in the title, unless there is nothing else", () => {
+test("NaN masks what is not to be seen: the title tells of it in small letters, unless there is nothing else", () => {
   const mask = [
     [1, NaN],
     [2, 3],
   ];
-  assert.equal(stored(matrixPlot(mask, { title: "W" })).layout.title.text, "W");
+  const small = /^W<span style="font-size:11px"> \(blank: 1 of 4 values, not finite\)<\/span>$/;
+  assert.match(stored(matrixPlot(mask, { title: "W" })).layout.title.text, small);
   assert.match(String(matrixPlot(mask, { title: "W" })), /^W \(blank: 1 of 4 values, not finite\): 2×2/);
-  assert.equal(stored(matricesPlot({ a: mask, b: [[4]] })).layout.title.text, "Matrices");
-  assert.match(stored(matrixPlot([[NaN]])).layout.title.text, /blank: 1 of 1/);
+  assert.match(
+    stored(matricesPlot({ a: mask, b: [[4]] }, { title: "W" })).layout.title.text,
+    /^W<span.* 1 of 5 values/,
+  );
+  assert.match(stored(matrixPlot([[NaN]])).layout.title.text, /^Matrix \(blank: 1 of 1/);
 });
 
 test("a line by itself is called as its label says", () => {
