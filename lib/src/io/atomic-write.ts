@@ -41,9 +41,8 @@ export async function writeAtomically(path: string, write: (sink: FileSink) => P
 
 async function replace(target: string, write: (sink: FileSink) => Promise<void>): Promise<void> {
   const folder = dirname(target);
-  const prefix = `.${basename(target)}.${hostname()}.`;
-  await removeLeftovers(folder, prefix);
-  const name = `${prefix}${process.pid}.${threadId}.${++count}.tmp`;
+  await removeLeftovers(folder);
+  const name = `.${basename(target)}.${hostname()}.${process.pid}.${threadId}.${++count}.tmp`;
   const temporary = join(folder, name);
   underWay.add(name);
   try {
@@ -65,12 +64,15 @@ async function replace(target: string, write: (sink: FileSink) => Promise<void>)
   await syncFolder(folder);
 }
 
-/** Files that processes of this machine were writing here when they were killed. */
-async function removeLeftovers(folder: string, prefix: string): Promise<void> {
+/** Files that processes of this machine were writing here when they were killed; what they were to be called does not matter. */
+async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [] as string[]);
+  const ofHost = `.${hostname()}.`;
   for (const name of names) {
-    if (!name.startsWith(prefix) || !name.endsWith(".tmp")) continue;
-    const [id, thread] = name.slice(prefix.length).split(".").map(Number);
+    const at = name.startsWith(".") ? name.lastIndexOf(ofHost) : -1;
+    const [, ...numbers] = /^(\d+)\.(\d+)\.\d+\.tmp$/.exec(name.slice(at + ofHost.length)) ?? [];
+    if (at < 1 || numbers.length === 0) continue;
+    const [id, thread] = numbers.map(Number);
     // In a container every process may have the same number, so that a file of this one's may be its predecessor's.
     const isWritten = id === process.pid ? thread !== threadId || underWay.has(name) : isRunning(id!);
     if (!isWritten) await rm(join(folder, name), { force: true });

@@ -80,7 +80,7 @@ export class CheckpointFolder {
   }
 
   /**
-   * Writes the checkpoint of a step by `write`, then removes the oldest.
+   * Writes the checkpoint of a step by `write`, then removes the oldest; before it where the disk has no room for both.
    *
    * @throws ConfigurationError when another training writes to the folder: of both, each would remove the other's;
    *   ModelFileError when it cannot be written
@@ -95,14 +95,22 @@ export class CheckpointFolder {
           `one writes there. Give each a folder of its own`,
       );
     }
-    await write(path).catch((error: unknown) => {
-      if (!(error instanceof ModelFileError)) throw error;
-      const before = earlier.at(-1);
-      const goesOn = before ? `; resume goes on from ${before.path}` : "";
-      throw withMore(error, `The model is as it was trained up to step ${step}${goesOn}.`);
-    });
-    for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - this.keep)))
-      await rm(old.path, { force: true });
+    const surplus = earlier.slice(0, Math.max(0, earlier.length + 1 - this.keep));
+    const before = earlier.at(-1);
+    await write(path)
+      .catch(async (error: unknown) => {
+        const early = surplus.filter((old) => old !== before);
+        if (!isFull(error) || early.length === 0) throw error;
+        // They would go after it. One whole checkpoint stays, whatever happens.
+        for (const old of early) await rm(old.path, { force: true });
+        await write(path);
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof ModelFileError)) throw error;
+        const goesOn = before ? `; resume goes on from ${before.path}` : "";
+        throw withMore(error, `The model is as it was trained up to step ${step}${goesOn}.`);
+      });
+    for (const old of surplus) await rm(old.path, { force: true });
     return path;
   }
 
@@ -117,6 +125,12 @@ export class CheckpointFolder {
   async lastUpTo(step: number): Promise<CheckpointEntry | undefined> {
     return (await checkpoints(this.folder)).filter((entry) => entry.step <= step).at(-1);
   }
+}
+
+/** Whether a disk, or what may be used of it, is full. */
+function isFull(error: unknown): boolean {
+  const code = ((error as Error).cause as { code?: unknown } | undefined)?.code;
+  return error instanceof ModelFileError && (code === "ENOSPC" || code === "EDQUOT");
 }
 
 /** Makes something and removes it: permissions alone do not say it of every file system. */

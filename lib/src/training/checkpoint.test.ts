@@ -299,11 +299,15 @@ test("what must not be gone on from is refused, saying what differs, and the mod
         assert.match(error.message, message);
         return true;
       });
-    await refused({ ...options, resume: true }, /of another model: layers is 1, there 2; .*ms\.loadModel/, other);
+    await refused(
+      { ...options, resume: true },
+      /of another model: layers is 1, there 2\. ms\.loadModel.*ms\.growCheckpoint one that has grown$/,
+      other,
+    );
     assert.deepEqual(valuesOf(other), before);
     await refused(
       { ...options, steps: 8, learningRate: 1e-3, resume: true },
-      /other options: steps is 8, there 4; learningRate is 0.001, there 0.006; .*allow: \["steps","learningRate"/,
+      /other options: steps is 8, there 4; learningRate is 0.001, there 0.006; the schedule is another\. .*allow: \["steps","learningRate","schedule"\]/,
     );
     await refused(
       options,
@@ -468,6 +472,24 @@ test("a checkpoint that cannot be written, its disk being full, says up to where
     const message = `Make room. The model is as it was trained up to step 6; resume goes on from ${before}.`;
     await assert.rejects(checkpointFolder.save(6, full), (error: Error) => error.message.endsWith(message));
     await access(before);
+  });
+});
+
+test("on a disk without room for one more, the checkpoint that would go next goes before, but never the last one", async () => {
+  await withFolder(async (folder) => {
+    const checkpointFolder = await CheckpointFolder.open({ folder, keep: 2 }, 0);
+    /** A disk with room for two. */
+    const write = async (path: string) => {
+      const cause = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      const names = await readdir(folder);
+      if (names.length >= 2) throw new ModelFileError(path, null, "cannot be written", "Make room.", { cause });
+      await writeFile(path, "");
+    };
+    for (const step of [2, 4, 6, 8]) await checkpointFolder.save(step, write);
+    assert.deepEqual((await readdir(folder)).sort(), ["step-00000006.safetensors", "step-00000008.safetensors"]);
+    await writeFile(join(folder, "of somebody else"), "");
+    await assert.rejects(checkpointFolder.save(10, write), /resume goes on from .*step-00000008\.safetensors\.$/);
+    assert.deepEqual((await readdir(folder)).sort(), ["of somebody else", "step-00000008.safetensors"]);
   });
 });
 

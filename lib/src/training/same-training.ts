@@ -1,4 +1,6 @@
 /** Whether a training may go on from a checkpoint: it must be of the same model, and of the options that decide what it computes. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+
 import { ConfigurationError } from "../errors.js";
 import { parseObject } from "../io/safetensors/header.js";
 import { savedVariant, warnIfRedefined } from "../io/saved-variant.js";
@@ -108,17 +110,21 @@ export function expectSameModel({ path, model: described, parameters }: SavedTra
   const saved = (said.configuration ?? {}) as Record<string, unknown>;
   const given = JSON.parse(JSON.stringify(model.configuration)) as Record<string, unknown>;
   const differing = differences(saved, given);
-  for (const [name, tensor] of parameters) {
-    const shape = model.parameters.get(name)?.shape;
-    if (JSON.stringify(shape) === JSON.stringify(tensor.shape)) continue;
-    differing.push(`${name} is ${shape ? `[${shape.join(", ")}]` : "missing"}, there [${tensor.shape.join(", ")}]`);
-  }
-  for (const name of model.parameters.keys()) if (!parameters.has(name)) differing.push(`${name} is not there`);
+  // Of another configuration the parameters differ as it says.
+  if (differing.length === 0) differing.push(...differingParameters(parameters, model));
   if (differing.length === 0) return warnIfRedefined(path, savedVariant(said), model.configuration);
   throw new ConfigurationError(
     `train: ${path} is a checkpoint of another model: ${shortList(differing)}. ` +
-      `ms.loadModel(${JSON.stringify(path)}) gives its model`,
+      `ms.loadModel(${JSON.stringify(path)}) gives its model, ms.growCheckpoint one that has grown`,
   );
+}
+
+function differingParameters(saved: ReadonlyMap<string, Tensor>, { parameters }: LanguageModel): string[] {
+  const shape = (tensor: Tensor | undefined): string => (tensor ? `[${tensor.shape.join(", ")}]` : "missing");
+  return [...new Set([...saved.keys(), ...parameters.keys()])]
+    .map((name) => [name, shape(parameters.get(name)), shape(saved.get(name))] as const)
+    .filter(([, now, there]) => now !== there)
+    .map(([name, now, there]) => `${name} is ${now}, there ${there}`);
 }
 
 /**
@@ -155,7 +161,9 @@ function differences(saved: Record<string, unknown>, given: Record<string, unkno
   const names = new Set([...Object.keys(saved), ...Object.keys(given)]);
   return [...names]
     .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(given[name]))
-    .map((name) => `${name} is ${text(given[name])}, there ${text(saved[name])}`);
+    .map((name) =>
+      name === "schedule" ? "the schedule is another" : `${name} is ${text(given[name])}, there ${text(saved[name])}`,
+    );
 }
 
 function text(value: unknown): string {
