@@ -45,16 +45,13 @@ void launchNamed(const char* text, void (*kernel)(Parameters...), dim3 grid, dim
                  cudaStream_t stream, Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   const LaunchName name(text);
+  if (sharedBytes > sharedBytesWithoutAsking) allowShared(reinterpret_cast<const void*>(kernel), sharedBytes);
 #ifdef METASTATE_CUDA_EMULATED
   (void)stream;
-  emulator::run(name.text().c_str(), grid, block, sharedBytes,
+  emulator::run(name.text().c_str(), reinterpret_cast<const void*>(kernel), grid, block, sharedBytes,
                 [&] { kernel(static_cast<Parameters>(arguments)...); });
   checkLaunch(cudaGetLastError());
 #else
-  if (sharedBytes > sharedBytesWithoutAsking) {
-    checkLaunch(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                     cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(sharedBytes)));
-  }
   kernel<<<grid, block, sharedBytes, stream>>>(static_cast<Parameters>(arguments)...);
   checkLaunch(cudaGetLastError());
   afterLaunch(stream);

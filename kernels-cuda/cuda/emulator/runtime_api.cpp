@@ -198,6 +198,13 @@ Stream& stream() {
   return only;
 }
 
+/// What cudaFuncSetAttribute has allowed kernels.
+std::mutex allowedMutex;
+std::unordered_map<const void*, size_t>& allowed() {
+  static auto& only = *new std::unordered_map<const void*, size_t>();
+  return only;
+}
+
 thread_local cudaError_t lastError = cudaSuccess;
 
 /// Which machine is played: METASTATE_EMULATOR_MACHINE, for tests of what is told where there is no GPU to use.
@@ -217,6 +224,11 @@ cudaError_t noted(cudaError_t error) {
 }  // namespace
 
 void metastate::cuda::emulator::setMemory(size_t bytes) { memory().setTotal(bytes); }
+size_t metastate::cuda::emulator::allowedShared(const void* kernel) {
+  const std::lock_guard<std::mutex> lock(allowedMutex);
+  const auto found = allowed().find(kernel);
+  return found == allowed().end() ? sharedBytesOfAll : found->second;
+}
 void metastate::cuda::emulator::streamGoesOn() { stream().work(); }
 
 void metastate::cuda::emulator::blockWaits(void* block, size_t size) {
@@ -353,6 +365,14 @@ cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, vo
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t bytes) { return memory().trim(bytes), cudaSuccess; }
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
+  const std::lock_guard<std::mutex> lock(allowedMutex);
+  const size_t bytes = static_cast<size_t>(value);
+  size_t& most = allowed()[kernel];
+  if (bytes < most) return noted(cudaErrorInvalidValue);
+  return most = bytes, cudaSuccess;
+}
 
 cudaError_t cudaGetLastError() {
   const cudaError_t error = lastError;

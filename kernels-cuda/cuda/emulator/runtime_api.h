@@ -66,6 +66,8 @@ enum cudaDeviceAttr {
   cudaDevAttrMemoryPoolsSupported = 115,
 };
 
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+
 struct cudaDeviceProp {
   char name[256];
   size_t totalGlobalMem;
@@ -109,6 +111,9 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribut
 cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t bytes);
 
+/// Refuses less than was allowed before: for a moment another thread's launch would not have what it has just asked for.
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
+
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorName(cudaError_t error);
@@ -118,6 +123,9 @@ namespace metastate::cuda::emulator {
 
 /// Sets how much memory the device has; what is already given out stays.
 void setMemory(size_t bytes);
+
+/// What launches of this kernel may have of dynamic shared memory.
+size_t allowedShared(const void* kernel);
 
 /// Before a kernel runs: copies that were late have been made.
 void streamGoesOn();

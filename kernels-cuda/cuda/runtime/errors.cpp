@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
 namespace metastate::cuda {
 namespace {
@@ -87,6 +89,18 @@ void check(cudaError_t status, const char* doing) {
 void checkLaunch(cudaError_t status) {
   if (status == cudaSuccess) return;
   check(status, ("launch of " + lastKernel()).c_str());
+}
+
+void allowShared(const void* kernel, size_t bytes) {
+  // What is allowed counts for the whole process, and Node's workers launch too: it only grows, or one of them would take
+  // from another what that has just been allowed.
+  static std::mutex mutex;
+  static std::unordered_map<const void*, size_t> allowed;
+  const std::lock_guard<std::mutex> lock(mutex);
+  size_t& most = allowed[kernel];
+  if (bytes <= most) return;
+  checkLaunch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+  most = bytes;
 }
 
 void afterLaunch(cudaStream_t stream) {

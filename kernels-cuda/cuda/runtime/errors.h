@@ -1,6 +1,7 @@
 // Errors of the CUDA runtime as exceptions, told with what was being done and with the kernel that ran last.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,9 @@ uint64_t launchCount();
 
 /// Throws when the launch of the last named kernel was refused.
 void checkLaunch(cudaError_t status);
+
+/// Lets launches of this kernel have so much dynamic shared memory.
+void allowShared(const void* kernel, size_t bytes);
 
 /// With METASTATE_CUDA_SYNC=1, waits for the kernel, so that its error is told as its own.
 void afterLaunch(cudaStream_t stream);
