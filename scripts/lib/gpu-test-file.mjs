@@ -165,7 +165,9 @@ export async function runTestFile(file, { cwd, env, imports = [], around = [], s
       const begun = readFileSync(log, "utf8").split("\n").filter(Boolean);
       const last = begun.length > 0 ? JSON.parse(begun.at(-1) ?? '""') : "";
       const how = ended.how ?? `ended with status ${ended.status}`;
-      const error = ended.errors.trim().split("\n").slice(-5).join(" ");
+      // compute-sanitizer's lines stand between those of the tests.
+      const checker = ended.output.split("\n").filter((line) => line.startsWith("========= "));
+      const error = [...checker.slice(0, 12), ...ended.errors.trim().split("\n").slice(-5)].join(" ");
       known.set(last || "(before the first test)", {
         name: last || "(before the first test)",
         status: "crashed",

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import test from "node:test";
 import { runLimited, runTestFile } from "./gpu-test-file.mjs";
 
-/** @param {string} source @param {number} [seconds] */
-async function results(source, seconds = 60) {
+/** @param {string} source @param {number} [seconds] @param {string[]} [around] */
+async function results(source, seconds = 60, around = []) {
   const folder = mkdtempSync(join(tmpdir(), "metastate-test-"));
   try {
     const file = join(folder, "x.test.mjs");
     writeFileSync(file, `import test from "node:test";\nimport assert from "node:assert";\n${source}`);
-    return await runTestFile(file, { cwd: folder, env: process.env, seconds });
+    return await runTestFile(file, { cwd: folder, env: process.env, seconds, around });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -53,6 +53,16 @@ test("after a test that ends the GPU the rest runs in another process", async ()
     "ends the GPU: crashed",
   ]);
   assert.match(found.find(({ status }) => status === "crashed")?.message ?? "", /alone: illegal address \(in k\)/);
+});
+
+test("what a checker around the tests has found is told, though all of them pass", async () => {
+  const checker = `"$@"; echo "========= Invalid __global__ write of size 4 bytes"; exit 9`;
+  const { results: found } = await results(`test("writes too far", () => {});`, 60, ["sh", "-c", checker, "sh"]);
+  assert.deepEqual(
+    found.map(({ name, status }) => [name, status]),
+    [["writes too far", "crashed"]],
+  );
+  assert.match(found[0]?.message ?? "", /^ended with status 9: ========= Invalid __global__ write of size 4 bytes/);
 });
 
 test("what takes too long is ended, with what it has started", async () => {

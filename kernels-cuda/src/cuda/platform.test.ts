@@ -167,7 +167,11 @@ test("a barrier that some threads do not reach is told with kernel and place", n
 
 test(
   "after a kernel that ends the GPU for its process all calls say so, tensors can be freed, and nothing crashes",
-  { skip: emulated ? "the emulator cannot take that from its process" : false },
+  {
+    skip: emulated
+      ? "the emulator cannot take that from its process"
+      : process.env["METASTATE_TEST_SANITIZER"] === "1" && "compute-sanitizer would tell of it as of others",
+  },
   () => {
     const script = `
       import { cuda, onDevice } from ${JSON.stringify(import.meta.resolve("../testing/cuda.js"))};
