@@ -70,9 +70,10 @@ __device__ __forceinline__ void copyChunk(const float* factors, const float* v, 
   endOfCopies();
 }
 
-/// Grid: heads x (N / 16): a block has sixteen rows of S, a warp sixteen of their columns.
+/// Grid: heads x (N / 16): a block has sixteen rows of S, a warp sixteen of their columns. What takes the time is waiting: with
+/// 128 registers a thread, sixteen warps of a multiprocessor wait together.
 template <int N, bool backward>
-__global__ void __launch_bounds__(N / tileSize * 32, 1)
+__global__ void __launch_bounds__(N / tileSize * 32, 512 / (N / tileSize * 32))
     chunkScan(Wkv7Shape shape, int chunks, ChunkScan scan, const float* scratch) {
   using Shared = ChunkScanShared<N>;
   constexpr int stride = Shared::stride, threads = N / tileSize * 32;

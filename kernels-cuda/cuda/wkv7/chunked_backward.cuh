@@ -169,9 +169,10 @@ __device__ __forceinline__ void finishColumn(const ChunkGradientsShared<N>& shar
   }
 }
 
-/// One block for each chunk of each head; `adjoints` [B, H, chunks, N, N] holds G after each chunk.
+/// One block for each chunk of each head; `adjoints` [B, H, chunks, N, N] holds G after each chunk. A multiprocessor
+/// is to have twelve warps of it: without that bound nvcc takes all registers a thread may have, spills, and eight are left.
 template <int N>
-__global__ void __launch_bounds__(N / tileSize * 32, 1)
+__global__ void __launch_bounds__(N / tileSize * 32, 384 / (N / tileSize * 32))
     chunkGradients(Wkv7Shape shape, int chunks, Wkv7GradInputs in, Wkv7Gradients out, const float* adjoints) {
   using Shared = ChunkGradientsShared<N>;
   constexpr int warps = N / tileSize, stride = Shared::stride, threads = warps * 32;
