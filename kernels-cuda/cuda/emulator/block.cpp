@@ -387,7 +387,8 @@ void setOrder(Order order) {
   block().orderIsSet = true;
 }
 
-void run(const char* kernel, const void* function, dim3 grid, dim3 threads, size_t sharedBytes, const std::function<void()>& body) {
+void run(const char* kernel, const void* function, dim3 grid, dim3 threads, size_t sharedBytes,
+         const std::function<void()>& body) {
   checkLimits(kernel, grid, threads, sharedBytes);
   if (sharedBytes > allowedShared(function)) {
     throw CudaError(std::string("launch of ") + kernel + ": " + std::to_string(sharedBytes) +

@@ -32,7 +32,8 @@ constexpr size_t sharedBytesOfAll = 48 * 1024;
 
 /// Runs `body`, which calls the kernel `function`, once for each thread of the grid; throws CudaError when the launch is wrong
 /// or the threads get stuck.
-void run(const char* kernel, const void* function, dim3 grid, dim3 block, size_t sharedBytes, const std::function<void()>& body);
+void run(const char* kernel, const void* function, dim3 grid, dim3 block, size_t sharedBytes,
+         const std::function<void()>& body);
 
 /// A barrier's place in the source.
 struct Site {

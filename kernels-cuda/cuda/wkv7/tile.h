@@ -2,8 +2,12 @@
 //
 // Tensor cores multiply TF32 numbers, which have 11 bits of a float32's 24, and add in float32. For products as good as
 // float32's, each operand is split into two TF32 numbers, x = big + small, and three products are taken:
-// big big + big small + small big ("3xTF32"; what is left out is 2^-22 of the product). That is a third of the TF32 rate,
-// and still several times that of float32 units.
+// big big + big small + small big ("3xTF32"; what is left out is 2^-20 of the product at most). That is a third of the TF32
+// rate, and still several times that of float32 units.
+//
+// To split takes longer than to multiply, so it is three instructions: big is x rounded, halves away from zero; small is what
+// that leaves, as it is, for tensor cores leave the last 13 bits of an operand unread. (CUDA's own conversion asks each time
+// whether there is a number.) A NaN may turn into a number in big, and small is a NaN then.
 //
 // Tensor cores cut their sums off towards zero (Fasi et al. 2021, doi 10.7717/peerj-cs.330). One such sum is as good as
 // another, but a state that went through them from chunk to chunk would fade. So they add no more than eight products to
@@ -52,6 +56,13 @@ class TileSum {
 #endif
 };
 
+/// What of a float32 tensor cores read.
+constexpr unsigned bitsOfTf32 = 0xffffe000u;
+
+__device__ __forceinline__ float nearestTf32(float x) {
+  return __uint_as_float((__float_as_uint(x) + 0x1000u) & bitsOfTf32);
+}
+
 #ifdef METASTATE_CUDA_EMULATED
 
 namespace emulator {
@@ -63,9 +74,6 @@ inline void requireTile(const float* at, int stride) {
 }
 
 }  // namespace emulator
-
-/// The nearest TF32 number, halves away from zero. A NaN stays one: added to, its bits could become those of a number.
-METASTATE_UNWATCHED inline float toTf32(float x) { return x != x ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u); }
 
 /// A sum as tensor cores give it: exact products of TF32 numbers, all added before anything is cut off towards zero.
 METASTATE_UNWATCHED inline float tensorCoreSum(float sum, const float (&x)[8], const float (&y)[8]) {
@@ -112,10 +120,10 @@ METASTATE_UNWATCHED inline void TileSum::addProduct(const float* A, int strideA,
       for (int j = 0; j < 8; ++j) {
         const float x = a == Lying::byRows ? A[row * strideA + k + j] : A[(k + j) * strideA + row];
         const float y = b == Lying::byRows ? B[(k + j) * strideB + column] : B[column * strideB + k + j];
-        bigX[j] = toTf32(x);
-        bigY[j] = toTf32(y);
-        smallX[j] = toTf32(x - bigX[j]);
-        smallY[j] = toTf32(y - bigY[j]);
+        bigX[j] = nearestTf32(x);
+        bigY[j] = nearestTf32(y);
+        smallX[j] = __uint_as_float(__float_as_uint(x - bigX[j]) & bitsOfTf32);
+        smallY[j] = __uint_as_float(__float_as_uint(y - bigY[j]) & bitsOfTf32);
       }
       float part = tensorCoreSum(0, smallX, bigY);
       part = tensorCoreSum(part, bigX, smallY);
@@ -143,8 +151,8 @@ __device__ __forceinline__ void split(Fragment& big, Fragment& small) {
 #pragma unroll
   for (int i = 0; i < big.num_elements; ++i) {
     const float x = big.x[i];
-    big.x[i] = tensor::__float_to_tf32(x);
-    small.x[i] = tensor::__float_to_tf32(x - big.x[i]);
+    big.x[i] = nearestTf32(x);
+    small.x[i] = x - big.x[i];
   }
 }
 
