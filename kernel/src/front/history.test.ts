@@ -105,6 +105,14 @@ test("kernels that run at the same time have numbers of their own, and see each 
   assert.deepEqual(b.answer({ hist_access_type: "range", session: -1 }), all.slice(0, 2));
 });
 
+test("without the files that tell which numbers are taken, those in the history are", () => {
+  kernel("/a", "one");
+  kernel("/a", "two");
+  const folder = join(data, "metastate-kernel", "history");
+  for (const name of readdirSync(folder)) if (name.includes(".session-")) rmSync(join(folder, name));
+  assert.deepEqual(kernel("/a", "three").answer({ hist_access_type: "tail", n: 1 }), [[3, 1, "three"]]);
+});
+
 test("a file that has grown large is replaced, and the one before it is still read", () => {
   const long = "x".repeat(100);
   for (let i = 0; i < 5; i++) new History("/a", () => undefined, { largestFile: 150 }).add(1, `${long}${i}`);

@@ -4,9 +4,11 @@ import test from "node:test";
 import * as tf from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../display.js";
-import { useBackend } from "../testing.js";
+import { assertClose, useBackend } from "../testing.js";
 import { parameterGroups } from "../training/adamw.js";
 import { createBaseline, type BaselineOptions } from "./create-baseline.js";
+import type { Mixer } from "./mixer.js";
+import { defineChannelMixer, defineTokenMixer, mixers } from "./registry.js";
 
 const kinds: readonly BaselineOptions[] = [
   { kind: "transformer", vocabSize: 90, layers: 3 },
@@ -36,6 +38,52 @@ for (const options of kinds) {
     model.dispose();
   });
 }
+
+test("with an inner size that is given, the width is chosen", async () => {
+  await useBackend("cpu");
+  const options = { kind: "transformer", vocabSize: 90, layers: 2, hidden: 300 } as const;
+  const { parameterCount } = createBaseline({ ...options, width: 128 });
+  const { configuration } = createBaseline({ ...options, parameterCount: Math.round(1.02 * parameterCount) });
+  assert.deepEqual([configuration.width, configuration.hidden], [128, 300]);
+  assert.throws(
+    () => createBaseline({ ...options, parameterCount: Math.round(1.04 * parameterCount) }),
+    /the nearest that the other sizes allow is .* \(width 128, 300 inside\)/,
+  );
+});
+
+test("mixers of one's own make a model; one that does not keep to what it declares says so", async () => {
+  await useBackend("cpu");
+  const state = ({ width }: { width: number }) => [{ name: "sum", shape: [width] }];
+  const ownToken: Mixer = {
+    ...{ name: "ownToken", description: "all tokens up to each, added", parameters: () => [], state },
+    apply({ x, state: { sum } }) {
+      const output = tf.add<tf.Tensor3D>(tf.cumsum(x, 1), tf.expandDims(sum!, 1));
+      return { output, state: { sum: tf.squeeze(tf.slice(output, [0, x.shape[1] - 1], [-1, 1]), [1]) } };
+    },
+  };
+  const ownChannel: Mixer = {
+    ...{ name: "ownChannel", description: "twice each channel", parameters: () => [] },
+    apply: ({ x }) => ({ output: tf.mul(x, 2) }),
+  };
+  defineTokenMixer(ownToken);
+  defineChannelMixer(ownChannel);
+  assert.deepEqual(
+    (["att", "ffn"] as const).map((half) => mixers(half).at(-1)),
+    [ownToken, ownChannel],
+  );
+  const options = { kind: "mixers", vocabSize: 10, layers: 1, width: 8 } as const;
+  const own = { ...options, tokenMixer: "ownToken", channelMixer: "ownChannel" };
+  const model = createBaseline(own);
+  const before = model.forward([[1, 2]]);
+  const after = model.forward([[3, 4]], before.state).logits.dataSync();
+  const whole = tf.slice(model.forward([[1, 2, 3, 4]]).logits, [0, 2], [1, 2]).dataSync();
+  assertClose(after, whole, 1e-5, "cut in two");
+
+  defineTokenMixer({ ...ownToken, apply: ({ x }) => ({ output: x }) });
+  assert.throws(() => model.forward([[1]]), /mixer "ownToken" declares the state "sum" but apply gave none/);
+  defineChannelMixer({ ...ownChannel, state });
+  assert.throws(() => createBaseline(own), /both keep a state called "sum": rename one/);
+});
 
 test("sizes given are sizes had; the same seed gives the same model", async () => {
   await useBackend("cpu");

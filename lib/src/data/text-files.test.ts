@@ -48,9 +48,14 @@ test("lines are split at line ends only, wherever the file is read in pieces", a
     }),
     { seed: 1, numRuns: 100 },
   );
-  const numbers: number[] = [];
-  for await (const { number } of linesOf(await file("\ufeffa\n\nb"))) numbers.push(number);
-  assert.deepEqual(numbers, [1, 2, 3]);
+  // A byte order mark begins a file, not a line.
+  const numbered: [number, string][] = [];
+  for await (const { number, text } of linesOf(await file("\ufeffa\n\n\ufeffb"))) numbered.push([number, text]);
+  assert.deepEqual(numbered, [
+    [1, "a"],
+    [2, ""],
+    [3, "\ufeffb"],
+  ]);
 });
 
 test("text files are UTF-8, or the line that is not is named", async () => {

@@ -10,7 +10,7 @@ import { loadModel } from "../io/load-model.js";
 import { refused, withFolder } from "../io/testing.js";
 import { saveModel } from "../io/save-model.js";
 import { assertClose, useBackend } from "../testing.js";
-import { adamW } from "../training/adamw.js";
+import { AdamW, adamW } from "../training/adamw.js";
 import { readCheckpoint } from "../training/checkpoint-file.js";
 import { metricsOf, ruleBatches, ruleText, smallModel, valuesOf } from "../training/testing.js";
 import type { TrainOptions } from "../training/training-options.js";
@@ -71,6 +71,13 @@ test("an optimiser of a few parameters stays with them, and takes new ones in", 
   assert.ok(grown.moments.has("blocks.0.ffn.key.weight"));
   assert.ok(!grown.moments.has("blocks.0.att.key.weight"));
   assert.ok(grown.moments.has("blocks.2.att.key.weight"), "a new layer learns");
+
+  const parameters = ["emb.weight", "head.weight"];
+  const own = { name: "own", parameters, learningRateFactor: 3, weightDecay: 0.2 };
+  const ofOwn = growOptimizer(new AdamW(model.parameters, [own], optimizer.options), model, larger);
+  const added = [...larger.parameters.keys()].filter((name) => !model.parameters.has(name));
+  assert.deepEqual(ofOwn.groups, [{ ...own, parameters: [...parameters, ...ofOwn.groups[0]!.parameters.slice(2)] }]);
+  assert.deepEqual(ofOwn.groups[0]!.parameters.slice(2).sort(), added.sort(), "new ones go with the last group");
 });
 
 test("a checkpoint grows: the training goes on with the larger model, from the same loss", async () => {

@@ -23,15 +23,18 @@ export interface BestEvaluation {
 export class BestSoFar {
   private found: BestEvaluation | undefined;
   private readonly minDelta: number;
+  /** without end where there is to be no early stop */
+  private readonly patience: number;
 
   /** @throws ConfigurationError naming an option that makes no sense */
-  constructor(private readonly options?: EarlyStopOptions) {
+  constructor(options?: EarlyStopOptions) {
     const { patience = 5, minDelta = 0 } = options ?? {};
     if (!(Number.isSafeInteger(patience) && patience >= 1)) {
       throw new ConfigurationError(`train: earlyStop.patience is ${patience}, wanted an integer of 1 or more`);
     }
     if (!(minDelta >= 0)) throw new ConfigurationError(`train: earlyStop.minDelta is ${minDelta}, wanted 0 or more`);
     this.minDelta = minDelta;
+    this.patience = options ? patience : Infinity;
   }
 
   /** The best up to now; none before the first evaluation. */
@@ -41,7 +44,7 @@ export class BestSoFar {
 
   /** Whether it is time to stop. */
   get isOver(): boolean {
-    return this.options !== undefined && (this.found?.waited ?? 0) >= (this.options.patience ?? 5);
+    return (this.found?.waited ?? 0) >= this.patience;
   }
 
   /** Takes an evaluation in; says whether it is the best. */
