@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
@@ -267,6 +267,23 @@ test("a model whose variant is not defined, or is defined otherwise, says so", a
     const plain = join(folder, "plain.safetensors");
     await saveModel(randomModel({ sse: "none" }), plain);
     await assert.rejects(loadModel(plain, { sse: "own" }), /does not say that it adds nothing/);
+  });
+});
+
+test("the path's end says what is written: .pt as .pth, and no folder by the name of another program's file", async () => {
+  await useBackend("cpu");
+  await withFolder(async (folder) => {
+    const model = randomModel({ sse: "none" });
+    await saveModel(model, join(folder, "a.pt"));
+    assert.equal((await inspectFile(join(folder, "a.pt"))).container, "pth");
+    await saveModel(model, join(folder, "rwkv-0.1B"));
+    assert.ok((await stat(join(folder, "rwkv-0.1B"))).isDirectory());
+    await assert.rejects(saveModel(model, join(folder, "a.bin")), {
+      name: "ConfigurationError",
+      message: /a\.bin ends with "\.bin", wanted \.safetensors, \.pth or \.pt for a file, or the name of a folder/,
+    });
+    await saveModel(model, join(folder, "a.bin"), { format: "huggingface" });
+    model.dispose();
   });
 });
 

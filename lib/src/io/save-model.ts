@@ -24,7 +24,7 @@ export interface SaveModelOptions {
   /**
    * `safetensors`: one file with RWKV-7's names. `pth`: what RWKV-LM and PyTorch load. `huggingface`: a folder with
    * `config.json` and `model.safetensors` in flash-linear-attention's names. By default what the path ends in says, and
-   * a folder where it ends in neither `.safetensors` nor `.pth`.
+   * a folder where that is no kind of file.
    */
   format?: "safetensors" | "pth" | "huggingface";
   /** rounds to nearest; default float32, which loses nothing */
@@ -144,9 +144,18 @@ function expectPublishedEquations({ aScale, activation }: ModelConfiguration): v
   );
 }
 
+/** What other programs call their files of models: a folder by such a name is not what was meant. */
+const foreign = /^\.(bin|ckpt|gguf|h5|json|keras|model|npy|npz|onnx|pb|pickle|pkl|safetensor|tar|tflite|zip)$/i;
+
 function formatOf(path: string): NonNullable<SaveModelOptions["format"]> {
   const ending = extname(path);
-  return ending === ".safetensors" ? "safetensors" : ending === ".pth" ? "pth" : "huggingface";
+  if (foreign.test(ending)) {
+    throw new ConfigurationError(
+      `saveModel: ${path} ends with "${ending}", wanted .safetensors, .pth or .pt for a file, or the name of a folder for ` +
+        `Hugging Face's layout (format: "huggingface" makes one of any name)`,
+    );
+  }
+  return ending === ".safetensors" ? "safetensors" : [".pth", ".pt"].includes(ending) ? "pth" : "huggingface";
 }
 
 function wrong(option: string, given: unknown, wanted: readonly string[]): ConfigurationError {

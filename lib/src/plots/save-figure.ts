@@ -51,7 +51,9 @@ async function page(figure: PlotlyJson): Promise<string> {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>${String(layout.title?.text ?? "Figure").replace(/<[a-z/][^>]*>/g, "").replace(/[<&]/g, " ")}</title>
+<title>${String(layout.title?.text ?? "Figure")
+    .replace(/<[a-z/][^>]*>/g, "")
+    .replace(/[<&]/g, " ")}</title>
 <style>body { margin: 0; background: ${String(layout.paper_bgcolor)}; }</style>
 <script>${await plotlySource()}</script>
 </head>
