@@ -271,6 +271,15 @@ test("what a package does within itself is a line of a traceback, and %tb shows 
 test("a traceback tells of causes and of the parts of an aggregate", async () => {
   const text = traceback(await notebook.run("throw new Error('outer', { cause: new RangeError('inner') })"));
   assert.match(text, /Error: outer[^]*caused by\nRangeError: inner/);
+  // Of the same line: it is shown once.
+  assert.equal(text.match(/❯ 1 │/g)?.length, 1);
+  const apart = await notebook.run(
+    "try {\n  null!.x;\n} catch (cause) {\n  throw new Error('outer', { cause });\n}".replace(
+      "null!.x",
+      "(null as any).x",
+    ),
+  );
+  assert.equal(traceback(apart).match(/❯ [24] │/g)?.length, 2);
   const parts = traceback(
     await notebook.run("await Promise.any([Promise.reject(new Error('a')), Promise.reject(new Error('b'))])"),
   );

@@ -178,13 +178,16 @@ function cut(text: string): string {
 }
 
 /** An error, what caused it, and what it is made of; each once. */
-function traceback(error: Error, { inFull = false, seen = new Set<unknown>() } = {}): string[] {
+function traceback(
+  error: Error,
+  { inFull = false, seen = new Set<unknown>(), above = undefined as Error | undefined } = {},
+): string[] {
   seen.add(error);
-  const lines = describe(error, inFull);
+  const lines = describe(error, { inFull, above });
   const add = (title: string, part: unknown): void => {
     if (seen.has(part) || seen.size >= MOST_ERRORS) return;
     lines.push("", `${ansi.grey}${title}${ansi.reset}`);
-    lines.push(...(isError(part) ? traceback(part, { inFull, seen }) : [cut(plainText(part, SHALLOW))]));
+    lines.push(...(isError(part) ? traceback(part, { inFull, seen, above: error }) : [cut(plainText(part, SHALLOW))]));
   };
   const cause = property(error, "cause");
   if (cause !== undefined && cause !== null) add("caused by", cause);
@@ -199,14 +202,24 @@ function traceback(error: Error, { inFull = false, seen = new Set<unknown>() } =
   return lines;
 }
 
-function describe(error: Error, inFull: boolean): string[] {
-  let frames = framesOf(error);
-  let place = places.get(error);
+/** An error's frames, and where in a cell it comes from. */
+function courseOf(error: Error): { frames: string[]; place: SourcePosition | undefined } {
+  const frames = framesOf(error);
+  const place = places.get(error);
   const awaited = place === undefined ? awaitedAt(error) : undefined;
-  if (awaited !== undefined) {
-    frames = [...frames, ...framesOf(awaited)];
-    place = places.get(awaited);
-  }
+  return awaited === undefined
+    ? { frames, place }
+    : { frames: [...frames, ...framesOf(awaited)], place: places.get(awaited) };
+}
+
+/** @param options `above`: the error that this one has caused, and that is shown above it */
+function describe(error: Error, { inFull, above }: { inFull: boolean; above: Error | undefined }): string[] {
+  let { frames, place } = courseOf(error);
+  const shown = above && !inFull ? courseOf(above).place : undefined;
+  const isShown = place !== undefined && shown?.label === place.label && shown.line === place.line;
+  // What a package wraps comes from the same line of the cell.
+  if (isShown && frames.filter((frame) => packageOfFrame(frame) === undefined).length <= 1)
+    [frames, place] = [[], undefined];
   const message = cut(errorMessage(error));
   return [
     `${ansi.red}${ansi.bold}${errorName(error)}${ansi.reset}${message === "" ? "" : `: ${message}`}`,
