@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -32,11 +33,34 @@ inline int numbered(Call& call, const char* name, int64_t count) {
 /// More than tfjs's six, since an axis that is repeated counts as two.
 constexpr size_t mostAxes = 16;
 
-/// Throws unless there are 1 to 16 axes and every place that they reach lies within `length`. Strides may be negative.
+/// The lengths of a result's axes, and how far each operand moves along them. They come as one Int32Array: the lengths, then each
+/// operand's strides. To read a list number by number would take longer than a small op.
+template <size_t operands>
+struct Axes {
+  std::vector<int64_t> lengths;
+  std::array<std::vector<int64_t>, operands> strides;
+
+  explicit Axes(Call& call) {
+    int64_t given;
+    const int32_t* values = call.anyIntegers("axes", given);
+    const int64_t count = given / static_cast<int64_t>(1 + operands);
+    if (count < 1 || count > static_cast<int64_t>(mostAxes) || given % static_cast<int64_t>(1 + operands) != 0) {
+      throw Napi::RangeError::New(call.env(), "axes must hold the lengths of 1 to 16 axes, and each operand's strides");
+    }
+    lengths.assign(values, values + count);
+    if (*std::min_element(values, values + count) < 0) {
+      throw Napi::RangeError::New(call.env(), "an axis must have a length from 0 to 2147483647");
+    }
+    for (std::vector<int64_t>& of : strides) {
+      values += count;
+      of.assign(values, values + count);
+    }
+  }
+};
+
+/// Throws unless every place that the axes reach lies within `length`. Strides may be negative.
 inline void requireWithin(Call& call, const char* name, const std::vector<int64_t>& axes,
                           const std::vector<int64_t>& strides, int64_t offset, int64_t length) {
-  if (axes.size() != strides.size()) throw Napi::RangeError::New(call.env(), "an axis has no stride");
-  if (axes.empty() || axes.size() > mostAxes) throw Napi::RangeError::New(call.env(), "there must be 1 to 16 axes");
   int64_t first = offset, last = offset;
   for (size_t axis = 0; axis < axes.size(); ++axis) {
     int64_t reach;

@@ -132,10 +132,18 @@ class Arguments {
   int32_t* anyIntegers(const char* name, int64_t& length) { return any<int32_t>(name, length); }
 
   /// An array of integers in [0, 2^31).
-  std::vector<int64_t> sizes(const char* name) { return wholeNumbers(name, 0); }
-
-  /// An array of integers above -2^31, below 2^31.
-  std::vector<int64_t> strides(const char* name) { return wholeNumbers(name, -2147483647); }
+  std::vector<int64_t> sizes(const char* name) {
+    std::vector<int64_t> result;
+    for (const napi_value value : list(name)) {
+      double number = NAN;
+      napi_get_value_double(env(), value, &number);
+      if (!(number >= 0 && number < 2147483648.0) || number != static_cast<double>(static_cast<int64_t>(number))) {
+        throw Napi::RangeError::New(env(), std::string(name) + " must hold integers from 0 to 2147483647");
+      }
+      result.push_back(static_cast<int64_t>(number));
+    }
+    return result;
+  }
 
  protected:
   /// Whether it is what is wanted is for whoever takes it to find, and to refuse.
@@ -157,21 +165,6 @@ class Arguments {
     const Napi::Array given = value.As<Napi::Array>();
     std::vector<napi_value> result(given.Length());
     for (uint32_t i = 0; i < result.size(); ++i) result[i] = given.Get(i);
-    return result;
-  }
-
-  std::vector<int64_t> wholeNumbers(const char* name, int64_t least) {
-    std::vector<int64_t> result;
-    for (const napi_value value : list(name)) {
-      double number = NAN;
-      napi_get_value_double(env(), value, &number);
-      if (!(number >= static_cast<double>(least) && number < 2147483648.0) ||
-          number != static_cast<double>(static_cast<int64_t>(number))) {
-        throw Napi::RangeError::New(env(), std::string(name) + " must hold integers from " + std::to_string(least) +
-                                               " to 2147483647");
-      }
-      result.push_back(static_cast<int64_t>(number));
-    }
     return result;
   }
 

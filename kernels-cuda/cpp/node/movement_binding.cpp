@@ -68,10 +68,11 @@ void transposePlanes(ThreadPool& pool, const SimdPath& path, const std::vector<i
   });
 }
 
-/// copyStrided(axes, strides, offset, x, y): y[i, j, ...] = x[offset + i strides[0] + j strides[1] + ...].
+/// copyStrided(axes, offset, x, y): y[i, j, ...] = x[offset + i strides[0] + j strides[1] + ...].
 Napi::Value copyStrided(const Napi::CallbackInfo& info) {
   Call call(info);
-  const std::vector<int64_t> axes = call.sizes("axes"), strides = call.strides("strides");
+  const Axes<1> along(call);
+  const std::vector<int64_t>&axes = along.lengths, &strides = along.strides[0];
   const int64_t offset = call.size("offset", 0);
   const Cells x = call.anyCells("x");
   const int64_t length = sizeOf(call, axes);
@@ -104,10 +105,11 @@ Napi::Value copyStrided(const Napi::CallbackInfo& info) {
   });
 }
 
-/// pad(axes, strides, offset, value, x, y): y is `value` but for y[offset + i strides[0] + ...] = x[i, ...].
+/// pad(axes, offset, value, x, y): y is `value` but for y[offset + i strides[0] + ...] = x[i, ...].
 Napi::Value pad(const Napi::CallbackInfo& info) {
   Call call(info);
-  const std::vector<int64_t> axes = call.sizes("axes"), strides = call.sizes("strides");
+  const Axes<1> along(call);
+  const std::vector<int64_t>&axes = along.lengths, &strides = along.strides[0];
   const int64_t offset = call.size("offset", 0);
   const double value = call.number("value");
   const Cells x = call.anyCells("x");

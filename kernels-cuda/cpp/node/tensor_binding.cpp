@@ -28,46 +28,48 @@ Napi::Value unary(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Axes of a result, and how far two operands move along each: 0 where one is broadcast, 0 or 1 along the last axis.
-struct Broadcasting {
-  std::vector<int64_t> axes, aStrides, bStrides;
-
-  explicit Broadcasting(Call& call)
-      : axes(call.sizes("axes")), aStrides(call.sizes("aStrides")), bStrides(call.sizes("bStrides")) {}
+/// Two operands along the axes of a result: strides of 0 where one is broadcast, 0 or 1 along the last axis.
+struct Broadcasting : Axes<2> {
+  using Axes::Axes;
 
   /// Throws unless both operands reach as far as the axes do.
   void require(Call& call, int64_t aLength, int64_t bLength) const {
-    requireWithin(call, "a", axes, aStrides, 0, aLength);
-    requireWithin(call, "b", axes, bStrides, 0, bLength);
-    if (aStrides.back() > 1 || bStrides.back() > 1) {
+    requireWithin(call, "a", lengths, strides[0], 0, aLength);
+    requireWithin(call, "b", lengths, strides[1], 0, bLength);
+    for (const std::vector<int64_t>& of : strides) {
+      if (of.back() == 0 || of.back() == 1) continue;
       throw Napi::RangeError::New(call.env(), "the last axis must have strides of 0 or 1");
     }
   }
 
-  /// join(length, a, aStep, b, bStep, y) for runs of adjacent results.
+  /// join(rows, length, a, aRow, aStep, b, bRow, bStep, y) for rows of adjacent results, as many as lie evenly apart: a call for each
+  /// would take longer than a short row.
   template <typename Cell, typename Result, typename Join>
   void each(ThreadPool& pool, int64_t length, const Cell* a, const Cell* b, Result* y, Join join) const {
-    const int64_t inner = axes.back(), aStep = aStrides.back(), bStep = bStrides.back();
+    const std::vector<int64_t>&aStrides = strides[0], &bStrides = strides[1];
+    const int64_t inner = lengths.back(), aStep = aStrides.back(), bStep = bStrides.back();
     if (length == 0) return;
-    if (axes.size() == 1) {
+    if (lengths.size() == 1) {
       Runs(length, 1).each(pool, [&](int64_t from, int64_t to, int64_t) {
-        join(to - from, a + from * aStep, aStep, b + from * bStep, bStep, y + from);
+        join(1, to - from, a + from * aStep, 0, aStep, b + from * bStep, 0, bStep, y + from);
       });
       return;
     }
+    const size_t last = lengths.size() - 2;
+    const int64_t side = lengths[last], aRow = aStrides[last], bRow = bStrides[last];
     Runs(length / inner, inner).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      if (from >= to) return;
-      Places aPlace(axes, aStrides, from), bPlace(axes, bStrides, from);
-      for (int64_t row = from; row < to; ++row, ++aPlace, ++bPlace) {
-        join(inner, a + *aPlace, aStep, b + *bPlace, bStep, y + row * inner);
+      for (int64_t row = from; row < to;) {
+        const int64_t rows = std::min(to - row, side - row % side);
+        const int64_t aPlace = placeOf(row, lengths, aStrides, 1), bPlace = placeOf(row, lengths, bStrides, 1);
+        join(rows, inner, a + aPlace, aRow, aStep, b + bPlace, bRow, bStep, y + row * inner);
+        row += rows;
       }
     });
   }
 };
 
-/// Arithmetic of two tensors of one type: kernel(function, axes, aStrides, bStrides, a, b, y), functions as Function has them.
-template <typename Cell, typename Function,
-          void (*TensorKernels::*kernel)(int, int64_t, const Cell*, int64_t, const Cell*, int64_t, Cell*)>
+/// Arithmetic of two tensors of one type: kernel(function, axes, a, b, y), functions as Function has them.
+template <typename Cell, typename Function, auto kernel>
 Napi::Value arithmetic(const Napi::CallbackInfo& info) {
   Call call(info);
   const int function = numbered(call, "function", static_cast<int64_t>(Function::count));
@@ -75,18 +77,15 @@ Napi::Value arithmetic(const Napi::CallbackInfo& info) {
   int64_t aLength, bLength;
   const Cell* a = call.any<Cell>("a", aLength);
   const Cell* b = call.any<Cell>("b", bLength);
-  const int64_t length = sizeOf(call, broadcasting.axes);
+  const int64_t length = sizeOf(call, broadcasting.lengths);
   Cell* y = call.exactly<Cell>("y", length);
   broadcasting.require(call, aLength, bLength);
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
-    broadcasting.each(pool, length, a, b, y, [&](int64_t count, auto... operands) {
-      (path.tensors.*kernel)(function, count, operands...);
-    });
+    broadcasting.each(pool, length, a, b, y, [&](auto... rows) { (path.tensors.*kernel)(function, rows...); });
   });
 }
 
-/// binaryFlat(function, a, b, y): a and b have as many values as y, or one each. Lists of axes would take as long to read as
-/// a small op takes in all.
+/// binaryFlat(function, a, b, y): a and b have as many values as y, or one each.
 Napi::Value binaryFlat(const Napi::CallbackInfo& info) {
   Call call(info);
   const int function = numbered(call, "function", static_cast<int64_t>(Binary::count));
@@ -102,27 +101,27 @@ Napi::Value binaryFlat(const Napi::CallbackInfo& info) {
   const int64_t aStep = aLength == length ? 1 : 0, bStep = bLength == length ? 1 : 0;
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
     Runs(length, 1).each(pool, [&](int64_t from, int64_t to, int64_t) {
-      if (from < to) path.tensors.binary(function, to - from, a + from * aStep, aStep, b + from * bStep, bStep, y + from);
+      if (from >= to) return;
+      path.tensors.binary(function, 1, to - from, a + from * aStep, 0, aStep, b + from * bStep, 0, bStep, y + from);
     });
   });
 }
 
-/// compare(function, axes, aStrides, bStrides, a, b, y): a and b of one type, y of 0 and 1.
+/// compare(function, axes, a, b, y): a and b of one type, y of 0 and 1.
 Napi::Value compare(const Napi::CallbackInfo& info) {
   Call call(info);
   const int function = numbered(call, "function", static_cast<int64_t>(Comparison::count));
   const Broadcasting broadcasting(call);
   const Cells a = call.anyCells("a"), b = call.anyCells("b");
   if (a.type != b.type) throw Napi::TypeError::New(info.Env(), "a and b must be of one type");
-  const int64_t length = sizeOf(call, broadcasting.axes);
+  const int64_t length = sizeOf(call, broadcasting.lengths);
   uint8_t* y = call.truths("y", length);
   broadcasting.require(call, a.length, b.length);
   return run(call, [&](ThreadPool& pool, const SimdPath& path) {
     const auto each = [&](auto* type, Compare compareCells) {
       using Cell = std::remove_pointer_t<decltype(type)>;
-      broadcasting.each(pool, length, a.as<const Cell>(), b.as<const Cell>(), y, [&](int64_t count, auto... operands) {
-        compareCells(function, count, operands...);
-      });
+      broadcasting.each(pool, length, a.as<const Cell>(), b.as<const Cell>(), y,
+                        [&](auto... rows) { compareCells(function, rows...); });
     };
     if (a.type == napi_float32_array) {
       each(static_cast<float*>(nullptr), path.tensors.compareFloats);

@@ -3,25 +3,27 @@
 // Comparisons and arithmetic of whole numbers, in loops that compilers make vectors of; and where a row is largest.
 
 template <typename Cell, typename Result, typename Function>
-inline void joinCells(int64_t length, const Cell* a, int64_t aStep, const Cell* b, int64_t bStep, Result* y,
-                      Function function) {
-  if (aStep == 0) {
-    const Cell left = *a;
-    for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(left, b[i * bStep]));
-  } else if (bStep == 0) {
-    const Cell right = *b;
-    for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(a[i], right));
-  } else {
-    for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(a[i], b[i]));
+inline void joinCells(int64_t rows, int64_t length, const Cell* a, int64_t aRow, int64_t aStep, const Cell* b,
+                      int64_t bRow, int64_t bStep, Result* y, Function function) {
+  for (; rows > 0; --rows, a += aRow, b += bRow, y += length) {
+    if (aStep == 0) {
+      const Cell left = *a;
+      for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(left, b[i * bStep]));
+    } else if (bStep == 0) {
+      const Cell right = *b;
+      for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(a[i], right));
+    } else {
+      for (int64_t i = 0; i < length; ++i) y[i] = static_cast<Result>(function(a[i], b[i]));
+    }
   }
 }
 
 /// NaN is unequal to everything and neither above nor below, as in JavaScript.
 template <typename Cell>
-inline void compareCells(int function, int64_t length, const void* aCells, int64_t aStep, const void* bCells,
-                         int64_t bStep, uint8_t* y) {
+inline void compareCells(int function, int64_t rows, int64_t length, const void* aCells, int64_t aRow, int64_t aStep,
+                         const void* bCells, int64_t bRow, int64_t bStep, uint8_t* y) {
   const Cell *a = static_cast<const Cell*>(aCells), *b = static_cast<const Cell*>(bCells);
-  const auto run = [&](auto op) { joinCells(length, a, aStep, b, bStep, y, op); };
+  const auto run = [&](auto op) { joinCells(rows, length, a, aRow, aStep, b, bRow, bStep, y, op); };
   switch (static_cast<Comparison>(function)) {
     case Comparison::equal: return run([](Cell u, Cell v) { return u == v; });
     case Comparison::notEqual: return run([](Cell u, Cell v) { return u != v; });
@@ -35,22 +37,24 @@ inline void compareCells(int function, int64_t length, const void* aCells, int64
   }
 }
 
-void compareFloats(int function, int64_t length, const void* a, int64_t aStep, const void* b, int64_t bStep, uint8_t* y) {
-  compareCells<float>(function, length, a, aStep, b, bStep, y);
+void compareFloats(int function, int64_t rows, int64_t length, const void* a, int64_t aRow, int64_t aStep, const void* b,
+                   int64_t bRow, int64_t bStep, uint8_t* y) {
+  compareCells<float>(function, rows, length, a, aRow, aStep, b, bRow, bStep, y);
 }
 
-void compareIntegers(int function, int64_t length, const void* a, int64_t aStep, const void* b, int64_t bStep,
-                     uint8_t* y) {
-  compareCells<int32_t>(function, length, a, aStep, b, bStep, y);
+void compareIntegers(int function, int64_t rows, int64_t length, const void* a, int64_t aRow, int64_t aStep, const void* b,
+                     int64_t bRow, int64_t bStep, uint8_t* y) {
+  compareCells<int32_t>(function, rows, length, a, aRow, aStep, b, bRow, bStep, y);
 }
 
-void compareTruths(int function, int64_t length, const void* a, int64_t aStep, const void* b, int64_t bStep, uint8_t* y) {
-  compareCells<uint8_t>(function, length, a, aStep, b, bStep, y);
+void compareTruths(int function, int64_t rows, int64_t length, const void* a, int64_t aRow, int64_t aStep, const void* b,
+                   int64_t bRow, int64_t bStep, uint8_t* y) {
+  compareCells<uint8_t>(function, rows, length, a, aRow, aStep, b, bRow, bStep, y);
 }
 
-void integerBinary(int function, int64_t length, const int32_t* a, int64_t aStep, const int32_t* b, int64_t bStep,
-                   int32_t* y) {
-  const auto run = [&](auto op) { joinCells(length, a, aStep, b, bStep, y, op); };
+void integerBinary(int function, int64_t rows, int64_t length, const int32_t* a, int64_t aRow, int64_t aStep,
+                   const int32_t* b, int64_t bRow, int64_t bStep, int32_t* y) {
+  const auto run = [&](auto op) { joinCells(rows, length, a, aRow, aStep, b, bRow, bStep, y, op); };
   const auto bits = [](int32_t x) { return static_cast<uint32_t>(x); };
   switch (static_cast<IntegerBinary>(function)) {
     case IntegerBinary::add: return run([=](int32_t u, int32_t v) { return bits(u) + bits(v); });

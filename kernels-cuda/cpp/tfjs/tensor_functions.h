@@ -48,8 +48,13 @@ inline void joinRun(int64_t length, const float* a, int64_t aStep, const float* 
   }
 }
 
-void binary(int function, int64_t length, const float* a, int64_t aStep, const float* b, int64_t bStep, float* y) {
-  const auto run = [&](auto op) { joinRun(length, a, aStep, b, bStep, y, op); };
+void binary(int function, int64_t rows, int64_t length, const float* a, int64_t aRow, int64_t aStep, const float* b,
+            int64_t bRow, int64_t bStep, float* y) {
+  const auto run = [&](auto op) {
+    for (int64_t row = 0; row < rows; ++row) {
+      joinRun(length, a + row * aRow, aStep, b + row * bRow, bStep, y + row * length, op);
+    }
+  };
   switch (static_cast<Binary>(function)) {
     case Binary::add: return run([](Vector u, Vector v) { return u + v; });
     case Binary::sub: return run([](Vector u, Vector v) { return u - v; });
@@ -86,9 +91,9 @@ float reduceRun(int function, int64_t length, const float* x) {
 
 void reduceRows(int function, int64_t length, const float* x, float* y) {
   switch (static_cast<Reduction>(function)) {
-    case Reduction::sum: return binary(static_cast<int>(Binary::add), length, x, 1, y, 1, y);
-    case Reduction::max: return binary(static_cast<int>(Binary::maximum), length, x, 1, y, 1, y);
-    case Reduction::min: return binary(static_cast<int>(Binary::minimum), length, x, 1, y, 1, y);
+    case Reduction::sum: return binary(static_cast<int>(Binary::add), 1, length, x, 0, 1, y, 0, 1, y);
+    case Reduction::max: return binary(static_cast<int>(Binary::maximum), 1, length, x, 0, 1, y, 0, 1, y);
+    case Reduction::min: return binary(static_cast<int>(Binary::minimum), 1, length, x, 0, 1, y, 0, 1, y);
     case Reduction::count: return;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of this interface, here and in `addon.cpp`. */
-export const interfaceVersion = 15;
+export const interfaceVersion = 16;
 
 /** What runs, and what could. */
 export interface NativeInfo {
@@ -73,38 +73,14 @@ export type Cells = Float32Array | Int32Array | Uint8Array;
 export interface TensorFunctions {
   /** Functions are numbered in `cpp/tfjs/tensor_kernels.h`. */
   unary(function_: number, x: Float32Array, y: Float32Array, first: number, second: number): void;
-  /** A stride is 0 where an operand is broadcast; those of the last axis are 0 or 1. */
-  binary(
-    function_: number,
-    axes: readonly number[],
-    aStrides: readonly number[],
-    bStrides: readonly number[],
-    a: Float32Array,
-    b: Float32Array,
-    y: Float32Array,
-  ): void;
+  /** Axes are their lengths, then a's strides, then b's: 0 where an operand is broadcast, 0 or 1 along the last axis. */
+  binary(function_: number, axes: Int32Array, a: Float32Array, b: Float32Array, y: Float32Array): void;
   /** The same where a and b have as many values as y, or one each. */
   binaryFlat(function_: number, a: Float32Array, b: Float32Array, y: Float32Array): void;
   /** Of int32; overflow wraps. Functions are numbered there. */
-  integerBinary(
-    function_: number,
-    axes: readonly number[],
-    aStrides: readonly number[],
-    bStrides: readonly number[],
-    a: Int32Array,
-    b: Int32Array,
-    y: Int32Array,
-  ): void;
+  integerBinary(function_: number, axes: Int32Array, a: Int32Array, b: Int32Array, y: Int32Array): void;
   /** a and b of one type; y of 0 and 1. */
-  compare(
-    function_: number,
-    axes: readonly number[],
-    aStrides: readonly number[],
-    bStrides: readonly number[],
-    a: Cells,
-    b: Cells,
-    y: Uint8Array,
-  ): void;
+  compare(function_: number, axes: Int32Array, a: Cells, b: Cells, y: Uint8Array): void;
   /** x `[outer, length, inner]` over its middle axis, times `scale`. */
   reduce(
     function_: number,
@@ -125,10 +101,13 @@ export interface TensorFunctions {
     places: Int32Array,
   ): void;
   softmax(rows: number, width: number, x: Float32Array, y: Float32Array): void;
-  /** y[i, j, …] = x[offset + i strides[0] + j strides[1] + …], x and y of one type; strides may be 0 or negative. */
-  copyStrided(axes: readonly number[], strides: readonly number[], offset: number, x: Cells, y: Cells): void;
-  /** y is `value`, but y[offset + i strides[0] + …] = x[i, …]; x and y of one type. */
-  pad(axes: readonly number[], strides: readonly number[], offset: number, value: number, x: Cells, y: Cells): void;
+  /**
+   * y[i, j, …] = x[offset + i strides[0] + j strides[1] + …], x and y of one type. Axes are their lengths, then the strides, which may
+   * be 0 or negative.
+   */
+  copyStrided(axes: Int32Array, offset: number, x: Cells, y: Cells): void;
+  /** y is `value`, but y[offset + i strides[0] + …] = x[i, …]; x and y of one type, axes as those of `copyStrided`. */
+  pad(axes: Int32Array, offset: number, value: number, x: Cells, y: Cells): void;
   /** y `[outer, sum of widths]` of inputs `[outer, width]`, each of its own width, all of one type. */
   concat(outer: number, inputs: readonly Cells[], y: Cells): void;
   /** y `[outer, count, width]` of x `[outer, rows, width]`, of one type; throws on an index that is no row. */

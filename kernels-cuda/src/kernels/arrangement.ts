@@ -4,7 +4,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Cells, NativeBinding } from "../addon/binding.js";
 import { isCellType, type NativeBackend } from "../backend/native-backend.js";
 import { areCells, areFloats, type NativeBodies } from "./native-kernel.js";
-import { axisOf, packed, sizeOf, stridesOf } from "./shapes.js";
+import { axisOf, packedAxes, sizeOf, stridesOf } from "./shapes.js";
 
 /** Adjacent values up to this many are copied by JavaScript before a call of the addon has begun. */
 const shortRun = 4096;
@@ -22,16 +22,11 @@ function copied(
   if (!isCellType(x.dtype)) throw new TypeError(`tensors of ${x.dtype} are not moved by native kernels`);
   const y = backend.makeCells(shape, x.dtype);
   if (y.cells.length === 0) return y;
-  const {
-    axes,
-    strides: [steps],
-  } = packed(lengths, strides);
+  const axes = packedAxes(lengths, strides);
   const from = backend.cells(x);
-  if (axes.length === 1 && steps[0] === 1 && y.cells.length <= shortRun) {
-    y.cells.set(from.subarray(offset, offset + y.cells.length));
-  } else {
-    binding.copyStrided(axes, steps, offset, from, y.cells);
-  }
+  const isOneRun = axes.length === 2 && axes[1] === 1;
+  if (isOneRun && y.cells.length <= shortRun) y.cells.set(from.subarray(offset, offset + y.cells.length));
+  else binding.copyStrided(axes, offset, from, y.cells);
   return y;
 }
 
@@ -176,8 +171,7 @@ export const arrangementKernels: NativeBodies = {
     }
     const strides = stridesOf(shape);
     const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis]!, 0);
-    const packing = packed(inner, strides);
-    binding.pad(packing.axes, packing.strides[0], offset, constantValue, backend.cells(x!), y.cells);
+    binding.pad(packedAxes(inner, strides), offset, constantValue, backend.cells(x!), y.cells);
     return y.info;
   },
 

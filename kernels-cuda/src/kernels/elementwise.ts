@@ -4,7 +4,7 @@ import type { NativeBinding } from "../addon/binding.js";
 import { isCellType } from "../backend/native-backend.js";
 import { comparisonNames } from "./comparison-names.js";
 import { areCells, areFloats, type Attributes, type NativeBodies, type NativeBody } from "./native-kernel.js";
-import { broadcastShape, sizeOf } from "./shapes.js";
+import { broadcastShape, broadcastStrides, packedAxes, sizeOf } from "./shapes.js";
 
 /** In the order of `Unary` in `cpp/tfjs/tensor_kernels.h`. */
 const unaryNames = [
@@ -47,41 +47,9 @@ function unary(name: string, index: number): NativeBody {
   };
 }
 
-/** Axes of a result, and how far each operand moves along each. */
-export interface BroadcastAxes {
-  readonly axes: number[];
-  readonly aStrides: number[];
-  readonly bStrides: number[];
-}
-
-/** The axes along which two operands broadcast to `shape`, as few as they can be told with. */
-function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): BroadcastAxes {
-  const axes: number[] = [];
-  const aStrides: number[] = [];
-  const bStrides: number[] = [];
-  let aStride = 1;
-  let bStride = 1;
-  for (let back = 1; back <= shape.length; back++) {
-    const length = shape.at(-back)!;
-    const aLength = a.at(-back) ?? 1;
-    const bLength = b.at(-back) ?? 1;
-    if (length !== 1) {
-      const aNow = back > a.length || aLength === 1 ? 0 : aStride;
-      const bNow = back > b.length || bLength === 1 ? 0 : bStride;
-      // An axis that goes on where the one inside it ends is the same axis.
-      const joins = axes.length > 0 && aNow === aStrides[0]! * axes[0]! && bNow === bStrides[0]! * axes[0]!;
-      if (joins) {
-        axes[0]! *= length;
-      } else {
-        axes.unshift(length);
-        aStrides.unshift(aNow);
-        bStrides.unshift(bNow);
-      }
-    }
-    aStride *= back > a.length ? 1 : aLength;
-    bStride *= back > b.length ? 1 : bLength;
-  }
-  return axes.length > 0 ? { axes, aStrides, bStrides } : { axes: [1], aStrides: [0], bStrides: [0] };
+/** The axes along which two operands broadcast to `shape`. */
+function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): Int32Array {
+  return packedAxes(shape, broadcastStrides(a, shape), broadcastStrides(b, shape));
 }
 
 function binary(name: string, index: number): NativeBody {
@@ -99,13 +67,12 @@ function binary(name: string, index: number): NativeBody {
         binding.binaryFlat(index, left, right, y.floats);
         return y.info;
       }
-      const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
-      binding.binary(index, axes, aStrides, bStrides, left, right, y.floats);
+      binding.binary(index, broadcastAxes(a.shape, b.shape, shape), left, right, y.floats);
       return y.info;
     }
-    const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
-    const values = new Int32Array(sizeOf(shape));
-    binding.integerBinary(integer, axes, aStrides, bStrides, backend.integers(a), backend.integers(b), values);
+    const values = new Int32Array(size);
+    const axes = broadcastAxes(a.shape, b.shape, shape);
+    binding.integerBinary(integer, axes, backend.integers(a), backend.integers(b), values);
     return backend.makeTensorInfo(shape, "int32", values);
   };
 }
@@ -116,8 +83,7 @@ function comparison(index: number): NativeBody {
     const shape = broadcastShape(a.shape, b.shape);
     const values = new Uint8Array(sizeOf(shape));
     if (values.length > 0) {
-      const { axes, aStrides, bStrides } = broadcastAxes(a.shape, b.shape, shape);
-      binding.compare(index, axes, aStrides, bStrides, backend.cells(a), backend.cells(b), values);
+      binding.compare(index, broadcastAxes(a.shape, b.shape, shape), backend.cells(a), backend.cells(b), values);
     }
     return backend.makeTensorInfo(shape, "bool", values);
   };
@@ -129,7 +95,7 @@ const notEqual = comparisonNames.indexOf("NotEqual");
 function truths(binding: NativeBinding, x: Float32Array | Int32Array): Uint8Array {
   const values = new Uint8Array(x.length);
   const zero = x instanceof Float32Array ? new Float32Array(1) : new Int32Array(1);
-  if (x.length > 0) binding.compare(notEqual, [x.length], [1], [0], x, zero, values);
+  if (x.length > 0) binding.compare(notEqual, packedAxes([x.length], [1], [0]), x, zero, values);
   return values;
 }
 
@@ -176,7 +142,7 @@ export const elementwiseKernels: NativeBodies = {
     const result = new Uint8Array(values.length);
     if (values.length > 0) {
       const equal = comparisonNames.indexOf("Equal");
-      binding.compare(equal, [values.length], [1], [0], values, new Uint8Array(1), result);
+      binding.compare(equal, packedAxes([values.length], [1], [0]), values, new Uint8Array(1), result);
     }
     return backend.makeTensorInfo(x!.shape, "bool", result);
   },

@@ -80,6 +80,10 @@ const pairs: readonly (readonly number[])[][] = [
   ],
   [[0, 3], [3]],
   [[300, 257], [257]],
+  [
+    [3, 9001, 5],
+    [3, 1, 5],
+  ],
 ];
 
 test("comparisons and logic are those of tfjs's cpu backend, of every type and shape", needsNative, async () => {

@@ -35,37 +35,44 @@ export function stridesOf(shape: readonly number[]): number[] {
 
 /** The strides of an operand that broadcasts to `shape`: 0 along axes that it repeats. */
 export function broadcastStrides(operand: readonly number[], shape: readonly number[]): number[] {
-  const own = stridesOf(operand);
+  const strides = new Array<number>(shape.length);
   const offset = shape.length - operand.length;
-  return shape.map((_, axis) => {
-    const at = axis - offset;
-    return at < 0 || operand[at] === 1 ? 0 : own[at]!;
-  });
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const length = operand[axis - offset] ?? 1;
+    strides[axis] = length === 1 ? 0 : stride;
+    stride *= length;
+  }
+  return strides;
 }
 
+/** The lists that calls of an addon take, by their length. One that is made for a call costs as much as a small op. */
+const lists: Int32Array[] = [];
+
 /**
- * The same entries with as few axes as tell them, at least one, and the strides of each operand along these. An axis of one
- * entry is none; one that goes on, for every operand, where the one inside it ends is the same axis.
+ * The same entries with as few axes as tell them, at least one, as a list for a call of an addon: the axes' lengths, then the strides of
+ * each operand along them. An axis of one entry is none; one that goes on, for every operand, where the one inside it ends is the same
+ * axis. The next call writes the list anew.
  */
-export function packed<Operands extends readonly (readonly number[])[]>(
-  lengths: readonly number[],
-  ...operands: Operands
-): { axes: number[]; strides: { [Operand in keyof Operands]: number[] } } {
+export function packedAxes(lengths: readonly number[], ...operands: readonly (readonly number[])[]): Int32Array {
   const axes: number[] = [];
   const strides = operands.map((): number[] => []);
-  lengths.forEach((length, axis) => {
-    if (length === 1) return;
-    const joins = axes.length > 0 && operands.every((operand, i) => strides[i]!.at(-1) === operand[axis]! * length);
-    if (joins) axes[axes.length - 1]! *= length;
+  for (let axis = 0; axis < lengths.length; axis++) {
+    const length = lengths[axis]!;
+    if (length === 1) continue;
+    const last = axes.length - 1;
+    let joins = last >= 0;
+    for (let i = 0; joins && i < operands.length; i++) joins = strides[i]![last] === operands[i]![axis]! * length;
+    if (joins) axes[last]! *= length;
     else axes.push(length);
-    operands.forEach((operand, i) => {
-      if (joins) strides[i]![strides[i]!.length - 1] = operand[axis]!;
-      else strides[i]!.push(operand[axis]!);
-    });
-  });
-  if (axes.length === 0) {
-    axes.push(1);
-    for (const steps of strides) steps.push(1);
+    for (let i = 0; i < operands.length; i++) strides[i]![axes.length - 1] = operands[i]![axis]!;
   }
-  return { axes, strides: strides as { [Operand in keyof Operands]: number[] } };
+  const count = Math.max(1, axes.length);
+  const size = count * (1 + operands.length);
+  const list = (lists[size] ??= new Int32Array(size));
+  for (let axis = 0; axis < count; axis++) {
+    list[axis] = axes[axis] ?? 1;
+    for (let i = 0; i < operands.length; i++) list[(1 + i) * count + axis] = strides[i]![axis] ?? 1;
+  }
+  return list;
 }

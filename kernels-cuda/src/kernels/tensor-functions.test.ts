@@ -145,15 +145,15 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
     transposeMatrix: [2, 3, f(6), f(6)],
     addBias: [f(8), 4, f(4), 1, 0],
     unary: [0, f(8), f(8), 0, 0],
-    binary: [0, [2, 4], [4, 1], [0, 1], f(8), f(4), f(8)],
+    binary: [0, i(2, 4, 4, 1, 0, 1), f(8), f(4), f(8)],
     reduce: [0, 2, 3, 4, f(24), f(8), 1],
     softmax: [2, 4, f(8), f(8)],
-    copyStrided: [[2, 3], [1, 2], 0, f(6), f(6)],
+    copyStrided: [i(2, 3, 1, 2), 0, f(6), f(6)],
     binaryFlat: [0, f(8), f(1), f(8)],
-    integerBinary: [0, [2, 4], [4, 1], [0, 1], new Int32Array(8), new Int32Array(4), new Int32Array(8)],
-    compare: [0, [2, 4], [4, 1], [0, 1], f(8), f(4), new Uint8Array(8)],
+    integerBinary: [0, i(2, 4, 4, 1, 0, 1), new Int32Array(8), new Int32Array(4), new Int32Array(8)],
+    compare: [0, i(2, 4, 4, 1, 0, 1), f(8), f(4), new Uint8Array(8)],
     extremumPlaces: [true, 2, 3, 4, f(24), new Int32Array(8)],
-    pad: [[2, 3], [5, 1], 1, 0, f(6), f(20)],
+    pad: [i(2, 3, 5, 1), 1, 0, f(6), f(20)],
     select: [new Uint8Array(8), f(8), f(8), f(8)],
     concat: [2, [f(4), f(6)], f(10)],
     gather: [1, 3, 4, f(12), i(0, 2), f(8)],
@@ -166,11 +166,11 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
   const freely: Record<string, number[]> = {
     globalNorm: [0],
     addBias: [0, 2],
-    binary: [4, 5],
-    copyStrided: [3],
-    integerBinary: [4, 5],
-    compare: [4, 5],
-    pad: [5],
+    binary: [2, 3],
+    copyStrided: [2],
+    integerBinary: [2, 3],
+    compare: [2, 3],
+    pad: [4],
   };
   const wrong = [
     undefined,
@@ -208,6 +208,14 @@ test("wrong arguments are JavaScript errors, whatever they are", needsNative, ()
   for (const list of [[0], [0, 2], [0, -1], [0, 0.5], [0, "x"], 3, "01"]) {
     assert.throws(() => listed(list, [1, 0]));
     assert.throws(() => listed([0, 1], list));
+  }
+  const copied = (axes: Int32Array, offset = 0): unknown => binding["copyStrided"]!(axes, offset, f(6), f(6));
+  copied(i(2, 3, -3, 1), 3);
+  for (const axes of [i(), i(-6, 1), i(6, 2), i(2, 3, -3, 1), i(6, 1, 1), new Int32Array(34).fill(1)]) {
+    assert.throws(() => copied(axes), axes.join());
+  }
+  for (const axes of [i(2, 4, 4, 2, 0, 1), i(2, 4, 4, 1, -1, 1), i(2, 4, 4, 1, 1, 2), i(2, 4, 4, 1)]) {
+    assert.throws(() => binding["binary"]!(0, axes, f(8), f(4), f(8)), axes.join());
   }
   assert.throws(() => binding["embedding"]!(2, 3, 4, f(12), i(0, 3), f(8)), /tokens must be from 0 to 2, not 3/);
   assert.throws(

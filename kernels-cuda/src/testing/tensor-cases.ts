@@ -77,6 +77,14 @@ export const tensorCases = [
   ],
   ["add, large", (a, b) => tf.add(a, b), [[300, 301], [301]]],
   [
+    "mul, planes that no run of rows divides",
+    (a, b) => tf.mul(a, b),
+    [
+      [3, 9001, 5],
+      [3, 1, 5],
+    ],
+  ],
+  [
     "addN",
     (a, b, c) => tf.addN([a, b, c]),
     [

@@ -3,8 +3,8 @@ import { backend_util, slice_util, util, type TensorInfo } from "@tensorflow/tfj
 import type { CudaBodies } from "../cuda-kernel.js";
 import type { CudaBackend, Made } from "../cuda-backend.js";
 import type { CudaBinding } from "../addon/binding.js";
-import { addressOf, areAll, bytesOf, filled, packedAxes, typeNumber } from "./device-tensors.js";
-import { sizeOf, stridesOf } from "../../kernels/shapes.js";
+import { addressOf, areAll, bytesOf, filled, typeNumber } from "./device-tensors.js";
+import { packedAxes, sizeOf, stridesOf } from "../../kernels/shapes.js";
 import { isDeviceType, type DeviceType } from "../tensor-entry.js";
 
 /** x with its axes in another order. */

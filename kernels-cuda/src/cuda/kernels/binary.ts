@@ -2,8 +2,8 @@
 import { broadcast_util, util, type TensorInfo } from "@tensorflow/tfjs-core";
 import { comparisonNames } from "../../kernels/comparison-names.js";
 import type { CudaBodies, CudaBody } from "../cuda-kernel.js";
-import { addressOf, areAll, bytesOf, packedAxes, typeNumber } from "./device-tensors.js";
-import { broadcastStrides, sizeOf } from "../../kernels/shapes.js";
+import { addressOf, areAll, bytesOf, typeNumber } from "./device-tensors.js";
+import { broadcastStrides, packedAxes, sizeOf } from "../../kernels/shapes.js";
 import { isDeviceType } from "../tensor-entry.js";
 
 /** In the order of `Binary` in `cuda/tfjs/binary.h`. */

@@ -1,6 +1,6 @@
 /** What the tfjs kernels of the GPU share: types and addresses of tensors, and how axes are told. */
 import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
-import { packed, sizeOf } from "../../kernels/shapes.js";
+import { sizeOf } from "../../kernels/shapes.js";
 import type { CudaBinding } from "../addon/binding.js";
 import type { Address } from "../addon/core-binding.js";
 import type { CudaBackend, Made } from "../cuda-backend.js";
@@ -40,10 +40,4 @@ export function filled(
 /** Whether all of these are of one type. */
 export function areAll(dtype: DataType, ...tensors: readonly TensorInfo[]): boolean {
   return tensors.every((tensor) => tensor.dtype === dtype);
-}
-
-/** Axes with the strides of operands along them, as few as tell the same (`packed`), as the addon takes them. */
-export function packedAxes(lengths: readonly number[], ...operands: readonly (readonly number[])[]): Int32Array {
-  const { axes, strides } = packed(lengths, ...operands);
-  return Int32Array.from([...axes, ...strides.flat()]);
 }

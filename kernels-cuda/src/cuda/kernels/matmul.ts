@@ -6,12 +6,12 @@ import { broadcast_util, type TensorInfo } from "@tensorflow/tfjs-core";
 import { linearSizes } from "../../kernels/linear.js";
 import { epilogueOf, matrix, type Epilogue } from "../../kernels/matmul.js";
 import type { Attributes, Inputs } from "../../kernels/native-kernel.js";
-import { broadcastStrides, sizeOf } from "../../kernels/shapes.js";
+import { broadcastStrides, packedAxes, sizeOf } from "../../kernels/shapes.js";
 import type { CudaBinding } from "../addon/binding.js";
 import type { CudaBackend, Made } from "../cuda-backend.js";
 import type { CudaBodies } from "../cuda-kernel.js";
 import { precisionNumber } from "../precision.js";
-import { addressOf, areAll, filled, packedAxes } from "./device-tensors.js";
+import { addressOf, areAll, filled } from "./device-tensors.js";
 
 /** Launches a product. */
 function launch(binding: CudaBinding, ...product: Parameters<CudaBinding["matMul"]>): void {
