@@ -30,9 +30,11 @@ const EXPECTED = /** @type {Record<string, [row: string, says: RegExp]>} */ ({
 
 for (const [file, [row, says]] of Object.entries(EXPECTED)) {
   test(`${file} is explained as: ${row}`, () => {
-    const known = recognise(readFileSync(join(fixtures, file), "utf8"));
-    assert.equal(known?.name, row);
-    assert.match(`${known?.reason}; ${known?.remedy}`, says);
+    const output = readFileSync(join(fixtures, file), "utf8");
+    assert.equal(recognise(output)?.name, row);
+    const failure = explain({ tool: "pip", output, code: 1, log: "/a/pip.log" });
+    assert.match(`${failure.reason}; ${failure.remedy}`, says);
+    assert.equal(failure.log, "/a/pip.log");
   });
 }
 

@@ -38,7 +38,6 @@ const WIDGETS = join("share", "jupyter", "labextensions", "@jupyter-widgets", "j
  * @typedef {object} PythonEnvironment
  * @property {string} prefix its folder
  * @property {string} python its interpreter
- * @property {boolean} ours whether set-up made it
  */
 
 /**
@@ -56,7 +55,7 @@ export function pythonEnvironment(progress, { forTests = false } = {}) {
       const lacks = await whatItLacks(active, forTests);
       if (lacks.length === 0) {
         step.upToDate(`the active environment ${active} is used`);
-        return { prefix: active, python: interpreter(active), ours: false };
+        return { prefix: active, python: interpreter(active) };
       }
       progress.note(`  the active environment ${active} lacks ${lacks.join(", ")}: .venv is used instead`);
     }
@@ -144,7 +143,7 @@ function isRecentPython([major, minor]) {
  * @returns {Promise<PythonEnvironment>}
  */
 async function ownEnvironment(step) {
-  const environment = { prefix: venv, python: interpreter(venv), ours: true };
+  const environment = { prefix: venv, python: interpreter(venv) };
   const stampFile = join(venv, "metastate-stamp.json");
   const wanted = stamp();
   const found = readStamp(stampFile);

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 
 import { DivergenceError } from "../errors.js";
 import { withFolder } from "../io/testing.js";
+import { defineSse } from "../sse/define-sse.js";
 import { Random } from "../random.js";
 import { useBackend } from "../testing.js";
 import { checkpoints } from "../io/checkpoints.js";
@@ -162,6 +163,33 @@ test("a loss that is not finite gives the parameters back that had one, and name
       await assert.rejects(later, { step: 1, lastStep: 0, checkpoint: null });
       model.dispose();
     }
+  });
+});
+
+test("a gradient that is not finite leaves the parameters, which gave a loss, and their checkpoint is a good one", async () => {
+  await useBackend("wasm");
+  await withFolder(async (folder) => {
+    let factor = 1;
+    const scaledBack = tf.customGrad((x) => ({
+      value: tf.clone(x as tf.Tensor),
+      gradFunc: (dy: tf.Tensor) => tf.mul(dy, factor),
+    }));
+    defineSse({ name: "scaled-back", apply: ({ shifted }) => scaledBack(shifted) });
+    const model = smallModel(1, { sse: "scaled-back" });
+    let good: ReturnType<typeof valuesOf> | undefined;
+    const failing = metricsOf(model, ruleBatches(), {
+      steps: 4,
+      checkpoint: { folder, every: 1, keep: 5 },
+      onStep: ({ step }) => {
+        if (step === 2) [factor, good] = [Infinity, valuesOf(model)];
+      },
+    });
+    await assert.rejects(failing, {
+      ...{ name: "DivergenceError", step: 3, lastStep: 2 },
+      checkpoint: join(folder, "step-00000002.safetensors"),
+    });
+    assert.deepEqual(valuesOf(model), good);
+    model.dispose();
   });
 });
 

@@ -77,6 +77,8 @@ test("training stops when the held-out loss falls no more, and ends with the bes
   await assert.rejects(metricsOf(model, ruleBatches(), { steps: 1, earlyStop: {} }), /wanted evaluate with it/);
   const wrong = { steps: 1, earlyStop: { patience: 0 }, evaluate: { data: ruleText, every: 1 } };
   await assert.rejects(metricsOf(model, ruleBatches(), wrong), /earlyStop.patience is 0/);
+  const unseen = { steps: 1, checkpoint: { folder: "x", best: true } };
+  await assert.rejects(metricsOf(model, ruleBatches(), unseen), /checkpoint.best is true, wanted evaluate with it/);
 });
 
 test("better by less than minDelta does not count", async () => {
@@ -224,23 +226,28 @@ test("lengths may change from batch to batch, also within a step; any kind of mo
 
 test("a step that fails, forward or back, leaves no tensor behind", async () => {
   await useBackend("cpu");
+  let passesLeft = 0;
+  const pass = <T>(name: string, value: T): T => {
+    if (passesLeft-- > 0) return value;
+    throw new Error(name);
+  };
   const failures: Record<string, (x: tf.Tensor) => tf.Tensor> = {
-    forward: () => {
-      throw new Error("forward");
-    },
+    forward: (x) => pass("forward", x),
     back: tf.customGrad((x) => ({
       value: tf.clone(x as tf.Tensor),
-      gradFunc: () => {
-        throw new Error("back");
-      },
+      gradFunc: (dy: tf.Tensor) => pass("back", dy),
     })),
   };
   for (const [name, fail] of Object.entries(failures)) {
     defineSse({ name: `fails-${name}`, apply: ({ layer, shifted }) => (layer === 1 ? fail(shifted) : shifted) });
     const model = smallModel(1, { ...tiny, layers: 2, sse: `fails-${name}` });
     const atStart = tf.memory().numTensors;
-    await assert.rejects(metricsOf(model, ruleBatches, { steps: 1 }), { message: name });
-    assert.equal(tf.memory().numTensors, atStart, name);
+    for (const batchesBefore of [0, 1]) {
+      passesLeft = batchesBefore;
+      const training = metricsOf(model, ruleBatches, { steps: 1, accumulate: 2, carryState: true });
+      await assert.rejects(training, { message: name });
+      assert.equal(tf.memory().numTensors, atStart, name);
+    }
     model.dispose();
   }
 });
