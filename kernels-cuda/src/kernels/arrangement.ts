@@ -69,8 +69,21 @@ function joined(
   if (!isCellType(dtype)) return undefined;
   const y = backend.makeCells(shape, dtype);
   if (y.cells.length === 0) return y.info;
-  const values = parts.map((part) => backend.cells(part));
-  binding.concat(sizeOf(shape.slice(0, axis)), values, y.cells);
+  const outer = sizeOf(shape.slice(0, axis));
+  if (outer === 1 && y.cells.length <= shortRun) {
+    let place = 0;
+    for (const part of parts) {
+      const values = backend.cells(part);
+      y.cells.set(values, place);
+      place += values.length;
+    }
+  } else {
+    binding.concat(
+      outer,
+      parts.map((part) => backend.cells(part)),
+      y.cells,
+    );
+  }
   return y.info;
 }
 

@@ -276,7 +276,7 @@ test("none of these leaves native code, nor a tensor behind", needsNative, async
       ]);
       tf.add(whole, whole);
       tf.argMax(a, 1);
-      tf.stack([whole, whole]);
+      tf.stack([whole, whole], 1);
     });
   } finally {
     watched.forEach((name, i) => (binding[name] = originals[i]));

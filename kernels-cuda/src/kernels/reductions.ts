@@ -1,5 +1,4 @@
 /** tfjs's sums, means and extrema over axes, softmax, cumulative sums and the largest k, on float32 tensors. */
-import { backend_util } from "@tensorflow/tfjs-core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { NativeBinding } from "../addon/binding.js";
 import type { NativeBackend } from "../backend/native-backend.js";
@@ -37,22 +36,26 @@ function reduced(
   name: keyof typeof functions,
   attributes: Attributes,
 ): TensorInfo {
-  const [kept, lost] = backend_util.computeOutAndReduceShapes(x.shape, axes);
-  const length = sizeOf(lost);
-  const shape = attributes["keepDims"] ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
+  // Of what lies before the reduced axes, of these, and of all others.
+  let [outer, length, inner] = [1, 1, 1];
+  const shape: number[] = [];
+  x.shape.forEach((size, axis) => {
+    const isLost = axes.includes(axis);
+    if (isLost) length *= size;
+    else if (axis < axes[0]!) outer *= size;
+    else inner *= size;
+    if (!isLost) shape.push(size);
+    else if (attributes["keepDims"]) shape.push(1);
+  });
   const y = backend.makeFloats(shape);
   const scale = name === "Mean" ? 1 / length : 1;
-  const first = axes[0]!;
-  const last = axes.at(-1)!;
-  if (last - first + 1 === axes.length) {
-    const outer = sizeOf(x.shape.slice(0, first));
-    const inner = sizeOf(x.shape.slice(last + 1));
+  if (axes.at(-1)! - axes[0]! + 1 === axes.length) {
     binding.reduce(functions[name], outer, length, inner, backend.floats(x), y.floats, scale);
     return y.info;
   }
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const rows = permuted(binding, backend, x, [...others, ...axes]);
-  binding.reduce(functions[name], sizeOf(kept), length, 1, rows.cells as Float32Array, y.floats, scale);
+  binding.reduce(functions[name], outer * inner, length, 1, rows.cells as Float32Array, y.floats, scale);
   backend.disposeIntermediateTensorInfo(rows.info);
   return y.info;
 }
