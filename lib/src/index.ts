@@ -62,6 +62,7 @@ export { Profile, type ProfileRow } from "./profile/report.js";
 export { kernelNames } from "./ops/kernel.js";
 export { type LinearLayout } from "./ops/linear/linear.js";
 export { type Rotations } from "./ops/rotary/rotary.js";
+export { stopGradient } from "./ops/stop-gradient.js";
 export { wkv7 } from "./ops/wkv7/wkv7.js";
 export { metaPass, type MetaPassOperands } from "./ops/meta-pass/meta-pass.js";
 

@@ -5,14 +5,15 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { ShapeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import { ModelState } from "../model/state.js";
-import { stateTensorNames, type LayerState } from "../model/state-layers.js";
+import { layerOf, stateTensorNames, tensorsOf, type LayerState } from "../model/state-layers.js";
 import { tidyValue } from "../ops/tidy.js";
 
 /**
  * A state of a model for the model that it grew into. Old layers and heads hold what they held, new ones what they hold before
  * any token. Directly after `ms.grow` the outputs go on as the smaller model's would.
  *
- * @param state of the smaller model; stays as it is. One without Meta-State fits an `sse` that an RWKV-7 was given
+ * @param state of the smaller model; stays as it is. One without Meta-State fits an `sse` that an RWKV-7 was given, one without
+ *   a variant's own states that variant
  * @param model the larger one
  * @returns tensors of the caller's
  * @throws ShapeError when the state is of a larger model, or of another width or head size
@@ -26,12 +27,14 @@ export function growState(state: ModelState, model: Model): ModelState {
     const layers = empty.layers.map((fresh, i): LayerState => {
       const old = state.layers[i];
       if (!old) return fresh;
-      const parts = stateTensorNames.flatMap((name): [string, Tensor][] => {
-        const [from, to] = [old[name], fresh[name]];
-        if (!to) return [];
-        return [[name, from ? padded(`state.layers[${i}].${name}`, from, to) : to]];
-      });
-      return Object.fromEntries(parts) as unknown as LayerState;
+      return layerOf(
+        tensorsOf(fresh).map(([name, to]) => {
+          const from = old[name];
+          if (!from) return [name, to];
+          const isOwn = !stateTensorNames.includes(name);
+          return [name, isOwn ? paddedAtEnds(i, name, from, to) : padded(`state.layers[${i}].${name}`, from, to)];
+        }),
+      );
     });
     return new ModelState(layers, state.positions);
   });
@@ -49,4 +52,18 @@ function padded(name: string, from: Tensor, to: Tensor): Tensor {
   }
   if (had === has) return tf.clone(from);
   return tf.concat([from, tf.slice(to, [0, had, 0, 0], [-1, has - had, -1, -1])], 1);
+}
+
+/** A state of a variant's own, with zeros at the end of each axis that grew; what it was declared to follow grew there. */
+function paddedAtEnds(layer: number, name: string, from: Tensor, to: Tensor): Tensor {
+  const fits =
+    from.rank === to.rank &&
+    from.shape.every((size, axis) => (axis === 0 ? size === to.shape[0] : size <= to.shape[axis]!));
+  if (fits)
+    return tf.pad(
+      from,
+      from.shape.map((size, axis): [number, number] => [0, to.shape[axis]! - size]),
+    );
+  const wanted = `[${to.shape.join(", ")}] or smaller`;
+  throw new ShapeError("growState", `state.layers[${layer}].${name}`, `[${from.shape.join(", ")}]`, wanted);
 }

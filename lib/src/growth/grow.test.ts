@@ -7,6 +7,7 @@ import { bitsOf, logitsOf, randomModel } from "../io/testing.js";
 import type { ModelConfiguration, ModelOptions } from "../model/configuration.js";
 import { fromRwkv7 } from "../model/from-rwkv7.js";
 import type { Model } from "../model/model.js";
+import { tensorsOf } from "../model/state-layers.js";
 import { referenceForward } from "../model/reference.js";
 import { tokenMatrix } from "../model/tokens.js";
 import type { SseContext } from "../sse/context.js";
@@ -48,8 +49,8 @@ function difference(small: Model, large: Model, input = tokens): { logits: numbe
   return tf.tidy(() => {
     const [before, after] = [small.forward(input), large.forward(input)];
     const states = before.state.layers.flatMap((layer, i) =>
-      Object.entries(layer).map(([name, tensor]: [string, tf.Tensor]) => {
-        const grown = after.state.layers[i]![name as "wkv"];
+      tensorsOf(layer).map(([name, tensor]) => {
+        const grown = after.state.layers[i]![name]!;
         const part = tf.slice(grown, new Array<number>(tensor.rank).fill(0), tensor.shape);
         return relativeError(part.dataSync(), tensor.dataSync());
       }),

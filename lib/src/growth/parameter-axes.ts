@@ -68,7 +68,7 @@ export function variantAxis(axis: SseAxis): Axis {
     case "heads":
       return "sseHeads";
     default:
-      return typeof axis === "number" ? "fixed" : axis;
+      return typeof axis === "string" ? axis : "fixed";
   }
 }
 

@@ -59,7 +59,7 @@ export class IntervenedModel<S extends SequenceState = SequenceState> extends Sh
    *
    * @throws as the model does; ConfigurationError when values do not fit the activation they are to change
    */
-  forward(tokens: Tokens, state?: S, { tap, logits = "all" }: ForwardOptions = {}): ForwardResult<S> {
+  forward(tokens: Tokens, state?: S, { tap, logits = "all", addLoss }: ForwardOptions = {}): ForwardResult<S> {
     return tidyValue(() => {
       const ids: Tensor2D = tokenTensor("forward", tokens, this.configuration.vocabSize);
       const [batch, time] = ids.shape;
@@ -69,7 +69,7 @@ export class IntervenedModel<S extends SequenceState = SequenceState> extends Sh
       let from = 0;
       for (const to of this.pieceEnds(starts, time)) {
         const result: ForwardResult<S> = this.model.forward(tf.slice(ids, [0, from], [batch, to - from]), current, {
-          logits,
+          ...{ logits, addLoss },
           tap: this.editing(
             starts.map((start) => start + from),
             to - from,

@@ -1,6 +1,8 @@
 /** The statistics of every head's state, in a table. */
 import { jupyterDisplay, Shown, tableForms, type MimeBundle } from "../display.js";
 import { ConfigurationError } from "../errors.js";
+import { tensorsOf } from "../model/state-layers.js";
+import { hasHeadAxis } from "../model/state-place.js";
 import { ModelState } from "../model/state.js";
 import { ActivationValues } from "./activation-values.js";
 import { effectiveRankOf, lengthOf, matrixOfValues, singularValues, stableRankOf } from "./spectrum.js";
@@ -80,9 +82,8 @@ export async function stateStatistics(
 
 async function ofState({ layers }: ModelState): Promise<ActivationValues[]> {
   const parts = layers.flatMap((layer, i) =>
-    (["wkv", "meta"] as const).map(async (part): Promise<ActivationValues[]> => {
-      const tensor = layer[part];
-      if (!tensor) return [];
+    tensorsOf(layer).map(async ([part, tensor]): Promise<ActivationValues[]> => {
+      if (!hasHeadAxis(tensor)) return [];
       const data = new Float32Array(await tensor.data<"float32">());
       return [new ActivationValues(`blocks.${i}.state.${part}`, ["row", "head", "value", "key"], tensor.shape, data)];
     }),

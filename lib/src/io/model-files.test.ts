@@ -217,8 +217,8 @@ test("a model whose variant is not defined, or is defined otherwise, says so", a
   await useBackend("cpu");
   await withFolder(async (folder) => {
     const path = join(folder, "own.safetensors");
-    const apply: SseDefinition["apply"] = ({ queries, readState, normalise, combine, parameter }) =>
-      combine(normalise(readState(queries), parameter("gain")));
+    const apply: SseDefinition["apply"] = ({ queries, readState, normalise, combine, parameters }) =>
+      combine(normalise(readState(queries), parameters.gain));
     const define = (name: string, parameters: SseDefinition["parameters"]): unknown =>
       defineSse({ name, parameters: parameters!, apply });
     define("own", { gain: { shape: "headChannels", initial: 0.5 } });

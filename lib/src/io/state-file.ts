@@ -4,15 +4,12 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { ModelFileError, quoted } from "../errors.js";
 import { ModelState } from "../model/state.js";
-import { stateTensorNames, type LayerState, type StateTensorName } from "../model/state-layers.js";
+import { layerOf, stateTensorNames, tensorsOf, type LayerState, type StateTensorName } from "../model/state-layers.js";
 import { writeAtomically } from "./atomic-write.js";
 import { openTensorFile } from "./open-model-file.js";
 import { openFile, type RandomAccess } from "./random-access.js";
 import { writeSafetensors, type TensorToWrite } from "./safetensors/write.js";
 import { toFloat32, type TensorFile } from "./tensor-file.js";
-
-const parts = stateTensorNames;
-type Part = StateTensorName;
 
 /** How many tokens each row has seen, as JSON; files from before have none. */
 const positionsKey = "metastate.positions";
@@ -20,11 +17,9 @@ const positionsKey = "metastate.positions";
 /** Writes a state, atomically. */
 export async function saveState(state: ModelState, path: string): Promise<void> {
   const tensors = state.layers.flatMap((layer, i) =>
-    parts.flatMap((part): TensorToWrite[] => {
-      const tensor = layer[part];
-      if (!tensor) return [];
+    tensorsOf(layer).map(([part, tensor]): TensorToWrite => {
       const values = async () => (await tensor.data<"float32">()) as Float32Array<ArrayBuffer>;
-      return [{ name: `layers.${i}.${part}`, dtype: "F32", shape: tensor.shape, values }];
+      return { name: `layers.${i}.${part}`, dtype: "F32", shape: tensor.shape, values };
     }),
   );
   const metadata = { "metastate.state": "1", [positionsKey]: JSON.stringify(state.positions) };
@@ -49,13 +44,15 @@ export async function readState(access: RandomAccess): Promise<ModelState> {
     const shapes = checkLayers(file);
     const layers: LayerState[] = [];
     for (const [i, present] of shapes.entries()) {
-      const layer: Partial<Record<Part, Tensor>> = {};
+      const layer: [StateTensorName, Tensor][] = [];
       for (const part of present) {
         const name = `layers.${i}.${part}`;
         const values = toFloat32(file, name, await file.read(name));
-        made.push((layer[part] = tf.tensor(values, [...file.tensors.get(name)!.shape], "float32")));
+        const tensor = tf.tensor(values, [...file.tensors.get(name)!.shape], "float32");
+        made.push(tensor);
+        layer.push([part, tensor]);
       }
-      layers.push(layer as unknown as LayerState);
+      layers.push(layerOf(layer));
     }
     return new ModelState(layers, readPositions(file, layers[0]!.attShift.shape[0]));
   } catch (error) {
@@ -83,7 +80,7 @@ function readPositions(file: TensorFile, rows: number): readonly number[] | unde
 }
 
 /** The parts of each layer, after a check that all are of one state: same batch, width and head size everywhere. */
-function checkLayers(file: TensorFile): Part[][] {
+function checkLayers(file: TensorFile): StateTensorName[][] {
   const fail = (tensor: string | null, problem: string): never => {
     throw new ModelFileError(file.path, tensor, problem, "Give a file that state.save(path) wrote.");
   };
@@ -91,24 +88,35 @@ function checkLayers(file: TensorFile): Part[][] {
     (file.tensors.get(name) ?? fail(name, "is missing: this is no state, or not a whole one")).shape;
   const [batch, width] = shape("layers.0.attShift");
   const size = shape("layers.0.wkv")[3];
-  const wanted: Record<Part, (found: readonly number[]) => boolean> = {
-    attShift: (found) => found.length === 2 && found[0] === batch && found[1] === width,
-    ffnShift: (found) => found.length === 2 && found[0] === batch && found[1] === width,
-    wkv: (found) => found.length === 4 && found[0] === batch && found[2] === size && found[3] === size,
-    meta: (found) => found.length === 4 && found[0] === batch && found[2] === size && found[3] === size,
+  const isRow = (found: readonly number[]): boolean => found.length === 2 && found[1] === width;
+  const isMatrices = (found: readonly number[]): boolean =>
+    found.length === 4 && found[2] === size && found[3] === size;
+  const own = ownParts(file);
+  const fits = (part: StateTensorName, found: readonly number[]): boolean => {
+    if (found[0] !== batch) return false;
+    if (part === "attShift" || part === "ffnShift") return isRow(found);
+    if (part === "wkv" || part === "meta") return isMatrices(found);
+    return found.join() === shape(`layers.0.${part}`).join();
   };
-  const layers: Part[][] = [];
+  const layers: StateTensorName[][] = [];
   let known = 0;
   while (file.tensors.has(`layers.${layers.length}.attShift`)) {
-    const present = parts.filter((part) => part !== "meta" || file.tensors.has(`layers.${layers.length}.meta`));
+    const hasMeta = file.tensors.has(`layers.${layers.length}.meta`);
+    const present = [...stateTensorNames.filter((part) => part !== "meta" || hasMeta), ...own];
     for (const part of present) {
       const name = `layers.${layers.length}.${part}`;
       const found = shape(name);
-      if (!wanted[part](found)) fail(name, `is [${found.join(", ")}], which does not fit the first layer's parts`);
+      if (!fits(part, found)) fail(name, `is [${found.join(", ")}], which does not fit the first layer's parts`);
     }
     known += present.length;
     layers.push(present);
   }
   if (known !== file.tensors.size) fail(null, "holds tensors that are no part of a state");
   return layers;
+}
+
+/** The states that a variant of one's own declares, which all layers have. */
+function ownParts(file: TensorFile): StateTensorName[] {
+  const names = [...file.tensors.keys()].flatMap((name) => /^layers\.0\.([A-Za-z]\w*)$/.exec(name)?.[1] ?? []);
+  return names.filter((name) => !stateTensorNames.includes(name));
 }

@@ -49,12 +49,21 @@ export function activationNames(configuration: ModelConfiguration): ActivationNa
       shape,
       description,
     });
+    const own = (when: "before" | "state"): ActivationDescription[] =>
+      variant.states.map(({ name, shape }) =>
+        named([
+          `${when}.${name}`,
+          `[B, ${shape(configuration).join(", ")}]`,
+          `the variant's ${name} ${when === "before" ? "before the pass's first" : "after the pass's last"} token`,
+        ]),
+      );
     return [
       ...(layer === 0
         ? [named(["ln0", "[B, T, C]", "the embedding, normalised: the residual stream's beginning"])]
         : []),
       ...statesBefore.map(named),
       ...(meta ? [named(["before.meta", "[B, Hs, N, N]", "the Meta-State M before the pass's first token"])] : []),
+      ...own("before"),
       ...timeMixing.map(named),
       ...layerBefore.map(named),
       ...variant.activations.map(({ name, shape, description }) => named([`meta.${name}`, shape, description])),
@@ -65,6 +74,7 @@ export function activationNames(configuration: ModelConfiguration): ActivationNa
       ...layerAfter.map(named),
       ...statesAfter.map(named),
       ...(meta ? [named(["state.meta", "[B, Hs, N, N]", "the Meta-State M after the pass's last token"])] : []),
+      ...own("state"),
     ];
   };
   return new ActivationNames([

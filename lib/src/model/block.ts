@@ -5,7 +5,7 @@ import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import { layerNorm } from "./block-norm.js";
 import type { ModelConfiguration } from "./configuration.js";
 import { metaStateLayer, type ChangedStream } from "./meta-state-layer.js";
-import type { LayerState } from "./state.js";
+import { layerOf, tensorsOf, type LayerState } from "./state-layers.js";
 import type { LayerRun } from "./tap.js";
 import { timeMixingOfToken } from "./time-mixing-token.js";
 import { timeMixing, type MixedStream } from "./time-mixing.js";
@@ -30,10 +30,7 @@ export function block(
     timeMixingOfToken(configuration, run, stream, before, firstValue) ??
     mix(configuration, run, stream, before, firstValue);
   const changed = change(configuration, run, mixed, before);
-  const after = {
-    ...{ attShift: mixed.shift, ffnShift: changed.shift, wkv: mixed.wkv },
-    ...(changed.meta && { meta: changed.meta }),
-  };
+  const after = { attShift: mixed.shift, ffnShift: changed.shift, wkv: mixed.wkv, ...changed.after } as LayerState;
   return { x: run.tap("out", changed.stream), state: tapState(run, "state", after), firstValue: mixed.firstValue };
 }
 
@@ -55,12 +52,11 @@ function change(
   configuration: ModelConfiguration,
   run: LayerRun,
   { stream, coefficients: timeMix }: MixedStream,
-  { ffnShift, wkv, meta }: LayerState,
+  before: LayerState,
 ): ChangedStream {
   const x = norm(run, "ln2", stream);
-  const inputs = { x, shift: ffnShift, wkv, timeMix, ...(meta && { meta }) };
-  const { output, meta: after } = metaStateLayer(configuration, run, inputs);
-  return { stream: tf.add(stream, output), shift: lastRow(x), ...(after && { meta: after }) };
+  const { output, after } = metaStateLayer(configuration, run, { x, before, timeMix });
+  return { stream: tf.add(stream, output), shift: lastRow(x), after };
 }
 
 function norm(run: LayerRun, name: string, x: Tensor3D): Tensor3D {
@@ -71,14 +67,9 @@ function norm(run: LayerRun, name: string, x: Tensor3D): Tensor3D {
 }
 
 /** The parts of a state, each by its name: `before.wkv`, `state.wkv`, … */
-function tapState(run: LayerRun, when: "before" | "state", { attShift, ffnShift, wkv, meta }: LayerState): LayerState {
-  if (!run.isTapped) return { attShift, ffnShift, wkv, ...(meta && { meta }) };
-  return {
-    attShift: run.tap(`${when}.attShift`, attShift),
-    ffnShift: run.tap(`${when}.ffnShift`, ffnShift),
-    wkv: run.tap(`${when}.wkv`, wkv),
-    ...(meta && { meta: run.tap(`${when}.meta`, meta) }),
-  };
+function tapState(run: LayerRun, when: "before" | "state", state: LayerState): LayerState {
+  if (!run.isTapped) return state;
+  return layerOf(tensorsOf(state).map(([name, tensor]) => [name, run.tap(`${when}.${name}`, tensor)]));
 }
 
 function lastRow(x: Tensor3D): Tensor2D {

@@ -36,7 +36,7 @@ const passParameters = ["meta.alpha_g", "meta.beta_g"];
 /** The names of a layer's tensors. */
 interface LayerNames {
   readonly parameters: readonly string[];
-  readonly state: Readonly<Record<keyof LayerState, string>>;
+  readonly state: Readonly<Record<"attShift" | "ffnShift" | "wkv" | "meta", string>>;
 }
 
 const namesOfLayers = { plain: [] as LayerNames[], withPass: [] as LayerNames[] };

@@ -2,7 +2,7 @@
  * What training, generation, comparison and plots need of a model. Meta-State implements it, and so does every baseline: a
  * new kind of model is one more implementation.
  */
-import type { Tensor, Tensor3D } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, Tensor3D } from "@tensorflow/tfjs-core";
 
 import type { ActivationNames } from "./activation-names.js";
 import type { Parameters } from "./parameters.js";
@@ -54,6 +54,8 @@ export interface ForwardOptions {
   tap?: Tap;
   /** the positions that logits are wanted of: `all` (default), or only the `last` token's, which saves the head's work */
   logits?: "all" | "last";
+  /** takes each number that the model itself adds to the loss, as an SSE variant may; it lives as long as the pass */
+  addLoss?: (loss: Scalar) => void;
 }
 
 /** Logits for the token after each position, and the state after the last. */

@@ -20,7 +20,7 @@ import {
   type ModelConfiguration,
   type ModelOptions,
 } from "./configuration.js";
-import type { ForwardOptions, ForwardResult, LanguageModel, Tap } from "./language-model.js";
+import type { ForwardOptions, ForwardResult, LanguageModel } from "./language-model.js";
 import { createParameters, parameter, type Parameters } from "./parameters.js";
 import { expectState, initialState, ModelState, type LayerState } from "./state.js";
 import { LayerRun, tapped } from "./tap.js";
@@ -71,7 +71,7 @@ export class Model extends Shown implements LanguageModel<ModelState> {
   forward(
     tokens: Tokens,
     state?: ModelState,
-    { logits: wanted = "all", tap }: ForwardOptions = {},
+    { logits: wanted = "all", tap, addLoss }: ForwardOptions = {},
   ): ForwardResult<ModelState> {
     const { configuration, parameters } = this;
     expectInUse("forward", this);
@@ -90,7 +90,7 @@ export class Model extends Shown implements LanguageModel<ModelState> {
       const stream = normalised("blocks.0.ln0", embedded);
       const { x, layers } =
         blocksOfToken(configuration, parameters, stream, before.layers, tap !== undefined) ??
-        this.oneByOne(stream, before.layers, tap);
+        this.oneByOne(stream, before.layers, { tap, addLoss });
       const last = wanted === "last" ? tf.slice(x, [0, x.shape[1] - 1, 0], [-1, 1, -1]) : x;
       const logits = tapped(tap, "logits", linear(normalised("ln_out", last), parameter(parameters, "head.weight")));
       const positions = before.positions.map((position) => position + ids.shape[1]);
@@ -99,11 +99,16 @@ export class Model extends Shown implements LanguageModel<ModelState> {
   }
 
   /** The blocks on the residual stream that the first one takes. */
-  private oneByOne(stream: Tensor3D, given: readonly LayerState[], tap?: Tap): { x: Tensor3D; layers: LayerState[] } {
+  private oneByOne(
+    stream: Tensor3D,
+    given: readonly LayerState[],
+    { tap, addLoss }: ForwardOptions,
+  ): { x: Tensor3D; layers: LayerState[] } {
     let x = stream;
     let firstValue: Tensor3D | undefined;
     const layers = given.map((before, layer) => {
-      const result = block(this.configuration, new LayerRun(this.parameters, layer, tap), x, before, firstValue);
+      const run = new LayerRun(this.parameters, layer, tap, addLoss);
+      const result = block(this.configuration, run, x, before, firstValue);
       ({ x, firstValue } = result);
       return result.state;
     });

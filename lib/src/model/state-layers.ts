@@ -14,17 +14,33 @@ export interface LayerState {
   readonly wkv: Tensor4D;
   /** M, `[B, Hs, N, N]`, where the SSE variant carries one */
   readonly meta?: Tensor4D;
+  /** states that a variant of one's own declares, `[B, …]` */
+  readonly [own: string]: Tensor | undefined;
 }
 
-/** A tensor of a layer's state by its name. */
-export type StateTensorName = keyof LayerState;
+/** A tensor of a layer's state by its name: the library's, or that of a state that a variant of one's own declares. */
+export type StateTensorName = "attShift" | "ffnShift" | "wkv" | "meta" | (string & Record<never, never>);
 
-/** All names, in the order in which a state lists and saves its tensors. */
+/** The library's names, in the order in which a state lists and saves its tensors. A variant's own follow. */
 export const stateTensorNames: readonly StateTensorName[] = ["attShift", "ffnShift", "wkv", "meta"];
 
-/** The names of the tensors that a layer has. */
+/** The tensors that a layer has, by name, in the order of {@link stateTensorNames} and then of their declaration. */
+export function tensorsOf(layer: LayerState): [StateTensorName, Tensor][] {
+  const own = Object.keys(layer).filter((name) => !stateTensorNames.includes(name));
+  return [...stateTensorNames, ...own].flatMap((name): [StateTensorName, Tensor][] => {
+    const tensor = layer[name];
+    return tensor ? [[name, tensor]] : [];
+  });
+}
+
+/** The names of the tensors that a layer has, in their order. */
 export function tensorNamesOf(layer: LayerState): StateTensorName[] {
-  return stateTensorNames.filter((name) => layer[name] !== undefined);
+  return tensorsOf(layer).map(([name]) => name);
+}
+
+/** A layer of tensors by name. */
+export function layerOf(tensors: Iterable<readonly [StateTensorName, Tensor]>): LayerState {
+  return Object.fromEntries(tensors) as unknown as LayerState;
 }
 
 /**
@@ -35,17 +51,18 @@ export function mapLayers(
   states: readonly (readonly LayerState[])[],
   change: (tensors: readonly Tensor[], layer: number, name: StateTensorName) => Tensor,
 ): LayerState[] {
-  return states[0]!.map((layer, i) => {
-    const changed = tensorNamesOf(layer).map((name): [string, Tensor] => [
-      name,
-      change(
-        states.map((state) => state[i]![name]!),
-        i,
+  return states[0]!.map((layer, i) =>
+    layerOf(
+      tensorNamesOf(layer).map((name) => [
         name,
-      ),
-    ]);
-    return Object.fromEntries(changed) as unknown as LayerState;
-  });
+        change(
+          states.map((state) => state[i]![name]!),
+          i,
+          name,
+        ),
+      ]),
+    ),
+  );
 }
 
 /**
@@ -63,7 +80,7 @@ export function stateMismatch(
     return new ShapeError(op, "the other state", layerCount(others.length), `${layerCount(mine.length)}, as this one`);
   }
   for (const [i, layer] of mine.entries()) {
-    for (const name of stateTensorNames) {
+    for (const name of new Set([...tensorNamesOf(layer), ...tensorNamesOf(others[i]!)])) {
       const [here, there] = [layer[name], others[i]![name]];
       const skipped = rowsMayDiffer ? 1 : 0;
       const [wanted, found] = [here, there].map((tensor) => tensor?.shape.slice(skipped).join());

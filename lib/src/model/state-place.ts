@@ -1,4 +1,6 @@
 /** Which part of a state is meant: layers, heads, rows of the batch. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+
 import { ConfigurationError } from "../errors.js";
 import { stateTensorNames, tensorNamesOf, type LayerState, type StateTensorName } from "./state-layers.js";
 
@@ -7,11 +9,11 @@ export type Numbers = number | readonly number[];
 
 /** A place in a state; what is left out means all. */
 export interface StatePlace {
-  /** `wkv` (S, the default), `meta` (M), or a last token: `attShift`, `ffnShift` */
+  /** `wkv` (S, the default), `meta` (M), a last token (`attShift`, `ffnShift`), or a state of the variant's own */
   part?: StateTensorName;
   /** from 0 */
   layers?: Numbers;
-  /** from 0; only `wkv` and `meta` have heads */
+  /** from 0; `wkv`, `meta` and others of four axes have heads */
   heads?: Numbers;
   /** rows of the batch, from 0 */
   rows?: Numbers;
@@ -22,9 +24,9 @@ export interface ResolvedPlace {
   readonly part: StateTensorName;
   readonly layers: readonly number[];
   readonly rows: readonly number[];
-  /** absent for `attShift` and `ffnShift` */
+  /** absent where there are none, as of `attShift` and `ffnShift` */
   readonly heads?: readonly number[];
-  /** the shape of what is there at one layer, row and head: `[N, N]` or `[C]` */
+  /** the shape of what is there at one layer, row and head: `[N, N]`, `[C]`, … */
   readonly item: readonly number[];
 }
 
@@ -35,8 +37,9 @@ export interface ResolvedPlace {
  */
 export function resolvePlace(op: string, state: readonly LayerState[], place: StatePlace = {}): ResolvedPlace {
   const { part = "wkv" } = place;
-  if (!stateTensorNames.includes(part)) {
-    throw new ConfigurationError(`${op}: part is "${String(part)}", wanted one of ${stateTensorNames.join(", ")}`);
+  const known = new Set([...stateTensorNames, ...state.flatMap(tensorNamesOf)]);
+  if (!known.has(part)) {
+    throw new ConfigurationError(`${op}: part is "${String(part)}", wanted one of ${[...known].join(", ")}`);
   }
   const layers = numbers(op, "layers", place.layers, state.length);
   for (const layer of layers) {
@@ -46,14 +49,20 @@ export function resolvePlace(op: string, state: readonly LayerState[], place: St
         `the model's SSE carries no Meta-State`,
     );
   }
-  const { shape } = state[layers[0]!]![part]!;
+  const tensor = state[layers[0]!]![part]!;
+  const { shape } = tensor;
   const rows = numbers(op, "rows", place.rows, shape[0]);
-  const hasHeads = shape.length === 4;
+  const hasHeads = hasHeadAxis(tensor);
   if (!hasHeads && place.heads !== undefined) {
     throw new ConfigurationError(`${op}: heads is given, but "${part}" has none: leave heads out`);
   }
   if (!hasHeads) return { part, layers, rows, item: shape.slice(1) };
-  return { part, layers, rows, heads: numbers(op, "heads", place.heads, shape[1]), item: shape.slice(2) };
+  return { part, layers, rows, heads: numbers(op, "heads", place.heads, shape[1]!), item: shape.slice(2) };
+}
+
+/** Whether a tensor of a layer's state is `[B, H, …, …]`. */
+export function hasHeadAxis({ rank }: Tensor): boolean {
+  return rank === 4;
 }
 
 /** The shape of the values at a place: `[layers, rows, heads, N, N]` or `[layers, rows, C]`. */

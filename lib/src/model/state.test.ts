@@ -7,6 +7,7 @@ import { jupyterDisplay } from "../display.js";
 import { Random } from "../random.js";
 import { assertClose, randomTensor, useBackend } from "../testing.js";
 import { createModel } from "./model.js";
+import { layerOf, tensorsOf } from "./state-layers.js";
 import { ModelState } from "./state.js";
 import { tiny } from "./testing.js";
 
@@ -20,13 +21,11 @@ function randomState(
   const zeros = made.initialState(rows);
   const random = new Random(seed);
   const layers = zeros.layers.map((layer) =>
-    Object.fromEntries(
-      Object.entries(layer).map(([name, { shape }]) => [name, randomTensor(random, shape as number[])]),
-    ),
+    layerOf(tensorsOf(layer).map(([name, { shape }]) => [name, randomTensor(random, shape)])),
   );
   made.dispose();
   zeros.dispose();
-  return new ModelState(layers as unknown as ModelState["layers"]);
+  return new ModelState(layers);
 }
 
 const numbers = (state: ModelState): number[][] => state.tensors().map((tensor) => Array.from(tensor.dataSync()));

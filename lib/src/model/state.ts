@@ -14,14 +14,22 @@ import { sseHeads, type ModelConfiguration } from "./configuration.js";
 import type { SequenceState } from "./language-model.js";
 import { learnedStateName, parameter, type Parameters } from "./parameters.js";
 import { layersDistance, type StateDistance } from "./state-distance.js";
-import { mapLayers, stateMismatch, tensorNamesOf, type LayerState } from "./state-layers.js";
-import { resolvePlace, type StatePlace } from "./state-place.js";
+import {
+  layerOf,
+  mapLayers,
+  stateMismatch,
+  stateTensorNames,
+  tensorNamesOf,
+  tensorsOf,
+  type LayerState,
+} from "./state-layers.js";
+import { hasHeadAxis, resolvePlace, type StatePlace } from "./state-place.js";
 import { copyIntoLayers, putIntoLayers, sliceLayers, type StateSlice, type StateValues } from "./state-slice.js";
 
 export type { LayerState } from "./state-layers.js";
 
-/** The matrices of a state that can be looked at. */
-export type StatePart = "wkv" | "meta";
+/** The matrices of a state that can be looked at: S, M, or a state of a variant's own that has heads of matrices. */
+export type StatePart = "wkv" | "meta" | (string & Record<never, never>);
 
 /**
  * The state of all layers. A value: every operation makes a new state and leaves this one as it is. Holds tensors: dispose
@@ -47,7 +55,7 @@ export class ModelState extends Shown implements SequenceState {
 
   /** All tensors, layer by layer. */
   tensors(): tf.Tensor[] {
-    return this.layers.flatMap((layer) => tensorNamesOf(layer).map((name): tf.Tensor => layer[name]!));
+    return this.layers.flatMap((layer) => tensorsOf(layer).map(([, tensor]) => tensor));
   }
 
   /** A copy with a life of its own. */
@@ -162,15 +170,15 @@ export class ModelState extends Shown implements SequenceState {
 
   /**
    * A new state with what another has at a place: `a.withPartOf(b, {layers: [2, 3]})`. Without `part`, all parts of those
-   * layers and rows are taken; with `heads`, both S and M (where there is one).
+   * layers and rows are taken; with `heads`, all that have heads: S, and M where there is one.
    *
    * @throws ConfigurationError as {@link slice}; ShapeError naming the tensor in which the states differ
    */
   withPartOf(other: ModelState, place: StatePlace): ModelState {
     this.expectAlike("withPartOf", other);
-    const all = tensorNamesOf(this.layers[0]!);
-    const meant = place.heads === undefined ? all : all.filter((name) => name === "wkv" || name === "meta");
-    const parts = place.part === undefined ? meant : [place.part];
+    const all = tensorsOf(this.layers[0]!);
+    const meant = place.heads === undefined ? all : all.filter(([, tensor]) => hasHeadAxis(tensor));
+    const parts = place.part === undefined ? meant.map(([name]) => name) : [place.part];
     const places = parts.map((part) => resolvePlace("withPartOf", this.layers, { ...place, part }));
     return tidyValue(
       () =>
@@ -199,10 +207,7 @@ export class ModelState extends Shown implements SequenceState {
 
   withTensors(tensors: readonly tf.Tensor[], positions?: readonly number[]): ModelState {
     const rest = tensors.values();
-    const layers = this.layers.map(
-      (layer) =>
-        Object.fromEntries(tensorNamesOf(layer).map((name) => [name, rest.next().value!])) as unknown as LayerState,
-    );
+    const layers = this.layers.map((layer) => layerOf(tensorNamesOf(layer).map((name) => [name, rest.next().value!])));
     return new ModelState(layers, positions);
   }
 
@@ -213,10 +218,9 @@ export class ModelState extends Shown implements SequenceState {
 
   [jupyterDisplay](): MimeBundle {
     const shape = (tensor: tf.Tensor | undefined): string => (tensor ? `[${tensor.shape.join(", ")}]` : "none");
-    const rows = [["layer", "attShift", "ffnShift", "wkv", "meta"]];
-    this.layers.forEach((layer, i) =>
-      rows.push([String(i), shape(layer.attShift), shape(layer.ffnShift), shape(layer.wkv), shape(layer.meta)]),
-    );
+    const names = [...new Set([...stateTensorNames, ...this.layers.flatMap(tensorNamesOf)])];
+    const rows = [["layer", ...names]];
+    this.layers.forEach((layer, i) => rows.push([String(i), ...names.map((name) => shape(layer[name]))]));
     return tableForms(rows);
   }
 
@@ -243,7 +247,7 @@ export class ModelState extends Shown implements SequenceState {
 /** The state before any token: zeros, and where it is learned, S and M from the parameters, in which it is differentiable. */
 export function initialState(configuration: ModelConfiguration, parameters: Parameters, batchSize: number): ModelState {
   const shapes = layerShapes(configuration, batchSize);
-  const matrices = (layer: number, part: StatePart, shape: [number, number, number, number]): tf.Tensor4D => {
+  const matrices = (layer: number, part: "wkv" | "meta", shape: [number, number, number, number]): tf.Tensor4D => {
     if (!configuration.learnedState) return tf.zeros(shape);
     const learned = parameter(parameters, learnedStateName(layer, part));
     // A sum with zeros repeats it for every row; the gradient is then the sum over rows.
@@ -257,6 +261,7 @@ export function initialState(configuration: ModelConfiguration, parameters: Para
           ffnShift: tf.zeros(shapes.ffnShift),
           wkv: matrices(layer, "wkv", shapes.wkv),
           ...(shapes.meta && { meta: matrices(layer, "meta", shapes.meta) }),
+          ...Object.fromEntries(shapes.own.map(([name, shape]) => [name, tf.zeros(shape)])),
         })),
       ),
   );
@@ -279,12 +284,16 @@ export function expectState(configuration: ModelConfiguration, batchSize: number
     expectShape("forward", name("attShift"), layer.attShift, shapes.attShift, "[B, C]");
     expectShape("forward", name("ffnShift"), layer.ffnShift, shapes.ffnShift, "[B, C]");
     expectShape("forward", name("wkv"), layer.wkv, shapes.wkv, "[B, H, N, N]");
-    if (!shapes.meta) return;
-    if (!layer.meta) {
-      const wanted = `a Meta-State, which the model's SSE "${configuration.sse}" carries: ms.growState gives the state one`;
-      throw new ShapeError("forward", name("meta"), "missing", wanted);
+    const carried = [...(shapes.meta ? [["meta", shapes.meta] as const] : []), ...shapes.own];
+    for (const [part, shape] of carried) {
+      const held = layer[part];
+      if (!held) {
+        const what = part === "meta" ? "a Meta-State" : "a state";
+        const wanted = `${what}, which the model's SSE "${configuration.sse}" carries: ms.growState gives the state one`;
+        throw new ShapeError("forward", name(part), "missing", wanted);
+      }
+      expectShape("forward", name(part), held, shape, part === "meta" ? "[B, Hs, N, N]" : "[B, …] as declared");
     }
-    expectShape("forward", name("meta"), layer.meta, shapes.meta, "[B, Hs, N, N]");
   });
 }
 
@@ -292,11 +301,12 @@ function layerShapes(configuration: ModelConfiguration, batchSize: number) {
   const { width, heads, headSize } = configuration;
   const shift: [number, number] = [batchSize, width];
   const matrices = (count: number): [number, number, number, number] => [batchSize, count, headSize, headSize];
-  const { metaState } = variantOf(configuration);
+  const { metaState, states } = variantOf(configuration);
   return {
     attShift: shift,
     ffnShift: shift,
     wkv: matrices(heads),
     meta: metaState ? matrices(sseHeads(configuration)) : undefined,
+    own: states.map(({ name, shape }): [string, number[]] => [name, [batchSize, ...shape(configuration)]]),
   };
 }

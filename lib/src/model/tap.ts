@@ -4,7 +4,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { nameTensor } from "../engine/numerics-context.js";
 import { ShapeError } from "../errors.js";
 import { describeTensor } from "../ops/shape.js";
-import type { Tap } from "./language-model.js";
+import type { ForwardOptions, Tap } from "./language-model.js";
 import { parameter, type Parameters } from "./parameters.js";
 
 /**
@@ -40,11 +40,15 @@ export class LayerRun {
   private readonly prefix: string;
   private readonly names: Map<string, string>;
 
-  /** @param layer its number, from 0 */
+  /**
+   * @param layer its number, from 0
+   * @param addLoss takes what the layer adds to the loss, where anybody asks for it
+   */
   constructor(
     private readonly parameters: Parameters,
     readonly layer: number,
     private readonly tapOfPass?: Tap,
+    readonly addLoss?: ForwardOptions["addLoss"],
   ) {
     this.prefix = `blocks.${layer}.`;
     this.names = wholeNames[layer] ??= new Map();

@@ -2,10 +2,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 
 import { ConfigurationError } from "../errors.js";
+import { tensorsOf } from "../model/state-layers.js";
+import { hasHeadAxis } from "../model/state-place.js";
 import type { ModelState, StatePart } from "../model/state.js";
 
 /** What a part is called in titles. */
-const partNames: Readonly<Record<StatePart, string>> = { wkv: "WKV state", meta: "Meta-State" };
+const partNames: Readonly<Record<string, string>> = { wkv: "WKV state", meta: "Meta-State" };
 
 /** Which matrices of a state are plotted. */
 export interface StateChoice {
@@ -13,7 +15,7 @@ export interface StateChoice {
   layer?: number | "all";
   /** a head's number, or all; default 0 */
   head?: number | "all";
-  /** the WKV state S or the Meta-State M; default `wkv` */
+  /** the WKV state S, the Meta-State M, or a state of the variant's own that is matrices of heads; default `wkv` */
   part?: StatePart;
   /** row of the batch; default 0 */
   batch?: number;
@@ -44,12 +46,14 @@ export function stateMatrices(
     const layerState = state.layers[number];
     if (!layerState) throw outOfRange("layer", number, state.layers.length);
     const tensor = layerState[part];
-    if (!tensor) {
+    if (!tensor || !hasHeadAxis(tensor)) {
+      const there = tensorsOf(layerState).flatMap(([name, held]) => (hasHeadAxis(held) ? [`"${name}"`] : []));
+      const why = part === "meta" ? ": the model's SSE carries no Meta-State" : "";
       throw new ConfigurationError(
-        `${caller}: part "${part}" is not in this state: the model's SSE carries no Meta-State; use part "wkv"`,
+        `${caller}: part "${part}" is not among the matrices of this state${why}; use part ${there.join(" or ")}`,
       );
     }
-    const [batches, heads, rows, columns] = tensor.shape;
+    const [batches, heads, rows, columns] = tensor.shape as [number, number, number, number];
     if (!(batch >= 0 && batch < batches)) throw outOfRange("batch", batch, batches);
     if (head !== "all" && !(head >= 0 && head < heads)) throw outOfRange("head", head, heads);
     const values = tf.tidy(() => tf.slice(tensor, [batch, 0, 0, 0], [1, heads, rows, columns]).dataSync<"float32">());
@@ -69,7 +73,7 @@ export function stateMatrices(
 export function choiceName({ layer = 0, head = 0, part = "wkv" }: StateChoice): string {
   const place = (what: string, value: number | "all"): string =>
     value === "all" ? `all ${what}s` : `${what} ${value}`;
-  return `${partNames[part]}, ${place("layer", layer)}, ${place("head", head)}`;
+  return `${partNames[part] ?? part}, ${place("layer", layer)}, ${place("head", head)}`;
 }
 
 /** What stands over one heatmap of several. */

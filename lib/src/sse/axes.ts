@@ -5,9 +5,18 @@ import { sseHeads } from "../model/sizes.js";
 
 /**
  * What gives an axis its size: the channels of all heads that carry the SSE (Hs·N, head after head), those heads (Hs), a
- * head's channels (N), the width (C), the parameter tokens (n), the groups of the mixture (G), or a fixed number.
+ * head's channels (N), the width (C), the parameter tokens (n), the groups of the mixture (G), a fixed number, or one that
+ * follows from the configuration, `({ headSize }) => headSize / 2`, which does not grow.
  */
-export type SseAxis = "headChannels" | "heads" | "headSize" | "width" | "parameterTokens" | "groups" | number;
+export type SseAxis =
+  | "headChannels"
+  | "heads"
+  | "headSize"
+  | "width"
+  | "parameterTokens"
+  | "groups"
+  | number
+  | ((configuration: ModelConfiguration) => number);
 
 /** The size of an axis in a model. */
 export function axisSize(axis: SseAxis, configuration: ModelConfiguration): number {
@@ -24,6 +33,6 @@ export function axisSize(axis: SseAxis, configuration: ModelConfiguration): numb
       if (configuration.mixture) return configuration.mixture.groups;
       throw new ConfigurationError('a parameter follows "groups", but the model has no mixture: {groups: …}');
     default:
-      return axis;
+      return typeof axis === "function" ? axis(configuration) : axis;
   }
 }

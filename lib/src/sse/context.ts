@@ -44,7 +44,7 @@ export interface MetaStateOperands {
  *
  * B batch, T tokens, C width, Hs heads that carry the SSE, N channels a head.
  */
-export interface SseContext<Name extends string = string> {
+export interface SseContext<Name extends string = string, State extends string = string> {
   readonly configuration: ModelConfiguration;
   /** the layer's number, from 0 */
   readonly layer: number;
@@ -57,8 +57,11 @@ export interface SseContext<Name extends string = string> {
   readonly timeMix: TimeMixCoefficients;
   /** the variant's parameters in this layer */
   readonly parameters: Readonly<Record<Name, Tensor>>;
-  /** The variant's parameter of this name, in this layer. */
-  readonly parameter: (name: Name) => Tensor;
+  /**
+   * the states before the first token of the call: S, M where the variant carries it (`[B, Hs, N, N]`, of the heads that carry
+   * the SSE), and the variant's own, `[B, …]`
+   */
+  readonly before: Readonly<Record<State, Tensor>> & { readonly wkv: Tensor4D; readonly meta?: Tensor4D };
   /** Channels as the heads see them, `[B, T, C]` → `[B, T, Hs, N]`: head h takes slice h mod (C / N). */
   readonly toHeads: (channels: Tensor) => Tensor4D;
   /** The reverse, `[B, T, Hs, N]` → `[B, T, C]`: heads that share a slice add, slices without a head are zero. */
@@ -66,11 +69,15 @@ export interface SseContext<Name extends string = string> {
   /**
    * weight ⊙ GN(x): each head's N values to mean 0 and variance 1.
    *
-   * @param weight of Hs·N values (`headChannels`), of Hs (`heads`), or a single one; default 1
+   * @param weight of Hs·N values (`"headChannels"` or `["heads", "headSize"]`), of Hs (`"heads"`), or a single one; default 1
    */
   readonly normalise: (heads: Tensor, weight?: Tensor) => Tensor4D;
-  /** S_t q_t for every t: the WKV state as weights on the queries, `[B, T, Hs, N]`. */
-  readonly readState: (queries: Tensor) => Tensor4D;
+  /**
+   * S_t q_t for every t: the WKV state as weights on the queries, `[B, T, Hs, N]`.
+   *
+   * @param when `"before"`: S_{t−1} q_t, what the state held before token t changed it
+   */
+  readonly readState: (queries: Tensor, when?: "before") => Tensor4D;
   /**
    * Runs M_t = M_{t−1} (transition of time mixing) + value_t k_tᵀ and reads it, o_t = M_t r_t. The variant must say
    * `metaState: true` and return the state.
@@ -89,6 +96,11 @@ export interface SseContext<Name extends string = string> {
    * model's `mul` says so.
    */
   readonly combine: (added: Tensor) => Tensor3D;
+  /**
+   * Adds a number to the loss that training goes down, e.g. `addLoss(tf.mul(0.01, tf.mean(tf.abs(read))))`; outside of training
+   * it does nothing. What `ms.train` reports as the loss, and what `ms.evaluate` measures, stays that of the tokens.
+   */
+  readonly addLoss: (loss: Tensor) => void;
   /** Shows an activation, `blocks.3.meta.` and this name, to traces and interventions; go on with what it returns. */
   readonly tap: <T extends Tensor>(name: string, value: T) => T;
 }

@@ -17,11 +17,14 @@ import { SseVariant, type SseDefinition } from "./variant.js";
  * (await ms.checkSse("mine")).assert();
  * ```
  *
- * @param definition see {@link SseDefinition}; the names of its parameters are those that `context.parameters` has
+ * @param definition see {@link SseDefinition}; the names of its parameters are those that `context.parameters` has, the names
+ *   of its states those that `context.before` has
  * @returns the variant, which shows itself
  * @throws ConfigurationError when the definition does not do, or the name is that of a variant of the library
  */
-export function defineSse<Name extends string = never>(definition: SseDefinition<Name>): SseVariant {
+export function defineSse<Name extends string = never, State extends string = never>(
+  definition: SseDefinition<Name, State>,
+): SseVariant {
   if (isShipped(definition.name)) {
     throw new ConfigurationError(
       `defineSse: "${definition.name}" is a variant of the library, whose meaning must not change: choose another name`,

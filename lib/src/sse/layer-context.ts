@@ -5,6 +5,7 @@ import type { Tensor, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import { ConfigurationError, ShapeError } from "../errors.js";
 import { sseHeads, type ModelConfiguration } from "../model/configuration.js";
 import { channelsOfHeads, headsOfChannels } from "../model/head-slices.js";
+import type { LayerState } from "../model/state-layers.js";
 import type { LayerRun } from "../model/tap.js";
 import { groupNorm } from "../ops/group-norm/group-norm.js";
 import { metaPass } from "../ops/meta-pass/meta-pass.js";
@@ -12,7 +13,7 @@ import { expectShape } from "../ops/shape.js";
 import { wkv7 } from "../ops/wkv7/wkv7.js";
 import type { SseContext, TimeMixCoefficients } from "./context.js";
 import { variantOf } from "./registry.js";
-import type { SseResult, SseVariant } from "./variant.js";
+import type { SseResult, SseStates, SseVariant } from "./variant.js";
 
 /** What an SSE works on. */
 export interface SseInputs {
@@ -20,10 +21,8 @@ export interface SseInputs {
   readonly x: Tensor3D;
   /** x̂: x after the token shift, `[B, T, C]` */
   readonly shifted: Tensor3D;
-  /** S before the first token, `[B, H, N, N]` */
-  readonly wkv: Tensor4D;
-  /** M before the first token, `[B, Hs, N, N]`, when the variant carries one */
-  readonly meta?: Tensor4D;
+  /** the layer's state before the first token */
+  readonly before: LayerState;
   /** of all heads, `[B, T, H, N]` */
   readonly timeMix: TimeMixCoefficients;
 }
@@ -31,36 +30,69 @@ export interface SseInputs {
 /**
  * Runs the model's variant in one layer.
  *
- * @returns z `[B, T, C]`, and M after the last token when the variant carries one
+ * @returns z `[B, T, C]`, and what the variant carries, after the last token: M as `meta`, and its own states
  * @throws ShapeError or ConfigurationError when the variant gives what it should not
  */
 export function runSse(
   configuration: ModelConfiguration,
   run: LayerRun,
   inputs: SseInputs,
-): { z: Tensor3D; state?: Tensor4D } {
+): { z: Tensor3D; after: SseStates } {
   const variant = variantOf(configuration);
   const uses = { combine: false };
   const result = variant.apply(layerContext(configuration, run, inputs, variant, uses));
   const op = `SSE variant "${variant.name}"`;
-  const { z, state } = outcome(op, result);
+  const { z, state = {} } = outcome(op, result);
   expectShape(op, "z", z, inputs.x.shape, "[B, T, C]");
   if (configuration.mul && !uses.combine && variant.name !== "none") {
     throw new ConfigurationError(`${op} makes z without context.combine, so that mul cannot apply: leave mul out`);
   }
-  if (!variant.metaState) {
-    if (!state) return { z: z as Tensor3D };
-    throw new ConfigurationError(`${op} returns a state, but its definition lacks metaState: true`);
+  return { z: z as Tensor3D, after: statesAfter(op, variant, inputs.before, state) };
+}
+
+/** The states that `apply` returned, by name, each that the definition declares and no other. */
+function statesAfter(
+  op: string,
+  { metaState, states }: SseVariant,
+  before: LayerState,
+  returned: Tensor | SseStates,
+): SseStates {
+  const after = isTensor(returned) ? { meta: returned } : returned;
+  const declared = [...(metaState ? ["meta"] : []), ...states.map(({ name }) => name)];
+  const extra = Object.keys(after).find((name) => !declared.includes(name));
+  if (extra !== undefined) {
+    const [what, lacks] = extra === "meta" ? ["", "metaState: true"] : [` "${extra}"`, `states: {${extra}: …}`];
+    throw new ConfigurationError(`${op} returns a state${what}, but its definition lacks ${lacks}`);
   }
-  if (!state) throw new ConfigurationError(`${op} has metaState: true, so apply must return {z, state}`);
-  expectShape(op, "state", state, inputs.meta!.shape, "[B, Hs, N, N]");
-  return { z: z as Tensor3D, state: state as Tensor4D };
+  const held = new Set(Object.values(before));
+  const entries = declared.map((name): [string, Tensor] => {
+    const given: unknown = after[name];
+    const isMeta = name === "meta";
+    if (!isTensor(given)) {
+      const [has, state] = isMeta ? ["metaState: true", "state"] : [`a state "${name}"`, `state: {${name}}`];
+      throw new ConfigurationError(`${op} has ${has}, so apply must return {z, ${state}}`);
+    }
+    expectShape(
+      op,
+      isMeta ? "state" : `state.${name}`,
+      given,
+      before[name]!.shape,
+      isMeta ? "[B, Hs, N, N]" : "as before",
+    );
+    // One that is handed on as it came becomes a tensor of its own: whoever frees the old state keeps the new one.
+    return [name, held.has(given) ? tf.clone(given) : given];
+  });
+  return Object.fromEntries(entries);
+}
+
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === "object" && value !== null && "dataId" in value;
 }
 
 /** z and state of what `apply` returned; a cell may return anything. */
-function outcome(op: string, result: SseResult | undefined): { z: Tensor; state?: Tensor } {
-  if (typeof result === "object" && "shape" in result) return { z: result };
-  if (typeof result === "object" && (result.z as Tensor | undefined)?.shape !== undefined) return result;
+function outcome(op: string, result: SseResult | undefined): Exclude<SseResult, Tensor> {
+  if (isTensor(result)) return { z: result };
+  if (isTensor(result?.z)) return result;
   const given = (result as unknown) instanceof Promise ? "a promise (apply must not be async)" : "no tensor z";
   throw new ShapeError(op, "what apply returned", given, "z, or {z, state}, with z [B, T, C]");
 }
@@ -68,8 +100,8 @@ function outcome(op: string, result: SseResult | undefined): { z: Tensor; state?
 function layerContext(
   configuration: ModelConfiguration,
   run: LayerRun,
-  { x, shifted, wkv, meta, timeMix: all }: SseInputs,
-  { name, metaState, parameters: declared }: SseVariant,
+  { x, shifted, before: given, timeMix: all }: SseInputs,
+  { name, metaState, parameters: declared, states }: SseVariant,
   uses: { combine: boolean },
 ): SseContext {
   const { width, headSize, heads: allHeads, mul } = configuration;
@@ -81,24 +113,17 @@ function layerContext(
     expectShape(op, `the argument of ${call}`, tensor, perHead, "[B, T, Hs, N]");
     return tensor as Tensor4D;
   };
-  const parameter = (key: string): Tensor => {
-    if (declared.some((known) => known.name === key)) return run.parameter(`meta.${key}`);
-    const names = declared.map((known) => known.name).join(", ") || "none";
-    throw new ConfigurationError(
-      `${op} asks for a parameter "${key}", which it does not declare (it declares ${names})`,
-    );
-  };
   const toHeads = (channels: Tensor): Tensor4D => {
     expectShape(op, "the argument of toHeads", channels, x.shape, "[B, T, C]");
     return headsOfChannels(channels as Tensor3D, heads, headSize);
   };
   const toChannels = (y: Tensor): Tensor3D => channelsOfHeads(expectHeads("toChannels", y), width);
   const expectMeta = (): Tensor4D => {
-    if (metaState && meta) return meta;
+    if (metaState) return given.meta!;
     throw new ConfigurationError(`${op} runs a Meta-State, but its definition lacks metaState: true`);
   };
   // S before the first token, of the heads that carry the SSE.
-  const states = (): Tensor4D => (heads === allHeads ? wkv : tf.slice(wkv, [0, 0, 0, 0], [-1, heads, -1, -1]));
+  const wkv = (): Tensor4D => (heads === allHeads ? given.wkv : tf.slice(given.wkv, [0, 0, 0, 0], [-1, heads, -1, -1]));
   let shiftedHeads: Tensor4D | undefined;
   const queries = (): Tensor4D => (shiftedHeads ??= toHeads(shifted));
   return {
@@ -111,15 +136,20 @@ function layerContext(
     },
     timeMix,
     get parameters() {
-      return Object.fromEntries(declared.map((known) => [known.name, parameter(known.name)]));
+      const named = Object.fromEntries(declared.map((known) => [known.name, run.parameter(`meta.${known.name}`)]));
+      return onlyDeclared(op, "parameter", named);
     },
-    parameter,
+    get before() {
+      const own = Object.fromEntries(states.map((state) => [state.name, given[state.name]!]));
+      const named = { wkv: wkv(), ...(metaState && { meta: given.meta! }), ...own };
+      return onlyDeclared(op, "state", named) as SseContext["before"];
+    },
     toHeads,
     toChannels,
     normalise(y, weight) {
       const flat = tf.reshape(expectHeads("normalise", y), [...x.shape.slice(0, 2), heads * headSize]);
       const isVector = weight?.size === heads * headSize;
-      const scale = isVector ? weight : tf.ones([heads * headSize]);
+      const scale: Tensor = isVector ? tf.reshape(weight, [heads * headSize]) : tf.ones([heads * headSize]);
       const options = { groups: heads, epsilon: headSize * 1e-5 };
       const normalised = tf.reshape(groupNorm(flat, scale, tf.zeros([heads * headSize]), options), perHead);
       if (isVector || !weight) return normalised as Tensor4D;
@@ -133,9 +163,10 @@ function layerContext(
       }
       return tf.mul(normalised, tf.reshape(weight, [weight.size, 1]));
     },
-    readState(q) {
-      const { w, k, v, alpha, beta } = timeMix;
-      return wkv7(expectHeads("readState", q), w, k, v, alpha, beta, states()).y;
+    readState(q, when) {
+      const queries = expectHeads("readState", q);
+      const { w, k, v, alpha, beta } = when === "before" ? oneLater(timeMix) : timeMix;
+      return wkv7(queries, w, k, v, alpha, beta, wkv()).y;
     },
     runMetaState(values, { queries: q = timeMix.r, keys = timeMix.k } = {}) {
       const before = expectMeta();
@@ -148,7 +179,7 @@ function layerContext(
     runBothStates(readGain, memoryGain) {
       const { r, w, k, v, alpha: a, beta: b } = timeMix;
       const operands = { r, w, k, v, a, b, x: toHeads(x), q: queries(), readGain, memoryGain };
-      const { added, meta: state } = metaPass({ ...operands, wkv: states(), meta: expectMeta() });
+      const { added, meta: state } = metaPass({ ...operands, wkv: wkv(), meta: expectMeta() });
       return { added, state };
     },
     isTapped: run.isTapped,
@@ -158,8 +189,34 @@ function layerContext(
       expectShape(op, "the argument of combine", sum, x.shape, "[B, T, C]");
       return mul ? tf.mul(shifted, tf.add(sum, 1)) : tf.add(shifted, sum);
     },
+    addLoss(loss) {
+      if (loss.size !== 1)
+        throw new ShapeError(op, "the argument of addLoss", `[${loss.shape.join(", ")}]`, "one number");
+      run.addLoss?.(tf.reshape(loss, []));
+    },
     tap: (key, value) => run.tap(`meta.${key}`, value),
   };
+}
+
+/** What a definition declares, by name; to ask for anything else is an error, where tfjs would only miss a tensor. */
+function onlyDeclared<T extends Readonly<Record<string, Tensor>>>(op: string, kind: string, named: T): T {
+  return new Proxy(named, {
+    get(target, key, receiver): unknown {
+      if (typeof key === "symbol" || key in target) return Reflect.get(target, key, receiver);
+      const names = Object.keys(target).join(", ") || "none";
+      throw new ConfigurationError(`${op} asks for a ${kind} "${key}", which it does not declare (it has ${names})`);
+    },
+  });
+}
+
+/** The coefficients of the token before in the place of each token's own: a first one that changes nothing, all but the last. */
+function oneLater({ r, w, k, v, alpha, beta }: TimeMixCoefficients): TimeMixCoefficients {
+  const [batch, time, heads, headSize] = w.shape;
+  const later = (x: Tensor4D, first: number): Tensor4D => {
+    const start: Tensor4D = tf.fill([batch, 1, heads, headSize], first);
+    return time === 1 ? start : tf.concat([start, tf.slice(x, [0, 0, 0, 0], [batch, time - 1, heads, headSize])], 1);
+  };
+  return { r, w: later(w, 1), k: later(k, 0), v: later(v, 0), alpha: later(alpha, 0), beta: later(beta, 0) };
 }
 
 /** The coefficients of the first heads, which carry the SSE when ρ < 1. */

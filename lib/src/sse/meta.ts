@@ -11,9 +11,9 @@ export const meta = new SseVariant({
   metaState: true,
   neutralAtZero: true,
   activations: [activations.written, activations.memory, activations.remembered],
-  apply({ x, parameter, normalise, toHeads, runMetaState, combine, tap }) {
+  apply({ x, parameters, normalise, toHeads, runMetaState, combine, tap }) {
     const { read, state } = runMetaState(tap("m", toHeads(x)));
     const o = tap("memory", read);
-    return { z: combine(tap("remembered", normalise(o, parameter("alpha_g")))), state };
+    return { z: combine(tap("remembered", normalise(o, parameters.alpha_g))), state };
   },
 });

@@ -10,8 +10,8 @@ export const readout = new SseVariant({
   parameters: { alpha_g: gain },
   neutralAtZero: true,
   activations: [activations.read, activations.seen],
-  apply({ queries, parameter, readState, normalise, combine, tap }) {
+  apply({ queries, parameters, readState, normalise, combine, tap }) {
     const u = tap("read", readState(queries));
-    return combine(tap("seen", normalise(u, parameter("alpha_g"))));
+    return combine(tap("seen", normalise(u, parameters.alpha_g)));
   },
 });

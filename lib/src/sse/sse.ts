@@ -16,19 +16,31 @@ export const sse = new SseVariant({
   metaState: true,
   neutralAtZero: true,
   activations: [activations.read, activations.seen, activations.written, activations.memory, activations.remembered],
-  apply({ x, queries, parameter, readState, normalise, toHeads, runMetaState, runBothStates, combine, tap, isTapped }) {
+  apply({
+    x,
+    queries,
+    parameters,
+    readState,
+    normalise,
+    toHeads,
+    runMetaState,
+    runBothStates,
+    combine,
+    tap,
+    isTapped,
+  }) {
     if (!isTapped) {
       // The same in one op, where nobody looks inside.
-      const { added, state } = runBothStates(parameter("beta_g"), parameter("alpha_g"));
+      const { added, state } = runBothStates(parameters.beta_g!, parameters.alpha_g!);
       return { z: combine(added), state };
     }
     const u = tap("read", readState(queries));
-    const seen = tap("seen", normalise(u, parameter("beta_g")));
+    const seen = tap("seen", normalise(u, parameters.beta_g));
     // What the token becomes under the state; heads take their slice of x, to which their own read is added.
     const m = tap("m", tf.add(toHeads(x), seen));
     const { read, state } = runMetaState(m);
     const o = tap("memory", read);
-    const remembered = tap("remembered", normalise(o, parameter("alpha_g")));
+    const remembered = tap("remembered", normalise(o, parameters.alpha_g));
     return { z: combine(tf.add(seen, remembered)), state };
   },
 });

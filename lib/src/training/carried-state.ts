@@ -3,11 +3,11 @@
  * for a row wherever one of its documents begins.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor, Tensor3D } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, Tensor3D } from "@tensorflow/tfjs-core";
 
 import type { Batch, PositionMask } from "../data/batch.js";
 import { ConfigurationError, ShapeError } from "../errors.js";
-import type { ForwardResult, LanguageModel, SequenceState } from "../model/language-model.js";
+import type { ForwardOptions, ForwardResult, LanguageModel, SequenceState } from "../model/language-model.js";
 import type { TokenMatrix } from "../model/tokens.js";
 
 /**
@@ -19,10 +19,16 @@ import type { TokenMatrix } from "../model/tokens.js";
  * Differentiable in the parameters, through the cuts; `state` is a constant.
  *
  * @param state of as many rows as the batch; left out, all rows begin a text
+ * @param addLoss takes what the model adds to the loss; of a piece, as much as the piece is of the whole
  * @throws ShapeError when `batch.starts` has another shape than the inputs
  * @throws ConfigurationError when the state is of another number of rows
  */
-export function forwardStreams(model: LanguageModel, batch: Batch, state?: SequenceState): ForwardResult {
+export function forwardStreams(
+  model: LanguageModel,
+  batch: Batch,
+  state?: SequenceState,
+  addLoss?: ForwardOptions["addLoss"],
+): ForwardResult {
   const { inputs, starts } = batch;
   const [rows, time] = inputs.shape;
   if (state && state.batchSize !== rows) {
@@ -37,7 +43,9 @@ export function forwardStreams(model: LanguageModel, batch: Batch, state?: Seque
   cuts.forEach((from, i) => {
     const beginning = rowsThatBegin(starts, from, rows, time);
     if (at && beginning.length > 0) at = withFreshRows(model, at, beginning);
-    const result = model.forward(columns(inputs, from, cuts[i + 1] ?? time), at);
+    const to = cuts[i + 1] ?? time;
+    const share = (loss: Scalar): void => addLoss?.(tf.mul(loss, (to - from) / time));
+    const result = model.forward(columns(inputs, from, to), at, { addLoss: share });
     parts.push(result.logits);
     at = result.state;
   });

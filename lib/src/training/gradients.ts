@@ -13,7 +13,10 @@ import { forwardStreams } from "./carried-state.js";
 
 /** The tensors of one step; the caller disposes of them. */
 export interface LossGradients {
+  /** of the tokens */
   readonly loss: Scalar;
+  /** what the model adds to it, as an SSE variant may; the gradients are those of the sum */
+  readonly addedLoss?: Scalar;
   /** by parameter name; parameters that the loss does not depend on are absent */
   readonly gradients: ReadonlyMap<string, Tensor>;
   /** the global norm of all gradients */
@@ -51,15 +54,23 @@ export function lossGradients(
   const engine = tf.engine();
   engine.startScope("lossGradients");
   let state: SequenceState | undefined;
+  const losses: { loss?: Scalar; addedLoss?: Scalar } = {};
+  const own: Scalar[] = [];
   try {
-    const { value, grads } = differentiate(
+    const { grads } = differentiate(
       () =>
         tf.tidy(() => {
           const targets = tokenTensor("train (targets)", batch.targets, model.configuration.vocabSize);
-          const after = carryState ? forwardStreams(model, batch, before) : model.forward(batch.inputs, before);
+          const addLoss = (added: Scalar): void => void own.push(tf.keep(added));
+          const after = carryState
+            ? forwardStreams(model, batch, before, addLoss)
+            : model.forward(batch.inputs, before, { addLoss });
           if (carryState) state = kept(after.state);
-          const loss = batchLoss(after.logits, targets, batch.mask);
-          return weight === 1 ? loss : tf.mul<Scalar>(loss, weight);
+          const weighted = (value: Scalar): Scalar => tf.keep(weight === 1 ? value : tf.mul(value, weight));
+          const loss = (losses.loss = weighted(batchLoss(after.logits, targets, batch.mask)));
+          if (own.length === 0) return loss;
+          losses.addedLoss = weighted(tf.addN(own));
+          return tf.add<Scalar>(loss, losses.addedLoss);
         }),
       parameters.map((name) => parameter(model.parameters, name)),
     );
@@ -70,11 +81,13 @@ export function lossGradients(
       if (gradient) gradients.set(name, tf.keep(mask ? tf.where(mask, gradient, tf.zerosLike(gradient)) : gradient));
     });
     const norm = tf.keep(globalNorm([...gradients.values()]));
-    return { loss: tf.keep(value), gradients, norm, ...(state && { state }) };
+    return { ...(losses as { loss: Scalar; addedLoss?: Scalar }), gradients, norm, ...(state && { state }) };
   } catch (error) {
     state?.dispose();
+    tf.dispose(losses);
     throw error;
   } finally {
+    tf.dispose(own);
     engine.endScope();
   }
 }
@@ -85,6 +98,6 @@ function kept<S extends SequenceState>(state: S): S {
 }
 
 /** Frees what {@link lossGradients} gave, but for the state. */
-export function disposeGradients({ loss, gradients, norm }: LossGradients): void {
-  tf.dispose([loss, norm, ...gradients.values()]);
+export function disposeGradients({ loss, addedLoss, gradients, norm }: LossGradients): void {
+  tf.dispose([loss, addedLoss, norm, ...gradients.values()]);
 }

@@ -77,8 +77,10 @@ function added(sum: LossGradients, part: LossGradients): LossGradients {
     const [a, b] = [sum.gradients.get(name), part.gradients.get(name)];
     gradients.set(name, a && b ? tf.add(a, b) : tf.clone((a ?? b)!));
   }
+  const [here, there] = [sum.addedLoss, part.addedLoss];
   const both = {
     loss: tf.add(sum.loss, part.loss),
+    ...(here && there && { addedLoss: tf.add(here, there) }),
     gradients,
     norm: globalNorm([...gradients.values()]),
     ...(part.state && { state: part.state }),

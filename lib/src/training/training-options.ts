@@ -130,6 +130,8 @@ export interface TrainMetrics {
   readonly steps: number;
   /** mean cross-entropy of the step's batches before its update, nats a token */
   readonly loss: number;
+  /** what the model added to it, as an SSE variant's `addLoss` does; the gradients are those of the sum */
+  readonly addedLoss?: number;
   /** the global norm of the gradients, before clipping */
   readonly gradientNorm: number;
   readonly learningRate: number;

@@ -160,7 +160,9 @@ export class TrainingRun {
     }
   }
 
-  private async learn(batches: readonly Batch[]): Promise<Omit<PastStep, "validationLoss">> {
+  private async learn(
+    batches: readonly Batch[],
+  ): Promise<Pick<TrainMetrics, "step" | "loss" | "addedLoss" | "gradientNorm" | "learningRate">> {
     const { options, model, owned } = this;
     const step = this.steps + 1;
     const learningRate =
@@ -177,9 +179,10 @@ export class TrainingRun {
     const gradients = owned.add({ dispose: () => disposeGradients(result) });
     let state = result.state && owned.add(result.state);
     try {
-      const [[loss], [gradientNorm]] = await Promise.all([
+      const [[loss], [gradientNorm], [addedLoss]] = await Promise.all([
         result.loss.data<"float32">(),
         result.norm.data<"float32">(),
+        result.addedLoss?.data<"float32">() ?? [],
       ]);
       await this.expectSound(step, loss!, gradientNorm!, result);
       this.optimizer.update(result.gradients, result.norm, learningRate);
@@ -187,7 +190,8 @@ export class TrainingRun {
       this.steps = step;
       owned.free(this.carried);
       [this.carried, state] = [state, undefined];
-      return { step, loss: loss!, gradientNorm: gradientNorm!, learningRate };
+      const added = addedLoss === undefined ? {} : { addedLoss };
+      return { step, loss: loss!, ...added, gradientNorm: gradientNorm!, learningRate };
     } finally {
       owned.free(state);
       owned.free(gradients);

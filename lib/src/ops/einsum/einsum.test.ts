@@ -48,6 +48,7 @@ const equations = [
   ],
   // Both operands have a summed axis of their own: tfjs's kernel is wrong, or fails.
   ...["ia,ib->i", "ia,bi->i", "ai,bj->ij", "aij,bjk->ik", "ai,b->i", "a,b->"],
+  ...["ij,jk,ka->ia", "ai,ib,i->ab", "a,b,i,j->jba", "ia,ab,ia->b", "ab,ij,k->"],
   ...["aik,akj->aij", "akbi,jbk->abij", "ak,bk->ba", "ia,i->a", "i,ia->", "kab,kba->ab"],
 ];
 

@@ -1,6 +1,6 @@
 /**
  * Einstein's sums by matrix products. tfjs's own kernel multiplies everything out before it sums, and is wrong where both
- * operands have an axis that is summed of them alone (`ia,ib->i`); its wasm backend has none.
+ * operands have an axis that is summed of them alone (`ia,ib->i`); it takes two operands at most; its wasm backend has none.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -15,7 +15,7 @@ export function registerEinsum(backendName: string): void {
     kernelName: tf.Einsum,
     backendName,
     kernelFunc: ({ inputs, attrs }) =>
-      tf.tidy(() => einsum(attrs!.equation as string, Object.values(inputs) as unknown as Tensor[])),
+      tf.tidy(() => oneByOne(attrs!.equation as string, Object.values(inputs) as unknown as Tensor[])),
   });
 }
 
@@ -23,6 +23,17 @@ export function registerEinsum(backendName: string): void {
 interface Operand {
   readonly tensor: Tensor;
   readonly axes: readonly number[];
+}
+
+/** The first two operands make one, which keeps what the rest or the result has, and so on: tfjs's kernel takes two at most. */
+function oneByOne(equation: string, tensors: readonly Tensor[]): Tensor {
+  const [left = "", result = ""] = equation.replaceAll(/\s/g, "").split("->");
+  const [a, b, ...rest] = left.split(",");
+  if (rest.length === 0 || left.split(",").length !== tensors.length) return einsum(equation, tensors);
+  const wanted = [...result, ...rest.join("")];
+  const kept = [...new Set(`${a}${b}`)].filter((axis) => wanted.includes(axis)).join("");
+  const first = einsum(`${a},${b}->${kept}`, tensors.slice(0, 2));
+  return oneByOne(`${[kept, ...rest].join(",")}->${result}`, [first, ...tensors.slice(2)]);
 }
 
 function einsum(equation: string, tensors: readonly Tensor[]): Tensor {

@@ -31,7 +31,7 @@ export function checkShapes(subject: CheckSubject): Answer {
     ["one head", { heads: 1 }, 1, 3],
     ["half the heads (rho 0.5)", { heads: Math.max(2, heads), rho: 0.5 }, 1, 3],
   ];
-  for (const [what, changes, batch, length] of cases) {
+  for (const [i, [what, changes, batch, length]] of cases.entries()) {
     try {
       const model = randomModel(subject, changes);
       try {
@@ -41,15 +41,21 @@ export function checkShapes(subject: CheckSubject): Answer {
       }
     } catch (error) {
       const message = messageOf(error);
-      return failed(
-        `with ${what}: ${message}`,
-        /\b(int32|bool)\b/.test(message)
-          ? 'What the context gives is float32: of what is compared or counted make it by tf.cast(x, "float32")'
-          : "Take sizes from the context (configuration, the shape of x), not as fixed numbers; z must be [B, T, C]",
-      );
+      return failed(`with ${what}: ${message}`, shapeAdvice(message, i === 0));
     }
   }
   return passed(`${cases.length} sizes`, "z and the state have the right shapes in models and calls of any size");
+}
+
+function shapeAdvice(message: string, atFirst: boolean): string {
+  if (/\b(int32|bool)\b/.test(message)) {
+    return 'What the context gives is float32: of what is compared or counted make it by tf.cast(x, "float32")';
+  }
+  const sizes = atFirst ? "" : "Take sizes from the context (the shapes of x and queries), not as fixed numbers. ";
+  return (
+    `${sizes}What meets the heads is [B, T, Hs, N], a parameter for it ["heads", "headSize"]; what meets the channels is [B, T, C], ` +
+    'a parameter for it "width"; z must be [B, T, C]'
+  );
 }
 
 /**
@@ -169,7 +175,7 @@ export function checkRecurrence(subject: CheckSubject): Answer {
       : failed(
           `difference ${figure(apart)}`,
           "A text at once and token by token differ, so generation would not do what training learned: what a token needs of " +
-            "earlier ones must come through readState or runMetaState (whose state apply returns), not over axis 1",
+            "earlier ones must come through readState, runMetaState or a state that the definition declares (states), not over axis 1",
         );
   });
 }
@@ -178,10 +184,14 @@ export function checkRecurrence(subject: CheckSubject): Answer {
 export function checkBatch(subject: CheckSubject): Answer {
   return withModel(subject, (model) => {
     const tokens = randomTokens(subject, rows, time);
-    const together = run(model, tokens).logits;
+    // In two calls: what mixes rows in a state shows only in what comes after.
+    const pieces = [2, time - 2];
+    const together = run(model, tokens, pieces).logits;
+    // run joins pieces along time, so that a row's logits lie together.
     const size = together.length / rows;
+    const alone = tokens.map((row) => run(model, [row], pieces).logits);
     const apart = Math.max(
-      ...tokens.map((row, b) => difference(together.subarray(b * size, (b + 1) * size), run(model, [row]).logits)),
+      ...alone.map((logits, b) => difference(together.subarray(b * size, (b + 1) * size), logits)),
     );
     return apart <= rounding
       ? passed(`difference ${figure(apart)}`, "a row of a batch gives what it gives alone")

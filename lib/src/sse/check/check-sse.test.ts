@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../../display.js";
+import { stopGradient } from "../../ops/stop-gradient.js";
 import { useBackend } from "../../testing.js";
 import type { SseContext } from "../context.js";
 import { defineSse } from "../define-sse.js";
@@ -30,8 +31,8 @@ for (const { name } of sseVariants()) {
 
 type Apply = SseDefinition["apply"];
 
-const seen = ({ parameter, queries, readState, normalise }: SseContext): Tensor =>
-  normalise(readState(queries), parameter("gain"));
+const seen = ({ parameters, queries, readState, normalise }: SseContext): Tensor =>
+  normalise(readState(queries), parameters.gain);
 
 /** Checks a definition with the one parameter `gain`. */
 async function report(apply: Apply, definition: Partial<SseDefinition> = {}): Promise<SseReport> {
@@ -75,18 +76,33 @@ test("a variant that looks into the future is caught", async () => {
 
 test("memory of earlier tokens that is not a state is caught", async () => {
   const found = await report((context) => context.combine(tf.cumsum(seen(context), 1)));
-  caught(found, "parallel = recurrent", /difference/, /must come through readState or runMetaState/);
+  caught(
+    found,
+    "parallel = recurrent",
+    /difference/,
+    /must come through readState, runMetaState or a state that the definition declares/,
+  );
   assert.equal(line(found, "causality").result, "passed");
 });
 
 test("a wrong shape, and sizes that fit one model only, are caught, and the rest is not asked", async () => {
   const wrong = await report(({ queries }) => queries);
-  caught(wrong, "shapes", /with 2 rows of 6 tokens: .*z is \[2, 6, 2, 8\], wanted \[B, T, C\]/, /not as fixed numbers/);
+  caught(
+    wrong,
+    "shapes",
+    /with 2 rows of 6 tokens: .*z is \[2, 6, 2, 8\], wanted \[B, T, C\]/,
+    /z must be \[B, T, C\]/,
+  );
   assert.equal(line(wrong, "gradient").result, "skipped");
   const fixed = await report(({ shifted, ...context }) =>
     tf.add(shifted, tf.reshape(seen({ shifted, ...context }), shifted.shape)),
   );
-  caught(fixed, "shapes", /with more heads than channel slices: /, /Take sizes from the context/);
+  caught(
+    fixed,
+    "shapes",
+    /with more heads than channel slices: /,
+    /Take sizes from the context .*, not as fixed numbers/,
+  );
   const ofBools = await report((context) => context.combine(tf.greater(seen(context), 0)));
   caught(ofBools, "shapes", /the argument of .* is \[.*\] bool/, /by tf.cast\(x, "float32"\)$/);
   const thrown = await report(() => {
@@ -98,11 +114,11 @@ test("a wrong shape, and sizes that fit one model only, are caught, and the rest
 test("NaN is caught, with the activation that has it first", async () => {
   // A read divided by its length, where nothing is asked for and the length is zero.
   const found = await report(
-    ({ queries, readState, parameter, normalise, combine, tap, runMetaState, toHeads, x }) => {
+    ({ queries, readState, parameters, normalise, combine, tap, runMetaState, toHeads, x }) => {
       const { state } = runMetaState(toHeads(x));
       const u = readState(tf.relu(tf.sub(queries, 10)));
       const direction = tap("direction", tf.div(u, tf.sqrt(tf.sum(tf.square(u), -1, true))));
-      return { z: combine(normalise(direction, parameter("gain"))), state };
+      return { z: combine(normalise(direction, parameters.gain)), state };
     },
     { metaState: true },
   );
@@ -112,14 +128,14 @@ test("NaN is caught, with the activation that has it first", async () => {
 test("NaN in a new model, or in its first gradient, is caught", async () => {
   const fromZero = { parameters: { gain: { shape: "headChannels", initial: 0 } } } as const;
   const divided = await report(
-    ({ combine, readState, queries, normalise, parameter }) =>
-      combine(tf.div(normalise(readState(queries)), tf.reshape(parameter("gain"), [-1, 8]))),
+    ({ combine, readState, queries, normalise, parameters }) =>
+      combine(tf.div(normalise(readState(queries)), tf.reshape(parameters.gain!, [-1, 8]))),
     fromZero,
   );
   caught(divided, "numbers are finite", /in .*, 6 tokens, with the parameters of a new model/, /for what initial says/);
   const rooted = await report(
-    ({ combine, readState, queries, normalise, parameter }) =>
-      combine(normalise(readState(queries), tf.sqrt(tf.abs(parameter("gain"))))),
+    ({ combine, readState, queries, normalise, parameters }) =>
+      combine(normalise(readState(queries), tf.sqrt(tf.abs(parameters.gain!)))),
     fromZero,
   );
   caught(rooted, "numbers are finite", /gradient of blocks.0.meta.gain, with the parameters/, /no slope at zero/);
@@ -147,8 +163,8 @@ test("an op without a gradient, with a gradient that is none, and a number read 
   caught(gated, "gradients reach every parameter", /none for|0 of/, /never learns/);
   const rounded = await report((context) => context.combine(tf.add(seen(context), tf.floor(tf.mul(seen(context), 3)))));
   caught(rounded, "gradient", /off by|does not go where its gradient points/, /round, floor, sign, step/);
-  const constant = await report(({ combine, readState, queries, normalise, parameter }) => {
-    const [gain] = parameter("gain").dataSync();
+  const constant = await report(({ combine, readState, queries, normalise, parameters }) => {
+    const [gain] = parameters.gain!.dataSync();
     return combine(tf.mul(normalise(readState(queries)), gain!));
   });
   caught(constant, "gradient", /of gain: off by 100.0 %/, /read out of a tensor and is a constant to tfjs/);
@@ -235,4 +251,67 @@ test("the report shows itself, and asserts for scripts", async () => {
   );
   await assert.rejects(checkSse("nobody"), /sse is "nobody", wanted one of .* or define it first/);
   await assert.rejects(checkSse("sse", { rho: 2 }), /rho is 2/);
+});
+
+test("what only later layers compute is checked too", async () => {
+  const found = await report((context) =>
+    context.combine(context.layer === 0 ? seen(context) : tf.add(seen(context), tf.floor(tf.mul(seen(context), 3)))),
+  );
+  caught(found, "gradient", /off by|does not go where its gradient points/, /round, floor, sign, step/);
+});
+
+test("rows that reach one another through a state alone are caught, and so is a state whose gradient is not its own", async () => {
+  const states = { mean: "width" } as const;
+  const mixed = await report(
+    (context) => ({
+      z: context.combine(tf.add(context.x, tf.expandDims(context.before.mean!, 1))),
+      state: { mean: tf.add(context.before.mean!, tf.mean(tf.sum(context.x, 1), 0, true)) },
+    }),
+    { states },
+  );
+  caught(mixed, "batch = single", /difference/, /axis 0 is the batch/);
+  const constant = await report(
+    (context) => ({ z: context.combine(seen(context)), state: { mean: stopGradient(tf.sum(context.x, 1)) } }),
+    { states },
+  );
+  caught(constant, "gradient", /of x: off by 100/, /a constant to tfjs/);
+});
+
+test("a parameter may be named as something that the context has", async () => {
+  const parameters = { x: { shape: "headChannels", initial: 0.5 } } as const;
+  const apply: Apply = ({ combine, normalise, readState, queries, parameters }) =>
+    combine(normalise(readState(queries), parameters.x));
+  (await report(apply, { parameters })).assert();
+});
+
+test("a loss of the variant's own is differentiated as what it gives", async () => {
+  const found = await report((context) => {
+    context.addLoss(stopGradient(tf.sum(tf.square(context.x))));
+    return context.combine(seen(context));
+  });
+  caught(found, "gradient", /of x: off by 100/, /a constant to tfjs/);
+});
+
+test("parameters that do not meet heads or channels are told which shapes do", async () => {
+  const found = await report((context) => context.combine(tf.mul(seen(context), context.parameters.gain!)));
+  caught(
+    found,
+    "shapes",
+    /with 2 rows of 6 tokens: .*broadcast/,
+    /What meets the heads is .*, a parameter for it \["heads", "headSize"\]/,
+  );
+  const half = ({ headSize }: { headSize: number }): number => headSize / 2;
+  const parameters = { gain: { shape: ["heads", 2, half], initial: 0.5 } } as const;
+  const fitting = await report(
+    (context) => {
+      const read = context.normalise(context.readState(context.queries));
+      const [b, t, h, n] = read.shape;
+      const halves = tf.mul(tf.reshape(read, [b, t, h, 2, n / 2]), context.parameters.gain!);
+      return context.combine(tf.reshape(halves, read.shape));
+    },
+    { parameters },
+  );
+  fitting.assert();
+  const flat = { gain: { shape: ["heads", "headSize"], initial: 0.5 } } as const;
+  (await report((context) => context.combine(seen(context)), { parameters: flat })).assert();
 });

@@ -30,10 +30,12 @@ const lost = 0.35;
 interface Operand {
   readonly name: string;
   readonly tensor: Tensor;
+  /** whether it is a parameter of the variant, which may be named as something else is */
+  readonly isParameter?: true;
 }
 
 /**
- * Σ c ⊙ (z, M) with random c, differentiated by the tape and by central differences, for everything that the variant gets:
+ * Σ c ⊙ (z, states, added loss) with random c, differentiated by the tape and by central differences, for everything that the variant gets:
  * its parameters, x, x̂, time mixing's coefficients and the states; in the gradient's own direction, and in random ones.
  *
  * The function is in float32, so that a difference over 2h is off by its rounding / h, by its curvature · h², and where it
@@ -61,8 +63,8 @@ export function checkGradient(subject: CheckSubject): Answer {
     return {
       ...{ result: "failed", measured },
       meaning:
-        "tfjs could not differentiate apply: use ops that have a gradient (topk, argMax and sorting have none; weigh smoothly " +
-        "instead, or give one with tf.customGrad), and no dataSync or numbers read out of tensors",
+        "tfjs could not differentiate apply: use ops that have a gradient (topk, argMax and sorting have none: give them " +
+        "ms.stopGradient(x), or weigh smoothly), and no dataSync or numbers read out of tensors",
     };
   } finally {
     tf.dispose(operands.map(({ tensor }) => tensor));
@@ -178,7 +180,7 @@ function differences(
   return { ...best, secant };
 }
 
-/** z and M's next state, as numbers. */
+/** What {@link apply} gives, as numbers. */
 function outputs(subject: CheckSubject, operands: readonly Operand[], tensors: readonly Tensor[]): Float32Array[] {
   let values: Float32Array[] = [];
   tf.tidy(() => {
@@ -206,20 +208,31 @@ function tapeGradients(
   return values;
 }
 
-/** Runs the variant on the operands' tensors. */
+/**
+ * Runs the variant on the operands' tensors, in one layer after the other, which may differ: `apply` sees the layer's number,
+ * and may keep something of the layer below.
+ *
+ * @returns of each layer z, the states after the last token and what it adds to the loss
+ */
 function apply({ configuration }: CheckSubject, operands: readonly Operand[], tensors: readonly Tensor[]): Tensor[] {
-  const by = new Map(operands.map(({ name }, i) => [name, tensors[i]!]));
-  const parameters = new Map([...by].map(([name, tensor]) => [`blocks.0.meta.${name}`, tensor as Variable]));
+  const given = operands.map(({ name, isParameter }, i) => ({ name, isParameter, tensor: tensors[i]! }));
+  const by = new Map(given.flatMap(({ name, isParameter, tensor }) => (isParameter ? [] : [[name, tensor] as const])));
+  const own = given.filter(({ isParameter }) => isParameter);
   const timeMix = Object.fromEntries(coefficients.map((name) => [name, by.get(`time mixing's ${name}`)]));
-  const meta = by.get("the Meta-State");
-  const { z, state } = runSse(configuration, new LayerRun(parameters, 0), {
-    x: by.get("x"),
-    shifted: by.get("x̂"),
+  const { states } = variantOf(configuration);
+  const before = {
     wkv: by.get("the WKV state"),
-    timeMix: timeMix as unknown as TimeMixCoefficients,
-    ...(meta && { meta }),
-  } as SseInputs);
-  return state ? [z, state] : [z];
+    meta: by.get("the Meta-State"),
+    ...Object.fromEntries(states.map(({ name }) => [name, by.get(`the state ${name}`)])),
+  };
+  const inputs = { x: by.get("x"), shifted: by.get("x̂"), before, timeMix: timeMix as unknown as TimeMixCoefficients };
+  return Array.from({ length: configuration.layers }, (_, layer) => {
+    const parameters = new Map(own.map(({ name, tensor }) => [`blocks.${layer}.meta.${name}`, tensor as Variable]));
+    const losses: Tensor[] = [];
+    const run = new LayerRun(parameters, layer, undefined, (loss) => losses.push(loss));
+    const { z, after } = runSse(configuration, run, inputs as SseInputs);
+    return [z, ...Object.values(after), ...losses];
+  }).flat();
 }
 
 const coefficients = ["r", "w", "k", "v", "alpha", "beta"] as const;
@@ -244,9 +257,12 @@ function makeOperands({ configuration }: CheckSubject, random: Random): Operand[
     const length = Math.hypot(...kappa.subarray(start, start + headSize));
     for (let i = start; i < start + headSize; i++) kappa[i]! /= length;
   }
-  const { parameters, metaState } = variantOf(configuration);
+  const { parameters, metaState, states: own } = variantOf(configuration);
   return [
-    ...parameters.map(({ name, shape }) => ({ name, tensor: tensor(shape(configuration), uniform(0.5, 0.5)) })),
+    ...parameters.map(({ name, shape }) => ({
+      ...{ name, isParameter: true as const },
+      tensor: tensor(shape(configuration), uniform(0.5, 0.5)),
+    })),
     { name: "x", tensor: tensor([batch, time, width], uniform(1)) },
     { name: "x̂", tensor: tensor([batch, time, width], uniform(1)) },
     { name: "time mixing's r", tensor: tensor(perHead, uniform(1)) },
@@ -257,6 +273,10 @@ function makeOperands({ configuration }: CheckSubject, random: Random): Operand[
     { name: "time mixing's beta", tensor: tensor(perHead, (i) => kappa[i]! * random.uniform(0.2, 0.8)) },
     { name: "the WKV state", tensor: tensor(states(heads), uniform(1)) },
     ...(metaState ? [{ name: "the Meta-State", tensor: tensor(states(sseHeads(configuration)), uniform(1)) }] : []),
+    ...own.map(({ name, shape }) => ({
+      name: `the state ${name}`,
+      tensor: tensor([batch, ...shape(configuration)], uniform(1)),
+    })),
   ];
 }
 
