@@ -14,7 +14,6 @@ export interface Finding {
   readonly text: string;
 }
 
-const OLDEST_NODE = [20, 19] as const;
 /** Far longer than a first cell takes on a slow machine. */
 const PATIENCE_MS = 60_000;
 
@@ -28,10 +27,9 @@ export async function* examine(places: readonly Target[], cellApi: string): Asyn
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const good = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
-  const remedy = good
-    ? ""
-    : `; ${OLDEST_NODE.join(".")} or newer is needed: install it, then run metastate-kernel install`;
+  // As package.json says under "engines".
+  const good = major === 20 ? minor >= 19 : major > 22 || (major === 22 && minor >= 12);
+  const remedy = good ? "" : "; 20.19 or newer (of 22: 22.12) is needed: install it, then run metastate-kernel install";
   return { good, text: `Node.js ${process.versions.node} at ${process.execPath}${remedy}` };
 }
 
@@ -50,8 +48,8 @@ async function zeromq(): Promise<Finding> {
 }
 
 function kernelspecs(places: readonly Target[]): Finding[] {
-  const files = places.flatMap((place) => findKernelspecs(place));
-  if (files.length > 0) return files.map(kernelspec);
+  const files = new Set(places.flatMap((place) => findKernelspecs(place)));
+  if (files.size > 0) return [...files].map(kernelspec);
   return [
     { good: false, text: "no kernelspec is registered here: run metastate-kernel install, or with --sys-prefix" },
   ];
