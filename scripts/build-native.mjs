@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// Builds the native addons of kernels-cuda, when there is a C++ compiler and when sources, Node or the compiler have
-// changed since the last time. `npm start` and `npm test` call buildNative; as a command:
+// Builds the native addons of kernels-cuda, when there is a C++ compiler and when sources or the compiler have changed
+// since the last time. `npm start` and `npm test` call buildNative; as a command:
 //
 //   node scripts/build-native.mjs [--cuda] [--arch 90] [--only native,cuda-emulated,cuda] [--incremental] [--force]
 //                                 [--sanitize address,undefined] [--machine arm64]

@@ -229,11 +229,14 @@ test("compile-cuda without nvcc ends with the reason and the remedy", () => {
   assert.equal(stderr, 'CUDA_HOME is "/nowhere", and has no bin/nvcc\ncorrect CUDA_HOME or unset it\n');
 });
 
-test("a CUDA addon is built anew for another architecture, CUDA or compiler, and only then", () => {
+test("a CUDA addon is built anew for another architecture, CUDA or compiler, not for another Node.js", (t) => {
   const env = { PATH: "" };
   const compiler = { command: process.execPath, path: process.execPath, name: "node" };
   const key = (/** @type {string[]} */ ...options) => fingerprint(compiler, options, { target: "cuda", env });
   const built = key("", "90", "13.0", "/a/nvcc");
+  const { version } = process;
+  t.after(() => Object.defineProperty(process, "version", { value: version }));
+  Object.defineProperty(process, "version", { value: "v99.0.0" });
   assert.equal(key("", "90", "13.0", "/a/nvcc"), built);
   for (const other of [
     key("", "", "13.0", "/a/nvcc"),

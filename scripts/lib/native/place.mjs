@@ -18,7 +18,8 @@ import { join } from "node:path";
 import { kernelsCuda } from "../checkout.mjs";
 
 /**
- * Everything that decides what the build yields, as one hash.
+ * Everything that decides what the build yields, as one hash. Node.js is not of it: the headers are npm's, and Node-API is the
+ * same in all versions.
  *
  * @param {import("./compiler.mjs").Compiler} compiler
  * @param {string[]} options
@@ -28,9 +29,7 @@ export function fingerprint(compiler, options, { target, env }) {
   const hash = createHash("sha256");
   const program = realpathSync(compiler.path);
   const { size, mtimeMs } = statSync(program);
-  hash.update(
-    JSON.stringify([process.version, process.platform, process.arch, compiler.command, program, size, mtimeMs]),
-  );
+  hash.update(JSON.stringify([process.platform, process.arch, compiler.command, program, size, mtimeMs]));
   hash.update(JSON.stringify([env["CXXFLAGS"] ?? "", env["LDFLAGS"] ?? "", target, ...options]));
   const sources = (target === "native" ? ["cpp"] : ["cmake", "cpp", "cuda"])
     .flatMap((folder) =>
