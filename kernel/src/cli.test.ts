@@ -96,6 +96,14 @@ test("doctor runs a cell, and names what a kernelspec lacks", () => {
   assert.equal(ill.status, 1);
 });
 
+test("doctor finds a kernel in the .venv beside it, which need not be active", () => {
+  const env = { JUPYTER_DATA_DIR: join(folder, "data"), PATH: "/nowhere" };
+  assert.equal(runIn(env, "install", "--prefix", ".venv").status, 0);
+  const { stdout, status } = runIn(env, "doctor");
+  assert.match(stdout, /^ok +kernelspec .*\.venv\/share\/jupyter\/kernels\/metastate\/kernel\.json$/m);
+  assert.equal(status, 0);
+});
+
 test("what cannot be done is one line and exit status 1", () => {
   const two = run("install", "--user", "--prefix", "x");
   assert.deepEqual([two.status, two.stderr], [1, "Give one of --user, --sys-prefix and --prefix\n"]);

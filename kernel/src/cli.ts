@@ -75,9 +75,12 @@ async function doctor(): Promise<void> {
   process.exit(good ? 0 : 1);
 }
 
-/** Where Jupyter looks for kernels: the user's folder, and the environment of the Python that is first on the path. */
+/**
+ * Where Jupyter looks for kernels: the user's folder, the environment of the Python that is first on the path, and the one that
+ * lies in this folder, active or not.
+ */
 function knownPlaces(): Target[] {
-  const places: Target[] = [{ kind: "user" }];
+  const places: Target[] = [{ kind: "user" }, { kind: "prefix", prefix: ".venv" }];
   try {
     places.push({ kind: "prefix", prefix: pythonPrefix() });
   } catch {
