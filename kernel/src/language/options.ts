@@ -1,36 +1,26 @@
 /** Compiler options of cells. */
 import ts = require("typescript");
 
-/** Whether the Node.js that runs has something of JavaScript's library. */
-function has(of: object, ...names: readonly string[]): boolean {
-  return names.every((name) => Object.hasOwn(of, name));
+/**
+ * The newest year of which a version of Node.js has JavaScript's library as a whole, and what it has of later ones. It is not
+ * looked for in the globals: while a snapshot is made, V8 leaves out some that are there afterwards.
+ */
+export function libraryOf(node: string): { readonly year: number; readonly later: readonly string[] } {
+  const major = Number.parseInt(node, 10);
+  if (major < 22) return { year: 2023, later: [] };
+  const later = ["lib.esnext.array.d.ts"];
+  if (major >= 24) return { year: 2025, later };
+  return { year: 2024, later: ["lib.es2025.collection.d.ts", "lib.es2025.iterator.d.ts", ...later] };
 }
 
-const HAS_2024 =
-  has(Object, "groupBy") &&
-  has(Promise, "withResolvers") &&
-  has(Atomics, "waitAsync") &&
-  has(ArrayBuffer.prototype, "transfer");
-const HAS_SETS = has(Set.prototype, "union");
-const HAS_ITERATORS = has(globalThis, "Iterator");
-const HAS_2025 =
-  HAS_SETS && HAS_ITERATORS && has(globalThis, "Float16Array") && has(Promise, "try") && has(RegExp, "escape");
-
-/** The newest year of which the Node.js that runs has JavaScript's library as a whole; Node 20 that of 2023. */
-export const LIBRARY_YEAR = HAS_2025 ? 2025 : HAS_2024 ? 2024 : 2023;
-
-/** What it has of newer ones. */
-const NEWER: readonly string[] = [
-  ...(HAS_SETS ? ["lib.es2025.collection.d.ts"] : []),
-  ...(HAS_ITERATORS ? ["lib.es2025.iterator.d.ts"] : []),
-  ...(has(Array, "fromAsync") ? ["lib.esnext.array.d.ts"] : []),
-];
+const { year, later } = libraryOf(process.versions.node);
+export const LIBRARY_YEAR = year;
 
 /** Strict, modern, for Node: the defaults where a notebook says nothing else. */
 export const CELL_OPTIONS: ts.CompilerOptions = {
   // Node 20 knows the syntax of ES2024: the flag `v` of regular expressions.
   target: ts.ScriptTarget.ES2024,
-  lib: [`lib.es${LIBRARY_YEAR}.d.ts`, ...NEWER, "lib.esnext.disposable.d.ts"],
+  lib: [`lib.es${LIBRARY_YEAR}.d.ts`, ...later, "lib.esnext.disposable.d.ts"],
   module: ts.ModuleKind.Preserve,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   // Bundlers know a condition that Node does not; here the packages are loaded by Node.
