@@ -246,6 +246,35 @@ test("a text that HTML, SVG, Markdown and LaTeX are updated with is of the same 
   ]);
 });
 
+test("figures, tables, JSON, charts and images are updated with what they are made of, or with what shows itself", async () => {
+  const { messages } = await notebook.run(`
+    const figure = () => display.plotly([{ y: [1] }], { title: { text: "one" } });
+    figure().update([{ y: [2] }]);
+    figure().update({ data: [{ y: [3] }], layout: { title: { text: "three" } } });
+    figure().update({ [Symbol.for("Jupyter.display")]: () => ({ "text/plain": "itself" }) });
+    display.table([{ a: 1 }]).update([{ a: 2 }]);
+    display.json({ a: 1 }, { expanded: true }).update({ a: 2 });
+    display.vega({ mark: "bar" }).update({ mark: "line" });
+    display.image(Buffer.from("<svg>1</svg>"), "image/svg+xml").update(Buffer.from("<svg>2</svg>"));`);
+  const updates = messages
+    .filter(({ type }) => type === "update_display_data")
+    .map(({ content }) => content["data"] as Record<string, unknown>)
+    // What stands in a figure's place for a moment, so that it is drawn anew.
+    .filter((data) => !/^<div style="height/.test(String(data["text/html"])));
+  const [first, second, third, table, json, chart, picture, ...more] = updates;
+  const shown = (data: Record<string, unknown> | undefined): unknown => data?.["application/vnd.plotly.v1+json"];
+  assert.deepEqual(shown(first), { data: [{ y: [2] }], layout: { title: { text: "one" } }, config: {} });
+  assert.deepEqual(shown(second), { data: [{ y: [3] }], layout: { title: { text: "three" } }, config: {} });
+  assert.deepEqual(third, { "text/plain": "itself" });
+  assert.match(String(table?.["text/html"]), /<td[^>]*>2</);
+  assert.deepEqual(json?.["application/json"], { a: 2 });
+  assert.match(JSON.stringify(chart), /vegalite.*"mark":"line"/);
+  assert.equal(picture?.["image/svg+xml"], "<svg>2</svg>");
+  assert.deepEqual(more, []);
+  const { outcome } = await notebook.run(`display.plotly([{ y: [1] }]).update("text")`);
+  assert.match(JSON.stringify(outcome), /what comes first is a list of traces/);
+});
+
 test("display.json takes what JSON lacks", async () => {
   const code = `const circle: Record<string, unknown> = { big: 1n, list: new Int8Array([1]), map: new Map([["k", NaN]]), at: new Date(0) }; circle.self = circle;
     display.json(circle, { expanded: true })`;

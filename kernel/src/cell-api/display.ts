@@ -1,9 +1,9 @@
 /** `display`: how a cell shows something richer than text. */
 import { currentCell } from "../session/current-cell.js";
 import { sendFrame } from "../session/frames.js";
-import { vegaBundle, type Displayable } from "../session/mime-bundle.js";
+import { DISPLAY_HOOK, vegaBundle, type Displayable } from "../session/mime-bundle.js";
 import type { MimeBundle } from "../session-protocol.js";
-import { DisplayHandle, Mime, show, showText, type DisplayOptions } from "./display/handle.js";
+import { DisplayHandle, Mime, show, showRead, type DisplayOptions } from "./display/handle.js";
 import { escapeHtml, htmlOf, textOf, type HtmlElement } from "./display/html.js";
 import { image, type ImageOptions, type ImageSource } from "./display/image.js";
 import { figureJson, jsonOf } from "./display/json.js";
@@ -79,6 +79,33 @@ function mime(data: MimeBundle, metadata?: MimeBundle): DisplayHandle {
 
 type Markup = string | HtmlElement | TemplateStringsArray;
 
+function showText(text: string, read: (text: string) => Mime): DisplayHandle {
+  return showRead(read(text), (given) => (typeof given === "string" ? read(given) : given));
+}
+
+/** Shows what is read of a value; so does its handle, but for objects that show themselves. */
+function showOf<T>(value: T, read: (value: T) => unknown): DisplayHandle {
+  const showsItself = (given: unknown): boolean => given !== null && typeof given === "object" && DISPLAY_HOOK in given;
+  return showRead(read(value), (given) => (showsItself(given) ? given : read(given as T)));
+}
+
+/** What a plotly figure is changed to. */
+interface Figure {
+  readonly data: readonly object[];
+  readonly layout?: object;
+}
+
+function isFigure(value: unknown): value is Figure {
+  return typeof value === "object" && value !== null && "data" in value;
+}
+
+function figure(data: readonly object[], layout: object, config: object): Mime {
+  return new Mime({
+    "application/vnd.plotly.v1+json": figureJson(data, layout, config),
+    "text/plain": `[plotly figure, ${data.length} ${data.length === 1 ? "trace" : "traces"}]`,
+  });
+}
+
 const kinds: { [K in keyof Display]: Display[K] } = {
   mime,
   html: (source: Markup, ...values: unknown[]) =>
@@ -92,25 +119,26 @@ const kinds: { [K in keyof Display]: Display[K] } = {
       const source = /^\s*(\$|\\\[|\\\(|\\begin)/.test(latex) ? latex : `$$${latex}$$`;
       return new Mime({ "text/latex": source, "text/plain": latex });
     }),
-  json(value, { expanded = false } = {}) {
-    const json = jsonOf(value);
-    return mime(
-      { "application/json": json, "text/plain": JSON.stringify(json, undefined, 2) },
-      { "application/json": { expanded } },
-    );
-  },
-  image: (source, options) => show(image(source, options)),
-  plotly: (data, layout = {}, config = {}) =>
-    mime({
-      "application/vnd.plotly.v1+json": figureJson(data, layout, config),
-      "text/plain": `[plotly figure, ${data.length} ${data.length === 1 ? "trace" : "traces"}]`,
+  json: (value, { expanded = false } = {}) =>
+    showOf(value, (given) => {
+      const json = jsonOf(given);
+      return new Mime(
+        { "application/json": json, "text/plain": JSON.stringify(json, undefined, 2) },
+        { "application/json": { expanded } },
+      );
     }),
-  vega(spec) {
-    const data = vegaBundle("$schema" in spec ? spec : { $schema: VEGA_LITE, ...spec });
-    if (data === undefined) throw new TypeError("display.vega: the $schema is neither Vega's nor Vega-Lite's");
-    return mime(data);
-  },
-  table: (source, options) => mime(table(source, options)),
+  image: (source, options) => showOf(source, (given) => image(given, options)),
+  plotly: (data, layout = {}, config = {}) =>
+    showOf<readonly object[] | Figure>(data, (given) =>
+      isFigure(given) ? figure(given.data, given.layout ?? layout, config) : figure(given, layout, config),
+    ),
+  vega: (spec) =>
+    showOf(spec, (given) => {
+      const data = vegaBundle("$schema" in given ? given : { $schema: VEGA_LITE, ...given });
+      if (data === undefined) throw new TypeError("display.vega: the $schema is neither Vega's nor Vega-Lite's");
+      return new Mime(data);
+    }),
+  table: (source, options) => showOf(source, (given) => new Mime(table(given, options))),
   clear(options = {}) {
     sendFrame({ type: "clear", cell: currentCell(), wait: options.wait ?? false });
   },

@@ -39,11 +39,11 @@ export class DisplayHandle implements Displayable {
   readonly #cell: number;
   readonly #kept: KeptDisplay | undefined;
   readonly #limiter: UpdateLimiter;
-  /** What a text means that it is updated with: HTML, where it was HTML. */
-  readonly #read: ((text: string) => Mime) | undefined;
+  /** What it means that it is updated with: a text is HTML, where that was shown; a list is traces of a figure. */
+  readonly #read: Read | undefined;
 
   /** @internal Cells get handles from `display`. */
-  constructor(id: string, cell: number, kept?: KeptDisplay, read?: (text: string) => Mime) {
+  constructor(id: string, cell: number, kept?: KeptDisplay, read?: Read) {
     this.id = id;
     this.#read = read;
     this.#cell = cell;
@@ -52,12 +52,12 @@ export class DisplayHandle implements Displayable {
   }
 
   /**
-   * Shows `value` in the place of what was shown; a text is HTML, SVG, Markdown or LaTeX where that was shown by
-   * `display.html` and its like. Updates that come faster than ten a second are merged: the latest is shown,
-   * at the latest when the cell ends.
+   * Shows `value` in the place of what was shown. It is what `display.html`, `display.table`, … take, where one of these has
+   * made the handle; for `display.plotly` traces, or `{ data, layout }`. Updates that come faster than ten a second are merged:
+   * the latest is shown, at the latest when the cell ends.
    */
   update(given: unknown, options: DisplayOptions = {}): void {
-    const value = typeof given === "string" && this.#read !== undefined ? this.#read(given) : given;
+    const value = this.#read === undefined || options.raw === true ? given : this.#read(given);
     this.#limiter.run(() => {
       const place = { cell: this.#cell, displayId: this.id, update: true, ...(this.#kept && { kept: this.#kept }) };
       send(value, options, place, (data) => {
@@ -78,9 +78,12 @@ export function show(value: unknown, options: DisplayOptions = {}): DisplayHandl
   return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, value, options);
 }
 
-/** Shows a text that stands for data, as HTML does; so do the texts that it is updated with. */
-export function showText(text: string, read: (text: string) => Mime): DisplayHandle {
-  return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, read(text), {}, read);
+/** What a value stands for that a handle is updated with: data chosen by hand, or the value itself. */
+export type Read = (given: unknown) => unknown;
+
+/** Shows a value; what its handle is updated with is read first. */
+export function showRead(value: unknown, read: Read): DisplayHandle {
+  return showIn({ cell: currentCell(), displayId: randomUUID(), update: false }, value, {}, read);
 }
 
 /** Shows a value that will be updated, also in a page that is loaded anew meanwhile. */
@@ -91,7 +94,7 @@ export function showKept(value: unknown, options: DisplayOptions = {}, kept: Kep
 /** What is shown where. */
 type Place = Omit<DisplayFrame, "type" | "data" | "metadata">;
 
-function showIn(place: Place, value: unknown, options: DisplayOptions, read?: (text: string) => Mime): DisplayHandle {
+function showIn(place: Place, value: unknown, options: DisplayOptions, read?: Read): DisplayHandle {
   send(value, options, place);
   return new DisplayHandle(place.displayId, place.cell, place.kept, read);
 }
