@@ -115,7 +115,9 @@ test("sizes given are sizes had; the same seed gives the same model", async () =
   );
   const [matrices] = parameterGroups(model.parameters, 0.1);
   assert.equal(matrices!.parameters.length, 9);
-  for (const made of [model, same, other]) made.dispose();
+  const narrow = createBaseline({ ...options, width: 6 });
+  assert.equal(narrow.configuration.headSize, 2);
+  for (const made of [model, same, other, narrow]) made.dispose();
 });
 
 test("RWKV-4's decays learn at twice the rate, and its matrices decay", async () => {

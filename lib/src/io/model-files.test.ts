@@ -207,9 +207,11 @@ test("what RWKV-LM would read as another model is not written into its format", 
     }
     assert.deepEqual(await readdir(folder), []);
     // The folder of Hugging Face has a type of its own then, which flash-linear-attention refuses.
-    await saveModel(randomModel({ aScale: 2, sse: "none" }), join(folder, "hf"));
+    await saveModel(randomModel({ aScale: 2, sse: "none" }), join(folder, "hf"), { maxShardBytes: 3000 });
     const config = JSON.parse(await readFile(join(folder, "hf/config.json"), "utf8")) as Record<string, unknown>;
     assert.equal(config.model_type, "metastate");
+    const { model } = await inspectFile(join(folder, "hf"));
+    assert.equal("configuration" in model && model.configuration.aScale, 2);
   });
 });
 

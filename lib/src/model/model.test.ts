@@ -194,6 +194,9 @@ test("forward leaves its results alone in memory and does not touch the state pa
   await useBackend("wasm");
   const atFirst = tf.memory().numTensors;
   const model = randomModel();
+  const single = model.initialState();
+  assert.equal(single.batchSize, 1);
+  single.dispose();
   const state = model.initialState(2);
   const before = tf.memory().numTensors;
   const result = model.forward(inputs, state);

@@ -110,13 +110,15 @@ test("Moby-Dick: the same 500 tokens each time, from one text or from lines; pro
   assert.equal(lines.decode(lines.merges.map((_, i) => 257 + i)), "ab");
 });
 
-test("special tokens are one token wherever they stand, the longer first", () => {
+test("special tokens are one token wherever they stand, the longer first", async () => {
   const tokenizer = new BpeTokenizer([], ["<|endoftext|>", "<x>", "<x>+"]);
   assert.deepEqual([...tokenizer.encode("<x>+<x>")], [2, 1]);
   const ids = tokenizer.encode("a<|endoftext|>b");
   assert.equal(ids.length, 3);
   assert.equal(ids[1], 0);
   assert.equal(tokenizer.decode(ids), "a<|endoftext|>b");
+  const byDefault = await trainBpe("a", { vocabSize: 257 });
+  assert.equal(byDefault.encode("a<|endoftext|>b")[1], byDefault.endOfText);
 });
 
 test("a trained tokenizer comes back from its tokenizer.json, in older and newer form", async () => {

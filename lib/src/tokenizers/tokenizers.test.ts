@@ -108,6 +108,8 @@ test("any tokens stream as they decode, characters or not", async () => {
       }),
       { seed: 3 },
     );
+    const marked = "\ufeffa";
+    assert.equal(tokenizer.decode(tokenizer.encode(marked)), marked, "a byte order mark is a character");
   }
 });
 
