@@ -13,13 +13,19 @@ import { TensorRecords } from "./tensor-id.js";
 const knownVersion = "4.22.0";
 
 /** The methods that are replaced. */
-type Shortcuts = Pick<Engine, "reset" | "runKernel" | "endScope" | "gradients">;
+const replaced = ["reset", "runKernel", "endScope", "gradients"] as const;
+type Shortcuts = Pick<Engine, (typeof replaced)[number]>;
 
-/** Gives tfjs's engine the shorter methods, once, and only where it is the tfjs that they were written for. */
+/**
+ * Gives tfjs's engine the shorter methods, once, and only where it is the tfjs that they were written for. They take the place of those
+ * that all engines have, so that what somebody has put around the methods of this one stays around them.
+ */
 export function shortenEngine(version = version_core): void {
   const tfjs = engine() as unknown as Engine;
   if (version !== knownVersion || tfjs.state.tensorInfo instanceof TensorRecords) return;
-  Object.assign(tfjs, shortcuts(tfjs));
+  const prototype = Object.getPrototypeOf(tfjs) as Engine;
+  const own = Object.fromEntries(replaced.map((name) => [name, Reflect.get(prototype, name)]));
+  Object.assign(prototype, shortcuts(own as unknown as Shortcuts));
   keepRecordsInIds(tfjs);
 }
 
@@ -27,29 +33,23 @@ function keepRecordsInIds({ state }: Engine): void {
   state.tensorInfo = new TensorRecords(state.tensorInfo);
 }
 
-/** The methods for an engine, on which tfjs's own are found now. */
-function shortcuts(tfjs: Engine): Shortcuts {
-  const own: Shortcuts = {
-    reset: tfjs.reset.bind(tfjs),
-    runKernel: tfjs.runKernel.bind(tfjs),
-    endScope: tfjs.endScope.bind(tfjs),
-    gradients: tfjs.gradients.bind(tfjs),
-  };
+/** The methods of an engine, from tfjs's own. */
+function shortcuts(own: Shortcuts): Shortcuts & ThisType<Engine> {
   const kernelOf = kernelLookUp();
-  const tensorOf = (info: TensorInfo): Tensor =>
+  const tensorOf = (tfjs: Engine, info: TensorInfo): Tensor =>
     (info as Tensor).rank == null ? tfjs.makeTensorFromTensorInfo(info) : (info as Tensor);
 
   return {
     reset() {
-      own.reset();
-      keepRecordsInIds(tfjs);
+      own.reset.call(this);
+      keepRecordsInIds(this);
     },
 
     runKernel(name, inputs, attributes) {
       // Reading the backend starts it when nothing did before; its name is known only then.
-      const { backend, state, ENV } = tfjs;
-      const kernel = kernelOf(name, tfjs.backendName);
-      if (!kernel || state.profiling || ENV.getBool("DEBUG")) return own.runKernel(name, inputs, attributes);
+      const { backend, state, ENV } = this;
+      const kernel = kernelOf(name, this.backendName);
+      if (!kernel || state.profiling || ENV.getBool("DEBUG")) return own.runKernel.call(this, name, inputs, attributes);
       const recorded = state.gradientDepth > 0 && state.kernelDepth === 0;
       const checked = ENV.getBool("IS_TEST");
       if (checked) state.numDataMovesStack.push(0);
@@ -59,24 +59,24 @@ function shortcuts(tfjs: Engine): Shortcuts {
       state.kernelDepth++;
       try {
         const before = checked ? backend.numDataIds() : 0;
-        made = kernel.kernelFunc({ inputs, attrs: attributes, backend });
-        if (checked) tfjs.checkKernelForMemLeak(name, before, [made].flat());
-        if (!recorded && !Array.isArray(made)) return tensorOf(made);
-        outputs = Array.isArray(made) ? made.map(tensorOf) : [tensorOf(made)];
+        made = kernel.kernelFunc({ inputs, attrs: attributes!, backend });
+        if (checked) this.checkKernelForMemLeak(name, before, [made].flat());
+        if (!recorded && !Array.isArray(made)) return tensorOf(this, made);
+        outputs = Array.isArray(made) ? made.map((info) => tensorOf(this, info)) : [tensorOf(this, made)];
         if (recorded && getGradient(name)) {
-          saved = tfjs.getTensorsForGradient(name, inputs, outputs).map((tensor) => tfjs.keep(tfjs.clone(tensor)));
+          saved = this.getTensorsForGradient(name, inputs, outputs).map((tensor) => this.keep(this.clone(tensor)));
         }
       } finally {
         state.kernelDepth--;
       }
-      if (recorded) tfjs.addTapeNode(name, inputs, outputs, null, saved, attributes);
+      if (recorded) this.addTapeNode(name, inputs, outputs, null, saved, attributes);
       return Array.isArray(made) ? outputs : outputs[0]!;
     },
 
     endScope(result) {
       const one = result instanceof Tensor ? result : undefined;
-      if (!one && typeof result === "object" && result !== null) return own.endScope(result);
-      const { state } = tfjs;
+      if (!one && typeof result === "object" && result !== null) return own.endScope.call(this, result);
+      const { state } = this;
       const { track, id } = state.activeScope!;
       // A tensor's end may be that of others, which are then no longer there.
       for (let i = 0; i < track.length; i++) {
@@ -86,10 +86,10 @@ function shortcuts(tfjs: Engine): Shortcuts {
       state.scopeStack.pop();
       state.activeScope = state.scopeStack.at(-1) ?? null;
       // tfjs tells a tensor's scope to itself alone.
-      if (one && !one.kept && (one as unknown as { scopeId: number }).scopeId === id) tfjs.track(one);
+      if (one && !one.kept && (one as unknown as { scopeId: number }).scopeId === id) this.track(one);
     },
 
-    gradients: gradientShortcut(tfjs),
+    gradients: gradientShortcut(own.gradients),
   };
 }
 

@@ -5,35 +5,36 @@
 import { Tensor, util } from "@tensorflow/tfjs-core";
 import type { Engine, TapeNode } from "./engine-internals.js";
 
-/** `engine.gradients` for an engine. Arguments and errors are tfjs's. */
-export function gradientShortcut(tfjs: Engine): Engine["gradients"] {
-  const own = tfjs.gradients.bind(tfjs);
-  return <T extends Tensor>(f: () => T, xs: Tensor[], dy?: T | null, allowNoGradients = false) => {
+/** `engine.gradients`, from tfjs's own. Arguments and errors are that one's. */
+export function gradientShortcut(own: Engine["gradients"]): Engine["gradients"] {
+  return function <T extends Tensor>(this: Engine, f: () => T, xs: Tensor[], dy?: T | null, allowNoGradients = false) {
     // tfjs has the words.
-    if (xs.length === 0 || (dy != null && dy.dtype !== "float32")) return own(f, xs, dy, allowNoGradients);
-    tfjs.startTape();
+    if (xs.length === 0 || (dy != null && dy.dtype !== "float32")) {
+      return own.call(this, f, xs, dy, allowNoGradients) as { value: T; grads: Tensor[] };
+    }
+    this.startTape();
     let y: T;
     try {
-      y = tfjs.tidy("forward", f);
+      y = this.tidy("forward", f);
     } finally {
-      tfjs.endTape();
+      this.endTape();
     }
     util.assert(y instanceof Tensor, () => "The result y returned by f() must be a tensor.");
-    const { nodes, fromXs } = dependents(tfjs.state.activeTape!, xs);
+    const { nodes, fromXs } = dependents(this.state.activeTape!, xs);
     if (!allowNoGradients && !nodes.some(({ outputs }) => outputs.some(({ id }) => id === y.id))) {
       throw new Error(
         "Cannot compute gradient of y=f(x) with respect to x. Make sure that the f you passed encloses all operations that " +
           "lead from x to y.",
       );
     }
-    return tfjs.tidy("backward", () => {
-      const gradients = new Map<number, Tensor>([[y.id, dy ?? onesLike(tfjs, y)]]);
-      for (let i = nodes.length - 1; i >= 0; i--) propagate(tfjs, nodes[i]!, fromXs, gradients);
+    return this.tidy("backward", () => {
+      const gradients = new Map<number, Tensor>([[y.id, dy ?? onesLike(this, y)]]);
+      for (let i = nodes.length - 1; i >= 0; i--) propagate(this, nodes[i]!, fromXs, gradients);
       const grads = xs.map(({ id }) => gradients.get(id)!);
-      if (tfjs.state.gradientDepth === 0) {
+      if (this.state.gradientDepth === 0) {
         // No gradient of this gradient is wanted.
-        for (const { saved } of tfjs.state.activeTape!) for (const tensor of saved) tensor.dispose();
-        tfjs.state.activeTape = null;
+        for (const { saved } of this.state.activeTape!) for (const tensor of saved) tensor.dispose();
+        this.state.activeTape = null;
       }
       return { value: y, grads };
     });

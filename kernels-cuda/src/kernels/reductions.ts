@@ -37,16 +37,21 @@ function reduced(
   attributes: Attributes,
 ): TensorInfo {
   // Of what lies before the reduced axes, of these, and of all others.
-  let [outer, length, inner] = [1, 1, 1];
+  let outer = 1;
+  let length = 1;
+  let inner = 1;
   const shape: number[] = [];
-  x.shape.forEach((size, axis) => {
-    const isLost = axes.includes(axis);
-    if (isLost) length *= size;
-    else if (axis < axes[0]!) outer *= size;
+  for (let axis = 0; axis < x.shape.length; axis++) {
+    const size = x.shape[axis]!;
+    if (axes.includes(axis)) {
+      length *= size;
+      if (attributes["keepDims"]) shape.push(1);
+      continue;
+    }
+    if (axis < axes[0]!) outer *= size;
     else inner *= size;
-    if (!isLost) shape.push(size);
-    else if (attributes["keepDims"]) shape.push(1);
-  });
+    shape.push(size);
+  }
   const y = backend.makeFloats(shape);
   const scale = name === "Mean" ? 1 / length : 1;
   if (axes.at(-1)! - axes[0]! + 1 === axes.length) {
