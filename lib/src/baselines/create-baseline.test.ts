@@ -131,6 +131,26 @@ test("RWKV-4's decays learn at twice the rate, and its matrices decay", async ()
   model.dispose();
 });
 
+test("RWKV-4 begins with the decays, bonuses and mixes of its authors", async () => {
+  await useBackend("cpu");
+  const model = createBaseline({ kind: "rwkv4", vocabSize: 10, layers: 2, width: 4 });
+  // RWKV-v4 of RWKV-LM, for the second of two layers: ratio_0_to_1 is 1, ratio_1_to_almost0 a half.
+  const third = 1 / 3;
+  const expected = {
+    "att.time_decay": [-5, -5 + 8 * third ** 2, -5 + 8 * (2 * third) ** 2, 3],
+    "att.time_first": [0, 0.5, -0.5, 0].map((zigzag) => Math.log(0.3) + zigzag),
+    "att.time_mix_k": [0, 0.25, 0.5, 0.75].map(Math.sqrt),
+    "att.time_mix_v": [0, 0.25, 0.5, 0.75].map((x) => Math.sqrt(x) + 0.3),
+    "att.time_mix_r": [0, 0.25, 0.5, 0.75].map((x) => x ** 0.25),
+    "ffn.time_mix_k": [0, 0.25, 0.5, 0.75].map(Math.sqrt),
+    "ffn.time_mix_r": [0, 0.25, 0.5, 0.75].map(Math.sqrt),
+  };
+  for (const [name, values] of Object.entries(expected)) {
+    assertClose(model.parameters.get(`blocks.1.${name}`)!.dataSync(), values, 1e-6, name);
+  }
+  model.dispose();
+});
+
 test("what does not fit is refused with what would", async () => {
   await useBackend("cpu");
   const options = { kind: "transformer", vocabSize: 10, layers: 2 } as const;

@@ -77,7 +77,7 @@ for (const backend of ["cpu", "wasm"] as const) {
     const state = randomState(4);
     const copy = state.clone();
     const before = tf.memory().numTensors;
-    const place = { part: "meta", layers: [1], rows: 1, heads: [0] } as const;
+    const place = { part: "meta", layers: [1], rows: 1, heads: [1] } as const;
     const matrix = Array.from({ length: 4 }, (_, i) => [i, i + 0.5, -i, 0]);
     const changed = state.with(place, matrix);
     assert.deepEqual(changed.slice(place).matrix(), matrix);
@@ -87,7 +87,7 @@ for (const backend of ["cpu", "wasm"] as const) {
       [[1, "meta"]],
     );
     for (const other of [
-      { ...place, heads: 1 },
+      { ...place, heads: 0 },
       { ...place, rows: 0 },
     ]) {
       assert.deepEqual(changed.slice(other).values, state.slice(other).values);
