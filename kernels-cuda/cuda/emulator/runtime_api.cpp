@@ -337,6 +337,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) {
+  if (plays("no pinned memory")) return noted(cudaErrorMemoryAllocation);
   *at = std::malloc(bytes > 0 ? bytes : 1);
   if (!*at) return noted(cudaErrorMemoryAllocation);
   stream().pin(*at, bytes > 0 ? bytes : 1);

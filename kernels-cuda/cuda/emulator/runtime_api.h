@@ -1,7 +1,7 @@
 // The CUDA runtime's functions that are used, on the CPU: one device with one stream. Memory is a pool as cudaMallocAsync's:
 // what is freed waits for the next request of its size until it is trimmed. All of it is filled with NaNs when it is given
 // out. The amount can be set, so that a test can run out of it. With METASTATE_EMULATOR_MACHINE="no pools" there are none,
-// with "pools without memory" they are told of, and give nothing.
+// with "pools without memory" they are told of, and give nothing; with "no pinned memory" the host has none to be pinned.
 //
 // Kernels have run when a launch returns, but the host sees nothing of it before it waits, as late as a GPU may be: an event
 // is "not ready" when it is first asked for (which CUDA keeps as its last error, until cudaGetLastError), values copied to

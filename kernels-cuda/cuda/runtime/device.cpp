@@ -289,10 +289,24 @@ void Device::givePinned(std::unique_ptr<PinnedBuffer> buffer) {
 
 // Whole pages: that many it takes of the machine anyway, and small tensors of different sizes can follow one another.
 PinnedBuffer::PinnedBuffer(size_t bytes) : bytes_(bytes > 0 ? (bytes + 4095) / 4096 * 4096 : 4096) {
-  check(cudaHostAlloc(&data_, bytes_, cudaHostAllocDefault), "allocating pinned memory of the host");
+  const cudaError_t status = cudaHostAlloc(&data_, bytes_, cudaHostAllocDefault);
+  isPinned_ = status != cudaErrorMemoryAllocation;
+  if (!isPinned_) {
+    cudaGetLastError();
+    data_ = std::malloc(bytes_);
+    if (!data_) throw CudaError("the host has no memory for a copy of " + mebibytes(bytes_));
+  } else {
+    check(status, "allocating pinned memory of the host");
+  }
 }
 
-PinnedBuffer::~PinnedBuffer() { cudaFreeHost(data_); }
+PinnedBuffer::~PinnedBuffer() {
+  if (isPinned_) {
+    cudaFreeHost(data_);
+  } else {
+    std::free(data_);
+  }
+}
 
 Event::Event(bool isTimed) {
   const unsigned flags = isTimed ? cudaEventDefault : cudaEventDisableTiming | cudaEventBlockingSync;

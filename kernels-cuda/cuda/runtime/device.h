@@ -39,7 +39,7 @@ struct MemoryState {
   uint64_t requests; // for memory that the driver had until now: what was freed did not serve
 };
 
-/// Memory of the host that the GPU copies to while the host goes on; used again after its end.
+/// Memory of the host that the GPU copies to and from while the host goes on; used again after its end.
 class PinnedBuffer;
 
 class Device {
@@ -116,6 +116,7 @@ class Event {
 
 class PinnedBuffer {
  public:
+  /// Plain memory where there is none to be pinned, as on virtual machines: copies then wait, and are the same otherwise.
   explicit PinnedBuffer(size_t bytes);
   ~PinnedBuffer();
   PinnedBuffer(const PinnedBuffer&) = delete;
@@ -128,6 +129,7 @@ class PinnedBuffer {
  private:
   void* data_ = nullptr;
   size_t bytes_;
+  bool isPinned_ = true;
 };
 
 }  // namespace metastate::cuda

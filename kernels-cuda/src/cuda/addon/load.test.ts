@@ -83,6 +83,26 @@ test("each machine that CUDA cannot use is told with its remedy", needsEmulator,
   });
 });
 
+test(
+  "where the host has no memory to be pinned, values go to the GPU and come back through plain memory",
+  needsEmulator,
+  () => {
+    const script = `import * as tf from "@tensorflow/tfjs-core";
+    import { useCuda } from ${JSON.stringify(import.meta.resolve("../../testing/cuda.js"))};
+    await useCuda();
+    const told = [];
+    for (const values of [[1, -2], [-3, 4]]) told.push(...(await tf.relu(tf.tensor(values)).data()));
+    console.log(JSON.stringify(told));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      env: { ...process.env, METASTATE_EMULATOR_MACHINE: "no pinned memory" },
+      encoding: "utf8",
+      cwd: import.meta.dirname,
+    });
+    assert.ok(stdout, stderr);
+    assert.deepEqual(JSON.parse(stdout), [1, 0, 0, 4]);
+  },
+);
+
 for (const machine of ["no pools", "pools without memory"]) {
   test(`where the driver has ${machine}, tensors are its plain memory, which is used again`, needsEmulator, () => {
     const script = `import * as tf from "@tensorflow/tfjs-core";
