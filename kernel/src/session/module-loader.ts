@@ -40,8 +40,8 @@ interface Instance {
   readonly listeners: Set<() => void>;
   /** Called with the new value of an export: variables of cells. */
   readonly followers: Map<string, Set<SetVariable>>;
-  /** Modules whose evaluation this one waits for. */
-  readonly waitsFor: Set<Instance>;
+  /** The module whose evaluation this one waits for. */
+  waitsFor: Instance | undefined;
   state: "evaluating" | "done" | "failed";
   evaluated: Promise<void>;
 }
@@ -147,7 +147,7 @@ export class ModuleLoader {
       namespace: Object.defineProperty(Object.create(null) as Namespace, Symbol.toStringTag, { value: "Module" }),
       listeners: new Set(),
       followers: new Map(),
-      waitsFor: new Set(),
+      waitsFor: undefined,
       state: "evaluating",
       evaluated: Promise.resolve(),
     };
@@ -202,9 +202,9 @@ export class ModuleLoader {
       update();
       // In a circle somebody has to begin: who is waited for does not wait.
       if (reaches(imported, instance)) continue;
-      instance.waitsFor.add(imported);
+      instance.waitsFor = imported;
       await imported.evaluated;
-      instance.waitsFor.delete(imported);
+      instance.waitsFor = undefined;
       update();
     }
     await execute();
@@ -246,9 +246,7 @@ function exporter({ namespace, listeners, followers }: Instance): Export {
   };
 }
 
-function reaches(from: Instance, to: Instance, seen = new Set<Instance>()): boolean {
-  if (from === to) return true;
-  if (seen.has(from)) return false;
-  seen.add(from);
-  return [...from.waitsFor].some((next) => reaches(next, to, seen));
+function reaches(from: Instance, to: Instance): boolean {
+  for (let at: Instance | undefined = from; at !== undefined; at = at.waitsFor) if (at === to) return true;
+  return false;
 }
