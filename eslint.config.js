@@ -8,7 +8,7 @@ import tseslint from "typescript-eslint";
  */
 const layers = [
   ...["ops", "engine", "model|sse", "baselines", "io", "tokenizers", "data", "generation", "inspection", "training"],
-  ...["sse/check", "tasks", "growth", "plots", "profile", "comparison"],
+  ...["tasks", "growth", "sse/check", "plots", "profile", "comparison"],
 ];
 
 /**

@@ -40,7 +40,7 @@ export function growthPlan(from: ModelConfiguration, to: ModelConfiguration): Pa
 }
 
 function growthSteps(
-  { name, shape, fill, axes: ofVariant }: ParameterSpecification,
+  { name, shape, fill, axes: ofVariant, grown }: ParameterSpecification,
   before: readonly number[],
   from: ModelConfiguration,
   to: ModelConfiguration,
@@ -52,7 +52,8 @@ function growthSteps(
     const follows = axes?.[axis] ?? "fixed";
     const kept = keptPlaces(follows, before[axis]!, from, to);
     // What a variant has by itself adds nothing where it is zero.
-    const filling = parameterAxes(name) ? fillingAlong(name, follows, fill, options) : zero;
+    const own = grown === "initial" ? asAtStart(fill) : zero;
+    const filling = parameterAxes(name) ? fillingAlong(name, follows, fill, options) : own;
     return [{ axis, size, kept, filling }];
   });
 }

@@ -22,6 +22,8 @@ export interface ParameterSpecification {
   readonly fill: initial.Filler;
   /** of what the SSE and the mixture add: what each axis follows when the model grows, where it is known */
   readonly axes?: readonly SseAxis[];
+  /** of what an SSE variant has by itself: what its new part is when it grows; default zero */
+  readonly grown?: "zero" | "initial";
 }
 
 /** The parameters of a model, in checkpoint order. */
@@ -53,10 +55,10 @@ function block(configuration: ModelConfiguration, layer: number): ParameterSpeci
     { name: `${prefix}ffn.x_k`, shape: [1, 1, width], fill: initial.channelMix(depth(configuration, layer)) },
     { name: `${prefix}ffn.key.weight`, shape: [parameterTokens, width], fill: initial.orthogonal(1) },
     { name: `${prefix}ffn.value.weight`, shape: [width, parameterTokens], fill: initial.constant(0) },
-    ...parameters.map(({ name, shape, axes, fill }) => ({
+    ...parameters.map(({ name, shape, axes, fill, grown }) => ({
       name: `${prefix}meta.${name}`,
       shape: shape(configuration),
-      fill,
+      ...{ fill, grown },
       ...(axes && { axes }),
     })),
     // R. With zeros every group of parameter tokens weighs 1: the layer starts as without a mixture.

@@ -208,7 +208,7 @@ function defineAverage(): void {
 
 test("a variant's own states are states like the library's: checked, saved, grown, traced, sliced, generated with", async () => {
   await useBackend("wasm");
-  registerEinsum("wasm");
+  registerEinsum(tf.getBackend());
   defineAverage();
   (await checkSse("average")).assert();
   const model = open({ ...tiny, sse: "average" });
@@ -342,7 +342,7 @@ test("a state that is handed on as it came outlives the old one", async () => {
 
 test('readState(q, "before") is what the state held before each token, in a call and from call to call', async () => {
   await useBackend("wasm");
-  registerEinsum("wasm");
+  registerEinsum(tf.getBackend());
   const seen: Record<string, Float32Array[]> = { loop: [], op: [] };
   defineSse({
     name: "earlier",

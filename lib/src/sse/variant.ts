@@ -23,6 +23,11 @@ export interface SseParameterDefinition {
   readonly shape: SseShape;
   /** the value all its elements start with, or a function that writes them; default 0 */
   readonly initial?: number | Filler;
+  /**
+   * what its new part is when it grows: `"zero"` (default), or as `initial` says. Of two factors the one that writes is to be zero,
+   * so that outputs stay, and the other not: with both at zero neither would ever learn
+   */
+  readonly grown?: "zero" | "initial";
 }
 
 const definitionNames: OptionNames<SseDefinition> = {
@@ -85,6 +90,8 @@ export interface SseParameter {
   readonly fill: Filler;
   /** the initial value of all elements, where it is one number */
   readonly initial?: number;
+  /** what its new part is when it grows */
+  readonly grown: "zero" | "initial";
 }
 
 /** A state that a variant keeps beside the library's; every layer has one. */
@@ -164,11 +171,14 @@ function completeParameter(variant: string, name: string, definition: SseParamet
     throw wrong(variant, `the name of parameter "${name}"`, "letters, digits and _, a letter first");
   }
   if (name === "time_state") throw wrong(variant, `"time_state", the learned initial state's name,`, "another name");
-  expectOptions(`defineSse "${variant}", parameter "${name}"`, definition, { shape: true, initial: true });
-  const { shape, initial = 0 } = definition;
+  expectOptions(`defineSse "${variant}", parameter "${name}"`, definition, { shape: true, initial: true, grown: true });
+  const { shape, initial = 0, grown = "zero" } = definition;
+  if (!["zero", "initial"].includes(grown)) {
+    throw wrong(variant, `grown of parameter "${name}", "${grown}",`, '"zero" or "initial"');
+  }
   const fill = typeof initial === "function" ? initial : constant(initial);
   const value = typeof initial === "number" ? { initial } : {};
-  return { name, ...completeShape(variant, `parameter "${name}"`, shape), fill, ...value };
+  return { name, ...completeShape(variant, `parameter "${name}"`, shape), fill, grown, ...value };
 }
 
 function completeState(variant: string, name: string, shape: SseShape): SseState {

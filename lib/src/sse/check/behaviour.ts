@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Model } from "../../model/model.js";
 import { createModel } from "../../model/model.js";
 import { tokenMatrix } from "../../model/tokens.js";
+import { grow } from "../../growth/grow.js";
 import { disposeGradients, lossGradients } from "../../training/gradients.js";
 import type { SseCheck } from "./report.js";
 import { difference, figure, outcomeDifference, randomModel, randomTokens, run, type CheckSubject } from "./subject.js";
@@ -254,6 +255,34 @@ export function checkNeutral(subject: CheckSubject): Answer {
       measured: `difference ${figure(apart)} to RWKV-7`,
       meaning: "not claimed: ms.fromRwkv7 refuses the variant, since outputs would change",
     };
+  });
+}
+
+/** A model with more heads and parameter tokens computes the same, which `ms.grow` promises where the variant says so. */
+export function checkGrowth(subject: CheckSubject): Answer {
+  return withModel(subject, (model) => {
+    const { heads, parameterTokens } = model.configuration;
+    const refused = "not claimed: ms.grow refuses more heads, since outputs could change";
+    if (!model.sse.neutralAtZero) return { result: "skipped", measured: "no neutralAtZero", meaning: refused };
+    let larger: Model;
+    try {
+      larger = grow(model, { heads: heads + 1, parameterTokens: 2 * parameterTokens });
+    } catch (error) {
+      return { result: "skipped", measured: messageOf(error), meaning: "ms.grow refuses the variant" };
+    }
+    try {
+      const tokens = randomTokens(subject, rows, time);
+      const apart = difference(run(larger, tokens).logits, run(model, tokens).logits);
+      return apart <= rounding
+        ? passed(`difference ${figure(apart)}`, "with more heads and parameter tokens ms.grow keeps the outputs")
+        : failed(
+            `difference ${figure(apart)} with one more head and twice the parameter tokens`,
+            "By neutralAtZero ms.grow takes it that new parts add nothing: multiply what each head adds by a parameter that has its " +
+              'own numbers for it ("headChannels", zero when it grows), or take neutralAtZero out',
+          );
+    } finally {
+      larger.dispose();
+    }
   });
 }
 

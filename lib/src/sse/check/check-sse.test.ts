@@ -5,6 +5,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { jupyterDisplay } from "../../display.js";
+import { grow } from "../../growth/grow.js";
+import type { Filler } from "../../model/initial-values.js";
+import { createModel } from "../../model/model.js";
 import { stopGradient } from "../../ops/stop-gradient.js";
 import { useBackend } from "../../testing.js";
 import type { SseContext } from "../context.js";
@@ -237,7 +240,7 @@ test("RWKV-7 at zero: held to where it is claimed, told where it is not", async 
 test("the report shows itself, and asserts for scripts", async () => {
   const found = await report((context) => context.combine(fromNext(seen(context))));
   const bundle = found[jupyterDisplay]();
-  assert.match(bundle["text/plain"] as string, /^SSE variant "broken": \d of 10 checks failed\ncheck +result/);
+  assert.match(bundle["text/plain"] as string, /^SSE variant "broken": \d of 11 checks failed\ncheck +result/);
   assert.match(bundle["text/plain"] as string, /causality +✗ FAILED +token/);
   assert.match(bundle["text/html"] as string, /<table>.*✗ FAILED/s);
   assert.throws(
@@ -314,4 +317,40 @@ test("parameters that do not meet heads or channels are told which shapes do", a
   fitting.assert();
   const flat = { gain: { shape: ["heads", "headSize"], initial: 0.5 } } as const;
   (await report((context) => context.combine(seen(context)), { parameters: flat })).assert();
+});
+
+test("growth: a variant whose new heads change what old ones give is caught, where it claims that they add nothing", async () => {
+  const small: Filler = (random, values) => values.forEach((_, i) => (values[i] = 0.3 * random.normal()));
+  const keys = { shape: ["parameterTokens", "width"], initial: small, grown: "initial" } as const;
+  const values = { shape: ["parameterTokens", "width"] } as const;
+  const answer = (context: SseContext, asked: Tensor): Tensor => {
+    const { keys, values } = context.parameters;
+    const [b, t, c] = context.x.shape;
+    const hidden = tf.relu(
+      tf.matMul(tf.reshape(context.toChannels(asked), [b * t, c]), keys! as tf.Tensor2D, false, true),
+    );
+    return context.combine(tf.reshape(tf.matMul(hidden, values! as tf.Tensor2D), [b, t, c]));
+  };
+  const bare: Apply = (context) => answer(context, context.normalise(context.readState(context.queries)));
+  const claimed = await report(bare, { parameters: { keys, values }, neutralAtZero: true });
+  caught(claimed, "growth", /difference .* with one more head/, /multiply what each head adds by a parameter/);
+  const open = await report(bare, { parameters: { keys, values } });
+  assert.equal(line(open, "growth").result, "skipped");
+  const gain = { shape: "headChannels", initial: 0.5 } as const;
+  const gained: Apply = (context) => answer(context, seen(context));
+  (await report(gained, { parameters: { gain, keys, values }, neutralAtZero: true })).assert();
+  const model = createModel({ vocabSize: 11, width: 16, layers: 1, headSize: 8, parameterTokens: 24, sse: "broken" });
+  const larger = grow(model, { parameterTokens: 32 });
+  const added = (name: string): Float32Array =>
+    larger.parameters
+      .get(`blocks.0.meta.${name}`)!
+      .dataSync<"float32">()
+      .slice(24 * 16);
+  assert.ok(added("keys").every((x) => x !== 0));
+  assert.ok(added("values").every((x) => x === 0));
+  const wrong = { keys: { ...keys, grown: "random" } };
+  assert.throws(
+    () => defineSse({ name: "x", parameters: wrong as never, apply: bare }),
+    /"random", does not do, wanted "zero" or "initial"/,
+  );
 });

@@ -9,6 +9,7 @@ import {
   checkBatch,
   checkCausality,
   checkFinite,
+  checkGrowth,
   checkMemory,
   checkNeutral,
   checkRecurrence,
@@ -43,12 +44,13 @@ const checks: readonly (readonly [name: string, check: (subject: CheckSubject) =
   ["gradients reach every parameter", checkReach],
   ["memory", checkMemory],
   ["RWKV-7 at zero", checkNeutral],
+  ["growth", checkGrowth],
 ];
 
 /**
  * Checks a variant in small models: shapes, finite numbers, that calls repeat, causality, that a text at once equals token
  * by token, that a row of a batch equals the row alone, the gradient against differences, that it reaches every parameter,
- * memory, and whether the layer is RWKV-7's when all parameters are zero.
+ * memory, whether the layer is RWKV-7's when all parameters are zero, and whether growth keeps outputs.
  *
  * Takes about a second on the CPU, on the engine in use. Does not throw for what the variant does: the report says it.
  *
