@@ -29,7 +29,7 @@ const counts = {
   ...Object.fromEntries(
     ["add", "scale", "exp", "sum", "slice", "concat", "product", "add 4096"].map((op) => [op, 2000]),
   ),
-  // A recurrence written out in some 150 of them; then its gradient and the update, too.
+  // A recurrence written out in 133 of them; then its gradient and the update, too.
   forward: 10,
   step: 10,
 };
