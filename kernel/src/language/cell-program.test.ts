@@ -102,6 +102,38 @@ test("a name that is declared again means the new one, and what spoke of the old
   assert.deepEqual(wrongWith("made = kept"), [2741]);
 });
 
+test("declarations of many cells are joined, taken back and forgotten within one program", () => {
+  language.reset();
+  programOf("declare global {}");
+  const program = programOf("1");
+  for (let i = 0; i < 20; i++) {
+    assert.ok(language.compile(`class Own${i} { #own = ${i} }\nlet own${i} = new Own${i}()`, "In [8]").ok);
+    assert.deepEqual(wrongWith("own0 = new Own0()"), []);
+  }
+  const result = language.compile("let own0 = 'text'", "In [9]");
+  assert.ok(result.ok);
+  assert.deepEqual(wrongWith("own0.length"), []);
+  language.takeBack(result.commit);
+  assert.deepEqual(wrongWith("own0.length"), [2339]);
+  assert.deepEqual(wrongWith("own0 = new Own0(); own19 = new Own19(); own7 = own8"), [2322]);
+  language.reset();
+  assert.deepEqual(wrongWith("own19"), [2304]);
+  assert.equal(programOf("1"), program);
+});
+
+test("variables of a cell whose types TypeScript fails to write are there all the same", () => {
+  const program = programOf("1");
+  const emit = program.emit.bind(program);
+  program.emit = (...args) => {
+    // `true`, and what the kernel gives for it: declarations alone.
+    if (Number(args[3]) === 1) throw new Error("TypeScript fails");
+    return emit(...args);
+  };
+  assert.ok(language.compile("const unwritten = { a: 1 }; type Unwritten = 1", "In [1]").ok);
+  assert.deepEqual(wrongWith("unwritten.a.b"), []);
+  assert.notEqual(programOf("1"), program);
+});
+
 test("what is wrong with a cell is told each time it is run, and in the same words", () => {
   const cell =
     "type Longer<N extends number, A extends 0[] = []> = A['length'] extends N ? A : Longer<N, [...A, 0]>;\n" +

@@ -3,8 +3,9 @@
  *
  * TypeScript makes a program, and a type checker, anew whenever a text changes: it goes through all files, and forgets all
  * types that it had worked out. Between two cells little changes, so their texts are put into the program that there is: the
- * cell at hand, of which no other file knows, and the declarations of the cell before it, in a file that was empty, so that
- * nothing was found through it. What concerns other files too, as imports and global declarations do, takes a new program.
+ * cell at hand, of which no other file knows, and the declarations of the cells before it. From these names are looked up in older
+ * ones only: where one changes, all that are newer must be put in anew. What concerns other files too, as imports and global
+ * declarations do, takes a new program.
  */
 import ts = require("typescript");
 import type { CellFiles } from "./files.js";
@@ -72,6 +73,8 @@ export class CellProgram {
   #made = 0;
   /** By the paths of the virtual files. */
   readonly #places = new Map<string, Place>();
+  /** The files in which names were looked up, oldest first. */
+  #scope: readonly string[] = [];
   /** What of TypeScript's inside is not as it is taken to be; nothing is put into programs then. Undefined until it was looked. */
   #changed: readonly string[] | undefined;
   #isTold = false;
@@ -184,6 +187,7 @@ export class CellProgram {
       this.#places.set(fileName, { made: file, now: file, version, index });
     }
     this.#files = files;
+    this.#scope = oldestFirst(files);
   }
 
   #make(): ts.Program {
@@ -207,17 +211,28 @@ export class CellProgram {
       if (made === undefined || version === undefined) throw new Error(`TypeScript has lost ${path}`);
       this.#places.set(path, { made, now: made, version, index: files.indexOf(made) });
     }
+    this.#scope = oldestFirst(this.#files);
     return (this.#program = program);
   }
 
   #updateAll(): boolean {
-    const { cellPath, paths } = this.#files;
-    const before = this.#texts;
-    if (!paths.every((path) => path === cellPath || this.#update(path))) return false;
+    const { cellPath } = this.#files;
+    const scope = oldestFirst(this.#files);
+    const isSame = (path: string, at: number): boolean => path === this.#scope[at] && !this.#hasOther(path);
+    const changed = scope.findIndex((path, at) => !isSame(path, at));
+    const newer = changed < 0 ? [] : scope.slice(changed);
+    // A file that stays has looked up names in those before it, which are no more.
+    if (!newer.every((path) => this.#hasOther(path) && this.#update(path))) return false;
     const cell = this.#places.get(cellPath);
     // With the same text too: its names may mean something else now.
-    if (cell !== undefined && this.#texts > before) cell.version = 0;
+    if (cell !== undefined && (newer.length > 0 || scope.length < this.#scope.length)) cell.version = 0;
+    this.#scope = scope;
     return this.#update(cellPath);
+  }
+
+  /** Whether a file is to have another text than it has in the program. */
+  #hasOther(path: string): boolean {
+    return this.#places.get(path)?.version !== this.#files.get(path)?.version;
   }
 
   /** Gives a file the text that it is to have; false where that takes a new program. */
@@ -226,8 +241,7 @@ export class CellProgram {
     const wanted = this.#files.get(path);
     if (place === undefined || wanted === undefined || this.#program === undefined) return false;
     if (place.version === wanted.version) return true;
-    const isCell = path === this.#files.cellPath;
-    if (!isCell && (path === this.#files.preludePath || !this.#files.isEmpty(place.now.text))) return false;
+    if (path === this.#files.preludePath) return false;
     const { made } = place;
     const known = importsOf(made);
     // JSX imports what no line of the text says.
@@ -277,6 +291,11 @@ export class CellProgram {
 /** What is wrong with a file by its types. A checker that has seen earlier texts of the file tells of these too. */
 export function semanticDiagnostics(program: ts.Program, file: ts.SourceFile): ts.Diagnostic[] {
   return program.getSemanticDiagnostics(file).filter((diagnostic) => (diagnostic.file ?? file) === file);
+}
+
+/** The files in which names are looked up. V8 has no `toReversed` while it makes a snapshot. */
+function oldestFirst({ scope }: CellFiles): readonly string[] {
+  return [...scope].reverse();
 }
 
 function insides(program: ts.Program): Insides {

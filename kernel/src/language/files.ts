@@ -78,11 +78,6 @@ export class CellFiles {
     return this.#files.get(path);
   }
 
-  /** Whether a text is that of a slot in which there is nothing. */
-  isEmpty(text: string): boolean {
-    return text === EMPTY;
-  }
-
   set(path: string, text: string): void {
     const file = this.#files.get(path);
     if (file === undefined) this.#files.set(path, { text, version: 1 });
@@ -92,12 +87,17 @@ export class CellFiles {
     }
   }
 
-  /** Keeps a cell's declarations for the cells that follow; gives back the number by which they can be taken back. */
-  commit(declarations: string): number {
+  /** The number by which what is kept next can be taken back. */
+  get nextCommit(): number {
+    return this.#commits + 1;
+  }
+
+  /** Keeps a cell's declarations for the cells that follow. */
+  commit(declarations: string): void {
     this.#before = [...this.#scope.segments];
     this.#scope.add(takeApart(declarations));
     this.#write(this.#before);
-    return ++this.#commits;
+    this.#commits++;
   }
 
   /** Forgets what was kept last, where this is its number. */

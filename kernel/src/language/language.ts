@@ -49,6 +49,12 @@ export type CompileResult = {
   | { readonly ok: false; readonly errors: CellErrors }
 );
 
+interface Compiled {
+  readonly result: CompileResult;
+  /** Keeps what the cell declares for the cells that follow. */
+  readonly declare?: () => void;
+}
+
 /** What a computed specifier means: a file of the notebook's own, which may be wrong; else nothing is known of it here. */
 export interface ImportResult {
   readonly path?: string;
@@ -75,6 +81,8 @@ export class Language {
   #service: ts.LanguageService;
   #programs: CellProgram;
   #compiled = new CompiledCells();
+  /** What is left to do of the last cell: to write down what it declares. */
+  #rest: (() => void) | undefined;
   /** `%notype on` and `%notype off`. */
   #checkTypes = true;
 
@@ -119,6 +127,7 @@ export class Language {
 
   /** Type-checks and compiles a cell; when it is right, later cells see what it declares. `from` is where the rest of a cell begins. */
   compile(source: string, label: string, from = 0): CompileResult {
+    this.finish();
     this.#heedConfig();
     const problems = this.#config.takeProblems();
     const isFirst = from === 0 && problems.length === 0;
@@ -128,11 +137,18 @@ export class Language {
     const cell = stageFrom(this.#rewrite(source.replace(/^\uFEFF/, " ")), from);
     const { reset = false } = cell;
     if (reset) this.reset();
-    const before = this.#files.scopeVersion;
-    const result = { ...this.#compileOrRenew(source, cell, label), reset };
-    // A cell that declares something new sees other names the next time; one with commands, which are blanks by now, may do more.
-    if (result.ok && before === this.#files.scopeVersion && cell.text === source)
-      this.#compiled.keep(source, result, this.#surroundings());
+    const compiled = this.#compileOrRenew(source, cell, label);
+    const result = { ...compiled.result, reset };
+    if (compiled.declare !== undefined) {
+      const { declare } = compiled;
+      this.#rest = () => {
+        const before = this.#files.scopeVersion;
+        declare();
+        // A cell that declares something new sees other names the next time; one with commands, which are blanks by now, may do more.
+        if (before === this.#files.scopeVersion && cell.text === source)
+          this.#compiled.keep(source, result, this.#surroundings());
+      };
+    }
     const warnings: string[] = [];
     if (problems.length > 0) {
       const { traceback } = formatDiagnostics(problems, ({ file }) => this.#fileText(file));
@@ -148,7 +164,17 @@ export class Language {
     return { generation, scope: this.#files.scopeVersion, checkTypes: this.#checkTypes };
   }
 
-  #compileOrRenew(source: string, cell: Stage, label: string): CompileResult {
+  /**
+   * Writes down what the last cell declares. The cell runs meanwhile: to write declarations takes as long as to write JavaScript, and
+   * only what is asked next needs them.
+   */
+  finish(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    rest?.();
+  }
+
+  #compileOrRenew(source: string, cell: Stage, label: string): Compiled {
     try {
       return this.#compile(source, cell, label);
     } catch (error) {
@@ -157,8 +183,8 @@ export class Language {
     }
   }
 
-  #compile(source: string, cell: Stage, label: string): CompileResult {
-    if (cell.problem !== undefined) return { ok: false, errors: formatProblem(cell.problem, label, source) };
+  #compile(source: string, cell: Stage, label: string): Compiled {
+    if (cell.problem !== undefined) return failed(formatProblem(cell.problem, label, source));
     if (cell.checkTypes !== undefined) this.#checkTypes = cell.checkTypes;
     const kind = this.#host.getScriptKind(this.#files.cellPath);
     const target = this.#config.options.target ?? ts.ScriptTarget.ES2024;
@@ -168,13 +194,13 @@ export class Language {
     type Told = ts.DiagnosticRelatedInformation;
     const isOfCell = ({ file }: Told): boolean => file === undefined || file.fileName === this.#files.cellPath;
     const placed = <T extends Told>(d: T): T => (isOfCell(d) ? { ...d, start: (d.start ?? 0) - before } : d);
-    const errors = (diagnostics: readonly ts.Diagnostic[]): CompileResult => {
+    const errors = (diagnostics: readonly ts.Diagnostic[]): Compiled => {
       const inCell = diagnostics.map((d) => ({
         ...placed(d),
         ...(d.relatedInformation && { relatedInformation: d.relatedInformation.map(placed) }),
       }));
       const textOf = (d: Told): UserText => (isOfCell(d) ? { label, text: source } : this.#fileText(d.file));
-      return { ok: false, errors: formatDiagnostics(inCell, textOf) };
+      return failed(formatDiagnostics(inCell, textOf));
     };
     // What cannot be read is not worth a program.
     const unreadable = parseErrors(parsed);
@@ -215,18 +241,22 @@ export class Language {
     }
     const output = this.#emit(program, file);
     this.#host.commands = undefined;
-    const commit = this.#files.commit(output(".d.ts").replaceAll(NESTED_VAR, ""));
-    return {
+    const variables = [...direct.filter((name) => !types.has(name)), ...nested];
+    const result: CompileResult = {
       ok: true,
       javascript: output(".js").replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
       sourceMap: literal === undefined ? output(".map") : withoutOpening(output(".map")),
       imports: this.#own.imports(file),
       modules: this.#own.compile(own),
-      variables: [...direct.filter((name) => !types.has(name)), ...nested],
-      commit,
+      variables,
+      commit: this.#files.nextCommit,
       changesPackages: [...commands, ...captures].some(changesPackages),
       next: cell.next,
     };
+    const declare = (): void => {
+      this.#declare(program, file, variables);
+    };
+    return { result, declare };
   }
 
   /** Opens a cell, and says what is wrong with it, up to an offset in its text, and with the notebook's own files that it needs. */
@@ -270,6 +300,7 @@ export class Language {
 
   /** Type-checks and compiles a file of the notebook's own that a running cell imports by a specifier that it has computed. */
   compileImport(specifier: string): ImportResult {
+    this.finish();
     const text = `import(${JSON.stringify(specifier)});\nexport {};\n`;
     const { program, file, own } = this.#withOwnFiles(text, this.#open(text));
     const path = this.#own.imports(file)[specifier];
@@ -291,36 +322,44 @@ export class Language {
     return rewriteCommands(source, (name, place) => (known[place] ?? namesAt(place)).has(name));
   }
 
-  /** What TypeScript writes for a file, by extension. The service would look first whether the program is still the newest. */
+  /** JavaScript and source map, by extension. */
   #emit(program: ts.Program, file: ts.SourceFile): (extension: string) => string {
-    const outputs: { readonly name: string; readonly text: string }[] = [];
-    const write: ts.WriteFileCallback = (name, text) => void outputs.push({ name, text });
     const { after = [] } = this.#host.getCustomTransformers();
     const renaming = shadowedGlobals(program, file, this.#files);
-    const transformers = { after: renaming === undefined ? after : [renaming, ...after] };
-    // The last parameter, internal to TypeScript, asks for declarations also where something is wrong with them.
-    const emit = program.emit.bind(program) as (...args: [...Parameters<ts.Program["emit"]>, boolean]) => ts.EmitResult;
-    emit(file, write, undefined, false, transformers, true);
-    return (extension) => outputs.find(({ name }) => name.endsWith(extension))?.text ?? "";
+    return emit(program, file, JAVASCRIPT, { after: renaming === undefined ? after : [renaming, ...after] });
+  }
+
+  /** Keeps what a cell declares. It has run by then: its variables are there also where TypeScript fails to write their types. */
+  #declare(program: ts.Program, file: ts.SourceFile, variables: readonly string[]): void {
+    try {
+      this.#files.commit(emit(program, file, DECLARATIONS)(".d.ts").replaceAll(NESTED_VAR, ""));
+    } catch {
+      this.#programs.renew();
+      this.#files.commit(variables.map((name) => `export declare let ${name}: any;\n`).join(""));
+    }
   }
 
   /** Lets later cells use a global of this name. */
   declare(name: string): void {
+    this.finish();
     this.#files.commit(`export declare let ${name}: any;\n`);
   }
 
   /** Forgets what a cell declares that never ran, unless something was declared after it. */
   takeBack(commit: number): void {
+    this.finish();
     this.#files.takeBack(commit);
   }
 
   /** Forgets what cells declared: their variables are gone. */
   reset(): void {
+    this.finish();
     this.#files.reset();
   }
 
   /** Packages may have come or gone: forgets what is known of them. */
   lookAgain(): void {
+    this.finish();
     this.#host.forgetPackages(() => this.#programs.get());
   }
 
@@ -345,6 +384,7 @@ export class Language {
     query: (service: ts.LanguageService, path: string, program: ts.Program) => T,
     { fresh = false } = {},
   ): T | undefined {
+    this.finish();
     this.#heedConfig();
     if (fresh) this.#programs.renew();
     const { program } = this.#open(this.#rewrite(text).text);
@@ -368,6 +408,7 @@ export class Language {
 
   /** Makes the program for the next text, should it take a new one: for when nobody waits. */
   prepare(): void {
+    this.finish();
     this.#heedConfig();
     this.#open(";");
   }
@@ -399,6 +440,7 @@ export class Language {
    */
   readDocumentation(): void {
     if (this.#library.jsDocParsingMode === ts.JSDocParsingMode.ParseAll) return;
+    this.finish();
     this.#service.dispose();
     this.#library.readDocumentation();
     this.#startService();
@@ -464,6 +506,37 @@ export class Language {
     });
     return `${imports.join("")}${this.#captured(modules)}${webAssembly(this.#config.options)}export {};\n`;
   }
+}
+
+/** Which of a file's outputs TypeScript is to write, by its `EmitOnly`, of which only the second is public, as `true`. */
+const JAVASCRIPT = 0;
+const DECLARATIONS = 1;
+
+type Emit = (
+  file: ts.SourceFile,
+  write: ts.WriteFileCallback,
+  token: undefined,
+  only: typeof JAVASCRIPT | typeof DECLARATIONS,
+  transformers: ts.CustomTransformers | undefined,
+  force: boolean,
+) => void;
+
+/** What TypeScript writes for a file, by extension. The service would look first whether the program is still the newest. */
+function emit(
+  program: ts.Program,
+  file: ts.SourceFile,
+  only: typeof JAVASCRIPT | typeof DECLARATIONS,
+  transformers?: ts.CustomTransformers,
+): (extension: string) => string {
+  const outputs: { readonly name: string; readonly text: string }[] = [];
+  const write: ts.WriteFileCallback = (name, text) => void outputs.push({ name, text });
+  // The last parameter, internal to TypeScript, asks for declarations also where something is wrong with them.
+  (program.emit as unknown as Emit)(file, write, undefined, only, transformers, true);
+  return (extension) => outputs.find(({ name }) => name.endsWith(extension))?.text ?? "";
+}
+
+function failed(errors: CellErrors): Compiled {
+  return { result: { ok: false, errors } };
 }
 
 /** `process.getBuiltinModule` gives modules of Node that nothing imports. */
