@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeHeader, type Json } from "../protocol/message.js";
-import { LONGEST_CHUNK, Outputs } from "./outputs.js";
+import { LONGEST_CHUNK } from "../chunks.js";
+import { Outputs } from "./outputs.js";
 
 const cell = makeHeader("execute_request");
 

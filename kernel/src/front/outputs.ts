@@ -4,6 +4,7 @@
  */
 import type { Header, Json } from "../protocol/message.js";
 import type { StreamName } from "../session-protocol.js";
+import { chunks, LONGEST_CHUNK } from "../chunks.js";
 
 /** Publishes a message as an output of the request with this header; the promise says that it is on its way. */
 export type Publish = (msgType: string, content: Json, parent: Header, more?: PublishOptions) => Promise<void> | void;
@@ -22,8 +23,6 @@ export interface OutputsOptions {
 
 /** Least time between two messages of streams, in milliseconds; the first text of a cell, or after a pause, goes out at once. */
 const INTERVAL_MS = 25;
-/** Longest text of a message, in UTF-16 units: longer text is cut, at the end of a line where there is one. */
-export const LONGEST_CHUNK = 262_144;
 /** Changes between stdout and stderr that are kept within an interval; after so many each stream gets one message. */
 const MOST_RUNS = 16;
 /** The session waits while more than `HIGH` characters wait to be sent, until fewer than `LOW` do. */
@@ -129,25 +128,6 @@ export class Outputs {
     this.#held = held;
     this.#options.hold(held);
   }
-}
-
-/** Cuts long text: at the end of a line if there is one in the chunk's second half, never within a character. */
-function* chunks(text: string): Generator<string> {
-  let start = 0;
-  while (text.length - start > LONGEST_CHUNK) {
-    const chunk = text.slice(start, start + LONGEST_CHUNK);
-    const lines = chunk.lastIndexOf("\n") + 1;
-    let length = chunk.length;
-    if (lines > LONGEST_CHUNK / 2) length = lines;
-    else if (isHighSurrogate(chunk.charCodeAt(length - 1))) length--;
-    yield chunk.slice(0, length);
-    start += length;
-  }
-  yield text.slice(start);
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** Roughly the size of a message: large data are texts, as a rule, an image in Base64 say. */

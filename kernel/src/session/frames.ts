@@ -1,4 +1,5 @@
 /** Sends frames to the front, at once and in order, also while a cell blocks the event loop. */
+import { chunks, LONGEST_CHUNK } from "../chunks.js";
 import { encodePacket, PIPE, type Frame } from "../session-protocol.js";
 import { writeAll } from "../write-all.js";
 
@@ -12,5 +13,6 @@ export function divertFrames(to: (frame: Frame) => boolean): void {
 /** Writes a frame; blocks while the front is behind, which is what keeps memory bounded. */
 export function sendFrame(frame: Frame): void {
   if (divert?.(frame) === true) return;
-  writeAll(PIPE.frames, encodePacket(frame));
+  if (frame.type !== "stream" || frame.text.length <= LONGEST_CHUNK) writeAll(PIPE.frames, encodePacket(frame));
+  else for (const text of chunks(frame.text)) writeAll(PIPE.frames, encodePacket({ ...frame, text }));
 }
