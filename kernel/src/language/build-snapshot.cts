@@ -1,5 +1,5 @@
 /**
- * Makes the snapshot of a language process: `node --snapshot-blob <file> --build-snapshot build-snapshot.cjs <options>`, with
+ * Makes the snapshot of a language process: `node --snapshot-blob <file> --build-snapshot-config build-snapshot.json <options>`, with
  * `LanguageOptions` as JSON.
  *
  * A snapshot is made of one script, without `import`. So the kernel's own modules are compiled to CommonJS here, by the

@@ -1,6 +1,15 @@
 /** The language process: how it starts, with a snapshot and without. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -82,6 +91,17 @@ test("a process that was killed before it was up is started again, and the snaps
     assert.deepEqual(readdirSync(cache), before);
     await client.close();
   }
+});
+
+test("certificates are left to processes with connections", { skip: process.platform !== "linux" }, async () => {
+  const before = process.env["NODE_EXTRA_CA_CERTS"];
+  process.env["NODE_EXTRA_CA_CERTS"] = join(folder, "certificates.pem");
+  const client = new LanguageClient({ folder, globals }, HOUR_MS);
+  if (before === undefined) delete process.env["NODE_EXTRA_CA_CERTS"];
+  else process.env["NODE_EXTRA_CA_CERTS"] = before;
+  await client.ask("completeness", "1");
+  assert.doesNotMatch(readFileSync(`/proc/${client.pid ?? 0}/environ`, "utf8"), /NODE_EXTRA_CA_CERTS/);
+  await client.close();
 });
 
 test("a snapshot is not made while another kernel makes it", async () => {

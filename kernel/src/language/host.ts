@@ -8,7 +8,8 @@ import type { CellCommands } from "./commands/calls.js";
 import { semanticDiagnostics } from "./cell-program.js";
 import { MISSING_MODULE } from "./remedies.js";
 import type { CellFiles } from "./files.js";
-import { modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
+import { isDeclaration, modificationTime, WholeText, type DiskFile, type Library } from "./library.js";
+import { oneByte } from "./one-byte.js";
 import type { OwnModulesHost } from "./own-modules.js";
 import { hasStandardLibrary, STANDARD_LIBRARY } from "./packed.js";
 import type { NotebookConfig } from "./tsconfig.js";
@@ -299,7 +300,9 @@ export class CellHost implements ts.LanguageServiceHost, OwnModulesHost {
     if (cached?.modified === modified) return cached;
     const text = ts.sys.readFile(path);
     if (text === undefined) return undefined;
-    const file = { modified, version: String(modified), snapshot: new WholeText(text) };
+    const isLasting = isDeclaration(path) && !this.#mayChange(path);
+    const snapshot = new WholeText(isLasting ? oneByte(text) : text);
+    const file = { modified, version: String(modified), snapshot };
     this.#library.files.set(path, file);
     return file;
   }

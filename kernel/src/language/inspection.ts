@@ -2,6 +2,7 @@
 import ts = require("typescript");
 import { CELL_COMMANDS, isCellCommand, isLineCommand, LINE_COMMANDS, type CommandEntry } from "./commands/table.js";
 import type { Language } from "./language.js";
+import { asWritten } from "./one-byte.js";
 import { pathAt, type ValuePath } from "./value-path.js";
 
 export interface Inspection {
@@ -118,7 +119,7 @@ function signature(item: ts.SignatureHelpItem): string {
 
 /** The parameter that is about to be given. */
 function parameter({ displayParts, documentation }: ts.SignatureHelpParameter): string {
-  const about = text(documentation);
+  const about = asWritten(text(documentation));
   return `▸ **\`${text(displayParts)}\`**${about === "" ? "" : ` — ${about}`}`;
 }
 
@@ -127,7 +128,7 @@ function text(parts: readonly ts.SymbolDisplayPart[]): string {
 }
 
 function documentation(parts: readonly ts.SymbolDisplayPart[], tags: readonly ts.JSDocTagInfo[]): string {
-  return [prose(parts), ...tags.map(note)].filter((part) => part !== "").join("\n\n");
+  return asWritten([prose(parts), ...tags.map(note)].filter((part) => part !== "").join("\n\n"));
 }
 
 /** A tag of a comment, as Markdown. */

@@ -4,6 +4,7 @@
  * (`snapshot.ts`) holds them; a process that starts from it looks only whether the files are still the same.
  */
 import ts = require("typescript");
+import { oneByte } from "./one-byte.js";
 import { declaredModules, packDeclarations, rareFile } from "./packed.js";
 
 /** A file as it was read. */
@@ -87,7 +88,7 @@ export class Library {
 
 function readPacked(root: string): Map<string, DiskFile> {
   const texts = [...packDeclarations(root)].map(([path, text]) => {
-    return { path, modified: modificationTime(path) ?? 0, snapshot: new WholeText(text) };
+    return { path, modified: modificationTime(path) ?? 0, snapshot: new WholeText(oneByte(text)) };
   });
   const version = texts.map(({ modified }) => modified).join();
   return new Map(texts.map(({ path, ...file }) => [path, { ...file, version }]));
@@ -137,6 +138,7 @@ function createRegistry(jsDocParsingMode: ts.JSDocParsingMode): ts.DocumentRegis
   };
 }
 
-function isDeclaration(path: string): boolean {
+/** Whether a file has declarations alone. */
+export function isDeclaration(path: string): boolean {
   return /\.d\.[cm]?ts$/.test(path);
 }

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants, homedir, setPriority } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cachedDataVersionTag } from "node:v8";
 import { makeFolder } from "../make-folder.js";
@@ -27,6 +27,8 @@ const MOST_KEPT = 4;
 const MOST_MS = 120_000;
 const EXTENSION = ".snapshot";
 const BUILDER = fileURLToPath(new URL("../../bin/build-snapshot.cjs", import.meta.url));
+/** Leaves out V8's code of all modules of Node, 5 MB: those that the process needs are in the heap. */
+const CONFIGURATION = fileURLToPath(new URL("../../bin/build-snapshot.json", import.meta.url));
 /** The kernel's modules; those of `language` and what they import are in a snapshot. */
 const MODULES = fileURLToPath(new URL("..", import.meta.url));
 
@@ -104,8 +106,21 @@ export class Snapshot {
     return new Promise((resolve, reject) => {
       const { globals, nodeTypes } = this.#options;
       const options = JSON.stringify({ folder: "", globals, nodeTypes } satisfies LanguageOptions);
-      const args = [...NODE_FLAGS, "--snapshot-blob", this.#unfinished, "--build-snapshot", BUILDER, options];
-      const builder = spawn(process.execPath, args, { stdio: "ignore", timeout: MOST_MS, windowsHide: true });
+      const args = [
+        ...NODE_FLAGS,
+        "--snapshot-blob",
+        this.#unfinished,
+        "--build-snapshot-config",
+        CONFIGURATION,
+        options,
+      ];
+      const builder = spawn(process.execPath, args, {
+        // The configuration names the script that is in its folder.
+        cwd: dirname(CONFIGURATION),
+        stdio: "ignore",
+        timeout: MOST_MS,
+        windowsHide: true,
+      });
       this.#builder = builder;
       builder.on("error", reject);
       builder.on("exit", (code) => {
@@ -136,7 +151,7 @@ function fingerprint({ globals, nodeTypes }: LanguageOptions): string {
   const hash = createHash("sha256");
   const typescript = createRequire(import.meta.url).resolve("typescript");
   hash.update(JSON.stringify([process.version, process.arch, cachedDataVersionTag(), globals, nodeTypes]));
-  for (const path of [typescript, BUILDER, ...ownModules()]) {
+  for (const path of [typescript, BUILDER, CONFIGURATION, ...ownModules()]) {
     const { size, mtimeMs } = statSync(path);
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   }
