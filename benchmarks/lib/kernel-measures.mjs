@@ -53,7 +53,9 @@ export class Contender {
   /** @param {Record<string, string>} [env] */
   async start(env) {
     await this.stop();
-    const client = await this.#KernelClient.start({ spec: this.kernel.spec, env: env ?? {}, validate: false });
+    // Certificates of a network's own, which Node reads in each of its processes as it starts: 40 ms.
+    const surroundings = { NODE_EXTRA_CA_CERTS: undefined, ...env };
+    const client = await this.#KernelClient.start({ spec: this.kernel.spec, env: surroundings, validate: false });
     this.#client = client;
     return client;
   }
