@@ -59,6 +59,7 @@ export const globals: CellTable = {
     { code: 'import process from "node:process";\nprocess.pid > 0', result: "true" },
     { code: "process.pid > 0", result: "true" },
     { code: 'import * as crypto from "node:crypto";\ntypeof crypto.createHash', result: "'function'" },
+    { code: 'import { basename as escape } from "node:path";\nescape("/a/b")', result: "'b'" },
   ],
   "a class named Map keeps its name, and nobody else gets it": [
     {
