@@ -89,6 +89,11 @@ test("an interrupt in a loop that hears nothing stops its bar", async () => {
   assert.match(bars(ran)[0] ?? "", /stopped$/);
 });
 
+test("who points at progress learns its options", async () => {
+  const { documentation } = (await notebook.inspect("progress"))!;
+  for (const option of ["total", "label", "describe", "at"]) assert.match(documentation, new RegExp(`\`${option}\`:`));
+});
+
 test("a bar by hand", async () => {
   const ran = await notebook.run(
     "const bar = progress.bar({ label: '<load>' }); bar.total = 200; bar.advance(50, 'a file'); bar.advance(150); bar.end(); bar.done",

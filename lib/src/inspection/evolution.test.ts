@@ -218,7 +218,7 @@ test("what does not fit is refused with what would", async () => {
   await useBackend("wasm");
   const model = randomModel();
   assert.throws(() => evolution(model, { follow: [] }), /there is no prompt, wanted at least one/);
-  assert.throws(() => evolution(model, { follow: "a" }), /needs a tokenizer/);
+  assert.throws(() => evolution(model, { follow: "a" }), /evolution: follow is a text, which needs a tokenizer/);
   assert.throws(() => evolution(model, { follow: [1], matricesEvery: 0 }), /matricesEvery is 0/);
   assert.throws(() => evolution(model, { follow: [1], states: "blocks.0.state.wvk" }), /near it: blocks.0.state.wkv/);
   assert.throws(() => evolution(model, { prompt: [[1], [2]] as never }), /wanted one: run them one by one/);

@@ -95,6 +95,9 @@ export function evolution<S extends SequenceState>(model: LanguageModel<S>, opti
   }
   const recorder = new Recorder(model, options);
   if ("follow" in options) {
+    if (typeof options.follow === "string" && !options.tokenizer) {
+      throw new ConfigurationError("evolution: follow is a text, which needs a tokenizer: pass tokenizer, or tokens");
+    }
     const { prompts } = preparedRows(model, { ...options, prompt: options.follow });
     return new Evolution(closing(recorder, followText(recorder, prompts[0]!, options)));
   }
