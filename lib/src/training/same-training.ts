@@ -67,14 +67,15 @@ export function comparedOptions(
 }
 
 function trainedBy({ groups, frozen }: AdamW, model: LanguageModel): ComparedOptions["trainable"] {
-  const trained = new Set(groups.flatMap(({ parameters }) => parameters));
-  const names = [...model.parameters.keys()].filter((name) => trained.has(name));
+  const { parameters } = model;
+  const trained = new Set(groups.flatMap((group) => group.parameters.map((name) => parameters.get(name))));
+  const names = [...parameters].flatMap(([name, variable]) => (trained.has(variable) ? [name] : []));
   if (frozen.size > 0) {
     return Object.fromEntries(
       names.map((name) => [name, frozen.has(name) ? { frozen: frozen.get(name)! } : ("all" as const)]),
     );
   }
-  return names.length === model.parameters.size ? "all" : names;
+  return names.length === parameters.size ? "all" : names;
 }
 
 /**
@@ -124,7 +125,7 @@ function differingParameters(saved: ReadonlyMap<string, Tensor>, { parameters }:
   return [...new Set([...saved.keys(), ...parameters.keys()])]
     .map((name) => [name, shape(parameters.get(name)), shape(saved.get(name))] as const)
     .filter(([, now, there]) => now !== there)
-    .map(([name, now, there]) => `${name} is ${now}, there ${there}`);
+    .map(([name, now, there]) => (there === "missing" ? `${name} is not there` : `${name} is ${now}, there ${there}`));
 }
 
 /**
