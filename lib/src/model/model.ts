@@ -40,10 +40,10 @@ export class Model extends Shown implements LanguageModel<ModelState> {
     this.sse = variantOf(configuration);
   }
 
-  /** The number of parameters, elements of all variables. */
+  /** The number of parameters, elements of all variables; what several names share counts once. */
   get parameterCount(): number {
     let count = 0;
-    for (const variable of this.parameters.values()) count += variable.size;
+    for (const variable of new Set(this.parameters.values())) count += variable.size;
     return count;
   }
 

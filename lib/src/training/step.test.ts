@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 import { batchOf, type Batch } from "../data/batch.js";
 import { streams } from "../data/streams.js";
 import { corpus } from "../data/corpus.js";
 import { assertClose, useBackend } from "../testing.js";
 import { byteTokenizer } from "../tokenizers/byte-tokenizer.js";
-import { randomModel } from "../io/testing.js";
+import { randomModel, withFolder } from "../io/testing.js";
+import { Model } from "../model/model.js";
+import { adamW } from "./adamw.js";
 import { Owned } from "./owned.js";
 import { forwardStreams } from "./carried-state.js";
 import { ema } from "./ema.js";
@@ -119,6 +122,47 @@ test("only trainable parameters move, by name, pattern or test; the others have 
     );
   }
   model.dispose();
+});
+
+test("what several names share learns once a step, from all its uses, and so after a break too", async () => {
+  await useBackend("wasm");
+  const keys = ["blocks.0.ffn.key.weight", "blocks.1.ffn.key.weight"] as const;
+  const shared = (): Model => {
+    const { configuration, parameters } = smallModel();
+    return new Model(configuration, new Map(parameters).set(keys[1], parameters.get(keys[0])!));
+  };
+  const [tied, apart] = [shared(), smallModel()];
+  apart.parameters.get(keys[1])!.assign(apart.parameters.get(keys[0])!);
+  assert.equal(apart.parameterCount - tied.parameterCount, 32 * 16);
+  const batch = ruleBatches().next().value;
+  const [of, ofBoth] = [tied, apart].map((model) => lossGradients(model, batch).gradients) as [
+    ReadonlyMap<string, Tensor>,
+    ReadonlyMap<string, Tensor>,
+  ];
+  const sum = tf.add(ofBoth.get(keys[0])!, ofBoth.get(keys[1])!).dataSync<"float32">();
+  assertClose(of.get(keys[0])!.dataSync<"float32">(), sum, rounding, "the gradient");
+  const before = valuesOf(tied).get(keys[0])!;
+  const options = { learningRate: 1e-3, schedule: "constant", warmup: 0, weightDecay: 0 } as const;
+  const optimizer = adamW(tied, { weightDecay: 0 });
+  assert.ok(!optimizer.moments.has(keys[1]));
+  const { weightDecay: _, ...rates } = options;
+  await metricsOf(tied, ruleBatches(), { ...rates, steps: 1, optimizer });
+  // The first step of AdamW is the learning rate, whatever the gradient.
+  const moved = valuesOf(tied)
+    .get(keys[0])!
+    .map((x, i) => Math.abs(x - before[i]!));
+  assert.ok(Math.max(...moved) < 1.01e-3, `${Math.max(...moved)}`);
+  await withFolder(async (folder) => {
+    const whole = await metricsOf(shared(), ruleBatches, { ...options, steps: 6 });
+    const checkpoint = { folder };
+    for await (const { step } of train(shared(), ruleBatches, { ...options, steps: 6, checkpoint }))
+      if (step === 3) break;
+    const rest = await metricsOf(shared(), ruleBatches, { ...options, steps: 6, checkpoint, resume: true });
+    assert.deepEqual(
+      rest.map(({ loss }) => loss),
+      whole.slice(3).map(({ loss }) => loss),
+    );
+  });
 });
 
 test("gradients of a batch from a carried state are those of forward from that state as a constant", async () => {

@@ -43,8 +43,15 @@ export function trainedParts(parameters: Parameters, trainable: Trainable = "*")
       }
     }
   }
+  names = eachOnce(names, parameters);
   if (names.length > 0) return { names, frozen };
   throw new ConfigurationError("train: trainable leaves no parameter to train");
+}
+
+/** Of names that share a variable the first: it would be updated for each of them. */
+function eachOnce(names: readonly string[], parameters: Parameters): string[] {
+  const seen = new Set<unknown>();
+  return names.filter((name) => seen.size < seen.add(parameters.get(name)).size);
 }
 
 function isList(trainable: readonly string[] | TrainableParts): trainable is readonly string[] {
