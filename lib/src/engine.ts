@@ -240,5 +240,7 @@ silenceCpu();
 // In Node the wasm backend has no threads; asked for, it would look for a browser's workers.
 setThreadsCount(1);
 shareClonesOnWasm();
+// A program may set the backend without startEngine.
+for (const backend of ["cpu", "wasm"]) registerEinsum(backend);
 registerEngine(tfjsEngine("wasm", 100, "WebAssembly, one thread"));
 registerEngine(tfjsEngine("cpu", 0, `plain JavaScript (tfjs-backend-cpu ${version_cpu})`));
