@@ -126,6 +126,21 @@ test("a file that has grown large is replaced, and the one before it is still re
   ]);
 });
 
+test("a kernel that has read the file reads on in the one that replaces it", () => {
+  const long = "x".repeat(100);
+  const others = (input: string): void => {
+    new History("/a", () => undefined, { largestFile: 150 }).add(1, `${long}${input}`);
+  };
+  others("one");
+  others("two");
+  const history = kernel("/a");
+  const inputs = (): unknown[] =>
+    history.answer({ hist_access_type: "tail" }).map(([, , input]) => String(input).slice(100));
+  assert.deepEqual(inputs(), ["one", "two"]);
+  others("three");
+  assert.deepEqual(inputs(), ["one", "two", "three"]);
+});
+
 test("of equal inputs a unique search has the latest, at its place", () => {
   const history = kernel("/a", "a", "b", "a", "c");
   assert.deepEqual(history.answer({ hist_access_type: "search", pattern: "?", unique: true }), [
