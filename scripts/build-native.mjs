@@ -19,7 +19,7 @@
 // (CudaEmulated-arm64): scripts/test-arm64.mjs runs that.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { kernelsCuda, venv as ownVenv } from "./lib/checkout.mjs";
@@ -60,8 +60,8 @@ const addons = {
 };
 
 /**
- * @typedef {{built: true, how: string} | {built: false, reason: string, remedy: string}} BuildResult `how` tells in a
- *   few words what was done, or that nothing was to do
+ * @typedef {{built: true, how: string} | {built: false, reason: string, remedy: string, kept?: true}} BuildResult `how` tells in
+ *   a few words what was done, or that nothing was to do; `kept`: the addon of an earlier build is still there
  */
 
 /**
@@ -115,7 +115,8 @@ export async function buildNative({
     } catch {
       // A folder that cannot be written to is told by `reason` already.
     }
-    return { built: false, reason, remedy };
+    const kept = existsSync(join(folder, addons[target].folder + suffix(machine), addons[target].file));
+    return { built: false, reason, remedy, ...(kept && { kept }) };
   }
 }
 

@@ -67,7 +67,7 @@ test("a compiler that CXX names and that is not there is told", async (t) => {
   assert.match(result.reason, /CXX is "no-such-compiler -m64", and there is no such program/);
 });
 
-test("a failed build shows the compiler's messages whole and leaves the addon that was there", async (t) => {
+test("a failed build shows the compiler's messages whole, leaves the addon that was there and says so", async (t) => {
   const folder = ownFolder(t);
   mkdirSync(join(folder, "Release"));
   writeFileSync(join(folder, "Release", "metastate_native.node"), "the old one");
@@ -79,7 +79,7 @@ test("a failed build shows the compiler's messages whole and leaves the addon th
     env: { ...process.env, CXX: compiler },
     log: (line) => lines.push(line),
   });
-  assert.ok(!result.built);
+  assert.ok(!result.built && result.kept);
   // Without CMake nothing is compiled, and that is told instead.
   if (/CMake could not set the build up/.test(result.reason)) {
     assert.ok(

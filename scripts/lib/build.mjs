@@ -132,6 +132,8 @@ export async function buildNativeEngine(step, target = "native") {
     step.result(result.how);
     return;
   }
-  const instead = { native: ", the WASM engine is used", cuda: ", the GPU is not used", "cuda-emulated": "" }[target];
+  const instead = result.kept
+    ? " anew, the one from before is used"
+    : { native: ", the WASM engine is used", cuda: ", the GPU is not used", "cuda-emulated": "" }[target];
   step.result(`not built${instead}: ${result.reason} (${result.remedy})`);
 }

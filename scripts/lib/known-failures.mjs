@@ -106,8 +106,9 @@ const KNOWN_FAILURES = [
   {
     name: "permission",
     pattern: /EACCES|Permission denied|Errno 13\b/i,
-    reason: () => "a file or folder may not be written by this user",
-    remedy: "see the log for which one; a checkout made with sudo is given back by: sudo chown -R $USER .",
+    reason: ({ input }) =>
+      `${/permission denied[^\n']*'([^'\n]+)'/i.exec(input)?.[1] ?? "a file or folder"} may not be written by this user`,
+    remedy: "work in a clone of your own; a checkout made with sudo is given back by: sudo chown -R $USER .",
   },
   {
     name: "module missing",

@@ -25,6 +25,8 @@ const EXPECTED = /** @type {Record<string, [row: string, says: RegExp]>} */ ({
   "npm-tls.txt": ["certificate", /certificate.*NODE_EXTRA_CA_CERTS/],
   "npm-lock.txt": ["lock file out of step", /package-lock\.json.*npm install/],
   "npm-enospc.txt": ["disk full", /disk is full/],
+  "npm-eacces.txt": ["permission", /^\/a\/node_modules may not be written .*a clone of your own/],
+  "venv-eacces.txt": ["permission", /^\/a\/\.venv may not be written/],
   "jupyter-port.txt": ["port taken", /port 9403 is taken.*--port/],
 });
 
