@@ -325,7 +325,7 @@ export { type TrajectoryOptions, type TrajectoryPath } from "./plots/trajectory.
 export const data = {
   /** Herman Melville's Moby-Dick, about 1.2 million characters. */
   mobyDick,
-  /** The State of the Union addresses as one text, about 10.7 million characters. */
+  /** The State of the Union addresses as one text, about 10.8 million characters. */
   stateOfTheUnion,
   /** The same, a document each, with year and president. */
   stateOfTheUnionAddresses,

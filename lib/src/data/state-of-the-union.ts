@@ -45,7 +45,7 @@ export function stateOfTheUnionAddresses({ from = -Infinity, to = Infinity }: St
 }
 
 /**
- * All addresses as one text, about 10.7 million characters, two line ends between them.
+ * All addresses as one text, about 10.8 million characters, two line ends between them.
  *
  * @throws Error naming the package when it is not installed
  */
