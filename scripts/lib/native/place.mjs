@@ -18,8 +18,8 @@ import { join } from "node:path";
 import { kernelsCuda } from "../checkout.mjs";
 
 /**
- * Everything that decides what the build yields, as one hash. Node.js is not of it: the headers are npm's, and Node-API is the
- * same in all versions.
+ * Everything that decides what the build yields, as one hash. Node.js is no part of it: the headers are npm's, and Node-API is
+ * the same in all versions.
  *
  * @param {import("./compiler.mjs").Compiler} compiler
  * @param {string[]} options
