@@ -14,7 +14,7 @@ import type { TrainableParts } from "../training/trainable.js";
  * @example
  * ```ts
  * const larger = ms.grow(model, { parameterTokens: 768 });
- * for await (const metrics of ms.train(larger, batches, { steps: 300, trainable: ms.onlyNew(model, larger) })) { … }
+ * for await (const metrics of ms.train(larger, batches, { steps: 300, trainable: ms.onlyNew(model, larger) })) display(metrics.loss);
  * ```
  */
 export function onlyNew(
