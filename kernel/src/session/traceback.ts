@@ -119,19 +119,19 @@ function header(error: Error): string {
   return message === "" ? name : `${name}: ${message}`;
 }
 
-/** The last error that was reported. */
-let latest: Error | undefined;
+/** The last traceback with the frames of packages: its lines, since the error itself may hold what the user wants to be freed. */
+let latest: readonly string[] | undefined;
 
-/** Its traceback with the frames of packages; undefined where there was none. */
-export function latestErrorInFull(): string[] | undefined {
-  return latest && traceback(latest, { inFull: true });
+/** The last traceback with the frames of packages; undefined where there was no error. */
+export function latestErrorInFull(): readonly string[] | undefined {
+  return latest;
 }
 
 /** Anything that was thrown, as the protocol's `error` carries it. */
 export function errorReport(thrown: unknown): ErrorReport {
   if (isError(thrown)) {
     if (thrown instanceof CompileError) return thrown.report;
-    latest = thrown;
+    latest = traceback(thrown, { inFull: true });
     return { ename: errorName(thrown), evalue: cut(errorMessage(thrown)), traceback: traceback(thrown) };
   }
   const evalue = cut(typeof thrown === "string" ? thrown : plainText(thrown, SHALLOW));
