@@ -103,6 +103,8 @@ export {
   type SseParameter,
   type SseParameterDefinition,
   type SseResult,
+  type SseState,
+  type SseStates,
   type SseShape,
   type SseVariant,
 } from "./sse/variant.js";
