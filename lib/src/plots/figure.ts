@@ -78,7 +78,7 @@ export class Figure extends Shown {
   async save(path: string, options: SaveFigureOptions = {}): Promise<void> {
     // Only now: whoever does not save needs no browser.
     const { saveFigure } = await import("./save-figure.js");
-    await saveFigure({ ...this.toJSON(), layout: this.layout }, path, options);
+    await saveFigure(this.toJSON(), path, options);
   }
 
   [jupyterDisplay](): MimeBundle {

@@ -51,12 +51,20 @@ export function legendBelow(
   };
 }
 
-/** The layout with a legend of {@link legendBelow} as far below the axis as it was, where the figure is now of another height. */
-export function legendAtHeight(layout: Partial<Layout>): Partial<Layout> {
-  const { legend, height, margin } = layout;
+/**
+ * The layout with a legend of {@link legendBelow} as far below the axis as it was, where the figure is now of another height.
+ *
+ * @param before the layout that the legend was placed for; {@link legendBelow}'s own where it is left out
+ */
+export function legendAtHeight(layout: Partial<Layout>, before?: Partial<Layout>): Partial<Layout> {
+  const { legend } = layout;
   const y = legend?.orientation === "h" && legend.x === 0 ? (legend.y ?? 0) : 0;
-  const plot = (height ?? 0) - (margin?.t ?? 0) - (margin?.b ?? 0);
-  return y < 0 && plot > 0 ? { ...layout, legend: { ...legend, y: (y * plotHeight) / plot } } : layout;
+  const [was, is] = [before ? heightOfPlot(before) : plotHeight, heightOfPlot(layout)];
+  return y < 0 && was > 0 && is > 0 ? { ...layout, legend: { ...legend, y: (y * was) / is } } : layout;
+}
+
+function heightOfPlot({ height, margin }: Partial<Layout>): number {
+  return (height ?? 0) - (margin?.t ?? 0) - (margin?.b ?? 0);
 }
 
 /** Rows that names of some widths take on a narrow page: one where they fit into it, else plotly gives each as much as the longest. */

@@ -7,7 +7,7 @@ import test, { after } from "node:test";
 import type { Figure, SaveFigureOptions } from "./figure.js";
 import { matrixPlot } from "./matrix.js";
 import { overTokens } from "./over-tokens.js";
-import { findBrowser } from "./save-figure.js";
+import { drawFigures, findBrowser } from "./save-figure.js";
 import { withoutBrowser } from "./testing.js";
 import { lossPlot } from "./training-curves.js";
 
@@ -50,7 +50,11 @@ test(
     assert.ok(Math.abs(width / height - 336 / 200) < 0.01 && height >= margin!.t! + margin!.b! + 130 - 1, box);
     // Below the axis, whatever the height: the legend's top, from the plot's lower edge.
     const own = /<g class="legend"[^>]*translate\([\d.]+,\s*([\d.]+)\)/;
-    for (const drawn of [small, await svg(lines, { height: 700 })]) {
+    // As notebooks keep a figure: its JSON, with the legend placed for the height that it was given.
+    const higher = overTokens(Object.fromEntries(names.map((name, i) => [`${name}, the state`, [i, 1, 2]])));
+    higher.layout.height = 700;
+    const [kept] = await drawFigures([higher.toJSON()], { format: "svg" });
+    for (const drawn of [small, await svg(lines, { height: 700 }), Buffer.from(kept!).toString()]) {
       const viewed = Number(/viewBox="0 0 [\d.]+ ([\d.]+)"/.exec(drawn)![1]);
       const top = Number(own.exec(drawn)![1]) - (viewed - margin!.b!);
       assert.ok(Math.abs(top - 52) < 3, `${top} pixels below the plot`);

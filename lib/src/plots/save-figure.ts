@@ -17,10 +17,10 @@ export async function saveFigure(figure: PlotlyJson, path: string, options: Save
   let bytes: Uint8Array;
   switch (kind) {
     case ".json":
-      bytes = Buffer.from(JSON.stringify({ ...figure, layout: legendAtHeight(figure.layout) }));
+      bytes = Buffer.from(JSON.stringify(figure));
       break;
     case ".html":
-      bytes = Buffer.from(await page({ ...figure, layout: legendAtHeight(figure.layout) }));
+      bytes = Buffer.from(await page(figure));
       break;
     case ".png":
     case ".svg":
@@ -98,7 +98,7 @@ export async function drawFigures(
           (globalThis as unknown as { Plotly: Drawing }).Plotly.toImage({ data, layout }, options),
         {
           data,
-          layout: legendAtHeight({ ...layout, ...drawn }),
+          layout: legendAtHeight({ ...layout, ...drawn }, { ...layout, ...pictureSize(layout) }),
           format: format === "png" ? ("png" as const) : ("svg" as const),
           ...drawn,
           // A hair more: a canvas has whole pixels, and leaves a part of one out.
