@@ -6,6 +6,7 @@ import { ShapeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import { ModelState } from "../model/state.js";
 import { layerOf, stateTensorNames, tensorsOf, type LayerState } from "../model/state-layers.js";
+import { padTo } from "../ops/pad-to.js";
 import { tidyValue } from "../ops/tidy.js";
 
 /**
@@ -59,11 +60,7 @@ function paddedAtEnds(layer: number, name: string, from: Tensor, to: Tensor): Te
   const fits =
     from.rank === to.rank &&
     from.shape.every((size, axis) => (axis === 0 ? size === to.shape[0] : size <= to.shape[axis]!));
-  if (fits)
-    return tf.pad(
-      from,
-      from.shape.map((size, axis): [number, number] => [0, to.shape[axis]! - size]),
-    );
+  if (fits) return padTo(from, to.shape);
   const wanted = `[${to.shape.join(", ")}] or smaller`;
   throw new ShapeError("growState", `state.layers[${layer}].${name}`, `[${from.shape.join(", ")}]`, wanted);
 }

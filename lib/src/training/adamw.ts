@@ -7,6 +7,7 @@ import { ConfigurationError } from "../errors.js";
 import type { LanguageModel } from "../model/language-model.js";
 import { parameter, type Parameters } from "../model/parameters.js";
 import { adamWAll, type AdamWUpdate } from "../ops/adamw/adamw-all.js";
+import { padTo } from "../ops/pad-to.js";
 import { expectShape } from "../ops/shape.js";
 import { ParameterMemory } from "./parameter-memory.js";
 import { trainedParts, type Trainable } from "./trainable.js";
@@ -238,11 +239,7 @@ export function adamW(
 function trainedMask(shape: number[], sizes: readonly number[]): Tensor {
   return tf.tidy(() => {
     const frozen = tf.ones([...sizes], "bool");
-    const padded = tf.pad(
-      tf.cast(frozen, "int32"),
-      shape.map((size, i): [number, number] => [0, size - sizes[i]!]),
-    );
-    return tf.keep(tf.equal(padded, 0));
+    return tf.keep(tf.equal(padTo(tf.cast(frozen, "int32"), shape), 0));
   });
 }
 
